@@ -1,0 +1,71 @@
+"""The command line: options in, a job out, exit codes. Nothing else imports click, rich or tqdm.
+
+Exit codes: 0 complete (also: nothing to do), 1 failed or incomplete (safe to run again), 2 usage,
+3 the directory holds something else or a check found damage, 5 the directory is in use, 128 + n
+ended by signal n, 141 the reader of the output went away.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+# OpenBLAS would start a thread a core when numpy is imported, and no work here is for it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import click
+
+from pixelgen import __version__
+from pixelgen.cli.commands import list_parts, preview, verify
+from pixelgen.cli.generate import generate
+from pixelgen.cli.output import report_failure
+from pixelgen.errors import PixelgenError
+
+_BROKEN_PIPE = 141
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Write negative (background) samples for machine learning, any number, offline."""
+
+
+for command in (generate, verify, preview, list_parts):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, io.TextIOWrapper):  # None where the shell closed it
+            output.reconfigure(errors="backslashreplace")
+    try:
+        return _run(arguments)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        return report_failure(error.format_message(), error.exit_code)
+    except PixelgenError as error:
+        return report_failure(str(error), error.exit_code)
+    except MemoryError:
+        return report_failure("out of memory; make smaller images, or use fewer --jobs", 1)
+    except OSError as error:
+        return _on_os_error(error)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    code = cli.main(arguments, prog_name="pixelgen", standalone_mode=False)
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    return int(code or 0)
+
+
+def _on_os_error(error: OSError) -> int:
+    """Tell what the system refused; a reader that went away is no failure to tell."""
+    if error.filename is None and sys.stdout is not None:
+        # Python flushes stdout once more at its end: let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return _BROKEN_PIPE
+    return report_failure(f"{error.filename or 'standard output'}: {error.strerror}", 1)

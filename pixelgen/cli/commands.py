@@ -1,0 +1,187 @@
+"""``pixelgen verify``, ``pixelgen preview`` and ``pixelgen list``: look at sets and parts."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pixelgen.cli.options import known_parts, look, look_options
+from pixelgen.cli.output import Progress, emit, emit_json, report
+from pixelgen.cli.stop import Stop
+from pixelgen.errors import BadValue
+from pixelgen.parts import plural
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from pixelgen.preview import Tile
+
+_KINDS = ("family", "format", "layout", "engine")
+_CELL = 24  # pixels of an image's side in the terminal
+
+
+@click.command()
+@click.argument("directory", default="negatives", metavar="SET")
+@click.option("--deep", is_flag=True, help="Make every image again and compare its bytes.")
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Worker processes.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")
+def verify(directory: str, deep: bool, jobs: int | None, as_json: bool, quiet: bool) -> int:
+    """Check a finished set: rows, sizes and SHA-256 of every file.
+
+    Files that are not of the set are left out. Prints a line for each damaged file; exits 3 if
+    there is any.
+    """
+    from pixelgen.store import LocalStore
+    from pixelgen.verify import check, finished_job
+    from pixelgen.writer import Run
+
+    store, stop = LocalStore(directory), Stop()
+    job = finished_job(store)
+    progress = Progress(job.count, "checked", quiet=quiet)
+    run = Run(jobs=jobs or 0, stopped=lambda: bool(stop))
+    damage = []
+    for checked in check(job, store, run, deep=deep):
+        progress.update(checked.images, checked.bytes)
+        damage += checked.damage
+    progress.close()
+    if stop:
+        return stop.exit_code
+    if as_json:
+        found = [{"file": name, "what": what} for name, what in damage]
+        emit_json({"status": 409 if damage else 200, "count": job.count, "damage": found})
+    else:
+        for name, what in damage:
+            emit(f"{name}: {what}")
+    if not quiet:
+        verdict = f"{len(damage):,} damaged" if damage else "all well"
+        report(f"{job.count:,} images checked, {verdict} ({progress.speed})")
+    return 3 if damage else 0
+
+
+@click.command()
+@click.argument("directory", required=False, metavar="[SET]")
+@look_options
+@click.option("-n", "--count", type=click.IntRange(1, 1000), default=20, show_default=True,
+              help="How many images.")  # fmt: skip
+@click.option("-o", "--out", metavar="FILE", help="Write the sheet to a picture file.")
+@click.option(
+    "--columns", type=click.IntRange(1), default=5, show_default=True, help="Tiles a row."
+)
+@click.option("--tile", type=click.IntRange(8, 1024), default=128, show_default=True,
+              help="Side of a tile of the picture, in pixels.")  # fmt: skip
+def preview(directory: str | None, **options: Any) -> int:
+    """Show a contact sheet of a set, or of a family ('all': every one) before a set is made.
+
+    In the terminal, or with -o as a picture.
+    """
+    tiles = _set_tiles(directory, options) if directory else _family_tiles(options)
+    if not tiles:
+        raise BadValue("there is no image to show")
+    if options["out"]:
+        _save(tiles, options)
+    else:
+        _show(tiles)
+    return 0
+
+
+def _set_tiles(directory: str, options: dict[str, Any]) -> "list[Tile]":
+    from pixelgen.preview import tiles_of_set
+    from pixelgen.store import LocalStore
+    from pixelgen.verify import finished_job
+
+    if look(options):
+        raise BadValue("a set is shown as it is; leave out the options of its making")
+    store = LocalStore(directory)
+    return list(tiles_of_set(finished_job(store), store, options["count"]))
+
+
+def _family_tiles(options: dict[str, Any]) -> "list[Tile]":
+    from pixelgen.job import Job
+    from pixelgen.preview import tiles_of_job
+
+    fields = {"width": options["tile"], "height": options["tile"], "family": "uniform"}
+    fields |= look(options)
+    if fields["family"] != "all":
+        job = Job.parse(**fields | {"count": options["count"]})
+        return list(tiles_of_job(job, str(job.family)))
+    names = known_parts("family")
+    jobs = [Job.parse(**fields | {"count": 1, "family": name}) for name in names]
+    return [tile for job in jobs for tile in tiles_of_job(job, str(job.family))]
+
+
+def _save(tiles: "list[Tile]", options: dict[str, Any]) -> None:
+    """Write the sheet, as any other file: whole or not at all, over no other file."""
+    import io
+    from pathlib import Path
+
+    from PIL import Image
+
+    from pixelgen.preview import sheet
+
+    suffix = Path(options["out"]).suffix.lower()
+    kind = Image.registered_extensions().get(suffix)
+    if kind not in Image.SAVE:
+        raise BadValue(f"{options['out']!r} does not end like a picture; name it sheet.png")
+    buffer = io.BytesIO()
+    sheet(tiles, options["columns"], options["tile"]).save(buffer, kind)
+    Path(options["out"]).write_bytes(buffer.getvalue())
+    emit(options["out"])
+
+
+def _show(tiles: "list[Tile]") -> None:
+    """Draw tiles in the terminal, two pixels a character cell."""
+    from rich.columns import Columns
+    from rich.console import Console
+    from rich.text import Text
+
+    from pixelgen.preview import fit
+
+    def drawn(image: "Image") -> Text:
+        pixels = fit(image, _CELL)
+        text = Text()
+        for y in range(0, pixels.height, 2):
+            for x in range(pixels.width):
+                upper = pixels.getpixel((x, y))
+                lower = pixels.getpixel((x, min(y + 1, pixels.height - 1)))
+                text.append(
+                    "▀", f"rgb{upper} on rgb{lower}".replace(" ", "").replace("onrgb", " on rgb")
+                )
+            text.append("\n")
+        return text
+
+    Console(file=sys.stdout).print(
+        Columns([drawn(tile.image) + Text(tile.caption) for tile in tiles])
+    )
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice([plural(kind) for kind in _KINDS]))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+def list_parts(kind: str, as_json: bool) -> int:
+    """List families, formats, layouts or engines, with their parameters."""
+    singular = next(name for name in _KINDS if plural(name) == kind)
+    parts = known_parts(singular)
+    if as_json:
+        emit_json([
+            {"name": name, "summary": part.summary(), "parameters": part.parameters()}
+            for name, part in parts.items()
+        ])  # fmt: skip
+        return 0
+    for name, part in parts.items():
+        emit(f"{name:<12} {part.summary()}")
+        for parameter in part.parameters():
+            emit(f"  {spelled(parameter)}")
+    return 0
+
+
+def spelled(parameter: dict[str, Any]) -> str:
+    """Describe a parameter in a line: name and default, what it is, what it may be."""
+    if "choices" in parameter:
+        bounds = "|".join(map(str, parameter["choices"]))
+    elif "low" in parameter:
+        bounds = f"{parameter['low']}..{parameter.get('high', '')}"
+    else:
+        bounds = parameter["type"]
+    setting = f"{parameter['name']}={parameter['default']}"
+    return f"{setting:<22} {parameter['about']} ({bounds})"

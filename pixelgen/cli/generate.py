@@ -1,0 +1,141 @@
+"""``pixelgen generate``: make a set."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pixelgen.cli.options import look, look_options, read_recipe, run_options, set_options
+from pixelgen.cli.output import Progress, emit, emit_json, human_bytes, report
+from pixelgen.cli.stop import Stop
+from pixelgen.errors import BadValue
+
+if TYPE_CHECKING:
+    from pixelgen.job import Job
+    from pixelgen.store import LocalStore
+    from pixelgen.writer import Outcome
+
+
+@click.command()
+@set_options
+@look_options
+@run_options
+def generate(**options: Any) -> int:
+    """Make a set of images: the same job gives the same pixels on any machine.
+
+    The same command again does nothing when the set is complete, and goes on with it when it was
+    interrupted. Prints the path of the manifest, which is written last.
+    """
+    job = _job(options)
+    if options["blob"] or options["out"] == "-":
+        return _to_stdout(job)
+    if "://" in options["out"]:
+        raise BadValue(f"{options['out']} is a URL; this version writes to directories only")
+    from pixelgen.store import LocalStore
+
+    store = LocalStore(options["out"], options["durability"])
+    return _dry_run(job, store, options) if options["dry_run"] else _write(job, store, options)
+
+
+def _job(options: dict[str, Any]) -> "Job":
+    """Make the job of the recipe and the options, of which the options win."""
+    fields = read_recipe(options["recipe"]) if options["recipe"] else {}
+    names = ("count", "format", "layout", "checksum")
+    fields |= {name: options[name] for name in names if options[name] is not None}
+    from pixelgen.job import Job
+
+    job = Job.parse(**fields | look(options))
+    if job.density == 1 and job.color is not None and job.color.alpha and not options["quiet"]:
+        report(f"note: at density 1 nothing of the color {job.color} is to be seen")
+    return job
+
+
+def _write(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
+    from pixelgen.engines import Engine
+    from pixelgen.parts import parse
+    from pixelgen.writer import Run, discard, write
+
+    stop = Stop()
+    progress = Progress(job.count, "made", quiet=options["quiet"])
+    run = Run(
+        parse(Engine, options["engine"]), options["jobs"] or 0, progress.update, lambda: bool(stop)
+    )
+    if options["verbose"]:
+        report(
+            f"job {job.digest[:16]}: {job.shard_count:,} shards of {job.shard_size} images,"
+            f" {run.workers} workers, {job.encoder or 'own'} encoder"
+        )
+    if options["force"]:
+        discard(store)
+    try:
+        outcome = write(job, store, run)
+    finally:
+        progress.close()
+    if not outcome.complete:
+        return stop.exit_code
+    _tell(job, store, outcome, progress, options)
+    return 0
+
+
+def _tell(
+    job: "Job", store: "LocalStore", outcome: "Outcome", progress: Progress, options: dict[str, Any]
+) -> None:
+    """Say on stderr what was done, and give the result on stdout."""
+    from pixelgen.journal import MANIFEST
+
+    if not options["quiet"]:
+        kept = f" ({outcome.found:,} were there)" if outcome.found else ""
+        report(
+            f"{outcome.made:,} images, {human_bytes(outcome.bytes)}{kept}, {progress.speed}"
+            if outcome.made
+            else f"nothing to do: {job.count:,} images are there"
+        )
+        report(f"load it: {job.layout.loader(store.root, job.shard_count, job.names.suffix)}")
+    if options["as_json"]:
+        emit_json({
+            "status": 200,
+            "id": job.digest,
+            "link": store.path(MANIFEST),
+            "count": job.count,
+            "made": outcome.made,
+            "found": outcome.found,
+            "bytes": outcome.bytes,
+            "seconds": round(progress.seconds, 3),
+        })  # fmt: skip
+    else:
+        emit(store.path(MANIFEST))
+
+
+def _dry_run(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
+    """Print the size of the job and what of it is done, without writing anything."""
+    from pixelgen.journal import done_images
+
+    expected = job.count * len(job.encode()(job.render(0))) if job.count else 0
+    facts = {
+        "count": job.count,
+        "shards": job.shard_count,
+        "bytes": expected,
+        "found": done_images(store, job),
+        "id": job.digest,
+    }
+    if options["as_json"]:
+        emit_json(facts)
+        return 0
+    about = "about " if job.encoder else ""
+    emit(f"{job.count:,} images of {job.width}x{job.height} {job.mode}, {job.format}, {job.family}")
+    emit(f"{job.shard_count:,} shards of up to {job.shard_size:,} images")
+    emit(f"{about}{expected:,} bytes ({human_bytes(expected)})")
+    emit(f"{facts['found']:,} images are there already")
+    return 0
+
+
+def _to_stdout(job: "Job") -> int:
+    """Write the image, or a tar stream of all, to standard output."""
+    from pixelgen.writer import stream
+
+    if sys.stdout.isatty():
+        raise BadValue("standard output is a terminal: send the image to a file or a pipe")
+    stop = Stop()
+    for data in stream(job, lambda: bool(stop)):
+        sys.stdout.buffer.write(data)
+    return stop.exit_code if stop else 0

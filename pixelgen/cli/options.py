@@ -1,0 +1,160 @@
+"""Options that commands share, and what completes them."""
+
+import json
+import re
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from pixelgen.errors import BadValue
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class PartName(click.ParamType[str]):
+    """The spelling of a part; completes the names of its kind."""
+
+    def __init__(self, kind: str) -> None:
+        self.name = kind
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Show the spelling in help."""
+        return "NAME[:KEY=VALUE,…]"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the names, each with its one line of help."""
+        return [
+            CompletionItem(name, help=part.summary())
+            for name, part in known_parts(self.name).items()
+            if name.startswith(incomplete)
+        ]
+
+
+def known_parts(kind: str) -> dict[str, Any]:
+    """Load every module that defines parts of a kind and return the parts by name."""
+    from importlib import import_module
+
+    from pixelgen import parts
+
+    import_module(f"pixelgen.{parts.plural(kind)}")
+    return parts.known(kind)
+
+
+def together(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+    """Make one decorator of many options."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+# fmt: off
+set_options = together([
+    click.option("-n", "--count", type=int, help="How many images.  [default: 100]"),
+    click.option("-f", "--format", "--export", "format", type=PartName("format"),
+                 help="Kind of file; see 'pixelgen list formats'.  [default: png]"),
+    click.option("--layout", type=PartName("layout"),
+                 help="Where images go; see 'pixelgen list layouts'.  [default: files]"),
+    click.option("-o", "--out", default="negatives", metavar="DIR|-", show_default=True,
+                 help="Directory of the set; - writes the one image, or a tar stream of many, to"
+                      " standard output."),
+    click.option("--blob", is_flag=True, help="The same as -o -."),
+    click.option("--recipe", metavar="FILE",
+                 help="Take what no option gives from a TOML file, or from the pixelgen.json of a"
+                      " set."),
+    click.option("--checksum", type=click.Choice(["sha256", "none"]),
+                 help="Hash every file, into the manifest and SHA256SUMS.  [default: sha256]"),
+])
+
+look_options = together([
+    click.option("-s", "--size", metavar="WxH|N", help="Size in pixels.  [default: 300x300]"),
+    click.option("--width", type=int, help="Width in pixels; alone, also the height."),
+    click.option("--height", type=int, help="Height in pixels; alone, also the width."),
+    click.option("--color", metavar="COLOR",
+                 help="Background: a name, hex, rgb(…), gray0 … gray100, or tr for a transparent"
+                      " one.  [default: none, every pixel is random]"),
+    click.option("--density", type=float,
+                 help="Fraction of the pixels drawn over the background.  [default: 0.5]"),
+    click.option("--family", "--noise", type=PartName("family"),
+                 help="What fills an image; see 'pixelgen list families'.  [default: uniform]"),
+    click.option("--mode", type=click.Choice(["RGB", "RGBA", "L", "LA"], case_sensitive=False),
+                 help="Channels.  [default: RGB, or RGBA over a transparent background]"),
+    click.option("--depth", type=click.Choice(["8", "16"]), help="Bits a level.  [default: 8]"),
+    click.option("--seed", metavar="N|0x…|random",
+                 help="Up to 128 bits; 'random' draws one and records it.  [default: 0]"),
+])
+
+run_options = together([
+    click.option("-j", "--jobs", type=click.IntRange(1),
+                 help="Worker processes.  [default: the processors this process may use]"),
+    click.option("--engine", type=PartName("engine"), default="local", show_default=True,
+                 help="What runs the workers; see 'pixelgen list engines'."),
+    click.option("--durability", type=click.Choice(["commit", "none", "each"]), default="commit",
+                 show_default=True,
+                 help="Against power cuts: commit syncs once, before the manifest; each also every"
+                      " shard, before its files get their names. A kill loses nothing under any."),
+    click.option("--force", is_flag=True, help="Replace the set that is in the directory."),
+    click.option("--dry-run", is_flag=True,
+                 help="Say what would be made, and what is there already."),
+    click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object."),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors."),
+    click.option("-v", "--verbose", is_flag=True, help="Say how the work is split."),
+])
+# fmt: on
+
+
+def look(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a job that the options of ``look_options`` give, as they are spelled."""
+    names = ("color", "density", "family", "mode", "depth", "seed")
+    given = {name: options[name] for name in names if options[name] is not None}
+    if given.get("seed") == "random":
+        import secrets
+
+        given["seed"] = hex(secrets.randbits(128))
+    return given | _sides(options["size"], options["width"], options["height"])
+
+
+def _sides(size: str | None, width: int | None, height: int | None) -> dict[str, int]:
+    """Return width and height, of which one may stand for both."""
+    if size is not None:
+        if width is not None or height is not None:
+            raise BadValue("give either --size or --width and --height, not both")
+        return parse_size(size)
+    if width is None and height is None:
+        return {}
+    sides = [side for side in (width, height) if side is not None]
+    return {"width": sides[0], "height": sides[-1]}
+
+
+def parse_size(text: str) -> dict[str, int]:
+    """Read WxH or N (a square)."""
+    sides = re.fullmatch(r"(-?\d{1,12})(?:[xX](-?\d{1,12}))?", str(text).strip())
+    if not sides:
+        raise BadValue(
+            f"size {text!r} is not WIDTHxHEIGHT; write it as 300x200, or 300 for a square"
+        )
+    return {"width": int(sides[1]), "height": int(sides[2] or sides[1])}
+
+
+def read_recipe(path: str) -> dict[str, Any]:
+    """Return the fields of a job from a TOML file, or from the pixelgen.json of a set."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        fields = json.loads(text)["job"] if path.endswith(".json") else tomllib.loads(text)
+        sides = parse_size(fields.pop("size")) if "size" in fields else {}
+    except OSError as error:
+        raise BadValue(f"cannot read the recipe {path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, BadValue):
+            raise
+        raise BadValue(f"the recipe {path} is no TOML file or pixelgen.json: {error}") from None
+    return dict(fields) | sides

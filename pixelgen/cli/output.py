@@ -1,0 +1,112 @@
+"""What the command says: its result on stdout, all else on stderr."""
+
+import json
+import math
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+_STATUS = {0: 200, 1: 500, 2: 400, 3: 409, 5: 423}
+_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
+_PATIENCE = 0.3  # seconds before a bar is worth showing
+_HEARTBEAT = 10.0  # seconds between lines where there is no terminal
+
+
+def report(message: str) -> None:
+    """Say something on stderr."""
+    click.echo(message, err=True)
+
+
+def report_failure(message: str, exit_code: int) -> int:
+    """Say in one line what failed; with --json, on stdout too. Return the exit code."""
+    line = " ".join(message.split())
+    if "--json" in sys.argv:
+        emit_json({"status": _STATUS.get(exit_code, 500), "error": line})
+    report(f"pixelgen: {line}")
+    return exit_code
+
+
+def emit(text: str) -> None:
+    """Write a line of the result to stdout, undecodable paths as the bytes they are."""
+    click.echo(os.fsencode(text))
+
+
+def emit_json(value: Any) -> None:
+    """Write the result to stdout as one JSON object in a line."""
+    click.echo(json.dumps(value))
+
+
+def human_bytes(size: float) -> str:
+    """Spell a number of bytes in decimal units.
+
+    >>> human_bytes(270_388_000)
+    '270.4 MB'
+    """
+    if size < 1000:
+        return f"{size:,.0f} bytes"
+    power = min(int(math.log10(size) / 3), len(_UNITS) - 1)
+    return f"{size / 1000**power:,.1f} {_UNITS[power]}"
+
+
+def is_lively(stream: Any) -> bool:
+    """Tell whether a stream is a terminal that a bar may repaint."""
+    dumb = os.environ.get("TERM") == "dumb" or os.environ.get("CI")
+    return stream is not None and stream.isatty() and not dumb
+
+
+class Progress:
+    """A bar on a terminal, a line now and then elsewhere, nothing when quiet."""
+
+    def __init__(self, count: int, verb: str, *, quiet: bool) -> None:
+        self._count = count
+        self._verb = verb
+        self._quiet = quiet
+        self._begun = self._spoke = time.monotonic()
+        self._images = 0
+        self._bytes = 0
+        self._bar: tqdm[Any] | None = None
+
+    def update(self, images: int, size: int) -> None:
+        """Take note of images that are done, and of their bytes."""
+        self._images += images
+        self._bytes += size
+        if self._quiet or self.seconds < _PATIENCE:
+            return
+        if is_lively(sys.stderr):
+            self._paint()
+        elif time.monotonic() - self._spoke > _HEARTBEAT:
+            self._spoke = time.monotonic()
+            report(f"{self._verb} {self._images:,} of {self._count:,} images, {self.speed}")
+
+    def _paint(self) -> None:
+        from tqdm import tqdm
+
+        if self._bar is None:
+            tqdm.monitor_interval = 0  # its thread would forbid the pool to fork
+            self._bar = tqdm(total=self._count, unit="img", desc=self._verb, leave=False)
+        self._bar.set_postfix_str(f"{human_bytes(self._bytes / self.seconds)}/s", refresh=False)
+        self._bar.update(self._images - self._bar.n)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the beginning."""
+        return max(time.monotonic() - self._begun, 1e-6)
+
+    @property
+    def speed(self) -> str:
+        """Images and bytes a second so far."""
+        return (
+            f"{self._images / self.seconds:,.0f} images/s,"
+            f" {human_bytes(self._bytes / self.seconds)}/s"
+        )

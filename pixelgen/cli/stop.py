@@ -1,0 +1,37 @@
+"""Signals: the first asks the run to stop, the second ends it."""
+
+import os
+import signal
+from contextlib import suppress
+from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_GRACE = 4.0  # seconds for the shards at hand
+
+
+class Stop:
+    """Whether, and by which signal, this run was asked to stop."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+        for number in _SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
+                signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGALRM, self._on_signal)
+
+    def __bool__(self) -> bool:
+        return self.signal != 0
+
+    @property
+    def exit_code(self) -> int:
+        """128 + the signal's number, as shells have it."""
+        return 128 + self.signal
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        if self.signal:
+            os._exit(self.exit_code)  # workers end with their parent
+        self.signal = number
+        signal.setitimer(signal.ITIMER_REAL, _GRACE)
+        line = f"pixelgen: {signal.Signals(number).name}: stopping; the same command goes on\n"
+        with suppress(OSError):  # not print: a handler may run in the middle of one
+            os.write(2, line.encode())

@@ -1,0 +1,201 @@
+"""Engines: what maps a function over the shards of a job.
+
+An engine takes tasks one by one, keeps a bounded number in flight and yields results as they come,
+in any order. Results are dropped as they are taken: nothing grows with the number of tasks.
+"""
+
+import os
+import signal
+import threading
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+
+from pixelgen.errors import PixelgenError
+from pixelgen.parts import Part
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_POOL_PAYS = 0.1  # seconds of work left: less than that is done before a pool has started
+_REBUILDS = 3
+
+
+@dataclass(frozen=True)
+class Engine(Part):
+    """What runs the work; a subclass sets ``name`` and writes :meth:`map`."""
+
+    kind: ClassVar[str] = "engine"
+
+    @abstractmethod
+    def map(
+        self, function: Callable[[T], R], tasks: Iterable[T], *, count: int, jobs: int
+    ) -> Iterator[R]:
+        """Yield the function of each of ``count`` tasks, in any order, by ``jobs`` workers."""
+
+
+@dataclass(frozen=True)
+class Serial(Engine):
+    """The process itself, one shard after the other."""
+
+    name = "serial"
+
+    def map(
+        self, function: Callable[[T], R], tasks: Iterable[T], *, count: int, jobs: int
+    ) -> Iterator[R]:
+        """Yield in order."""
+        return map(function, tasks)
+
+
+@dataclass(frozen=True)
+class Local(Engine):
+    """Processes on this machine, --jobs of them; none where the work is too small for that."""
+
+    name = "local"
+
+    def map(
+        self, function: Callable[[T], R], tasks: Iterable[T], *, count: int, jobs: int
+    ) -> Iterator[R]:
+        """Do the first task here and time it, to see whether what is left deserves a pool."""
+        left = iter(tasks)
+        begun = time.perf_counter()
+        for task in left:
+            yield function(task)
+            break
+        if jobs == 1 or (time.perf_counter() - begun) * (count - 1) < _POOL_PAYS:
+            yield from map(function, left)
+        else:
+            yield from _fan_out(function, left, min(jobs, count - 1))
+
+
+def _fan_out(function: Callable[[T], R], tasks: Iterable[T], jobs: int) -> Iterator[R]:
+    """Map by a pool, with two tasks a worker in flight."""
+    with closing(_Pool(function, jobs)) as pool:
+        for task in tasks:
+            pool.submit(task)
+            if pool.in_flight >= 2 * jobs:
+                yield from pool.take()
+        while pool.in_flight:
+            yield from pool.take()
+
+
+class _Pool(Generic[T, R]):
+    """Processes that apply one function; a dead one is replaced and no task is lost with it."""
+
+    def __init__(self, function: Callable[[T], R], jobs: int) -> None:
+        self._function = function
+        self._jobs = jobs
+        self._executor = _executor(jobs)
+        self._flying: dict[Future[R], T] = {}
+        self._rebuilds = 0
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._flying)
+
+    def submit(self, task: T) -> None:
+        """Submit a task; where the pool breaks at that very moment, to the next one."""
+        from concurrent.futures.process import BrokenProcessPool
+
+        try:
+            self._flying[self._executor.submit(self._function, task)] = task
+        except BrokenProcessPool:
+            self._rebuild()
+            self.submit(task)
+
+    def take(self) -> Iterator[R]:
+        """Wait for the next results and yield them."""
+        from concurrent.futures import FIRST_COMPLETED, wait
+        from concurrent.futures.process import BrokenProcessPool
+
+        broken = False
+        for future in wait(self._flying, return_when=FIRST_COMPLETED).done:
+            if isinstance(future.exception(), BrokenProcessPool):
+                broken = True
+            else:
+                del self._flying[future]
+                yield future.result()
+        if broken:
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        """Start afresh with the tasks that were in flight."""
+        self._rebuilds += 1
+        if self._rebuilds > _REBUILDS:
+            raise PixelgenError(
+                "worker processes keep dying (killed, or out of memory?); run the same command"
+                " again, with fewer --jobs"
+            )
+        self.close()
+        self._executor = _executor(self._jobs)
+        lost, self._flying = list(self._flying.values()), {}
+        for task in lost:
+            self.submit(task)
+
+    def close(self) -> None:
+        """End the processes, once each has finished the task it is at."""
+        self._executor.shutdown(cancel_futures=True)
+
+
+def _executor(jobs: int) -> "ProcessPoolExecutor":
+    """Make a pool: by fork, the fastest, while this process has one thread; else afresh."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    # OpenBLAS starts a thread a core when numpy is imported, and no work here is for it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    context = multiprocessing.get_context("fork" if _has_one_thread() else "spawn")
+    return ProcessPoolExecutor(jobs, context, _begin_worker)
+
+
+def _has_one_thread() -> bool:
+    """Tell whether a fork is safe: threads of other libraries count, Python knows only its own."""
+    tasks = Path("/proc/self/task")
+    return tasks.is_dir() and len(list(tasks.iterdir())) == 1
+
+
+def _begin_worker() -> None:
+    """Leave signals to the parent, and end when it does, whatever ends it."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
+    import multiprocessing
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
+
+
+def cores() -> int:
+    """Return how many processors this process may use: its affinity, and its cgroup's quota."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(allowed or 1, _quota()))
+
+
+def _quota() -> int:
+    """Return the processors that cgroup v2 or v1 grants, rounded up; a million without limit."""
+    unlimited = 1 << 20
+    v2 = Path("/sys/fs/cgroup/cpu.max")
+    v1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
+    try:
+        if v2.exists():
+            quota, period = v2.read_text().split()
+        else:
+            quota = v1.read_text()
+            period = v1.with_name("cpu.cfs_period_us").read_text()
+    except OSError:
+        return unlimited
+    if quota == "max" or int(quota) <= 0:
+        return unlimited
+    return -(-int(quota) // int(period))

@@ -1,0 +1,28 @@
+"""What can go wrong, and the exit code each case ends the command with.
+
+A message is one line: what was wrong, where, and what to do instead.
+"""
+
+
+class PixelgenError(Exception):
+    """Work failed or is incomplete; running the same command again is safe."""
+
+    exit_code = 1
+
+
+class BadValue(PixelgenError, ValueError):
+    """An option, parameter or job makes no sense: nothing was touched."""
+
+    exit_code = 2
+
+
+class Conflict(PixelgenError):
+    """The directory holds something that is not this job's: nothing of it was touched."""
+
+    exit_code = 3
+
+
+class Busy(PixelgenError):
+    """Another process is writing to the directory."""
+
+    exit_code = 5

@@ -1,0 +1,84 @@
+"""What a family is: a pure function from a random stream to the pixels of one image."""
+
+import hashlib
+from abc import abstractmethod
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgen.parts import Part
+from pixelgen.stream import Stream
+
+Pixels: TypeAlias = npt.NDArray[Any]
+"""(height, width, channels), uint8 or uint16."""
+
+Coverage: TypeAlias = npt.NDArray[np.uint8]
+"""(height, width), 0 (background) … 255 (noise)."""
+
+
+class Shape(NamedTuple):
+    """What to draw: ``channels`` is 1 (gray) or 3 (RGB), ``depth`` is 8 or 16 bits a level."""
+
+    height: int
+    width: int
+    channels: int = 3
+    depth: int = 8
+
+    @property
+    def levels(self) -> tuple[int, int, int]:
+        """The shape of the array."""
+        return self[:3]
+
+    @property
+    def dtype(self) -> "np.dtype[Any]":
+        """The little-endian type of a level."""
+        return np.dtype(f"<u{self.depth // 8}")
+
+    @property
+    def top(self) -> int:
+        """The highest level: 255 or 65535."""
+        return (1 << self.depth) - 1
+
+
+class Texture(Enum):
+    """How an image compresses, so that a format need not try."""
+
+    NOISE = "every level equally likely: nothing to gain"
+    LEVELS = "independent pixels, some levels likelier than others"
+    SPARSE = "independent pixels on a flat background"
+    FLAT = "areas of one level, or levels like those above them"
+
+
+@dataclass(frozen=True)
+class Family(Part):
+    """What fills an image.
+
+    A subclass sets ``name``, ``number`` (its own for ever: it is part of the random stream's
+    counter) and ``texture``, and writes :meth:`render`. When its pixels must change, so does
+    ``version``, and the changelog says so.
+    """
+
+    kind: ClassVar[str] = "family"
+    number: ClassVar[int]
+    version: ClassVar[int] = 1
+    texture: ClassVar[Texture] = Texture.NOISE
+
+    @abstractmethod
+    def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
+        """Draw one image natively in the channels and depth asked for, from ``stream`` alone."""
+
+    def sample(self, seed: int, image: int, shape: Shape) -> Pixels:
+        """Render one image of a seed by itself, without colour or coverage."""
+        stream = Stream(seed)
+        stream.seek(image, self.number, self.version)
+        drawn = self.render(stream, shape)
+        return drawn[0] if isinstance(drawn, tuple) else drawn
+
+
+def fingerprint(pixels: Pixels) -> str:
+    """Return the SHA-256 of the levels in C order, 16-bit ones little-endian."""
+    little = pixels.astype(pixels.dtype.newbyteorder("<"), copy=False)
+    return hashlib.sha256(little.tobytes()).hexdigest()

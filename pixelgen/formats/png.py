@@ -1,0 +1,179 @@
+"""PNG, written by hand: W3C "Portable Network Graphics (PNG) Specification (Third Edition)".
+
+Noise does not compress, so trying costs time and bytes: its pixels go into *stored* deflate blocks
+(RFC 1951, 3.2.4), copied row by row into a file laid out once per shape. What does compress gets
+the one filter and deflate strategy that suit its texture. Checksums and deflate are zlib-ng's.
+"""
+
+import struct
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from zlib_ng import zlib_ng
+
+from pixelgen.errors import BadValue
+from pixelgen.families import Shape, Texture
+from pixelgen.families.base import Pixels
+from pixelgen.formats.base import EVERY_MODE, Data, Encode, Format
+from pixelgen.parts import option
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
+_ZLIB_HEADER = b"\x78\x01"
+_BLOCK_LIMIT = 65535
+_CHUNK_LIMIT = (1 << 31) - 1
+_NONE, _UP = 0, 2
+
+
+class _Deflate(NamedTuple):
+    """How to compress: the filter of every row, and deflate's level and strategy."""
+
+    filter: int
+    level: int
+    strategy: int = zlib_ng.Z_DEFAULT_STRATEGY
+
+
+_BY_TEXTURE = {
+    Texture.LEVELS: _Deflate(_NONE, 1, zlib_ng.Z_HUFFMAN_ONLY),
+    Texture.SPARSE: _Deflate(_NONE, 2),
+    Texture.FLAT: _Deflate(_UP, 2),
+}
+
+
+@dataclass(frozen=True)
+class Png(Format):
+    """Portable Network Graphics, every mode at 8 and 16 bits.
+
+    ``compression=0`` stores, 1 … 9 are the levels of zlib-ng, ``auto`` stores what cannot compress
+    and gives the rest the filter and level that suit it.
+    """
+
+    name = "png"
+    suffix = ".png"
+    holds = EVERY_MODE
+    side = _CHUNK_LIMIT
+
+    compression: str = option("auto", "deflate level", choices=("auto", *map(str, range(10))))
+
+    def encode(self, pixels: Pixels) -> bytes:
+        """Encode one image; ``auto`` stores it, since its texture is unknown."""
+        height, width, channels = pixels.shape
+        shape = Shape(height, width, channels, 8 * pixels.dtype.itemsize)
+        return bytes(self.encoder(shape, Texture.NOISE)(pixels))
+
+    def encoder(self, shape: Shape, texture: Texture) -> Encode:
+        """Choose stored or compressed blocks for a shape (channels: of the mode) and texture."""
+        how = self._deflate(texture)
+        return partial(_compressed, how=how) if how else _Stored(shape).encode
+
+    def encoded_by(self, texture: Texture) -> str:
+        """Name zlib-ng where blocks are compressed; stored ones are ours."""
+        return f"zlib-ng {zlib_ng.ZLIBNG_VERSION}" if self._deflate(texture) else ""
+
+    def _deflate(self, texture: Texture) -> _Deflate | None:
+        """Return how to compress a texture, or None to store it."""
+        if self.compression == "auto":
+            return _BY_TEXTURE.get(texture)
+        level = int(self.compression)
+        return _Deflate(_UP if texture is Texture.FLAT else _NONE, level) if level else None
+
+    def check(self, width: int, height: int, mode: str, depth: int) -> None:
+        """Refuse, besides, what does not fit in one chunk."""
+        super().check(width, height, mode, depth)
+        row = 1 + width * len(mode) * depth // 8
+        if height * row * 1.0001 + 1024 > _CHUNK_LIMIT:
+            raise BadValue(f"png holds at most 2 GiB of pixels; {width}x{height} is more")
+
+
+class _Stored:
+    """A whole file of stored blocks, laid out once for a shape and filled again and again."""
+
+    def __init__(self, shape: Shape) -> None:
+        self._big_endian = np.dtype(f">u{shape.depth // 8}")
+        self._row = shape.width * shape.channels * shape.depth // 8
+        line = 1 + self._row  # a row and its filter byte, which stays 0
+        block = _BLOCK_LIMIT // line * line or _BLOCK_LIMIT
+        lengths = _cut(shape.height * line, block)
+        data = len(_ZLIB_HEADER) + sum(lengths) + 5 * len(lengths) + 4
+        self._file = bytearray(_SIGNATURE + _chunk(b"IHDR", _ihdr(shape)) + struct.pack(">I", data))
+        self._idat = len(self._file)
+        self._file += b"IDAT" + _ZLIB_HEADER
+        starts = []
+        for number, length in enumerate(lengths, 1):
+            self._file += struct.pack("<BHH", number == len(lengths), length, length ^ 0xFFFF)
+            starts.append(len(self._file))
+            self._file += bytes(length)
+        self._sums = len(self._file)
+        self._file += bytes(8) + _chunk(b"IEND", b"")
+        self._view = memoryview(self._file)
+        self._blocks = [self._view[s : s + n] for s, n in zip(starts, lengths, strict=True)]
+        lines = [
+            np.frombuffer(b, np.uint8).reshape(-1, line) for b in self._blocks if line <= block
+        ]
+        self._rows = [of_block[:, 1:] for of_block in lines]
+
+    def encode(self, pixels: Pixels) -> Data:
+        """Fill in the rows and both checksums; the file is valid until the next call."""
+        rows = pixels.astype(self._big_endian, copy=False).view(np.uint8).reshape(-1, self._row)
+        if self._rows:
+            _fill(self._rows, rows)
+        else:  # rows longer than a block
+            _fill(
+                [np.frombuffer(b, np.uint8) for b in self._blocks], _filtered(rows, _NONE).ravel()
+            )
+        adler = 1
+        for block in self._blocks:
+            adler = zlib_ng.adler32(block, adler)
+        struct.pack_into(">I", self._file, self._sums, adler)
+        crc = zlib_ng.crc32(self._view[self._idat : self._sums + 4])
+        struct.pack_into(">I", self._file, self._sums + 4, crc)
+        return self._view
+
+
+def _fill(blocks: list[npt.NDArray[np.uint8]], source: npt.NDArray[np.uint8]) -> None:
+    """Copy the source into the blocks, one after the other."""
+    first = 0
+    for block in blocks:
+        block[:] = source[first : first + len(block)]
+        first += len(block)
+
+
+def _compressed(pixels: Pixels, how: _Deflate) -> bytes:
+    """Filter and deflate one image."""
+    height, width, channels = pixels.shape
+    depth = 8 * pixels.dtype.itemsize
+    rows = pixels.astype(f">u{depth // 8}", copy=False).view(np.uint8).reshape(height, -1)
+    deflate = zlib_ng.compressobj(how.level, strategy=how.strategy)
+    data = deflate.compress(_filtered(rows, how.filter)) + deflate.flush()
+    header = _ihdr(Shape(height, width, channels, depth))
+    return b"".join(
+        [_SIGNATURE, _chunk(b"IHDR", header), _chunk(b"IDAT", data), _chunk(b"IEND", b"")]
+    )
+
+
+def _filtered(rows: npt.NDArray[np.uint8], kind: int) -> npt.NDArray[np.uint8]:
+    """Put the filter byte before each row; "up" also takes the row above from each."""
+    filtered = np.empty((rows.shape[0], 1 + rows.shape[1]), np.uint8)
+    filtered[:, 0] = kind
+    filtered[:, 1:] = rows
+    if kind == _UP:
+        filtered[1:, 1:] -= rows[:-1]
+    return filtered
+
+
+def _cut(size: int, block: int) -> list[int]:
+    """Return the lengths of the blocks that ``size`` bytes are cut into."""
+    return [min(block, size - start) for start in range(0, size, block)]
+
+
+def _ihdr(shape: Shape) -> bytes:
+    color_type = _COLOR_TYPES[shape.channels]
+    return struct.pack(">IIBBBBB", shape.width, shape.height, shape.depth, color_type, 0, 0, 0)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    crc = zlib_ng.crc32(data, zlib_ng.crc32(kind))
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc)

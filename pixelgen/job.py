@@ -1,0 +1,231 @@
+"""The job: everything that decides the bytes of a set, as one value."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any, Self
+
+from pixelgen import parts
+from pixelgen.colors import Color, parse_color
+from pixelgen.errors import BadValue
+from pixelgen.families import Family, Shape, Texture
+from pixelgen.families.base import Pixels
+from pixelgen.families.point import Uniform
+from pixelgen.formats import Encode, Format
+from pixelgen.formats.png import Png
+from pixelgen.generator import MODES, Generator
+from pixelgen.layouts import Container, Names, Shard
+from pixelgen.layouts.files import Files
+from pixelgen.stream import SEED_LIMIT, parse_seed
+
+CHECKSUMS = ("sha256", "none")
+DEPTHS = (8, 16)
+_COUNT_LIMIT = 1 << 53  # the largest index that every JSON reader keeps
+_PIXEL_BYTES_LIMIT = (1 << 31) - 1
+_DEFAULT_DENSITY = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to make: ``count`` images, each a pure function of the job and its index.
+
+    A job is a map-style data set: ``len(job)`` images, ``job[i]`` the pixels of image i. Sizes are
+    in pixels, ``depth`` in bits (8 or 16), ``seed`` is 0 … 2¹²⁸−1. ``mode`` is RGB, RGBA, L or LA;
+    when empty, RGB, or RGBA where the colour is not opaque. ``density`` is the fraction of pixels
+    drawn over ``color``: 0.5 unless given, and None without a colour.
+
+    >>> job = Job.parse(count=3, width=4, height=2, family="gaussian:sigma=20", color="tr")
+    >>> len(job), job[0].shape, job.mode, str(job.family)
+    (3, (2, 4, 4), 'RGBA', 'gaussian:sigma=20.0')
+    """
+
+    count: int = 100
+    width: int = 300
+    height: int = 300
+    mode: str = ""
+    depth: int = 8
+    color: Color | None = None
+    density: float | None = None
+    family: Family = Uniform()
+    format: Format = Png()
+    layout: Container = Files()
+    checksum: str = "sha256"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Fill in what hangs on other fields, and refuse what cannot be made."""
+        if not self.mode:
+            opaque = self.color is None or self.color.alpha == 255
+            object.__setattr__(self, "mode", "RGB" if opaque else "RGBA")
+        if self.color is not None and self.density is None:
+            object.__setattr__(self, "density", _DEFAULT_DENSITY)
+        self._check_ranges()
+        self._check_color()
+        self.format.check(self.width, self.height, self.mode, self.depth)
+
+    def _check_ranges(self) -> None:
+        for name, value, low, high in (
+            ("count", self.count, 0, _COUNT_LIMIT),
+            ("width", self.width, 1, _PIXEL_BYTES_LIMIT),
+            ("height", self.height, 1, _PIXEL_BYTES_LIMIT),
+            ("seed", self.seed, 0, SEED_LIMIT - 1),
+        ):
+            if not low <= value <= high:
+                raise BadValue(f"{name} {value} is out of range {low}..{high}")
+        for name, choice, choices in (
+            ("mode", self.mode, tuple(MODES)),
+            ("depth", self.depth, DEPTHS),
+            ("checksum", self.checksum, CHECKSUMS),
+        ):
+            if choice not in choices:
+                raise BadValue(f"{name} {choice!r} is none of {', '.join(map(str, choices))}")
+        if self.image_bytes > _PIXEL_BYTES_LIMIT:
+            raise BadValue(
+                f"an image of {self.width}x{self.height} {self.mode} is {self.image_bytes:,} bytes,"
+                f" and is made in memory; the most is {_PIXEL_BYTES_LIMIT:,}"
+            )
+
+    def _check_color(self) -> None:
+        if self.density is not None:
+            if self.color is None:
+                raise BadValue("a density needs a color to show between the drawn pixels")
+            if not 0 <= self.density <= 1:
+                raise BadValue(f"density {self.density} is out of range 0..1")
+        if self.color is not None and self.color.alpha < 255 and not self.mode.endswith("A"):
+            raise BadValue(
+                f"color {self.color} is not opaque and mode {self.mode} has no alpha channel;"
+                f" use mode {self.mode}A"
+            )
+
+    @classmethod
+    def parse(cls, **options: Any) -> Self:
+        """Make a job from its fields as they are spelled: parts, colours and seeds as text.
+
+        Numbers may be numbers. Raises BadValue for an unknown name and for whatever does not parse.
+        """
+        known = [field.name for field in fields(cls)]
+        for name in options:
+            if name not in known:
+                near = parts.did_you_mean(name, dict.fromkeys(known))
+                raise BadValue(f"a job has no {name!r}{near} (it has {', '.join(known)})")
+        return cls(**{name: _read(name, value) for name, value in options.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Spell the job in plain values; :meth:`parse` takes them back. No value is None."""
+        spelled = {field.name: getattr(self, field.name) for field in fields(self)}
+        spelled["seed"] = hex(self.seed)
+        return {
+            name: value if isinstance(value, int | float) else str(value)
+            for name, value in spelled.items()
+            if value is not None
+        }
+
+    @property
+    def algorithm(self) -> str:
+        """The family and the version of its pixels."""
+        return f"{self.family.name}/{self.family.version}"
+
+    @property
+    def encoder(self) -> str:
+        """The library, with its version, that the bytes hang on; '' if they are pixelgen's own."""
+        return self.format.encoded_by(self.texture)
+
+    @property
+    def digest(self) -> str:
+        """The name of the job: SHA-256 of all that decides its bytes, in hexadecimal."""
+        whole = [self.to_dict(), self.algorithm, self.encoder]
+        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+
+    @property
+    def texture(self) -> Texture:
+        """How the images compress: as the family says, unless a background shows."""
+        return self.family.texture if self.density in (None, 1) else Texture.SPARSE
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of an image's pixels, alpha included."""
+        return Shape(self.height, self.width, MODES[self.mode], self.depth)
+
+    @property
+    def image_bytes(self) -> int:
+        """The bytes of one image's pixels."""
+        return self.width * self.height * MODES[self.mode] * self.depth // 8
+
+    @property
+    def names(self) -> Names:
+        """What the files are called."""
+        return Names(self.count, self.format.suffix_for(self.mode))
+
+    @property
+    def shard_size(self) -> int:
+        """The images in a shard (fewer in the last)."""
+        return self.layout.shard_size(self.image_bytes)
+
+    @property
+    def shard_count(self) -> int:
+        """The number of shards."""
+        return -(-self.count // self.shard_size)
+
+    def shard(self, number: int) -> Shard:
+        """Return shard ``number``."""
+        start = number * self.shard_size
+        return Shard(number, start, min(start + self.shard_size, self.count))
+
+    def shards(self) -> Iterator[Shard]:
+        """Yield every shard."""
+        return map(self.shard, range(self.shard_count))
+
+    def encode(self) -> Encode:
+        """Return the encoder of the job's images."""
+        return self.format.encoder(self.shape, self.texture)
+
+    def render(self, index: int) -> Pixels:
+        """Return image ``index``: (height, width, channels), uint8 or uint16.
+
+        Needs nothing but the job: any image, in any order, in any thread or process.
+        """
+        return Generator(self).render(range(self.count)[index])
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Pixels:
+        return self.render(index)
+
+
+def _whole(text: str) -> int:
+    return int(text.strip())
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "count": _whole,
+    "width": _whole,
+    "height": _whole,
+    "mode": str.upper,
+    "depth": _whole,
+    "color": parse_color,
+    "density": float,
+    "family": partial(parts.parse, Family),
+    "format": partial(parts.parse, Format),
+    "layout": partial(parts.parse, Container),
+    "checksum": str.lower,
+    "seed": parse_seed,
+}
+_NUMBERS = ("count", "width", "height", "depth", "density", "seed")
+
+
+def _read(name: str, value: object) -> Any:
+    """Bring one field of a job from its spelling to its value."""
+    if isinstance(value, str):
+        try:
+            return _READERS[name](value)
+        except BadValue:
+            raise
+        except ValueError:
+            raise BadValue(f"{name} {value!r} is not a number") from None
+    number = isinstance(value, int) or (name == "density" and isinstance(value, float))
+    if isinstance(value, bool) or (name in _NUMBERS) != number:
+        raise BadValue(f"{name} {value!r} is not a {'number' if name in _NUMBERS else 'name'}")
+    return value

@@ -1,0 +1,238 @@
+"""The journal: what of a set is planned and what is done, so that an interrupted run can go on.
+
+``pixelgen.json``, the plan, is written before anything else: the job, and the versions its bytes
+hang on. While the set is in the making there are also ``.pixelgen.lock`` and ``.pixelgen.journal``,
+a line for each shard that is done: CRC-32 of the rest as eight hexadecimal digits, a space, JSON.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from zlib_ng import zlib_ng
+
+from pixelgen import __version__
+from pixelgen.errors import Busy, Conflict, PixelgenError
+from pixelgen.job import Job
+from pixelgen.layouts import Record, Shard
+from pixelgen.store import LocalStore
+
+PLAN = "pixelgen.json"
+MANIFEST = "metadata.jsonl"
+JOURNAL = ".pixelgen.journal"
+LOCK = ".pixelgen.lock"
+
+_LOCK_PATIENCE = 0.5  # seconds; workers of a killed parent hold its lock that long at most
+_SCHEMA = 1
+
+
+def plan(job: Job) -> dict[str, Any]:
+    """Return what ``pixelgen.json`` says: nothing of clocks, hosts, paths or workers."""
+    import numpy as np
+
+    return {
+        "schema": _SCHEMA,
+        "pixelgen": __version__,
+        "numpy": np.__version__,
+        "encoder": job.encoder,
+        "algorithm": job.algorithm,
+        "digest": job.digest,
+        "job": job.to_dict(),
+    }
+
+
+def read_plan(store: LocalStore) -> dict[str, Any] | None:
+    """Return the plan of a directory, or None where there is none."""
+    try:
+        text = store.read(PLAN)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not any(text):  # torn by a power cut, before anything else was written
+        return None
+    try:
+        found = json.loads(text)
+        if found["schema"] != _SCHEMA:
+            raise Conflict(
+                f"{store.path(PLAN)} is of another version of pixelgen ({found['pixelgen']})"
+            )
+        Job.parse(**found["job"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Conflict(f"{store.path(PLAN)} is damaged or not pixelgen's: {error}") from None
+    return dict(found)
+
+
+def compare(store: LocalStore, job: Job) -> bool:
+    """Tell whether the directory holds this job's plan; raise Conflict if it holds another's.
+
+    A complete set stays what it is whatever encoder is installed now; a set in the making must not
+    get its second half from another encoder.
+    """
+    found = read_plan(store)
+    if found is None:
+        return False
+    wanted = plan(job)
+    old, new = found["job"], wanted["job"]
+    differ = [
+        f"{name} is {old.get(name)}, not {new.get(name)}"
+        for name in dict.fromkeys((*old, *new))
+        if old.get(name) != new.get(name)
+    ]
+    if not differ and not store.exists(MANIFEST):
+        differ = [
+            f"{name} was {found[name]}, now it is {wanted[name]}"
+            for name in ("algorithm", "encoder")
+            if found[name] != wanted[name]
+        ]
+    if differ:
+        raise Conflict(
+            f"{store.root} holds another job ({'; '.join(differ)}); choose another directory,"
+            " or --force to replace that set"
+        )
+    return True
+
+
+def begin(store: LocalStore, job: Job) -> None:
+    """Write the plan."""
+    store.put(PLAN, json.dumps(plan(job), indent=1).encode() + b"\n")
+    store.sync(PLAN)
+
+
+@contextmanager
+def lock(store: LocalStore) -> Iterator[None]:
+    """Hold the directory for this process alone; raise Busy if another holds it.
+
+    Best effort: where the file system has no locks, unique temporary names, deterministic bytes and
+    renames still end in the right set.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    deadline = time.monotonic() + _LOCK_PATIENCE
+    path = store.path(LOCK)
+    while True:
+        fd = os.open(path, flags, 0o666)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The holder removes the file when it is done: a lock on a removed file is none.
+            if os.fstat(fd).st_ino == Path(path).stat().st_ino:
+                break
+        except (BlockingIOError, FileNotFoundError):
+            if time.monotonic() > deadline:
+                os.close(fd)
+                raise Busy(
+                    f"{store.root} is in use by another pixelgen; wait for it to end"
+                ) from None
+            time.sleep(0.02)
+        os.close(fd)
+    try:
+        yield
+    finally:
+        store.remove(LOCK)
+        os.close(fd)
+
+
+class Journal:
+    """The shards of a job that are done, on disk; in memory a place in the file for each."""
+
+    def __init__(self, store: LocalStore, job: Job) -> None:
+        self._store = store
+        self._job = job
+        self._places = array("q", [-1]) * job.shard_count
+        self.images = 0
+        self.shards_missing = job.shard_count
+        self._replay()
+
+    def _replay(self) -> None:
+        """Take every whole line whose files are there; of another boot, with the right hashes."""
+        place = 0
+        for line in self._store.lines(JOURNAL):
+            record, boot = _parse(line)
+            if record and self._fits(record) and self._is_there(record, boot == _boot()):
+                self._note(record, place)
+            place += len(line)
+
+    def _fits(self, record: Record) -> bool:
+        if not 0 <= record.shard < self._job.shard_count:
+            return False
+        _, start, stop = self._job.shard(record.shard)
+        hashes = stop - start if self._job.checksum != "none" else 0
+        return len(record.sizes) == stop - start and len(record.hashes) == hashes
+
+    def _is_there(self, record: Record, this_boot: bool) -> bool:
+        """Tell whether the record's files are there: by size, and by hash after a reboot."""
+        shard = self._job.shard(record.shard)
+        return all(
+            self._store.size(found.name) == found.size
+            and (this_boot or found.sha256 == file_hash(self._store, found.name))
+            for found in self._job.layout.objects(self._job.names, shard, record)
+        )
+
+    def add(self, record: Record) -> None:
+        """Write down that a shard is done."""
+        self._note(record, self._store.append(JOURNAL, _line(record)))
+
+    def _note(self, record: Record, place: int) -> None:
+        if self._places[record.shard] < 0:
+            self.images += len(record.sizes)
+            self.shards_missing -= 1
+        self._places[record.shard] = place
+
+    def missing(self) -> Iterator[Shard]:
+        """Yield the shards that are not done."""
+        return (shard for shard in self._job.shards() if self._places[shard.number] < 0)
+
+    def records(self) -> Iterator[tuple[Shard, Record]]:
+        """Yield every shard with its record, in order."""
+        for shard in self._job.shards():
+            lines = self._store.lines(JOURNAL, self._places[shard.number])
+            record, _ = _parse(next(lines, b""))
+            lines.close()
+            if record is None or record.shard != shard.number:
+                raise PixelgenError(
+                    f"{self._store.path(JOURNAL)} was changed meanwhile; run the same command again"
+                )
+            yield shard, record
+
+
+def done_images(store: LocalStore, job: Job) -> int:
+    """Return how many of a job's images a directory holds; raise Conflict for another job's."""
+    if not compare(store, job):
+        return 0
+    return job.count if store.exists(MANIFEST) else Journal(store, job).images
+
+
+def _line(record: Record) -> bytes:
+    body = json.dumps([_boot(), *record], separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib_ng.crc32(body), body)
+
+
+def _parse(line: bytes) -> tuple[Record | None, str]:
+    """Read a line into its record and the boot it was written in; None if it is torn."""
+    crc, _, body = line.rstrip(b"\n").partition(b" ")
+    if not line.endswith(b"\n") or crc != b"%08x" % zlib_ng.crc32(body):
+        return None, ""
+    boot, *rest = json.loads(body)
+    return Record(*rest), boot
+
+
+@cache
+def _boot() -> str:
+    """Name the machine's present boot; where that is unknown, no two runs share one."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except FileNotFoundError:
+        return os.urandom(16).hex()
+
+
+def file_hash(store: LocalStore, name: str) -> str:
+    """Return the SHA-256 of a file of the store."""
+    digest = hashlib.sha256()
+    for chunk in store.chunks(name):
+        digest.update(chunk)
+    return digest.hexdigest()

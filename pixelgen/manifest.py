@@ -1,0 +1,85 @@
+"""The manifest: ``metadata.jsonl``, a JSON object an image; and ``SHA256SUMS`` beside it.
+
+A row hangs on nothing but the job, the index, and the size and hash of the file, so it can be told
+beforehand but for those two. Its keys are the same in every row and none is null: that is what lets
+pandas, Hugging Face datasets, polars and jq take the file as it is. The seed is hexadecimal text,
+the one form that none of them turns into a float.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeAlias
+
+from pixelgen.job import Job
+from pixelgen.journal import MANIFEST, PLAN, file_hash
+from pixelgen.layouts import Record, Shard
+from pixelgen.store import LocalStore
+
+SUMS = "SHA256SUMS"
+
+Records: TypeAlias = Iterable[tuple[Shard, Record]]
+
+
+def row_writer(job: Job) -> Callable[[int, int, str], bytes]:
+    """Return the function that writes a row's line from index, size in bytes and SHA-256."""
+    before: dict[str, object] = {
+        "width": job.width,
+        "height": job.height,
+        "mode": job.mode,
+        "depth": job.depth,
+    }
+    before["format"] = job.format.name.upper()
+    after: dict[str, object] = {"generator": str(job.family), "seed": hex(job.seed)}
+    if job.color is not None:
+        after |= {"color": str(job.color), "density": job.density}
+    head, tail = _members(before), _members(after)
+    location, names = job.layout.location, job.names
+
+    def row(index: int, size: int, sha256: str) -> bytes:
+        place = _members(location(names, index))
+        digest = f'"sha256":"{sha256}",' if sha256 else ""
+        return f'{{{place},"index":{index},{head},"bytes":{size},{digest}{tail}}}\n'.encode()
+
+    return row
+
+
+def _members(values: Mapping[str, object]) -> str:
+    return json.dumps(values, separators=(",", ":"))[1:-1]
+
+
+def rows(job: Job, records: Records) -> Iterator[bytes]:
+    """Yield the lines of the manifest, a piece a shard."""
+    write = row_writer(job)
+    for shard, record in records:
+        hashes = record.hashes or [""] * len(record.sizes)
+        yield b"".join(map(write, range(*shard[1:]), record.sizes, hashes))
+
+
+def sums(job: Job, records: Records, others: dict[str, str]) -> Iterator[bytes]:
+    """Yield the lines of SHA256SUMS: the set's files, then the others (name: SHA-256)."""
+    for shard, record in records:
+        found = job.layout.objects(job.names, shard, record)
+        yield "".join(f"{file.sha256}  {file.name}\n" for file in found).encode()
+    yield "".join(f"{sha256}  {name}\n" for name, sha256 in others.items()).encode()
+
+
+def publish(job: Job, store: LocalStore, records: Callable[[], Records]) -> None:
+    """Write the sums, sync everything, and put the manifest in place last."""
+    digest = hashlib.sha256()
+
+    def hashed() -> Iterator[bytes]:
+        for piece in rows(job, records()):
+            digest.update(piece)
+            yield piece
+
+    manifest = store.stage(MANIFEST, hashed())
+    try:
+        if job.checksum != "none":
+            others = {PLAN: file_hash(store, PLAN), MANIFEST: digest.hexdigest()}
+            store.put(SUMS, sums(job, records(), others))
+        store.sync()
+    except BaseException:
+        store.discard(manifest)
+        raise
+    store.publish(manifest)

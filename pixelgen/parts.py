@@ -1,0 +1,215 @@
+"""Parts: the exchangeable pieces of a job, and their one spelling.
+
+A *part* is a family, a format, a layout or an engine: a frozen dataclass whose fields are its
+parameters and whose docstring is its help. It is spelled ``name:key=value,key=value`` on the
+command line, in a recipe and in a manifest, and that spelling rebuilds it::
+
+    >>> from pixelgen.families import Family
+    >>> str(parse(Family, "gaussian:sigma=20"))
+    'gaussian:sigma=20.0'
+
+Naming a subclass is all it takes to make it known::
+
+    @dataclass(frozen=True)
+    class Half(Family):
+        '''Every pixel at half level.'''
+
+        name = "half"
+"""
+
+import importlib
+import math
+import pkgutil
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
+from types import ModuleType
+from typing import Any, ClassVar, Self, TypeVar
+
+from pixelgen.errors import BadValue
+
+Value = int | float | bool | str
+T = TypeVar("T", int, float, bool, str)
+P = TypeVar("P", bound="Part")
+
+_REGISTRY: dict[str, dict[str, type["Part"]]] = {}
+_WORDS: Mapping[str, bool] = {
+    "true": True, "yes": True, "on": True, "1": True,
+    "false": False, "no": False, "off": False, "0": False,
+}  # fmt: skip
+
+
+def option(
+    default: T,
+    about: str,
+    *,
+    low: T | None = None,
+    high: T | None = None,
+    choices: Sequence[T] = (),
+) -> T:
+    """Declare a parameter: its default, one line about it, and its inclusive bounds."""
+    declared: T = field(
+        default=default, metadata={"about": about, "low": low, "high": high, "choices": choices}
+    )
+    return declared
+
+
+@dataclass(frozen=True)
+class Part:
+    """One exchangeable piece of a job; see the module's docstring."""
+
+    kind: ClassVar[str]
+    name: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        """Make a subclass that has a name of its own known under its kind."""
+        if "kind" in cls.__dict__:
+            _REGISTRY[cls.kind] = {}
+        elif "name" in cls.__dict__:
+            known = _REGISTRY[cls.kind].setdefault(cls.name, cls)
+            if known is not cls:
+                raise TypeError(f"two {cls.kind} parts are named {cls.name!r}")
+
+    def __post_init__(self) -> None:
+        """Bring each parameter to its type and check its bounds."""
+        for parameter in fields(self):
+            value = _typed(self, parameter, getattr(self, parameter.name))
+            _check(self, parameter, value)
+            object.__setattr__(self, parameter.name, value)
+
+    def __str__(self) -> str:
+        """Spell the part with the parameters that differ from their defaults."""
+        pairs = [
+            f"{parameter.name}={_spell(getattr(self, parameter.name))}"
+            for parameter in fields(self)
+            if getattr(self, parameter.name) != parameter.default
+        ]
+        return f"{self.name}:{','.join(pairs)}" if pairs else self.name
+
+    @classmethod
+    def summary(cls) -> str:
+        """Return the first line of the docstring."""
+        return (cls.__doc__ or "").strip().partition("\n")[0]
+
+    @classmethod
+    def parameters(cls) -> list[dict[str, Any]]:
+        """Describe each parameter: name, type, default, about, and bounds where it has them."""
+        return [
+            {"name": p.name, "type": type(p.default).__name__, "default": p.default}
+            | {key: value for key, value in p.metadata.items() if value not in (None, ())}
+            for p in fields(cls)
+        ]
+
+    @classmethod
+    def build(cls, text: str) -> Self:
+        """Make the part of this class from the text after ``name:``."""
+        return cls(**_pairs(cls, text))
+
+
+def load(package: ModuleType) -> None:
+    """Import every module of a package, so that the parts defined there are known."""
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+
+
+def known(kind: str) -> dict[str, type[Part]]:
+    """Return the parts of a kind by name, sorted."""
+    return dict(sorted(_REGISTRY[kind].items()))
+
+
+def parse(base: type[P], text: str) -> P:
+    """Make a part of the kind of ``base`` from ``name:key=value,…``.
+
+    Raises BadValue for an unknown name or key, a pair without ``=`` and a value out of range.
+    """
+    name, _, rest = text.strip().partition(":")
+    return _find(base, name.strip().lower()).build(rest)
+
+
+def _find(base: type[P], name: str) -> type[P]:
+    names: dict[str, type[P]] = {}
+    for part in _REGISTRY[base.kind].values():
+        if issubclass(part, base):
+            names |= dict.fromkeys((part.name, *part.aliases), part)
+    if name not in names:
+        raise BadValue(
+            f"unknown {base.kind} {name!r}{did_you_mean(name, names)}"
+            f" (see: pixelgen list {plural(base.kind)})"
+        )
+    return names[name]
+
+
+def plural(kind: str) -> str:
+    """Return the plural of a kind: families, formats, layouts, engines."""
+    return kind[:-1] + "ies" if kind.endswith("y") else kind + "s"
+
+
+def did_you_mean(word: str, words: Mapping[str, object]) -> str:
+    """Return ``: did you mean …?`` with the nearest of the words, or nothing."""
+    import difflib
+
+    near = difflib.get_close_matches(word, list(words), n=1)
+    return f": did you mean {near[0]!r}?" if near else ""
+
+
+def _pairs(cls: type[Part], text: str) -> dict[str, str]:
+    """Split ``key=value,key=value``; a backslash keeps the next character of a value as it is."""
+    parameters = {parameter.name: parameter for parameter in fields(cls)}
+    pairs: dict[str, str] = {}
+    for pair in re.findall(r"(?:\\.|[^,\\])+", text.strip(), re.DOTALL):
+        key, equals, value = pair.partition("=")
+        key = key.strip()
+        if key not in parameters:
+            takes = f"it takes {', '.join(parameters)}" if parameters else "it takes none"
+            raise BadValue(
+                f"{cls.kind} {cls.name!r} has no parameter {key!r}"
+                f"{did_you_mean(key, parameters)} ({takes})"
+            )
+        if not equals:
+            raise BadValue(f"{cls.kind} {cls.name!r}: write {key!r} as {key}=VALUE")
+        if key in pairs:
+            raise BadValue(f"{cls.kind} {cls.name!r}: {key!r} is given twice")
+        pairs[key] = re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
+    return pairs
+
+
+def _typed(part: Part, parameter: "Field[Any]", value: object) -> Value:
+    """Bring a value to the type of the parameter's default."""
+    wanted: type[Any] = type(parameter.default)
+    try:
+        if wanted is bool and isinstance(value, str):
+            return _WORDS[value.strip().lower()]
+        if wanted is int and isinstance(value, str):
+            return int(value.strip(), 0)
+        if isinstance(value, bool) != (wanted is bool):
+            raise TypeError
+        if wanted is int and isinstance(value, float) and not value.is_integer():
+            raise ValueError
+        typed: Value = wanted(value)
+    except (ValueError, TypeError, KeyError, OverflowError):
+        kind = {bool: "true or false", int: "a whole number", float: "a number"}[wanted]
+        raise BadValue(
+            f"{part.kind} {part.name!r}: {parameter.name}={value} is not {kind}"
+        ) from None
+    return typed
+
+
+def _check(part: Part, parameter: "Field[Any]", value: Value) -> None:
+    low, high, choices = (parameter.metadata.get(key) for key in ("low", "high", "choices"))
+    where = f"{part.kind} {part.name!r}: {parameter.name}={_spell(value)}"
+    if choices and value not in choices:
+        raise BadValue(f"{where} is none of {', '.join(map(_spell, choices))}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadValue(f"{where} is not a finite number")
+    if (low is not None and value < low) or (high is not None and value > high):
+        span = (
+            f"{_spell(low) if low is not None else ''}..{_spell(high) if high is not None else ''}"
+        )
+        raise BadValue(f"{where} is out of range {span}")
+
+
+def _spell(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return re.sub(r"[,\\]", r"\\\g<0>", str(value))

@@ -1,0 +1,104 @@
+"""Contact sheets: a look at a set, or at families before any set is made."""
+
+import io
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from pixelgen.families.base import Pixels
+from pixelgen.job import Job
+from pixelgen.store import LocalStore
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_GAP = 6
+_CAPTION = 16
+_PAPER, _INK = (24, 24, 27), (212, 212, 216)
+_CHECKER = ((153, 153, 153), (102, 102, 102))
+_CHECKER_SIDE = 8
+
+
+class Tile(NamedTuple):
+    """A picture and what stands below it."""
+
+    caption: str
+    image: "Image"
+
+
+def tiles_of_set(job: Job, store: LocalStore, count: int) -> Iterator[Tile]:
+    """Read the first images of a set from its files."""
+    count = min(count, job.count)
+    images = chain.from_iterable(
+        job.layout.read(store, job.names, shard)
+        for shard in map(job.shard, range(-(-count // job.shard_size)))
+    )
+    for index, data in zip(range(count), images, strict=False):
+        yield Tile(job.names.file(index), _decode(data))
+
+
+def tiles_of_job(job: Job, caption: str) -> Iterator[Tile]:
+    """Render the images of a job, without files."""
+    for index in range(job.count):
+        yield Tile(caption, _picture(job.render(index)))
+
+
+def sheet(tiles: Sequence[Tile], columns: int, side: int) -> "Image":
+    """Lay the tiles out in rows, each scaled into a square of ``side`` pixels, with captions."""
+    from PIL import Image, ImageDraw
+
+    columns = max(1, min(columns, len(tiles)))
+    step = side + _GAP, side + _CAPTION + _GAP
+    rows = -(-len(tiles) // columns)
+    paper = Image.new("RGB", (columns * step[0] + _GAP, rows * step[1] + _GAP), _PAPER)
+    draw = ImageDraw.Draw(paper)
+    for number, tile in enumerate(tiles):
+        row, column = divmod(number, columns)
+        left, top = _GAP + column * step[0], _GAP + row * step[1]
+        fitted = fit(tile.image, side)
+        paper.paste(fitted, (left + (side - fitted.width) // 2, top + (side - fitted.height) // 2))
+        draw.text((left, top + side + 2), tile.caption, _INK)
+    return paper
+
+
+def fit(image: "Image", side: int) -> "Image":
+    """Scale an image to fit a square, picking pixels (averages would turn noise into gray)."""
+    from PIL import Image
+
+    scale = side / max(image.size)
+    width, height = (max(1, round(length * scale)) for length in image.size)
+    return _flat(image).resize((width, height), Image.Resampling.NEAREST)
+
+
+def _flat(image: "Image") -> "Image":
+    """Show transparency as a checkerboard, as editors do."""
+    if image.mode not in ("RGBA", "LA"):
+        return image.convert("RGB")
+    from PIL import Image
+
+    rows, columns = np.indices((image.height, image.width)) // _CHECKER_SIDE
+    board = np.array(_CHECKER, np.uint8)[(rows + columns) % 2]
+    flat = Image.fromarray(board)
+    flat.paste(image.convert("RGB"), mask=image.getchannel("A"))
+    return flat
+
+
+def _decode(data: bytes) -> "Image":
+    from PIL import Image
+
+    if data.startswith(b"\x93NUMPY"):
+        return _picture(np.load(io.BytesIO(data)))
+    image = Image.open(io.BytesIO(data))
+    if image.mode.startswith("I"):  # 16-bit gray: show the high bytes
+        return _picture(np.asarray(image).astype(np.uint16)[..., None])
+    return image
+
+
+def _picture(pixels: Pixels) -> "Image":
+    """Make a picture of pixels, of the high bytes where there are two."""
+    from PIL import Image
+
+    high = (pixels >> 8).astype(np.uint8) if pixels.dtype.itemsize == 2 else pixels
+    return Image.fromarray(high[..., 0] if high.shape[2] == 1 else high)

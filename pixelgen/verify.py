@@ -1,0 +1,172 @@
+"""Verify: a finished set against its manifest, its sums and its job.
+
+Sizes and SHA-256 tell every changed bit; of a set without checksums only sizes are told. ``deep``
+renders and encodes every image again and compares bytes, so it needs neither hashes nor trust.
+"""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain, islice, repeat, takewhile
+from typing import NamedTuple
+
+from pixelgen import journal
+from pixelgen.errors import Conflict, PixelgenError
+from pixelgen.job import Job
+from pixelgen.journal import MANIFEST, PLAN, file_hash
+from pixelgen.layouts import Object, Record, Shard
+from pixelgen.manifest import SUMS, row_writer
+from pixelgen.store import LocalStore
+from pixelgen.writer import Run, tools
+
+
+class Damage(NamedTuple):
+    """A file that is not as it should be, and what is wrong with it."""
+
+    name: str
+    what: str
+
+
+class Checked(NamedTuple):
+    """What came of a check: the images and bytes it covered, and the damage it found."""
+
+    images: int
+    bytes: int
+    damage: list[Damage]
+
+
+class _Task(NamedTuple):
+    """A shard with its lines of the manifest and of the sums."""
+
+    shard: Shard
+    rows: list[bytes]
+    sums: list[bytes]
+
+
+def finished_job(store: LocalStore) -> Job:
+    """Return the job of a finished set; raise PixelgenError where there is none."""
+    plan = journal.read_plan(store)
+    if plan is None:
+        raise PixelgenError(f"{store.root} holds no set of pixelgen's (it has no {PLAN})")
+    if not store.exists(MANIFEST):
+        raise PixelgenError(
+            f"the set in {store.root} is not finished; run the command that makes it again"
+        )
+    return Job.parse(**plan["job"])
+
+
+def check(job: Job, store: LocalStore, run: Run, *, deep: bool = False) -> Iterator[Checked]:
+    """Yield what the check of each shard found, and of the manifest, the sums and the plan."""
+    if deep:
+        _check_encoder(job, store)
+    rows, sums = store.lines(MANIFEST), store.lines(SUMS)
+    tasks = takewhile(lambda _: not run.stopped(), _tasks(job, rows, sums))
+    work = partial(_check_shard, job, store, deep)
+    yield from run.engine.map(work, tasks, count=job.shard_count, jobs=run.workers)
+    if not run.stopped():
+        yield Checked(0, 0, _check_rest(job, store, list(islice(rows, 1)), list(islice(sums, 3))))
+
+
+def _check_encoder(job: Job, store: LocalStore) -> None:
+    plan = journal.read_plan(store) or {}
+    if plan["encoder"] != job.encoder:
+        raise Conflict(
+            f"{store.root} was encoded by {plan['encoder']}, here is {job.encoder}: bytes cannot be"
+            " compared; install that version, or verify without --deep"
+        )
+
+
+def _tasks(job: Job, rows: Iterator[bytes], sums: Iterator[bytes]) -> Iterator[_Task]:
+    """Cut the lines of the manifest and the sums into those of each shard."""
+    for shard in job.shards():
+        files = sum(1 for _ in job.layout.files(job.names, shard)) if job.checksum != "none" else 0
+        images = shard.stop - shard.start
+        yield _Task(shard, _take(rows, images), _take(sums, files))
+
+
+def _take(lines: Iterator[bytes], count: int) -> list[bytes]:
+    """Take lines, and empty ones where there are too few."""
+    return list(islice(chain(lines, repeat(b"")), count))
+
+
+def _check_shard(job: Job, store: LocalStore, deep: bool, task: _Task) -> Checked:
+    """Check the rows of a shard, then its files, then (``deep``) its bytes."""
+    record, damage = _read_rows(job, task)
+    check = _check_hash if job.checksum != "none" else _check_size
+    objects = job.layout.objects(job.names, task.shard, record)
+    for found, line in zip(objects, chain(task.sums, repeat(b"")), strict=False):
+        damage += check(store, found, line)
+    if deep and not damage:
+        damage += _check_bytes(job, store, task.shard)
+    return Checked(len(record.sizes), sum(record.sizes), damage)
+
+
+def _read_rows(job: Job, task: _Task) -> tuple[Record, list[Damage]]:
+    """Return what the rows say, and those that say anything else than the job does."""
+    write = row_writer(job)
+    record, damage = Record(task.shard.number, [], []), []
+    for index, line in zip(range(*task.shard[1:]), task.rows, strict=True):
+        size, sha256 = _facts(line)
+        if write(index, size, sha256) != line or bool(sha256) != (job.checksum != "none"):
+            damage.append(Damage(MANIFEST, f"the row of image {index} is damaged or missing"))
+        record.sizes.append(size)
+        record.hashes.append(sha256)
+    return record, damage
+
+
+def _facts(line: bytes) -> tuple[int, str]:
+    """Return the size and hash that a row gives; (0, '') if it cannot be read."""
+    try:
+        row = json.loads(line)
+        return int(row["bytes"]), str(row.get("sha256", ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return 0, ""
+
+
+def _check_size(store: LocalStore, found: Object, _: bytes) -> Iterator[Damage]:
+    size = store.size(found.name)
+    if size is None:
+        yield Damage(found.name, "missing, or not a regular file")
+    elif size != found.size:
+        yield Damage(found.name, f"{size:,} bytes, not {found.size:,}")
+
+
+def _check_hash(store: LocalStore, found: Object, line: bytes) -> Iterator[Damage]:
+    """Compare a file with its row and its line of the sums; what two agree on is right."""
+    size = store.size(found.name)
+    if size is None:
+        yield Damage(found.name, "missing, or not a regular file")
+        return
+    actual = file_hash(store, found.name)
+    in_sums = line == f"{actual}  {found.name}\n".encode()
+    if actual != found.sha256 and not in_sums:
+        yield Damage(found.name, f"its SHA-256 differs ({size:,} bytes, should be {found.size:,})")
+    elif not in_sums:
+        yield Damage(SUMS, f"the line of {found.name} is damaged or missing")
+    elif (found.sha256 and actual != found.sha256) or size != found.size:
+        yield Damage(MANIFEST, f"the row of {found.name} is damaged")
+
+
+def _check_bytes(job: Job, store: LocalStore, shard: Shard) -> Iterator[Damage]:
+    """Render and encode every image of a shard again and compare."""
+    generator, encode = tools(job)
+    images = job.layout.read(store, job.names, shard)
+    for index, data in zip(range(*shard[1:]), images, strict=True):
+        if data != bytes(encode(generator.render(index))):
+            name = "/".join(reversed(job.layout.location(job.names, index).values()))
+            yield Damage(name, "its pixels are not those of the job")
+
+
+def _check_rest(job: Job, store: LocalStore, rows: list[bytes], sums: list[bytes]) -> list[Damage]:
+    """Check what the manifest and the sums hold after the lines of the shards."""
+    damage = []
+    if rows:
+        damage.append(Damage(MANIFEST, "more rows than images"))
+    if job.checksum != "none":
+        ours = [f"{file_hash(store, name)}  {name}\n".encode() for name in (PLAN, MANIFEST)]
+        for name, wanted, line in zip((PLAN, MANIFEST), ours, [*sums, b"", b""], strict=False):
+            if line != wanted:
+                damage.append(Damage(name, f"its SHA-256 is not the one in {SUMS}"))
+        if len(sums) > len(ours):
+            damage.append(Damage(SUMS, "more lines than files"))
+    return damage

@@ -1,0 +1,166 @@
+"""The fan-out: plan, skip what is done, map the shards over an engine, record each, finish.
+
+Nothing mutable crosses a process: a worker needs the job, the store and a shard, and answers with
+the sizes and hashes of what it published. The order of a run is: plan, shards (temporary files,
+names, journal line), sums, one sync, manifest.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import chain, takewhile
+
+from pixelgen import journal, manifest
+from pixelgen.engines import Engine, Local, cores
+from pixelgen.errors import Conflict, PixelgenError
+from pixelgen.formats import Data, Encode
+from pixelgen.generator import Generator
+from pixelgen.job import Job
+from pixelgen.journal import JOURNAL, MANIFEST, PLAN, Journal
+from pixelgen.layouts import Record, Shard
+from pixelgen.layouts.tar import archive
+from pixelgen.manifest import SUMS
+from pixelgen.store import LocalStore
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did: images made now and found done, bytes made, and whether the set is whole."""
+
+    made: int = 0
+    found: int = 0
+    bytes: int = 0
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class Run:
+    """How to run a job, whatever the job.
+
+    ``jobs`` workers (0: as many as there are processors); ``progress`` is told the images and bytes
+    of each shard; once ``stopped`` is true no further shard is begun.
+    """
+
+    engine: Engine = Local()
+    jobs: int = 0
+    progress: Callable[[int, int], object] = lambda *_: None
+    stopped: Callable[[], bool] = lambda: False
+
+    @property
+    def workers(self) -> int:
+        """The number of workers."""
+        return self.jobs or cores()
+
+
+def write(job: Job, store: LocalStore, run: Run) -> Outcome:
+    """Bring a set into being, or go on with it; do nothing where it is complete.
+
+    Raises Conflict where the directory holds another job or a file of somebody else's under one of
+    the set's names, Busy where another process writes to it, PixelgenError where writing fails.
+    """
+    if journal.compare(store, job) and _is_finished(store):
+        store.touch(MANIFEST)
+        return Outcome(found=job.count)
+    store.create()
+    with journal.lock(store):
+        if journal.compare(store, job):
+            for folder in job.layout.folders(job.names):
+                store.sweep(folder)
+        else:
+            _check_free(job, store)
+            journal.begin(store, job)
+        if store.exists(MANIFEST):  # killed after its last rename, or finished a moment ago
+            store.remove(JOURNAL)
+            return Outcome(found=job.count)
+        return _go_on(job, store, run)
+
+
+def discard(store: LocalStore) -> None:
+    """Remove the set that a directory holds: the files its plan names, and nothing else."""
+    plan = journal.read_plan(store)
+    if plan is None:
+        return
+    job = Job.parse(**plan["job"])
+    with journal.lock(store):
+        store.remove(MANIFEST)  # first, so that what is left never looks complete
+        for shard in job.shards():
+            for name in job.layout.files(job.names, shard):
+                store.remove(name)
+        for name in (SUMS, JOURNAL, PLAN):
+            store.remove(name)
+
+
+def _is_finished(store: LocalStore) -> bool:
+    return store.exists(MANIFEST) and not store.exists(JOURNAL)
+
+
+def _check_free(job: Job, store: LocalStore) -> None:
+    """Refuse a directory in which something already bears one of the set's names."""
+    for name in chain((MANIFEST, SUMS, JOURNAL), _planned_files(job, store)):
+        if store.exists(name):
+            raise Conflict(
+                f"{store.path(name)} is there already and not of this set; move it away, or choose"
+                " another directory"
+            )
+
+
+def _planned_files(job: Job, store: LocalStore) -> Iterator[str]:
+    """Yield the names of the set's files, as long as the folder they share is there at all."""
+    for shard in job.shards():
+        for name in job.layout.files(job.names, shard):
+            top, slash, _ = name.partition("/")
+            if slash and not store.exists(top):
+                return
+            yield name
+
+
+def _go_on(job: Job, store: LocalStore, run: Run) -> Outcome:
+    """Make the shards that are missing and finish the set, unless stopped before."""
+    done = Journal(store, job)
+    found, made_bytes = done.images, 0
+    todo = takewhile(lambda _: not run.stopped(), done.missing())
+    make = partial(make_shard, job, store)
+    for record in run.engine.map(make, todo, count=done.shards_missing, jobs=run.workers):
+        done.add(record)
+        made_bytes += sum(record.sizes)
+        run.progress(len(record.sizes), sum(record.sizes))
+    outcome = Outcome(done.images - found, found, made_bytes, complete=not done.shards_missing)
+    if outcome.complete:
+        manifest.publish(job, store, done.records)
+        store.remove(JOURNAL)
+    elif not run.stopped():
+        raise PixelgenError(f"{done.shards_missing} shards were lost; run the same command again")
+    return outcome
+
+
+def make_shard(job: Job, store: LocalStore, shard: Shard) -> Record:
+    """Render, encode and publish one shard: all that a worker does."""
+    generator, encode = tools(job)
+    record = Record(shard.number, [], [])
+    checksum = job.checksum != "none"
+
+    def samples() -> Iterator[tuple[int, Data]]:
+        for index in range(shard.start, shard.stop):
+            data = encode(generator.render(index))
+            record.sizes.append(len(data))
+            if checksum:
+                record.hashes.append(hashlib.sha256(data).hexdigest())
+            yield index, data
+
+    file_hash = job.layout.write(store, job.names, shard, samples(), checksum=checksum)
+    return record._replace(file_hash=file_hash)
+
+
+@lru_cache(maxsize=1)
+def tools(job: Job) -> tuple[Generator, Encode]:
+    """Keep the generator and encoder of a job from one shard to the next."""
+    return Generator(job), job.encode()
+
+
+def stream(job: Job, stopped: Callable[[], bool]) -> Iterator[Data]:
+    """Yield the one image of a job of one, else a tar archive of all, in order."""
+    generator, encode = tools(job)
+    indices = takewhile(lambda _: not stopped(), range(job.count))
+    samples = ((index, encode(generator.render(index))) for index in indices)
+    return (data for _, data in samples) if job.count == 1 else archive(job.names, samples)
