@@ -1,8 +1,6 @@
 """``python -m pixelgen`` is the ``pixelgen`` command."""
 
-import sys
-
-from pixelgen.cli import main
+from pixelgen.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

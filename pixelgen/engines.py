@@ -12,7 +12,6 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from pixelgen.errors import PixelgenError
@@ -157,8 +156,8 @@ def _executor(jobs: int) -> "ProcessPoolExecutor":
 
 def _has_one_thread() -> bool:
     """Tell whether a fork is safe: threads of other libraries count, Python knows only its own."""
-    tasks = Path("/proc/self/task")
-    return tasks.is_dir() and len(list(tasks.iterdir())) == 1
+    tasks = "/proc/self/task"
+    return os.path.isdir(tasks) and len(os.listdir(tasks)) == 1
 
 
 def _begin_worker() -> None:
@@ -185,6 +184,8 @@ def cores() -> int:
 
 def _quota() -> int:
     """Return the processors that cgroup v2 or v1 grants, rounded up; a million without limit."""
+    from pathlib import Path
+
     unlimited = 1 << 20
     v2 = Path("/sys/fs/cgroup/cpu.max")
     v1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")

@@ -1,7 +1,6 @@
 """The job: everything that decides the bytes of a set, as one value."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
@@ -135,6 +134,8 @@ class Job:
     @property
     def digest(self) -> str:
         """The name of the job: SHA-256 of all that decides its bytes, in hexadecimal."""
+        import json
+
         whole = [self.to_dict(), self.algorithm, self.encoder]
         return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
 

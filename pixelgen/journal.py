@@ -14,7 +14,6 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from zlib_ng import zlib_ng
@@ -120,7 +119,7 @@ def lock(store: LocalStore) -> Iterator[None]:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # The holder removes the file when it is done: a lock on a removed file is none.
-            if os.fstat(fd).st_ino == Path(path).stat().st_ino:
+            if os.fstat(fd).st_ino == os.stat(path).st_ino:
                 break
         except (BlockingIOError, FileNotFoundError):
             if time.monotonic() > deadline:
@@ -225,7 +224,8 @@ def _parse(line: bytes) -> tuple[Record | None, str]:
 def _boot() -> str:
     """Name the machine's present boot; where that is unknown, no two runs share one."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
     except FileNotFoundError:
         return os.urandom(16).hex()
 

@@ -17,13 +17,10 @@ Naming a subclass is all it takes to make it known::
         name = "half"
 """
 
-import importlib
 import math
-import pkgutil
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
-from types import ModuleType
 from typing import Any, ClassVar, Self, TypeVar
 
 from pixelgen.errors import BadValue
@@ -107,14 +104,14 @@ class Part:
         return cls(**_pairs(cls, text))
 
 
-def load(package: ModuleType) -> None:
-    """Import every module of a package, so that the parts defined there are known."""
-    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        importlib.import_module(module.name)
-
-
 def known(kind: str) -> dict[str, type[Part]]:
-    """Return the parts of a kind by name, sorted."""
+    """Import every module of a kind's package and return all parts of the kind, sorted by name."""
+    import importlib
+    import pkgutil
+
+    package = importlib.import_module(f"pixelgen.{plural(kind)}")
+    for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
+        importlib.import_module(f"{package.__name__}.{module.name}")
     return dict(sorted(_REGISTRY[kind].items()))
 
 
@@ -128,8 +125,12 @@ def parse(base: type[P], text: str) -> P:
 
 
 def _find(base: type[P], name: str) -> type[P]:
+    """Return the part of a name; import the whole kind only if no module at hand has it."""
+    found = _REGISTRY[base.kind].get(name)
+    if found and issubclass(found, base):
+        return found
     names: dict[str, type[P]] = {}
-    for part in _REGISTRY[base.kind].values():
+    for part in known(base.kind).values():
         if issubclass(part, base):
             names |= dict.fromkeys((part.name, *part.aliases), part)
     if name not in names:

@@ -11,7 +11,6 @@ import errno
 import functools
 import os
 import re
-import socket
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -342,7 +341,7 @@ def _sync(fd: int) -> None:
 @functools.cache
 def _host() -> str:
     """Return this machine's name, fit for a file name."""
-    return re.sub(r"[^0-9A-Za-z-]", "-", socket.gethostname())[:64]
+    return re.sub(r"[^0-9A-Za-z-]", "-", os.uname().nodename)[:64]
 
 
 def _alive(pid: int) -> bool:

@@ -19,7 +19,6 @@ from pixelgen.generator import Generator
 from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, MANIFEST, PLAN, Journal
 from pixelgen.layouts import Record, Shard
-from pixelgen.layouts.tar import archive
 from pixelgen.manifest import SUMS
 from pixelgen.store import LocalStore
 
@@ -156,11 +155,3 @@ def make_shard(job: Job, store: LocalStore, shard: Shard) -> Record:
 def tools(job: Job) -> tuple[Generator, Encode]:
     """Keep the generator and encoder of a job from one shard to the next."""
     return Generator(job), job.encode()
-
-
-def stream(job: Job, stopped: Callable[[], bool]) -> Iterator[Data]:
-    """Yield the one image of a job of one, else a tar archive of all, in order."""
-    generator, encode = tools(job)
-    indices = takewhile(lambda _: not stopped(), range(job.count))
-    samples = ((index, encode(generator.render(index))) for index in indices)
-    return (data for _, data in samples) if job.count == 1 else archive(job.names, samples)

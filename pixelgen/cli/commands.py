@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.options import known_parts, look, look_options
+from pixelgen.cli.options import look, look_options
 from pixelgen.cli.output import Progress, emit, emit_json, report
 from pixelgen.cli.stop import Stop
 from pixelgen.errors import BadValue
-from pixelgen.parts import plural
+from pixelgen.parts import known, plural
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -105,7 +105,7 @@ def _family_tiles(options: dict[str, Any]) -> "list[Tile]":
     if fields["family"] != "all":
         job = Job.parse(**fields | {"count": options["count"]})
         return list(tiles_of_job(job, str(job.family)))
-    names = known_parts("family")
+    names = known("family")
     jobs = [Job.parse(**fields | {"count": 1, "family": name}) for name in names]
     return [tile for job in jobs for tile in tiles_of_job(job, str(job.family))]
 
@@ -161,7 +161,7 @@ def _show(tiles: "list[Tile]") -> None:
 def list_parts(kind: str, as_json: bool) -> int:
     """List families, formats, layouts or engines, with their parameters."""
     singular = next(name for name in _KINDS if plural(name) == kind)
-    parts = known_parts(singular)
+    parts = known(singular)
     if as_json:
         emit_json([
             {"name": name, "summary": part.summary(), "parameters": part.parameters()}

@@ -131,7 +131,7 @@ def _dry_run(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
 
 def _to_stdout(job: "Job") -> int:
     """Write the image, or a tar stream of all, to standard output."""
-    from pixelgen.writer import stream
+    from pixelgen.pipe import stream
 
     if sys.stdout.isatty():
         raise BadValue("standard output is a terminal: send the image to a file or a pipe")

@@ -1,10 +1,7 @@
 """Options that commands share, and what completes them."""
 
-import json
 import re
-import tomllib
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -29,21 +26,13 @@ class PartName(click.ParamType[str]):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Offer the names, each with its one line of help."""
+        from pixelgen.parts import known
+
         return [
             CompletionItem(name, help=part.summary())
-            for name, part in known_parts(self.name).items()
+            for name, part in known(self.name).items()
             if name.startswith(incomplete)
         ]
-
-
-def known_parts(kind: str) -> dict[str, Any]:
-    """Load every module that defines parts of a kind and return the parts by name."""
-    from importlib import import_module
-
-    from pixelgen import parts
-
-    import_module(f"pixelgen.{parts.plural(kind)}")
-    return parts.known(kind)
 
 
 def together(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
@@ -147,6 +136,10 @@ def parse_size(text: str) -> dict[str, int]:
 
 def read_recipe(path: str) -> dict[str, Any]:
     """Return the fields of a job from a TOML file, or from the pixelgen.json of a set."""
+    import json
+    import tomllib
+    from pathlib import Path
+
     try:
         text = Path(path).read_text(encoding="utf-8")
         fields = json.loads(text)["job"] if path.endswith(".json") else tomllib.loads(text)

@@ -1,7 +1,5 @@
 """What the command says: its result on stdout, all else on stderr."""
 
-import json
-import math
 import os
 import sys
 import time
@@ -39,6 +37,8 @@ def emit(text: str) -> None:
 
 def emit_json(value: Any) -> None:
     """Write the result to stdout as one JSON object in a line."""
+    import json
+
     click.echo(json.dumps(value))
 
 
@@ -50,7 +50,7 @@ def human_bytes(size: float) -> str:
     """
     if size < 1000:
         return f"{size:,.0f} bytes"
-    power = min(int(math.log10(size) / 3), len(_UNITS) - 1)
+    power = min((len(f"{size:.0f}") - 1) // 3, len(_UNITS) - 1)
     return f"{size / 1000**power:,.1f} {_UNITS[power]}"
 
 
