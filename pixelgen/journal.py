@@ -52,7 +52,7 @@ def read_plan(store: LocalStore) -> dict[str, Any] | None:
     """Return the plan of a directory, or None where there is none."""
     try:
         text = store.read(PLAN)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return None
     if not any(text):  # torn by a power cut, before anything else was written
         return None

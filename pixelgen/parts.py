@@ -158,7 +158,7 @@ def _pairs(cls: type[Part], text: str) -> dict[str, str]:
     """Split ``key=value,key=value``; a backslash keeps the next character of a value as it is."""
     parameters = {parameter.name: parameter for parameter in fields(cls)}
     pairs: dict[str, str] = {}
-    for pair in re.findall(r"(?:\\.|[^,\\])+", text.strip(), re.DOTALL):
+    for pair in re.findall(r"(?:\\.|[^,\\])+", text, re.DOTALL):
         key, equals, value = pair.partition("=")
         key = key.strip()
         if key not in parameters:

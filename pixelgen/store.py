@@ -36,6 +36,7 @@ _NAME_LIMIT = 255
 
 _SPACE = "free some space, then run the same command again"
 _RIGHTS = "choose a directory you may write to"
+_NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)  # none, a link, a socket
 _HINTS = {
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,
@@ -150,12 +151,17 @@ class LocalStore:
     def open(self, name: str) -> int:
         """Open a regular file for reading; raise FileNotFoundError where there is none."""
         folder, base = os.path.split(name)
-        with self._folder(folder) as fd:
-            file = os.open(base, _READ, dir_fd=fd)
-        if not stat.S_ISREG(os.fstat(file).st_mode):
+        try:
+            with self._folder(folder) as fd:
+                file = os.open(base, _READ, dir_fd=fd)
+            if stat.S_ISREG(os.fstat(file).st_mode):
+                return file
             os.close(file)
-            raise FileNotFoundError(errno.ENOENT, "not a regular file", self.path(name))
-        return file
+        except OSError as error:
+            if error.errno not in _NO_FILE:
+                error.filename = self.path(name)
+                raise
+        raise FileNotFoundError(errno.ENOENT, "no such regular file", self.path(name))
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a file."""
@@ -266,7 +272,7 @@ class LocalStore:
         try:
             yield
         except OSError as error:
-            name = os.path.join(folder, os.fsdecode(error.filename or ""))
+            name = os.path.join(folder, error.filename if isinstance(error.filename, str) else "")
             why = os.strerror(error.errno) if error.errno else str(error)
             hint = _HINTS.get(error.errno or 0, "run the same command again to go on")
             raise PixelgenError(f"cannot write {self.path(name)}: {why}; {hint}") from error
@@ -287,7 +293,7 @@ def _is_ours(fd: int, staged: Staged) -> bool:
     try:
         there = os.open(staged.name, _READ, dir_fd=fd)
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EACCES):  # a link, a socket, forbidden
+        if error.errno in (*_NO_FILE, errno.EACCES):
             return False
         raise
     with os.fdopen(there, "rb") as old:
@@ -345,6 +351,12 @@ def _host() -> str:
 
 
 def _alive(pid: int) -> bool:
+    """Tell whether a process runs; one that ended but that nobody waited for does not."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] != b"Z"
+    except FileNotFoundError:
+        pass  # no such process, or no /proc
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

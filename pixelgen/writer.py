@@ -96,7 +96,8 @@ def _is_finished(store: LocalStore) -> bool:
 
 def _check_free(job: Job, store: LocalStore) -> None:
     """Refuse a directory in which something already bears one of the set's names."""
-    for name in chain((MANIFEST, SUMS, JOURNAL), _planned_files(job, store)):
+    plan = () if store.size(PLAN) is not None else (PLAN,)  # a file there is a torn plan of ours
+    for name in chain(plan, (MANIFEST, SUMS, JOURNAL), _planned_files(job, store)):
         if store.exists(name):
             raise Conflict(
                 f"{store.path(name)} is there already and not of this set; move it away, or choose"

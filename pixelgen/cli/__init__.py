@@ -9,8 +9,6 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import NoReturn
 
 # OpenBLAS would start a thread a core when numpy is imported, and no work here is for it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -34,19 +32,6 @@ def cli() -> None:
 
 for command in (generate, verify, preview, list_parts):
     cli.add_command(command)
-
-
-def run() -> NoReturn:
-    """Run as a program.
-
-    Taking the interpreter down in good order takes longer than making a small image does: nothing
-    is left to do by then, so it is left out.
-    """
-    code = main()
-    for output in filter(None, (sys.stdout, sys.stderr)):
-        with suppress(OSError):
-            output.flush()
-    os._exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,7 +17,6 @@ class Stop:
         for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
                 signal.signal(number, self._on_signal)
-        signal.signal(signal.SIGALRM, self._on_signal)
 
     def __bool__(self) -> bool:
         return self.signal != 0
@@ -28,9 +27,11 @@ class Stop:
         return 128 + self.signal
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        if self.signal:
-            os._exit(self.exit_code)  # workers end with their parent
         self.signal = number
+        for other in _SIGNALS:
+            if signal.getsignal(other) == self._on_signal:
+                signal.signal(other, signal.SIG_DFL)  # the next one ends us; workers follow
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(self.exit_code))
         signal.setitimer(signal.ITIMER_REAL, _GRACE)
         line = f"pixelgen: {signal.Signals(number).name}: stopping; the same command goes on\n"
         with suppress(OSError):  # not print: a handler may run in the middle of one

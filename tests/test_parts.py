@@ -1,0 +1,150 @@
+"""Parts: one spelling, parsed and printed without loss."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pixelgen import parts
+from pixelgen.engines import Engine
+from pixelgen.errors import BadValue
+from pixelgen.families import Family, Shape
+from pixelgen.families.base import Pixels
+from pixelgen.formats import Format
+from pixelgen.job import Job
+from pixelgen.layouts import Container
+from pixelgen.parts import Part, option, parse
+from pixelgen.stream import Stream
+
+KINDS: tuple[type[Part], ...] = (Family, Format, Container, Engine)
+EVERY = [(base, part) for base in KINDS for part in parts.known(base.kind).values()]
+
+
+@pytest.fixture
+def ramp() -> Iterator[type[Family]]:
+    """Define a family, as a stranger would, and forget it again."""
+
+    @dataclass(frozen=True)
+    class Ramp(Family):
+        """Levels that rise from left to right."""
+
+        name = "ramp"
+        number = 0xFFFF
+
+        step: int = option(1, "levels a pixel", low=1, high=9)
+        note: str = option("", "a free word")
+
+        def render(self, stream: Stream, shape: Shape) -> Pixels:
+            row = np.arange(shape.width, dtype=shape.dtype) * self.step
+            return np.broadcast_to(row[:, None], shape.levels).astype(shape.dtype)
+
+    yield Ramp
+    parts._REGISTRY["family"].pop("ramp")
+
+
+def test_a_family_of_ten_lines_is_known_everywhere(ramp: type[Family]) -> None:
+    job = Job.parse(count=1, width=4, height=2, family="ramp:step=3")
+
+    assert job[0][0, :, 0].tolist() == [0, 3, 6, 9]
+    assert job.to_dict()["family"] == "ramp:step=3"
+    assert Job.parse(**job.to_dict()) == job
+    assert "ramp" in parts.known("family")
+    with pytest.raises(BadValue, match=r"family 'ramp': step=10 is out of range 1\.\.9"):
+        parse(Family, "ramp:step=10")
+    with pytest.raises(BadValue, match="did you mean 'ramp'"):
+        parse(Family, "rmap")
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text())
+def test_any_text_in_a_parameter_survives_its_spelling(word: str) -> None:
+    @dataclass(frozen=True)
+    class Echo(Family):
+        """Holds a word."""
+
+        word: str = option("", "a word")
+
+    Echo.name = "echo"  # known by its class alone
+    part = Echo(word)
+
+    assert Echo.build(str(part).partition(":")[2]) == part
+
+
+@pytest.mark.parametrize(("base", "part"), EVERY, ids=lambda value: value.__name__)
+def test_each_part_is_rebuilt_by_its_spelling(base: type[Part], part: type[Part]) -> None:
+    for changed in _variants(part):
+        assert parse(base, str(changed)) == changed
+        assert hash(parse(base, str(changed))) == hash(changed)
+
+
+def _variants(part: type[Part]) -> Iterator[Part]:
+    """Yield the part as it is, and with each parameter at each bound and choice."""
+    yield part()
+    for parameter in fields(part):
+        bounds = [parameter.metadata[key] for key in ("low", "high") if parameter.metadata[key]]
+        choices = [True, False] if isinstance(parameter.default, bool) else bounds
+        for value in (*choices, *parameter.metadata["choices"]):
+            yield part(**{parameter.name: value})
+
+
+@pytest.mark.parametrize(("base", "part"), EVERY, ids=lambda value: value.__name__)
+def test_each_part_helps_its_user(base: type[Part], part: type[Part]) -> None:
+    assert part.summary().endswith(".")
+    assert base.kind == part.kind
+    for parameter in part.parameters():
+        assert parameter["about"]
+        bounded = {"low", "high"} <= parameter.keys() or "choices" in parameter
+        assert bounded or parameter["type"] in ("bool", "str"), parameter
+
+
+@pytest.mark.parametrize(
+    ("base", "text", "message"),
+    [
+        (Family, "unifrom", "unknown family 'unifrom': did you mean 'uniform'?"),
+        (Format, "pngg", "did you mean 'png'?"),
+        (Container, "file", "did you mean 'files'?"),
+        (Engine, "lokal", "did you mean 'local'?"),
+        (Family, "", "unknown family ''"),
+        (Family, "gaussian:sigma", "write 'sigma' as sigma=VALUE"),
+        (Family, "gaussian:sgma=3", "no parameter 'sgma': did you mean 'sigma'? (it takes mean"),
+        (Family, "uniform:a=3", "no parameter 'a' (it takes none)"),
+        (Family, "gaussian:sigma=-1", "sigma=-1.0 is out of range 0.0..10000.0"),
+        (Family, "gaussian:sigma=nan", "sigma=nan is not a finite number"),
+        (Family, "gaussian:sigma=wide", "sigma=wide is not a number"),
+        (Family, "gaussian:sigma=1,sigma=2", "'sigma' is given twice"),
+        (Family, "solid:tone=blue", "tone=blue is none of random, gray, black, white"),
+        (Format, "jpeg:quality=101", "quality=101 is out of range 1..100"),
+        (Format, "jpeg:quality=9.5", "quality=9.5 is not a whole number"),
+        (Format, "jpeg:progressive=maybe", "progressive=maybe is not true or false"),
+        (Format, "png:compression=10", "compression=10 is none of auto, 0, 1"),
+    ],
+)
+def test_a_bad_spelling_is_one_clear_line(base: type[Part], text: str, message: str) -> None:
+    with pytest.raises(BadValue) as caught:
+        parse(base, text)
+
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_values_may_be_given_as_values() -> None:
+    assert str(parse(Format, " JPG : quality=90 ")) == "jpeg:quality=90"
+    assert str(parts.known("family")["gaussian"](sigma=20)) == "gaussian:sigma=20.0"
+    assert str(parts.known("format")["jpeg"](progressive=True)) == "jpeg:progressive=true"
+
+
+def test_two_parts_of_a_kind_cannot_bear_one_name() -> None:
+    def define() -> type[Any]:
+        class Twin(Family):
+            """Another uniform."""
+
+            name = "uniform"
+
+        return Twin
+
+    with pytest.raises(TypeError, match="uniform"):
+        define()

@@ -1,0 +1,446 @@
+"""The fan-out: one tree whatever the workers, the order, the interruptions and the surroundings."""
+
+import fcntl
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelgen import parts
+from pixelgen.engines import Engine, Local, Serial
+from pixelgen.errors import Busy, Conflict
+from pixelgen.job import Job
+from pixelgen.journal import JOURNAL, LOCK, MANIFEST, PLAN
+from pixelgen.store import LocalStore
+from pixelgen.writer import Run as How
+from pixelgen.writer import discard, write
+from tests.conftest import COMMAND, Done, Run, tree_digest
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+LAYOUTS = ["files", "tar:per_shard=40"]
+SMALL = ("-n", 300, "-s", "64x48")
+
+
+@pytest.fixture(params=LAYOUTS)
+def layout(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@dataclass(frozen=True)
+class Backwards(Engine):
+    """Runs the tasks from the last to the first."""
+
+    name = "backwards"
+
+    def map(
+        self, function: Callable[[T], R], tasks: Iterable[T], *, count: int, jobs: int
+    ) -> Iterator[R]:
+        return map(function, reversed(list(tasks)))
+
+
+parts._REGISTRY["engine"].pop("backwards")
+
+
+def test_any_number_of_workers_and_any_order_give_one_tree(tmp_path: Path, layout: str) -> None:
+    job = Job.parse(count=300, width=64, height=48, layout=layout, family="gaussian")
+    hows = [How(Serial()), How(Local(), 1), How(Local(), 2), How(Local(), 8), How(Backwards())]
+    for number, how in enumerate(hows):
+        write(job, LocalStore(str(tmp_path / str(number))), how)
+
+    assert len({tree_digest(tmp_path / str(number)) for number in range(len(hows))}) == 1
+
+
+def test_a_pool_gives_the_tree_of_one_process(make: Callable[..., Done], tmp_path: Path) -> None:
+    for jobs in (1, 2, 8):
+        make("-n", 60, "-s", 512, "-j", jobs, "-o", f"set{jobs}")
+
+    assert len({tree_digest(tmp_path / f"set{jobs}") for jobs in (1, 2, 8)}) == 1
+
+
+def test_surroundings_leave_no_trace(make: Callable[..., Done], tmp_path: Path) -> None:
+    surroundings = [
+        {"TZ": "UTC", "LANG": "C.UTF-8", "umask": "022"},
+        {"TZ": "Asia/Kathmandu", "LANG": "de_DE.UTF-8", "umask": "077"},
+        {"TZ": "America/St_Johns", "LC_ALL": "C", "umask": "002", "HOME": "/nonexistent"},
+    ]
+    for number, around in enumerate(surroundings):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        mask = os.umask(int(around.pop("umask"), 8))
+        try:
+            done = subprocess.run(
+                [COMMAND, "generate", "-n", "40", "-s", "33x21", "-q"],
+                check=True, cwd=folder, env=os.environ | around, capture_output=True, text=True,
+            )  # fmt: skip
+        finally:
+            os.umask(mask)
+        assert done.stdout == "negatives/metadata.jsonl\n"
+        image = folder / "negatives/images/000000.png"
+        assert image.stat().st_mode & 0o777 == 0o666 & ~[0o022, 0o077, 0o002][number]
+
+    assert len({tree_digest(tmp_path / str(number) / "negatives") for number in range(3)}) == 1
+
+
+def test_each_file_holds_the_image_of_its_index(tmp_path: Path) -> None:
+    job = Job.parse(count=25, width=31, height=17, seed="0x1234", color="red", density=0.3)
+    write(job, LocalStore(str(tmp_path)), How())
+
+    for line in (tmp_path / MANIFEST).read_text().splitlines():
+        row = json.loads(line)
+        pixels = np.asarray(Image.open(tmp_path / row["file_name"]))
+        assert (pixels == job.render(row["index"])).all()
+
+
+def test_sub_folders_of_a_thousand_begin_past_ten_thousand_images(tmp_path: Path) -> None:
+    for count, path in ((10_000, "images/009999.png"), (10_001, "images/010/010000.png")):
+        job = Job.parse(count=count, width=1, height=1, checksum="none")
+        write(job, LocalStore(str(tmp_path / str(count)), "none"), How())
+        assert (tmp_path / str(count) / path).is_file()
+        assert sum(1 for _ in (tmp_path / str(count)).rglob("*.png")) == count
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_run_ended_by_a_signal_is_finished_by_the_same_command(
+    make: Callable[..., Done], tmp_path: Path, layout: str, number: signal.Signals
+) -> None:
+    command = ["-n", 3000, "-s", "90", "-j", 2, "--layout", layout, "-q", "-o"]
+    make(*command, "whole")
+    dice = random.Random(f"{number}{layout}")
+    codes = []
+    for _ in range(3):
+        code, complaint = _interrupt(
+            ["generate", *map(str, command), "cut"], tmp_path, number, dice.uniform(0, 0.05)
+        )
+        codes.append(code)
+        assert "Traceback" not in complaint
+        _assert_no_torn_file(tmp_path / "cut", tmp_path / "whole")
+    _wait_for(lambda: not _mentions(tmp_path / "cut"))
+    make(*command, "cut")
+
+    assert set(codes) <= {0, -number, 128 + number}
+    assert set(codes) != {0}, "every signal came too late"
+    assert sorted(p.name for p in (tmp_path / "cut").rglob(".*")) == []
+    assert tree_digest(tmp_path / "cut") == tree_digest(tmp_path / "whole")
+
+
+def _interrupt(
+    command: list[str], folder: Path, number: signal.Signals, delay: float
+) -> tuple[int, str]:
+    """Run a command, send it a signal a while after it did some work, and see it end."""
+    journal = folder / "cut" / JOURNAL
+    before = journal.stat().st_size if journal.exists() else 0
+    process = subprocess.Popen(
+        [COMMAND, *command],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _wait_for(
+        lambda: process.poll() is not None or (journal.exists() and journal.stat().st_size > before)
+    )
+    time.sleep(delay)
+    process.send_signal(number)
+    _, complaint = process.communicate(timeout=20)
+    return process.returncode, complaint
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def _mentions(folder: Path) -> bool:
+    """Tell whether any process still has the folder on its command line."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"cut" in words and Path(path.with_name("cwd")).readlink() == folder.parent:
+            return True
+    return False
+
+
+def _assert_no_torn_file(cut: Path, whole: Path) -> None:
+    for path in cut.rglob("*.*"):
+        if not path.name.startswith("."):
+            assert path.read_bytes() == (whole / path.relative_to(cut)).read_bytes(), path
+
+
+def test_no_process_outlives_a_killed_parent(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [COMMAND, "generate", "-n", "100000", "-s", "300", "-j", "2", "-q", "-o", "cut"],
+        cwd=tmp_path,
+    )
+    _wait_for((tmp_path / "cut" / JOURNAL).exists)
+    time.sleep(0.3)
+    process.kill()
+    process.wait()
+
+    deadline = time.monotonic() + 2
+    while _mentions(tmp_path / "cut"):
+        assert time.monotonic() < deadline, "a worker is still alive after two seconds"
+        time.sleep(0.05)
+
+
+def test_a_second_signal_ends_the_run_at_once(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [COMMAND, "generate", "-n", "1000", "-s", "400", "-f", "avif", "-q", "-j", "1"],
+        cwd=tmp_path, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    _wait_for((tmp_path / "negatives" / LOCK).exists)
+    time.sleep(0.3)
+    process.terminate()
+    time.sleep(0.5)
+    begun = time.monotonic()
+    process.terminate()
+
+    assert process.wait(timeout=20) == -signal.SIGTERM
+    assert time.monotonic() - begun < 2
+
+
+def test_a_worker_that_is_killed_costs_nothing(tmp_path: Path) -> None:
+    command = ["generate", "-n", "4000", "-s", "90", "-j", "2", "-q", "-o"]
+    subprocess.run([COMMAND, *command, "whole"], check=True, cwd=tmp_path, capture_output=True)
+    process = subprocess.Popen([COMMAND, *command, "cut"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    _wait_for(lambda: process.poll() is not None or bool(children.read_text().split()))
+    assert process.poll() is None
+    os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
+
+    assert process.wait(timeout=30) == 0
+    assert tree_digest(tmp_path / "cut") == tree_digest(tmp_path / "whole")
+
+
+def test_the_same_command_again_does_nothing_but_touch_the_manifest(
+    make: Callable[..., Done], tmp_path: Path, layout: str
+) -> None:
+    make(*SMALL, "--layout", layout)
+    out = tmp_path / "negatives"
+    before = {path: path.stat() for path in out.rglob("*")}
+    os.utime(out / MANIFEST, (1, 1))
+    done = make(*SMALL, "--layout", layout)
+
+    assert "nothing to do" in done.stderr
+    assert (out / MANIFEST).stat().st_mtime > time.time() - 60
+    for path, old in before.items():
+        new = path.stat()
+        assert path.name == MANIFEST or new.st_mtime_ns == old.st_mtime_ns or path.is_dir()
+        assert new.st_ino == old.st_ino
+
+
+def test_the_manifest_is_the_newest_file(make: Callable[..., Done], tmp_path: Path) -> None:
+    make(*SMALL)
+    times = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "negatives").rglob("*.*")}
+
+    assert max(times, key=lambda name: times[name]) == MANIFEST
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("-n", 301), ("-s", 65), ("--seed", 1), ("--family", "gaussian"), ("-f", "bmp"),
+     ("--checksum", "none"), ("--color", "red"), ("--layout", "tar")],
+)  # fmt: skip
+def test_another_job_in_the_directory_is_refused_and_nothing_touched(
+    make: Callable[..., Done], run: Run, tmp_path: Path, change: tuple[str, object]
+) -> None:
+    make(*SMALL)
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "negatives").rglob("*")}
+    done = run("generate", *SMALL, *change)
+
+    assert done.returncode == 3
+    assert len(done.stderr.splitlines()) == 1
+    assert "holds another job" in done.stderr
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "negatives").rglob("*")} == before
+
+
+def test_force_replaces_the_set_and_nothing_else(make: Callable[..., Done], tmp_path: Path) -> None:
+    make(*SMALL)
+    (tmp_path / "negatives/images/mine.txt").write_text("mine")
+    make("-n", 7, "-s", 8, "--force")
+    (tmp_path / "negatives/images/mine.txt").unlink()
+    make("-n", 7, "-s", 8, "-o", "fresh")
+
+    assert tree_digest(tmp_path / "negatives") == tree_digest(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("name", ["images/000003.png", MANIFEST, "SHA256SUMS", PLAN, JOURNAL])
+@pytest.mark.parametrize("kind", ["file", "link", "folder", "pipe"])
+def test_what_bears_a_name_of_ours_is_never_touched(
+    run: Run, tmp_path: Path, name: str, kind: str
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("keep me")
+    planted = tmp_path / "negatives" / name
+    planted.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "file":
+        planted.write_text("mine")
+    elif kind == "link":
+        planted.symlink_to(victim)
+    elif kind == "folder":
+        planted.mkdir()
+    else:
+        os.mkfifo(planted)
+    before = _identity(planted)
+    done = run("generate", *SMALL)
+
+    assert done.returncode == 3, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert victim.read_text() == "keep me"
+    assert _identity(planted) == before
+    assert [p for p in (tmp_path / "negatives").rglob("*") if p.is_file() and p != planted] == []
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    found = path.lstat()
+    return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns
+
+
+def test_a_file_planted_under_our_name_while_the_set_is_made_is_kept(tmp_path: Path) -> None:
+    job = Job.parse(count=50, width=8, height=8)
+    store = LocalStore(str(tmp_path))
+    write(job, store, How(stopped=lambda: True))
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/000007.png").write_text("mine")
+
+    with pytest.raises(Conflict, match=r"000007\.png"):
+        write(job, store, How())
+    assert (tmp_path / "images/000007.png").read_text() == "mine"
+
+
+def test_a_folder_that_is_a_link_is_not_followed(run: Run, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "negatives").mkdir()
+    (tmp_path / "negatives/images").symlink_to(elsewhere)
+    done = run("generate", *SMALL)
+
+    assert done.returncode == 3
+    assert "link" in done.stderr
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_directory_in_use_is_refused_within_a_second(tmp_path: Path) -> None:
+    job = Job.parse(count=5, width=8, height=8)
+    with (tmp_path / LOCK).open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        begun = time.monotonic()
+        with pytest.raises(Busy, match="in use"):
+            write(job, LocalStore(str(tmp_path)), How())
+    assert time.monotonic() - begun < 1
+    assert Busy.exit_code == 5
+
+
+def test_a_journal_line_whose_file_is_gone_or_short_is_done_again(tmp_path: Path) -> None:
+    job = Job.parse(count=5000, width=8, height=8)
+    whole = LocalStore(str(tmp_path / "whole"))
+    write(job, whole, How())
+    rounds = iter(range(3))
+    cut = LocalStore(str(tmp_path / "cut"))
+    write(job, cut, How(Serial(), stopped=lambda: next(rounds, None) is None))
+    assert (tmp_path / "cut" / JOURNAL).read_text().count("\n") == 3
+    (tmp_path / "cut/images/000001.png").unlink()
+    (tmp_path / "cut/images/001500.png").write_bytes(b"")
+    with (tmp_path / "cut" / JOURNAL).open("ab") as journal:
+        journal.write(b"0badc0de [torn")
+    (tmp_path / "cut/images/.000001.png.part").write_bytes(b"a stranger's")
+    outcome = write(job, cut, How())
+    (tmp_path / "cut/images/.000001.png.part").unlink()
+
+    assert outcome.found == 1000
+    assert tree_digest(tmp_path / "cut") == tree_digest(tmp_path / "whole")
+
+
+def test_lines_of_another_boot_count_only_with_the_right_hashes(tmp_path: Path) -> None:
+    job = Job.parse(count=3000, width=8, height=8)
+    store = LocalStore(str(tmp_path))
+    rounds = iter(range(2))
+    write(job, store, How(Serial(), stopped=lambda: next(rounds, None) is None))
+    (tmp_path / "images/000005.png").write_bytes(
+        bytes((tmp_path / "images/000005.png").stat().st_size)  # right size, zeros: a power cut
+    )
+    journal = tmp_path / JOURNAL
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    lines = []
+    for line in journal.read_text().splitlines():
+        body = line[9:].replace(boot, "another-boot")
+        from zlib import crc32
+
+        lines.append(f"{crc32(body.encode()):08x} {body}\n")
+    journal.write_text("".join(lines))
+    outcome = write(job, store, How())
+
+    assert outcome.found == 1000
+    assert np.asarray(Image.open(tmp_path / "images/000005.png")).any()
+
+
+def test_temporary_files_of_dead_processes_are_swept(tmp_path: Path) -> None:
+    job = Job.parse(count=20, width=8, height=8)
+    store = LocalStore(str(tmp_path))
+    write(job, store, How(stopped=lambda: True))
+    (tmp_path / "images").mkdir()
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    host = os.uname().nodename
+    left = tmp_path / f"images/.000003.png.{host}.{dead.pid}.0123abcd.part"
+    alive = tmp_path / f"images/.000003.png.{host}.{os.getpid()}.0123abcd.part"
+    foreign = tmp_path / f"images/.000003.png.another.{dead.pid}.0123abcd.part"
+    for path in (left, alive, foreign):
+        path.write_bytes(b"half")
+    write(job, store, How())
+
+    assert not left.exists()
+    assert alive.exists()
+    assert foreign.exists()
+
+
+def test_a_set_killed_after_its_last_rename_is_complete(tmp_path: Path) -> None:
+    job = Job.parse(count=20, width=8, height=8)
+    store = LocalStore(str(tmp_path))
+    write(job, store, How())
+    whole = tree_digest(tmp_path)
+    (tmp_path / JOURNAL).write_bytes(b"left behind\n")
+    (tmp_path / LOCK).write_bytes(b"")
+
+    assert write(job, store, How()).found == 20
+    assert tree_digest(tmp_path) == whole
+
+
+@pytest.mark.parametrize("durability", ["commit", "none", "each"])
+def test_every_durability_gives_one_tree(tmp_path: Path, durability: str, layout: str) -> None:
+    job = Job.parse(count=100, width=8, height=8, layout=layout)
+    write(job, LocalStore(str(tmp_path / "a"), durability), How())
+    write(job, LocalStore(str(tmp_path / "b"), "none"), How())
+
+    assert tree_digest(tmp_path / "a") == tree_digest(tmp_path / "b")
+
+
+def test_an_empty_set_is_a_set(make: Callable[..., Done], run: Run, tmp_path: Path) -> None:
+    make("-n", 0)
+    assert (tmp_path / "negatives" / MANIFEST).read_bytes() == b""
+    assert run("verify").returncode == 0
+    assert "nothing to do" in make("-n", 0).stderr
+
+
+def test_discard_leaves_what_is_not_of_the_set(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path))
+    write(Job.parse(count=3, width=8, height=8), store, How())
+    (tmp_path / "mine.txt").write_text("mine")
+    discard(store)
+
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["mine.txt"]
