@@ -15,7 +15,8 @@ import stat
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from enum import Enum
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 from pixelgen.errors import BadValue, Conflict, PixelgenError
 from pixelgen.formats.base import Data
@@ -252,19 +253,23 @@ class LocalStore:
         return Staged(name, temp)
 
     def _publish(self, fd: int, staged: Staged) -> None:
-        """Rename to the final name, unless that is a stranger's."""
+        """Rename to the final name, unless what bears it is whole already, or a stranger's."""
         if _rename_new(fd, staged.temp, staged.name):
             return
         try:
-            if not _is_ours(fd, staged):
-                raise Conflict(
-                    f"{staged.name} in {self.root} is not pixelgen's own and stays as it is;"
-                    " move it away, or choose another directory"
-                )
-            os.replace(staged.temp, staged.name, src_dir_fd=fd, dst_dir_fd=fd)
+            state = _state(fd, staged)
+            if state is _State.TORN:
+                os.replace(staged.temp, staged.name, src_dir_fd=fd, dst_dir_fd=fd)
+                return
         except BaseException:
             os.unlink(staged.temp, dir_fd=fd)
             raise
+        os.unlink(staged.temp, dir_fd=fd)
+        if state is _State.FOREIGN:
+            raise Conflict(
+                f"{staged.name} in {self.root} is not pixelgen's own and stays as it is; move it"
+                " away, or choose another directory"
+            )
 
     @contextmanager
     def _telling(self, folder: str) -> Iterator[None]:
@@ -285,26 +290,40 @@ def _write(file: int, data: Data) -> None:
         view = view[os.write(file, view) :]
 
 
-def _is_ours(fd: int, staged: Staged) -> bool:
-    """Tell whether what bears the name is the staged file itself, whole or torn by a power cut.
+class _State(Enum):
+    """What bears the name of a file that we have written anew."""
 
-    A torn file is a beginning of the staged one in which pages may be still zero.
-    """
+    WHOLE = "the very same bytes"
+    TORN = "a beginning of them in which pages may be zero: what a power cut leaves"
+    FOREIGN = "anything else"
+
+
+def _state(fd: int, staged: Staged) -> _State:
+    """Compare what bears the name with the staged file, page by page."""
     try:
         there = os.open(staged.name, _READ, dir_fd=fd)
     except OSError as error:
         if error.errno in (*_NO_FILE, errno.EACCES):
-            return False
+            return _State.FOREIGN
         raise
     with os.fdopen(there, "rb") as old:
         if not stat.S_ISREG(os.fstat(there).st_mode):
-            return False
+            return _State.FOREIGN
         with os.fdopen(os.open(staged.temp, _READ, dir_fd=fd), "rb") as new:
-            while page := old.read(_PAGE):
-                whole = new.read(_PAGE)
-                if page != whole[: len(page)] and (any(page) or len(page) > len(whole)):
-                    return False
-    return True
+            return _compare(old, new)
+
+
+def _compare(old: BinaryIO, new: BinaryIO) -> _State:
+    state = _State.WHOLE
+    while True:
+        page, wanted = old.read(_PAGE), new.read(_PAGE)
+        if page == wanted:
+            if not page:
+                return state
+        elif len(page) <= len(wanted) and (page == wanted[: len(page)] or not any(page)):
+            state = _State.TORN
+        else:
+            return _State.FOREIGN
 
 
 @functools.cache

@@ -140,7 +140,8 @@ def _check_hash(store: LocalStore, found: Object, line: bytes) -> Iterator[Damag
     actual = file_hash(store, found.name)
     in_sums = line == f"{actual}  {found.name}\n".encode()
     if actual != found.sha256 and not in_sums:
-        yield Damage(found.name, f"its SHA-256 differs ({size:,} bytes, should be {found.size:,})")
+        differs = f"its SHA-256 is not that of {MANIFEST if found.sha256 else SUMS}"
+        yield Damage(found.name, f"{differs} ({size:,} bytes, should be {found.size:,})")
     elif not in_sums:
         yield Damage(SUMS, f"the line of {found.name} is damaged or missing")
     elif (found.sha256 and actual != found.sha256) or size != found.size:

@@ -18,21 +18,21 @@ Done = subprocess.CompletedProcess[str]
 class Run(Protocol):
     """Run the command in a process of its own."""
 
-    def __call__(self, *arguments: object, cwd: Path | None = None, **environment: str) -> Done: ...
+    def __call__(self, *arguments: object, **environment: str) -> Done: ...
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Run ``pixelgen`` with arguments, in the test's folder, with additional environment."""
 
-    def run(*arguments: object, cwd: Path | None = None, **environment: str) -> Done:
+    def run(*arguments: object, **environment: str) -> Done:
         return subprocess.run(
             [COMMAND, *map(str, arguments)],
             check=False,
             capture_output=True,
             text=True,
             errors="surrogateescape",
-            cwd=cwd or tmp_path,
+            cwd=tmp_path,
             env=os.environ | environment,
             timeout=120,
         )

@@ -102,7 +102,7 @@ def chi_square(counts: npt.NDArray[Any], expected: npt.NDArray[Any] | float) -> 
     statistic = float(((counts - expected) ** 2 / expected).sum())
     freedom = counts.size - 1
     cube = (statistic / freedom) ** (1 / 3)
-    return (cube - (1 - 2 / (9 * freedom))) / sqrt(2 / (9 * freedom))
+    return float((cube - (1 - 2 / (9 * freedom))) / sqrt(2 / (9 * freedom)))
 
 
 @pytest.mark.parametrize("depth", [8, 16])

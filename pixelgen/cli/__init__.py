@@ -18,7 +18,7 @@ import click
 from pixelgen import __version__
 from pixelgen.cli.commands import list_parts, preview, verify
 from pixelgen.cli.generate import generate
-from pixelgen.cli.output import report_failure
+from pixelgen.cli.output import ReaderGone, report_failure
 from pixelgen.errors import PixelgenError
 
 _BROKEN_PIPE = 141
@@ -41,9 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             output.reconfigure(errors="backslashreplace")
     try:
         return _run(arguments)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return error.exit_code
     except click.ClickException as error:
         return report_failure(error.format_message(), error.exit_code)
     except PixelgenError as error:
@@ -51,21 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         return report_failure("out of memory; make smaller images, or use fewer --jobs", 1)
     except OSError as error:
-        return _on_os_error(error)
+        return report_failure(f"{error.filename}: {error.strerror}", 1)
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    code = cli.main(arguments, prog_name="pixelgen", standalone_mode=False)
-    if sys.stdout is not None:
-        sys.stdout.flush()
-    return int(code or 0)
-
-
-def _on_os_error(error: OSError) -> int:
-    """Tell what the system refused; a reader that went away is no failure to tell."""
-    if error.filename is None and sys.stdout is not None:
-        # Python flushes stdout once more at its end: let that go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if isinstance(error, BrokenPipeError):
+    try:
+        return int(cli.main(arguments, prog_name="pixelgen", standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except ReaderGone:
         return _BROKEN_PIPE
-    return report_failure(f"{error.filename or 'standard output'}: {error.strerror}", 1)

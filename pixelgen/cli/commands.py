@@ -1,6 +1,7 @@
 """``pixelgen verify``, ``pixelgen preview`` and ``pixelgen list``: look at sets and parts."""
 
 import sys
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,8 +13,6 @@ from pixelgen.errors import BadValue
 from pixelgen.parts import known, plural
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from pixelgen.preview import Tile
 
 _KINDS = ("family", "format", "layout", "engine")
@@ -131,28 +130,30 @@ def _save(tiles: "list[Tile]", options: dict[str, Any]) -> None:
 
 def _show(tiles: "list[Tile]") -> None:
     """Draw tiles in the terminal, two pixels a character cell."""
+    import numpy as np
+    from rich.color import Color
     from rich.columns import Columns
     from rich.console import Console
+    from rich.style import Style
     from rich.text import Text
 
     from pixelgen.preview import fit
 
-    def drawn(image: "Image") -> Text:
-        pixels = fit(image, _CELL)
+    def drawn(tile: "Tile") -> Text:
+        pixels = np.asarray(fit(tile.image, _CELL))
         text = Text()
-        for y in range(0, pixels.height, 2):
-            for x in range(pixels.width):
-                upper = pixels.getpixel((x, y))
-                lower = pixels.getpixel((x, min(y + 1, pixels.height - 1)))
+        for upper, lower in zip_longest(pixels[::2], pixels[1::2], fillvalue=pixels[-1]):
+            for above, below in zip(upper, lower, strict=True):
                 text.append(
-                    "▀", f"rgb{upper} on rgb{lower}".replace(" ", "").replace("onrgb", " on rgb")
+                    "▀", Style(color=Color.from_rgb(*above), bgcolor=Color.from_rgb(*below))
                 )
             text.append("\n")
-        return text
+        return text.append(tile.caption)
 
-    Console(file=sys.stdout).print(
-        Columns([drawn(tile.image) + Text(tile.caption) for tile in tiles])
-    )
+    console = Console(file=sys.stdout)
+    with console.capture() as captured:
+        console.print(Columns(map(drawn, tiles)))
+    emit(captured.get())
 
 
 @click.command("list")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixelgen.cli.options import look, look_options, read_recipe, run_options, set_options
-from pixelgen.cli.output import Progress, emit, emit_json, human_bytes, report
+from pixelgen.cli.output import Progress, emit, emit_json, human_bytes, report, write
 from pixelgen.cli.stop import Stop
 from pixelgen.errors import BadValue
 
@@ -51,13 +51,13 @@ def _job(options: dict[str, Any]) -> "Job":
 
 
 def _write(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
+    from pixelgen import writer
     from pixelgen.engines import Engine
     from pixelgen.parts import parse
-    from pixelgen.writer import Run, discard, write
 
     stop = Stop()
     progress = Progress(job.count, "made", quiet=options["quiet"])
-    run = Run(
+    run = writer.Run(
         parse(Engine, options["engine"]), options["jobs"] or 0, progress.update, lambda: bool(stop)
     )
     if options["verbose"]:
@@ -66,9 +66,9 @@ def _write(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
             f" {run.workers} workers, {job.encoder or 'own'} encoder"
         )
     if options["force"]:
-        discard(store)
+        writer.discard(store)
     try:
-        outcome = write(job, store, run)
+        outcome = writer.write(job, store, run)
     finally:
         progress.close()
     if not outcome.complete:
@@ -133,9 +133,9 @@ def _to_stdout(job: "Job") -> int:
     """Write the image, or a tar stream of all, to standard output."""
     from pixelgen.pipe import stream
 
-    if sys.stdout.isatty():
+    if sys.stdout is not None and sys.stdout.isatty():
         raise BadValue("standard output is a terminal: send the image to a file or a pipe")
     stop = Stop()
     for data in stream(job, lambda: bool(stop)):
-        sys.stdout.buffer.write(data)
+        write(data)
     return stop.exit_code if stop else 0

@@ -3,12 +3,17 @@
 import os
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pixelgen.errors import PixelgenError
+
 if TYPE_CHECKING:
     from tqdm import tqdm
+
+    from pixelgen.formats import Data
 
 _STATUS = {0: 200, 1: 500, 2: 400, 3: 409, 5: 423}
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
@@ -17,8 +22,9 @@ _HEARTBEAT = 10.0  # seconds between lines where there is no terminal
 
 
 def report(message: str) -> None:
-    """Say something on stderr."""
-    click.echo(message, err=True)
+    """Say something on stderr; if nobody can hear it, the work goes on all the same."""
+    with suppress(OSError):
+        click.echo(message, err=True)
 
 
 def report_failure(message: str, exit_code: int) -> int:
@@ -30,16 +36,34 @@ def report_failure(message: str, exit_code: int) -> int:
     return exit_code
 
 
+class ReaderGone(Exception):
+    """Whoever read stdout wants no more of it."""
+
+
+def write(data: "Data") -> None:
+    """Write bytes to stdout, all of them, past any buffer that would have to be flushed later."""
+    if sys.stdout is None:  # the shell closed it: nobody wants the result
+        return
+    view = memoryview(data)
+    try:
+        while view.nbytes:
+            view = view[os.write(sys.stdout.fileno(), view) :]
+    except BrokenPipeError:
+        raise ReaderGone from None
+    except OSError as error:
+        raise PixelgenError(f"cannot write to standard output: {error.strerror}") from None
+
+
 def emit(text: str) -> None:
     """Write a line of the result to stdout, undecodable paths as the bytes they are."""
-    click.echo(os.fsencode(text))
+    write(text.encode(errors="surrogateescape") + b"\n")
 
 
 def emit_json(value: Any) -> None:
     """Write the result to stdout as one JSON object in a line."""
     import json
 
-    click.echo(json.dumps(value))
+    emit(json.dumps(value))
 
 
 def human_bytes(size: float) -> str:

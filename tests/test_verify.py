@@ -1,0 +1,177 @@
+"""Verify: every damage is found and named, and a clean set never complained of."""
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pixelgen.errors import PixelgenError
+from pixelgen.job import Job
+from pixelgen.store import LocalStore
+from pixelgen.verify import check, finished_job
+from pixelgen.writer import Run as How
+from pixelgen.writer import write
+from tests.conftest import Done, Run
+
+JOBS: dict[str, dict[str, Any]] = {
+    "files": {"count": 30, "width": 16, "height": 8},
+    "tar": {"count": 30, "width": 16, "height": 8, "layout": "tar:per_shard=7"},
+    "unsummed": {"count": 30, "width": 16, "height": 8, "checksum": "none"},
+    "lossy": {"count": 30, "width": 16, "height": 8, "format": "jpeg", "color": "red"},
+}
+
+
+def damage(root: Path, *, deep: bool = False) -> list[str]:
+    store = LocalStore(str(root))
+    found = check(finished_job(store), store, How(), deep=deep)
+    return [name for checked in found for name, _ in checked.damage]
+
+
+def complaints(root: Path) -> str:
+    store = LocalStore(str(root))
+    found = check(finished_job(store), store, How())
+    return "\n".join(" ".join(damaged) for checked in found for damaged in checked.damage)
+
+
+@pytest.fixture(params=JOBS)
+def clean(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    write(Job.parse(**JOBS[request.param]), LocalStore(str(tmp_path / "set")), How())
+    return tmp_path / "set"
+
+
+def test_a_clean_set_is_well(clean: Path) -> None:
+    assert damage(clean) == []
+    assert damage(clean, deep=True) == []
+
+
+def test_files_that_are_not_of_the_set_are_left_out(clean: Path) -> None:
+    (clean / "labels.cache").write_text("a trainer's")
+    assert damage(clean) == []
+
+
+@pytest.mark.parametrize("layout", ["files", "tar", "lossy"])
+def test_every_flipped_bit_is_found(tmp_path: Path, layout: str) -> None:
+    root = tmp_path / "set"
+    write(Job.parse(**JOBS[layout]), LocalStore(str(root)), How())
+    dice = random.Random(layout)
+    paths = sorted(p for p in root.rglob("*") if p.is_file())
+    missed = []
+    for _ in range(150):
+        path = dice.choice(paths)
+        whole = path.read_bytes()
+        place, bit = dice.randrange(len(whole)), dice.randrange(8)
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << bit
+        path.write_bytes(flipped)
+        try:
+            said = complaints(root)
+        except PixelgenError as error:  # the plan itself may be unreadable
+            said = str(error)
+        name = str(path.relative_to(root))
+        if name not in said:
+            missed.append((name, place, bit, said))
+        path.write_bytes(whole)
+
+    assert missed == []
+
+
+def test_deep_finds_changed_pixels_where_there_are_no_hashes(tmp_path: Path) -> None:
+    write(Job.parse(**JOBS["unsummed"]), LocalStore(str(tmp_path)), How())
+    path = tmp_path / "images/000004.png"
+    flipped = bytearray(path.read_bytes())
+    flipped[80] ^= 1
+    path.write_bytes(flipped)
+
+    assert damage(tmp_path) == []
+    assert damage(tmp_path, deep=True) == ["images/000004.png"]
+
+
+def test_missing_short_swapped_and_linked_files_are_named(tmp_path: Path) -> None:
+    write(Job.parse(**JOBS["files"]), LocalStore(str(tmp_path)), How())
+    images = tmp_path / "images"
+    (images / "000001.png").unlink()
+    (images / "000002.png").write_bytes((images / "000002.png").read_bytes()[:50])
+    shutil.move(images / "000003.png", images / "x")
+    shutil.move(images / "000004.png", images / "000003.png")
+    shutil.move(images / "x", images / "000004.png")
+    (images / "000005.png").rename(tmp_path / "elsewhere.png")
+    (images / "000005.png").symlink_to(tmp_path / "elsewhere.png")
+
+    assert damage(tmp_path) == [f"images/00000{number}.png" for number in range(1, 6)]
+
+
+@pytest.mark.parametrize(
+    ("name", "edit"),
+    [
+        ("metadata.jsonl", lambda lines: lines[:-1]),
+        ("metadata.jsonl", lambda lines: [*lines, lines[-1]]),
+        ("metadata.jsonl", lambda lines: [lines[1], lines[0], *lines[2:]]),
+        ("metadata.jsonl", lambda lines: [*lines[:3], "{}\n", *lines[4:]]),
+        ("metadata.jsonl", lambda lines: [*lines[:3], "[\n", *lines[4:]]),
+        ("metadata.jsonl", lambda lines: []),
+        ("SHA256SUMS", lambda lines: lines[:-1]),
+        ("SHA256SUMS", lambda lines: [*lines, "more\n"]),
+        ("SHA256SUMS", lambda lines: []),
+    ],
+)  # fmt: skip
+def test_edited_lists_are_named(
+    tmp_path: Path, name: str, edit: Callable[[list[str]], list[str]]
+) -> None:
+    write(Job.parse(**JOBS["files"]), LocalStore(str(tmp_path)), How())
+    lines = (tmp_path / name).read_text().splitlines(keepends=True)
+    (tmp_path / name).write_text("".join(edit(lines)))
+
+    assert name in complaints(tmp_path)
+
+
+def test_the_command_names_what_is_damaged_and_exits_with_3(
+    make: Callable[..., Done], run: Run, tmp_path: Path
+) -> None:
+    make("-n", 20, "-s", 8)
+    assert run("verify", "negatives").returncode == 0
+    (tmp_path / "negatives/images/000003.png").write_bytes(b"spoiled")
+    done = run("verify", "negatives")
+    listed = json.loads(run("verify", "negatives", "--json").stdout)
+
+    assert done.returncode == 3
+    assert done.stdout.startswith(
+        "images/000003.png: its SHA-256 is not that of metadata.jsonl (7 bytes"
+    )
+    assert "1 damaged" in done.stderr
+    assert listed["status"] == 409
+    assert [found["file"] for found in listed["damage"]] == ["images/000003.png"]
+
+
+def test_a_set_that_is_unfinished_absent_or_another_version_s_is_one_clear_line(
+    make: Callable[..., Done], run: Run, tmp_path: Path
+) -> None:
+    assert run("verify", "nowhere").returncode == 1
+    make("-n", 3, "-s", 8)
+    plan = tmp_path / "negatives/pixelgen.json"
+    text = plan.read_text()
+    for spoiled in (text.replace('"schema": 1', '"schema": 2'), text[:40], "[]", '{"schema": 1}'):
+        plan.write_text(spoiled)
+        done = run("verify")
+        assert done.returncode == 3
+        assert len(done.stderr.splitlines()) == 1
+    plan.write_text(text)
+    (tmp_path / "negatives/metadata.jsonl").unlink()
+    done = run("verify")
+    assert done.returncode == 1
+    assert "not finished" in done.stderr
+
+
+def test_deep_refuses_to_compare_with_another_encoder_s_bytes(
+    make: Callable[..., Done], run: Run, tmp_path: Path
+) -> None:
+    make("-n", 3, "-s", 8, "-f", "jpeg")
+    plan = tmp_path / "negatives/pixelgen.json"
+    plan.write_text(plan.read_text().replace('"encoder": "Pillow ', '"encoder": "Pillow 0'))
+    done = run("verify", "--deep")
+
+    assert done.returncode == 3
+    assert "was encoded by Pillow 0" in done.stderr
