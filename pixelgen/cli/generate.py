@@ -28,7 +28,7 @@ def generate(**options: Any) -> int:
     """
     job = _job(options)
     if options["blob"] or options["out"] == "-":
-        return _to_stdout(job)
+        return _to_stdout(job, options)
     if "://" in options["out"]:
         raise BadValue(f"{options['out']} is a URL; this version writes to directories only")
     from pixelgen.store import LocalStore
@@ -129,10 +129,16 @@ def _dry_run(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
     return 0
 
 
-def _to_stdout(job: "Job") -> int:
+def _to_stdout(job: "Job", options: dict[str, Any]) -> int:
     """Write the image, or a tar stream of all, to standard output."""
     from pixelgen.pipe import stream
 
+    for name in ("dry_run", "as_json", "force"):
+        if options[name]:
+            raise BadValue(
+                f"--{name.removeprefix('as_').replace('_', '-')} is about a directory; leave it out"
+                " where standard output takes the image"
+            )
     if sys.stdout is not None and sys.stdout.isatty():
         raise BadValue("standard output is a terminal: send the image to a file or a pipe")
     stop = Stop()

@@ -56,15 +56,19 @@ class Texture(Enum):
 class Family(Part):
     """What fills an image.
 
-    A subclass sets ``name``, ``number`` (its own for ever: it is part of the random stream's
-    counter) and ``texture``, and writes :meth:`render`. When its pixels must change, so does
+    A subclass sets ``name`` and ``number`` (its own for ever: it is part of the random stream's
+    counter), writes :meth:`render`, and says by ``texture`` if its images compress. When its pixels must change, so does
     ``version``, and the changelog says so.
     """
 
     kind: ClassVar[str] = "family"
     number: ClassVar[int]
     version: ClassVar[int] = 1
-    texture: ClassVar[Texture] = Texture.NOISE
+
+    @property
+    def texture(self) -> Texture:
+        """How the images compress."""
+        return Texture.NOISE
 
     @abstractmethod
     def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:

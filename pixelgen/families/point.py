@@ -25,7 +25,6 @@ class Uniform(Family):
 
     name = "uniform"
     number = 1
-    texture = Texture.NOISE
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Take the stream's integers as levels."""
@@ -47,10 +46,14 @@ class Gaussian(Family):
 
     name = "gaussian"
     number = 2
-    texture = Texture.LEVELS
 
     mean: float = option(127.5, "mean level, of 255", low=0.0, high=255.0)
     sigma: float = option(63.75, "standard deviation before clipping, of 255", low=0.0, high=1e4)
+
+    @property
+    def texture(self) -> Texture:
+        """Call levels noise that take more than about 7.6 of 8 bits."""
+        return Texture.NOISE if self.sigma >= 48 else Texture.LEVELS
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Look each level up in the table of 65,536 equally likely quantiles."""
