@@ -57,8 +57,8 @@ class Family(Part):
     """What fills an image.
 
     A subclass sets ``name`` and ``number`` (its own for ever: it is part of the random stream's
-    counter), writes :meth:`render`, and says by ``texture`` if its images compress. When its pixels must change, so does
-    ``version``, and the changelog says so.
+    counter), writes :meth:`render`, and says by ``texture`` if its images compress. When its pixels
+    must change, so does ``version``, and the changelog says so.
     """
 
     kind: ClassVar[str] = "family"
