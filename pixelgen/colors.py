@@ -44,7 +44,7 @@ def parse_color(text: str) -> Color:
         return Color(0, 0, 0, 0)
     gray = _GRAY.fullmatch(word)
     if gray and int(gray[1]) <= 100:
-        # 2.55·p + ½ in whole numbers: the 101 gray levels of X11 and ImageMagick.
+        # 2.55·p + ½ in whole numbers: the 101 gray levels of ImageMagick.
         return Color(*[(255 * int(gray[1]) + 50) // 100] * 3)
     from PIL import ImageColor  # here, because most jobs have no colour
 

@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar
 
 from pixelgen.errors import PixelgenError
 from pixelgen.parts import Part
@@ -23,8 +23,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-_POOL_PAYS = 0.1  # seconds of work left: less than that is done before a pool has started
+_POOL_PAYS = 0.1  # seconds of work: less than that is done before a pool has started
 _REBUILDS = 3
+
+
+class Work(NamedTuple):
+    """How much there is to do: the tasks, and the least time that one worker needs for all."""
+
+    tasks: int
+    least_seconds: float
 
 
 @dataclass(frozen=True)
@@ -35,9 +42,9 @@ class Engine(Part):
 
     @abstractmethod
     def map(
-        self, function: Callable[[T], R], tasks: Iterable[T], *, count: int, jobs: int
+        self, function: Callable[[T], R], tasks: Iterable[T], *, work: Work, jobs: int
     ) -> Iterator[R]:
-        """Yield the function of each of ``count`` tasks, in any order, by ``jobs`` workers."""
+        """Yield the function of each task, in any order, by ``jobs`` workers."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class Serial(Engine):
     name = "serial"
 
     def map(
-        self, function: Callable[[T], R], tasks: Iterable[T], *, count: int, jobs: int
+        self, function: Callable[[T], R], tasks: Iterable[T], *, work: Work, jobs: int
     ) -> Iterator[R]:
         """Yield in order."""
         return map(function, tasks)
@@ -60,18 +67,25 @@ class Local(Engine):
     name = "local"
 
     def map(
-        self, function: Callable[[T], R], tasks: Iterable[T], *, count: int, jobs: int
+        self, function: Callable[[T], R], tasks: Iterable[T], *, work: Work, jobs: int
     ) -> Iterator[R]:
-        """Do the first task here and time it, to see whether what is left deserves a pool."""
+        """Fan out, unless the work is done here before a pool has started.
+
+        Where the least time it can take does not tell, the first task is done here and timed.
+        """
+        jobs = min(jobs, work.tasks)
         left = iter(tasks)
-        begun = time.perf_counter()
-        for task in left:
-            yield function(task)
-            break
-        if jobs == 1 or (time.perf_counter() - begun) * (count - 1) < _POOL_PAYS:
-            yield from map(function, left)
+        seconds = work.least_seconds
+        if jobs > 1 and seconds < _POOL_PAYS:
+            begun = time.perf_counter()
+            for task in left:
+                yield function(task)
+                break
+            seconds = (time.perf_counter() - begun) * (work.tasks - 1)
+        if jobs > 1 and seconds > _POOL_PAYS:
+            yield from _fan_out(function, left, jobs)
         else:
-            yield from _fan_out(function, left, min(jobs, count - 1))
+            yield from map(function, left)
 
 
 def _fan_out(function: Callable[[T], R], tasks: Iterable[T], jobs: int) -> Iterator[R]:

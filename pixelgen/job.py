@@ -1,6 +1,7 @@
 """The job: everything that decides the bytes of a set, as one value."""
 
 import hashlib
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
@@ -187,13 +188,16 @@ class Job:
 
         Needs nothing but the job: any image, in any order, in any thread or process.
         """
-        return Generator(self).render(range(self.count)[index])
+        return Generator(self).render(range(self.count)[operator.index(index)])
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, index: int) -> Pixels:
         return self.render(index)
+
+    def __iter__(self) -> Iterator[Pixels]:
+        return map(self.render, range(self.count))
 
 
 def _whole(text: str) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from pixelgen.errors import PixelgenError
 from pixelgen.families.base import Pixels
 from pixelgen.job import Job
 from pixelgen.store import LocalStore
@@ -36,7 +37,7 @@ def tiles_of_set(job: Job, store: LocalStore, count: int) -> Iterator[Tile]:
         for shard in map(job.shard, range(-(-count // job.shard_size)))
     )
     for index, data in zip(range(count), images, strict=False):
-        yield Tile(job.names.file(index), _decode(data))
+        yield Tile(job.names.file(index), _decode(data, job.names.file(index)))
 
 
 def tiles_of_job(job: Job, caption: str) -> Iterator[Tile]:
@@ -85,12 +86,19 @@ def _flat(image: "Image") -> "Image":
     return flat
 
 
-def _decode(data: bytes) -> "Image":
+def _decode(data: bytes, name: str) -> "Image":
     from PIL import Image
 
-    if data.startswith(b"\x93NUMPY"):
-        return _picture(np.load(io.BytesIO(data)))
-    image = Image.open(io.BytesIO(data))
+    try:
+        if data.startswith(b"\x93NUMPY"):
+            return _picture(np.load(io.BytesIO(data)))
+        image = Image.open(io.BytesIO(data))
+        image.load()
+    except (OSError, ValueError, SyntaxError) as error:  # what numpy and Pillow raise
+        raise PixelgenError(
+            f"{name} cannot be shown: it is damaged (see: pixelgen verify), or of a kind that"
+            f" Pillow does not read ({error})"
+        ) from None
     if image.mode.startswith("I"):  # 16-bit gray: show the high bytes
         return _picture(np.asarray(image).astype(np.uint16)[..., None])
     return image

@@ -17,7 +17,7 @@ from pixelgen.journal import MANIFEST, PLAN, file_hash
 from pixelgen.layouts import Object, Record, Shard
 from pixelgen.manifest import SUMS, row_writer
 from pixelgen.store import LocalStore
-from pixelgen.writer import Run, tools
+from pixelgen.writer import Run, least_work, tools
 
 
 class Damage(NamedTuple):
@@ -61,8 +61,8 @@ def check(job: Job, store: LocalStore, run: Run, *, deep: bool = False) -> Itera
         _check_encoder(job, store)
     rows, sums = store.lines(MANIFEST), store.lines(SUMS)
     tasks = takewhile(lambda _: not run.stopped(), _tasks(job, rows, sums))
-    work = partial(_check_shard, job, store, deep)
-    yield from run.engine.map(work, tasks, count=job.shard_count, jobs=run.workers)
+    check_one, work = partial(_check_shard, job, store, deep), least_work(job, job.shard_count)
+    yield from run.engine.map(check_one, tasks, work=work, jobs=run.workers)
     if not run.stopped():
         yield Checked(0, 0, _check_rest(job, store, list(islice(rows, 1)), list(islice(sums, 3))))
 

@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from itertools import chain, takewhile
 
 from pixelgen import journal, manifest
-from pixelgen.engines import Engine, Local, cores
+from pixelgen.engines import Engine, Local, Work, cores
 from pixelgen.errors import Conflict, PixelgenError
 from pixelgen.formats import Data, Encode
 from pixelgen.generator import Generator
@@ -121,7 +121,8 @@ def _go_on(job: Job, store: LocalStore, run: Run) -> Outcome:
     found, made_bytes = done.images, 0
     todo = takewhile(lambda _: not run.stopped(), done.missing())
     make = partial(make_shard, job, store)
-    for record in run.engine.map(make, todo, count=done.shards_missing, jobs=run.workers):
+    work = least_work(job, done.shards_missing)
+    for record in run.engine.map(make, todo, work=work, jobs=run.workers):
         done.add(record)
         made_bytes += sum(record.sizes)
         run.progress(len(record.sizes), sum(record.sizes))
@@ -150,6 +151,12 @@ def make_shard(job: Job, store: LocalStore, shard: Shard) -> Record:
 
     file_hash = job.layout.write(store, job.names, shard, samples(), checksum=checksum)
     return record._replace(file_hash=file_hash)
+
+
+def least_work(job: Job, shards: int) -> Work:
+    """Estimate from below: no machine makes more than 2 GB or 200,000 images a second a core."""
+    images = shards * job.shard_size
+    return Work(shards, images * max(job.image_bytes / 2e9, 5e-6))
 
 
 @lru_cache(maxsize=1)

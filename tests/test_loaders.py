@@ -151,7 +151,7 @@ def test_a_job_is_a_map_style_data_set() -> None:
     job = Job(count=5, width=4, height=3)
 
     assert len(job) == 5
-    assert [image.shape for image in job] == [(3, 4, 3)] * 5  # type: ignore[attr-defined]
+    assert [image.shape for image in job] == [(3, 4, 3)] * 5
     with pytest.raises(IndexError):
         job[5]
 

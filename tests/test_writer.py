@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from pixelgen import parts
-from pixelgen.engines import Engine, Local, Serial
+from pixelgen.engines import Engine, Local, Serial, Work
 from pixelgen.errors import Busy, Conflict
 from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, LOCK, MANIFEST, PLAN
@@ -45,7 +45,7 @@ class Backwards(Engine):
     name = "backwards"
 
     def map(
-        self, function: Callable[[T], R], tasks: Iterable[T], *, count: int, jobs: int
+        self, function: Callable[[T], R], tasks: Iterable[T], *, work: Work, jobs: int
     ) -> Iterator[R]:
         return map(function, reversed(list(tasks)))
 

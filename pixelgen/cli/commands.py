@@ -110,7 +110,7 @@ def _family_tiles(options: dict[str, Any]) -> "list[Tile]":
 
 
 def _save(tiles: "list[Tile]", options: dict[str, Any]) -> None:
-    """Write the sheet, as any other file: whole or not at all, over no other file."""
+    """Write the sheet to a picture file, which is replaced if it is there."""
     import io
     from pathlib import Path
 
@@ -118,13 +118,15 @@ def _save(tiles: "list[Tile]", options: dict[str, Any]) -> None:
 
     from pixelgen.preview import sheet
 
-    suffix = Path(options["out"]).suffix.lower()
-    kind = Image.registered_extensions().get(suffix)
-    if kind not in Image.SAVE:
-        raise BadValue(f"{options['out']!r} does not end like a picture; name it sheet.png")
-    buffer = io.BytesIO()
-    sheet(tiles, options["columns"], options["tile"]).save(buffer, kind)
-    Path(options["out"]).write_bytes(buffer.getvalue())
+    path, buffer = Path(options["out"]), io.BytesIO()
+    kind = Image.registered_extensions().get(path.suffix.lower(), "")
+    try:
+        sheet(tiles, options["columns"], options["tile"]).save(buffer, kind)
+    except (OSError, KeyError, ValueError):
+        raise BadValue(
+            f"{options['out']!r} does not end like a picture in colour; name it sheet.png"
+        ) from None
+    path.write_bytes(buffer.getvalue())
     emit(options["out"])
 
 

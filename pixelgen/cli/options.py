@@ -12,7 +12,7 @@ from pixelgen.errors import BadValue
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class PartName(click.ParamType[str]):
+class PartName(click.ParamType):  # type: ignore[type-arg] # no generic before click 8.4
     """The spelling of a part; completes the names of its kind."""
 
     def __init__(self, kind: str) -> None:

@@ -110,7 +110,7 @@ class Avif(PillowFormat):
     name = "avif"
     suffix = ".avif"
     holds: ClassVar = {"RGB": (8,), "RGBA": (8,)}
-    side = 65534  # one more writes a file that cannot be read back
+    side = 32768  # one more writes a file that libavif refuses to read back
     pillow_name = "AVIF"
 
     quality: int = option(75, "from small to good", low=0, high=100)

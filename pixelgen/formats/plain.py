@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 from zlib_ng import zlib_ng
 
+from pixelgen.errors import BadValue
 from pixelgen.families import Texture
 from pixelgen.families.base import Pixels
 from pixelgen.formats.base import EVERY_MODE, Format
@@ -36,10 +37,9 @@ class Bmp(Format):
         """Encode as blue, green, red."""
         height, width, channels = pixels.shape
         palette = b"".join(bytes((g, g, g, 0)) for g in range(256)) if channels == 1 else b""
-        stride = -(-width * channels // 4) * 4
-        rows = np.zeros((height, stride), np.uint8)
-        flipped = pixels[::-1, :, ::-1]
-        rows[:, : width * channels].reshape(height, width, channels)[:] = flipped
+        rows = np.zeros((height, _bmp_stride(width, channels)), np.uint8)
+        for channel in range(channels):  # one by one: five times as fast as all at once
+            rows[:, channels - 1 - channel : width * channels : channels] = pixels[::-1, :, channel]
         start = 54 + len(palette)
         header = struct.pack(
             "<2sIHHIIiiHHIIiiII",
@@ -47,6 +47,18 @@ class Bmp(Format):
             *(40, width, height, 1, 8 * channels, 0, rows.size, 2835, 2835, len(palette) // 4, 0),
         )
         return b"".join([header, palette, rows.data])
+
+    def check(self, width: int, height: int, mode: str, depth: int) -> None:
+        """Refuse, besides, what the header's 32-bit sizes cannot tell."""
+        super().check(width, height, mode, depth)
+        size = height * _bmp_stride(width, len(mode))
+        if size > _UINT32 - 2048:
+            raise BadValue(f"bmp holds at most 4 GiB; {width}x{height} {mode} is {size:,} bytes")
+
+
+def _bmp_stride(width: int, channels: int) -> int:
+    """Return the bytes of a row: padded to four."""
+    return -(-width * channels // 4) * 4
 
 
 @dataclass(frozen=True)
@@ -73,15 +85,16 @@ class Ppm(Format):
 
 @dataclass(frozen=True)
 class Tiff(Format):
-    """Tagged Image File Format, one strip, little-endian, every mode at 8 and 16 bits.
+    """Tagged Image File Format, one strip, little-endian, 8 and 16 bits.
 
-    Baseline TIFF 6.0 (Adobe, 1992); alpha is an unassociated extra sample.
+    Baseline TIFF 6.0 (Adobe, 1992); alpha is an unassociated extra sample. Not 16-bit LA, which
+    neither Pillow nor OpenCV reads.
     """
 
     name = "tiff"
     aliases = ("tif",)
     suffix = ".tif"
-    holds = EVERY_MODE
+    holds: ClassVar = {**EVERY_MODE, "LA": (8,)}
     side = (1 << 31) - 1
 
     compression: str = option("none", "of the strip", choices=("none", "deflate"))

@@ -1,10 +1,12 @@
 """Tar shards: few large files, for the many and the small."""
 
 import hashlib
+import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pixelgen.errors import PixelgenError
 from pixelgen.formats.base import Data
 from pixelgen.layouts.base import Container, Names, Object, Record, Samples, Shard
 from pixelgen.parts import option
@@ -64,15 +66,16 @@ class Tar(Container):
         import os
         import tarfile
 
-        with (
-            os.fdopen(store.open(_file(shard)), "rb") as file,
-            tarfile.open(fileobj=file) as tar,
-        ):
-            for index in range(shard.start, shard.stop):
-                member = tar.extractfile(names.file(index))
-                if member is None:
-                    raise FileNotFoundError(f"{names.file(index)} in {_file(shard)}")
-                yield member.read()
+        try:
+            with (
+                os.fdopen(store.open(_file(shard)), "rb") as file,
+                tarfile.open(fileobj=file) as tar,
+            ):
+                for index in range(shard.start, shard.stop):
+                    with tar.extractfile(names.file(index)) or io.BytesIO() as member:
+                        yield member.read()
+        except (tarfile.TarError, KeyError) as error:
+            raise PixelgenError(f"{store.path(_file(shard))} is damaged: {error}") from None
 
     def loader(self, root: str, shards: int, suffix: str) -> str:
         """Return the call of webdataset."""
