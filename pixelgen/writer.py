@@ -64,7 +64,7 @@ def write(job: Job, store: LocalStore, run: Run) -> Outcome:
     store.create()
     with journal.lock(store):
         if journal.compare(store, job):
-            for folder in job.layout.folders(job.names):
+            for folder in {"", *job.layout.folders(job.names)}:
                 store.sweep(folder)
         else:
             _check_free(job, store)

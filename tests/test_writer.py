@@ -400,11 +400,13 @@ def test_temporary_files_of_dead_processes_are_swept(tmp_path: Path) -> None:
     left = tmp_path / f"images/.000003.png.{host}.{dead.pid}.0123abcd.part"
     alive = tmp_path / f"images/.000003.png.{host}.{os.getpid()}.0123abcd.part"
     foreign = tmp_path / f"images/.000003.png.another.{dead.pid}.0123abcd.part"
-    for path in (left, alive, foreign):
+    manifest = tmp_path / f".{MANIFEST}.{host}.{dead.pid}.0123abcd.part"
+    for path in (left, manifest, alive, foreign):
         path.write_bytes(b"half")
     write(job, store, How())
 
     assert not left.exists()
+    assert not manifest.exists()
     assert alive.exists()
     assert foreign.exists()
 

@@ -95,7 +95,7 @@ class Container(Part):
 
     @abstractmethod
     def folders(self, names: Names) -> Iterator[str]:
-        """Yield the folders that the files lie in."""
+        """Yield the folders that the files lie in, each once."""
 
     @abstractmethod
     def loader(self, root: str, shards: int, suffix: str) -> str:
