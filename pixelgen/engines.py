@@ -175,9 +175,10 @@ def _has_one_thread() -> bool:
 
 
 def _begin_worker() -> None:
-    """Leave signals to the parent, and end when it does, whatever ends it."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    """Leave the terminal's signals to the parent, and end when it does, whatever ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # how a broken pool ends those who are left
     threading.Thread(target=_follow_parent, daemon=True).start()
 
 

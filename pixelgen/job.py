@@ -5,7 +5,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pixelgen import parts
 from pixelgen.colors import Color, parse_color
@@ -55,7 +55,11 @@ class Job:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Fill in what hangs on other fields, and refuse what cannot be made."""
+        """Read the fields, fill in what hangs on others, and refuse what cannot be made."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None or field.default is not None:
+                object.__setattr__(self, field.name, _read(field.name, value))
         if not self.mode:
             opaque = self.color is None or self.color.alpha == 255
             object.__setattr__(self, "mode", "RGB" if opaque else "RGBA")
@@ -98,19 +102,25 @@ class Job:
                 f"color {self.color} is not opaque and mode {self.mode} has no alpha channel;"
                 f" use mode {self.mode}A"
             )
+        is_opaque = self.color is None or self.color.alpha == 255
+        if self.mode.endswith("A") and is_opaque and self.format.drops_opaque_alpha:
+            raise BadValue(
+                f"{self.format.name} drops an alpha channel that is opaque throughout; use mode"
+                f" {self.mode[:-1]}, or a color that is not opaque"
+            )
 
     @classmethod
     def parse(cls, **options: Any) -> Self:
         """Make a job from its fields as they are spelled: parts, colours and seeds as text.
 
-        Numbers may be numbers. Raises BadValue for an unknown name and for whatever does not parse.
+        Raises BadValue for an unknown name and for whatever does not parse.
         """
         known = [field.name for field in fields(cls)]
         for name in options:
             if name not in known:
                 near = parts.did_you_mean(name, dict.fromkeys(known))
                 raise BadValue(f"a job has no {name!r}{near} (it has {', '.join(known)})")
-        return cls(**{name: _read(name, value) for name, value in options.items()})
+        return cls(**options)
 
     def to_dict(self) -> dict[str, Any]:
         """Spell the job in plain values; :meth:`parse` takes them back. No value is None."""
@@ -204,33 +214,44 @@ def _whole(text: str) -> int:
     return int(text.strip())
 
 
-_READERS: Mapping[str, Callable[[str], Any]] = {
-    "count": _whole,
-    "width": _whole,
-    "height": _whole,
-    "mode": str.upper,
-    "depth": _whole,
-    "color": parse_color,
-    "density": float,
-    "family": partial(parts.parse, Family),
-    "format": partial(parts.parse, Format),
-    "layout": partial(parts.parse, Container),
-    "checksum": str.lower,
-    "seed": parse_seed,
+class _Kind(NamedTuple):
+    """What a field is called in messages, of what type it is, and how it is read from text."""
+
+    noun: str
+    type: type
+    read: Callable[[str], Any]
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "count": _Kind("a whole number", int, _whole),
+    "width": _Kind("a whole number", int, _whole),
+    "height": _Kind("a whole number", int, _whole),
+    "mode": _Kind("a mode", str, str.upper),
+    "depth": _Kind("a whole number", int, _whole),
+    "color": _Kind("a color", Color, parse_color),
+    "density": _Kind("a number", float, float),
+    "family": _Kind("a family", Family, partial(parts.parse, Family)),
+    "format": _Kind("a format", Format, partial(parts.parse, Format)),
+    "layout": _Kind("a layout", Container, partial(parts.parse, Container)),
+    "checksum": _Kind("a checksum", str, str.lower),
+    "seed": _Kind("a whole number", int, parse_seed),
 }
-_NUMBERS = ("count", "width", "height", "depth", "density", "seed")
 
 
 def _read(name: str, value: object) -> Any:
-    """Bring one field of a job from its spelling to its value."""
-    if isinstance(value, str):
-        try:
-            return _READERS[name](value)
-        except BadValue:
-            raise
-        except ValueError:
-            raise BadValue(f"{name} {value!r} is not a number") from None
-    number = isinstance(value, int) or (name == "density" and isinstance(value, float))
-    if isinstance(value, bool) or (name in _NUMBERS) != number:
-        raise BadValue(f"{name} {value!r} is not a {'number' if name in _NUMBERS else 'name'}")
-    return value
+    """Bring one field of a job from text, or from a like type (numpy's integers), to its own."""
+    kind = _KINDS[name]
+    try:
+        if isinstance(value, str):
+            return kind.read(value)
+        if isinstance(value, kind.type) and not isinstance(value, bool):
+            return value
+        if kind.type is int and not isinstance(value, bool):
+            return operator.index(value)  # type: ignore[arg-type]
+        if kind.type is float and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+    except BadValue:
+        raise
+    except (ValueError, TypeError, OverflowError):
+        pass
+    raise BadValue(f"{name} {str(value)[:50]!r} is not {kind.noun}")

@@ -63,7 +63,8 @@ def read_plan(store: LocalStore) -> dict[str, Any] | None:
                 f"{store.path(PLAN)} is of another version of pixelgen ({found['pixelgen']})"
             )
         Job.parse(**found["job"])
-    except (ValueError, KeyError, TypeError) as error:
+        found["encoder"], found["algorithm"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Conflict(f"{store.path(PLAN)} is damaged or not pixelgen's: {error}") from None
     return dict(found)
 
@@ -84,7 +85,7 @@ def compare(store: LocalStore, job: Job) -> bool:
         for name in dict.fromkeys((*old, *new))
         if old.get(name) != new.get(name)
     ]
-    if not differ and not store.exists(MANIFEST):
+    if not differ and not is_finished(store):
         differ = [
             f"{name} was {found[name]}, now it is {wanted[name]}"
             for name in ("algorithm", "encoder")
@@ -98,8 +99,14 @@ def compare(store: LocalStore, job: Job) -> bool:
     return True
 
 
+def is_finished(store: LocalStore) -> bool:
+    """Tell whether the set is complete: it has its manifest, and its journal is gone."""
+    return store.size(MANIFEST) is not None and not store.exists(JOURNAL)
+
+
 def begin(store: LocalStore, job: Job) -> None:
-    """Write the plan."""
+    """Begin the journal, then write the plan: from here on the set is in the making."""
+    store.append(JOURNAL, b"")
     store.put(PLAN, json.dumps(plan(job), indent=1).encode() + b"\n")
     store.sync(PLAN)
 
@@ -111,29 +118,34 @@ def lock(store: LocalStore) -> Iterator[None]:
     Best effort: where the file system has no locks, unique temporary names, deterministic bytes and
     renames still end in the right set.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     deadline = time.monotonic() + _LOCK_PATIENCE
-    path = store.path(LOCK)
-    while True:
-        fd = os.open(path, flags, 0o666)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # The holder removes the file when it is done: a lock on a removed file is none.
-            if os.fstat(fd).st_ino == os.stat(path).st_ino:
-                break
-        except (BlockingIOError, FileNotFoundError):
-            if time.monotonic() > deadline:
-                os.close(fd)
-                raise Busy(
-                    f"{store.root} is in use by another pixelgen; wait for it to end"
-                ) from None
-            time.sleep(0.02)
-        os.close(fd)
+    while (fd := _try_lock(store)) is None:
+        if time.monotonic() > deadline:
+            raise Busy(f"{store.root} is in use by another pixelgen; wait for it to end")
+        time.sleep(0.02)
     try:
         yield
     finally:
         store.remove(LOCK)
         os.close(fd)
+
+
+def _try_lock(store: LocalStore) -> int | None:
+    """Return the descriptor of the lock file, locked; None while another process holds it."""
+    path = store.path(LOCK)
+    if store.exists(LOCK) and store.size(LOCK) != 0:
+        raise Conflict(f"{path} is not pixelgen's own and stays as it is; move it away")
+    with store.telling(name=LOCK):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # The holder removes the file when it is done: a lock on a removed file is none.
+        if os.fstat(fd).st_ino == os.stat(path).st_ino:
+            return fd
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(fd)
+    return None
 
 
 class Journal:
@@ -203,7 +215,7 @@ def done_images(store: LocalStore, job: Job) -> int:
     """Return how many of a job's images a directory holds; raise Conflict for another job's."""
     if not compare(store, job):
         return 0
-    return job.count if store.exists(MANIFEST) else Journal(store, job).images
+    return job.count if is_finished(store) else Journal(store, job).images
 
 
 def _line(record: Record) -> bytes:
@@ -212,12 +224,16 @@ def _line(record: Record) -> bytes:
 
 
 def _parse(line: bytes) -> tuple[Record | None, str]:
-    """Read a line into its record and the boot it was written in; None if it is torn."""
+    """Read a line into its record and the boot it was written in; None if it is no such line."""
     crc, _, body = line.rstrip(b"\n").partition(b" ")
     if not line.endswith(b"\n") or crc != b"%08x" % zlib_ng.crc32(body):
         return None, ""
-    boot, *rest = json.loads(body)
-    return Record(*rest), boot
+    try:
+        boot, shard, sizes, hashes, file_hash = json.loads(body)
+        record = Record(int(shard), [int(size) for size in sizes], [*map(str, hashes)], file_hash)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return None, ""
+    return record, boot
 
 
 @cache

@@ -71,7 +71,7 @@ class LocalStore:
 
     def create(self) -> None:
         """Make the root folder."""
-        with self._telling(""):
+        with self.telling():
             try:
                 os.makedirs(self.root, exist_ok=True)
             except (FileExistsError, NotADirectoryError):
@@ -82,7 +82,7 @@ class LocalStore:
     @contextmanager
     def batch(self, folder: str) -> Iterator[Put]:
         """Put many files into one folder; under ``each`` they get their names together, synced."""
-        with self._telling(folder), self._folder(folder, create=True) as fd:
+        with self.telling(folder), self._folder(folder, create=True) as fd:
             if self.durability != "each":
                 yield lambda name, data: self._publish(fd, self._stage(fd, name, data))
                 return
@@ -105,12 +105,12 @@ class LocalStore:
 
     def stage(self, name: str, data: Chunks) -> Staged:
         """Write a file of the root under a temporary name, to be published later."""
-        with self._telling(name), self._folder("") as fd:
+        with self.telling(name=name), self._folder("") as fd:
             return self._stage(fd, name, data)
 
     def publish(self, staged: Staged) -> None:
         """Give a staged file its name."""
-        with self._telling(staged.name), self._folder("") as fd:
+        with self.telling(), self._folder("") as fd:
             self._publish(fd, staged)
 
     def discard(self, staged: Staged) -> None:
@@ -122,7 +122,7 @@ class LocalStore:
         """Bring one file of the root, or all of it, to the disk; under ``none`` nothing."""
         if self.durability == "none":
             return
-        with self._telling(name), self._folder("") as folder:
+        with self.telling(name=name), self._folder("") as folder:
             if not name:
                 _sync(folder)
                 return
@@ -136,7 +136,7 @@ class LocalStore:
     def append(self, name: str, line: bytes) -> int:
         """Append a line to a file of the root, synced under ``each``; return where it begins."""
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        with self._telling(name), self._folder("") as folder:
+        with self.telling(name=name), self._folder("") as folder:
             fd = os.open(name, flags, 0o666, dir_fd=folder)
             try:
                 size = os.fstat(fd).st_size
@@ -183,9 +183,11 @@ class LocalStore:
 
     def size(self, name: str) -> int | None:
         """Return the size of a regular file, or None where there is none."""
+        folder, base = os.path.split(name)
         try:
-            found = os.stat(self.path(name), follow_symlinks=False)
-        except (FileNotFoundError, NotADirectoryError):
+            with self._folder(folder) as fd:
+                found = os.stat(base, dir_fd=fd, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError, Conflict):
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
@@ -195,8 +197,9 @@ class LocalStore:
 
     def remove(self, name: str) -> None:
         """Remove one of our own files, if it is there."""
-        with self._telling(name), suppress(FileNotFoundError):
-            os.unlink(self.path(name))
+        folder, base = os.path.split(name)
+        with self.telling(folder), suppress(FileNotFoundError), self._folder(folder) as fd:
+            os.unlink(base, dir_fd=fd)
 
     def touch(self, name: str) -> None:
         """Set a file's time to now, where that is allowed."""
@@ -272,15 +275,17 @@ class LocalStore:
             )
 
     @contextmanager
-    def _telling(self, folder: str) -> Iterator[None]:
-        """Turn what the system refuses into one line: what, where, why, what to do."""
+    def telling(self, folder: str = "", name: str = "") -> Iterator[None]:
+        """Turn what the system refuses into one line: what file, why, what to do."""
         try:
             yield
         except OSError as error:
-            name = os.path.join(folder, error.filename if isinstance(error.filename, str) else "")
+            file = error.filename if isinstance(error.filename, str) else name
+            if not file.startswith(self.root):
+                file = self.path(os.path.join(folder, file))
             why = os.strerror(error.errno) if error.errno else str(error)
             hint = _HINTS.get(error.errno or 0, "run the same command again to go on")
-            raise PixelgenError(f"cannot write {self.path(name)}: {why}; {hint}") from error
+            raise PixelgenError(f"cannot write {file}: {why}; {hint}") from error
 
 
 def _write(file: int, data: Data) -> None:

@@ -48,7 +48,7 @@ def finished_job(store: LocalStore) -> Job:
     plan = journal.read_plan(store)
     if plan is None:
         raise PixelgenError(f"{store.root} holds no set of pixelgen's (it has no {PLAN})")
-    if not store.exists(MANIFEST):
+    if not journal.is_finished(store):
         raise PixelgenError(
             f"the set in {store.root} is not finished; run the command that makes it again"
         )
@@ -119,7 +119,7 @@ def _facts(line: bytes) -> tuple[int, str]:
     try:
         row = json.loads(line)
         return int(row["bytes"]), str(row.get("sha256", ""))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return 0, ""
 
 

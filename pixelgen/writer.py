@@ -58,7 +58,7 @@ def write(job: Job, store: LocalStore, run: Run) -> Outcome:
     Raises Conflict where the directory holds another job or a file of somebody else's under one of
     the set's names, Busy where another process writes to it, PixelgenError where writing fails.
     """
-    if journal.compare(store, job) and _is_finished(store):
+    if journal.compare(store, job) and journal.is_finished(store):
         store.touch(MANIFEST)
         return Outcome(found=job.count)
     store.create()
@@ -69,35 +69,17 @@ def write(job: Job, store: LocalStore, run: Run) -> Outcome:
         else:
             _check_free(job, store)
             journal.begin(store, job)
-        if store.exists(MANIFEST):  # killed after its last rename, or finished a moment ago
-            store.remove(JOURNAL)
+        if journal.is_finished(store):  # by another process, a moment ago
             return Outcome(found=job.count)
         return _go_on(job, store, run)
 
 
-def discard(store: LocalStore) -> None:
-    """Remove the set that a directory holds: the files its plan names, and nothing else."""
-    plan = journal.read_plan(store)
-    if plan is None:
-        return
-    job = Job.parse(**plan["job"])
-    with journal.lock(store):
-        store.remove(MANIFEST)  # first, so that what is left never looks complete
-        for shard in job.shards():
-            for name in job.layout.files(job.names, shard):
-                store.remove(name)
-        for name in (SUMS, JOURNAL, PLAN):
-            store.remove(name)
-
-
-def _is_finished(store: LocalStore) -> bool:
-    return store.exists(MANIFEST) and not store.exists(JOURNAL)
-
-
 def _check_free(job: Job, store: LocalStore) -> None:
     """Refuse a directory in which something already bears one of the set's names."""
-    plan = () if store.size(PLAN) is not None else (PLAN,)  # a file there is a torn plan of ours
-    for name in chain(plan, (MANIFEST, SUMS, JOURNAL), _planned_files(job, store)):
+    # A plan without content is our own, torn by a power cut, and so is an empty journal.
+    foreign = [PLAN] if store.size(PLAN) is None else []
+    foreign += [JOURNAL] if store.size(JOURNAL) != 0 else []
+    for name in chain(foreign, (MANIFEST, SUMS), _planned_files(job, store)):
         if store.exists(name):
             raise Conflict(
                 f"{store.path(name)} is there already and not of this set; move it away, or choose"
@@ -117,6 +99,8 @@ def _planned_files(job: Job, store: LocalStore) -> Iterator[str]:
 
 def _go_on(job: Job, store: LocalStore, run: Run) -> Outcome:
     """Make the shards that are missing and finish the set, unless stopped before."""
+    if store.size(JOURNAL) is None and store.exists(JOURNAL):
+        raise Conflict(f"{store.path(JOURNAL)} is not pixelgen's own; move it away")
     done = Journal(store, job)
     found, made_bytes = done.images, 0
     todo = takewhile(lambda _: not run.stopped(), done.missing())

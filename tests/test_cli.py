@@ -79,8 +79,18 @@ def test_generate_help_imports_nothing_heavy() -> None:
         (["--seed", "banana"], "seed 'banana' is no whole number"),
         (["--seed", 2**128], "is out of range 0..2**128-1"),
         (["-o", "file"], "is, or lies below, a file"),
-        (["-o", "s3://bucket/set"], "is a URL"),
+        (["-o", "s3://bucket/set"], "is no directory's path"),
         (["-j", 0], "is not in the range"),
+        (["-o", ""], "'' is no directory's path"),
+        (["--blob", "-o", "x"], "--blob writes to standard output"),
+        (["--blob", "--dry-run"], "--dry-run is about a directory"),
+        (["--recipe", ""], "cannot read the recipe"),
+        (["--recipe", "/dev/zero"], "is no TOML file"),
+        (["--recipe", "nested.toml"], "is no TOML file"),
+        (["--recipe", "nested.json"], "is no TOML file"),
+        (["--recipe", "sizes.toml"], "gives size, and width or height"),
+        (["--recipe", "kind.toml"], "is not a family"),
+        (["-f", "webp", "--mode", "RGBA"], "webp drops an alpha channel that is opaque"),
         (["--recipe", "nowhere.toml"], "cannot read the recipe nowhere.toml"),
         (["--recipe", "file"], "is no TOML file"),
         (["--colour", "red"], "No such option"),
@@ -90,7 +100,15 @@ def test_generate_help_imports_nothing_heavy() -> None:
 def test_bad_input_is_one_line_exit_2_quick_small_and_writes_nothing(
     tmp_path: Path, arguments: list[object], message: str
 ) -> None:
-    (tmp_path / "file").write_text("no recipe")
+    files = {
+        "file": "no recipe",
+        "nested.toml": "a = " + "[" * 100_000,
+        "nested.json": "[" * 100_000,
+        "sizes.toml": "size = 5\nwidth = 6",
+        "kind.toml": 'family = {name = "uniform"}',
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
     pid = os.fork()
     if pid == 0:
         os.chdir(tmp_path)
@@ -104,7 +122,7 @@ def test_bad_input_is_one_line_exit_2_quick_small_and_writes_nothing(
     assert message in said
     assert len(said.splitlines()) == 1
     assert (tmp_path / "out").read_text() == ""
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["err", "file", "out"]
+    assert {path.name for path in tmp_path.iterdir()} == {"err", "out", *files}
     assert usage.ru_utime + usage.ru_stime < 2  # a loaded machine; far from what 10⁹ pixels take
     assert usage.ru_maxrss < 100_000
 

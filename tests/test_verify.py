@@ -112,6 +112,8 @@ def test_missing_short_swapped_and_linked_files_are_named(tmp_path: Path) -> Non
         ("metadata.jsonl", lambda lines: [lines[1], lines[0], *lines[2:]]),
         ("metadata.jsonl", lambda lines: [*lines[:3], "{}\n", *lines[4:]]),
         ("metadata.jsonl", lambda lines: [*lines[:3], "[\n", *lines[4:]]),
+        ("metadata.jsonl", lambda lines: [*lines[:3], '{"bytes":1e400}\n', *lines[4:]]),
+        ("metadata.jsonl", lambda lines: ["[" * 100_000 + "\n", *lines[1:]]),
         ("metadata.jsonl", lambda lines: []),
         ("SHA256SUMS", lambda lines: lines[:-1]),
         ("SHA256SUMS", lambda lines: [*lines, "more\n"]),
@@ -153,7 +155,15 @@ def test_a_set_that_is_unfinished_absent_or_another_version_s_is_one_clear_line(
     make("-n", 3, "-s", 8)
     plan = tmp_path / "negatives/pixelgen.json"
     text = plan.read_text()
-    for spoiled in (text.replace('"schema": 1', '"schema": 2'), text[:40], "[]", '{"schema": 1}'):
+    for spoiled in (
+        text.replace('"schema": 1', '"schema": 2'),
+        text.replace('"family": "uniform"', '"family": {}'),
+        text.replace('"encoder"', '"recorder"'),
+        text[:40],
+        "[]",
+        "[" * 100_000,
+        '{"schema": 1}',
+    ):
         plan.write_text(spoiled)
         done = run("verify")
         assert done.returncode == 3

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, LOCK, MANIFEST, PLAN
 from pixelgen.store import LocalStore
 from pixelgen.writer import Run as How
-from pixelgen.writer import discard, write
+from pixelgen.writer import write
 from tests.conftest import COMMAND, Done, Run, tree_digest
 
 T = TypeVar("T")
@@ -269,7 +270,9 @@ def test_another_job_in_the_directory_is_refused_and_nothing_touched(
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "negatives").rglob("*")} == before
 
 
-def test_force_replaces_the_set_and_nothing_else(make: Callable[..., Done], tmp_path: Path) -> None:
+def test_force_replaces_a_finished_set_and_nothing_else(
+    make: Callable[..., Done], tmp_path: Path
+) -> None:
     make(*SMALL)
     (tmp_path / "negatives/images/mine.txt").write_text("mine")
     make("-n", 7, "-s", 8, "--force")
@@ -277,6 +280,79 @@ def test_force_replaces_the_set_and_nothing_else(make: Callable[..., Done], tmp_
     make("-n", 7, "-s", 8, "-o", "fresh")
 
     assert tree_digest(tmp_path / "negatives") == tree_digest(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("case", ["changed", "in the way", "linked folder", "unfinished"])
+def test_force_removes_nothing_where_a_file_may_be_somebody_else_s(
+    make: Callable[..., Done], run: Run, tmp_path: Path, case: str
+) -> None:
+    make("-n", 5, "-s", 8)
+    out = tmp_path / "negatives"
+    if case == "changed":
+        (out / "images/000003.png").write_text("mine")
+    elif case == "in the way":
+        (out / "images/000010.png").write_text("mine")
+    elif case == "linked folder":
+        (out / "images").rename(tmp_path / "photos")
+        (out / "images").symlink_to(tmp_path / "photos")
+    else:
+        (out / JOURNAL).write_bytes(b"")
+    before = tree_digest(tmp_path)
+    done = run("generate", "-n", 30, "-s", 8, "--force")
+
+    assert done.returncode == 3, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert tree_digest(tmp_path) == before
+
+
+@pytest.mark.parametrize("kind", ["text", "pipe", "link", "folder"])
+def test_a_lock_that_is_not_ours_is_kept(run: Run, tmp_path: Path, kind: str) -> None:
+    lock = tmp_path / "negatives" / LOCK
+    lock.parent.mkdir()
+    if kind == "text":
+        lock.write_text("mine")
+    elif kind == "pipe":
+        os.mkfifo(lock)
+    elif kind == "link":
+        lock.symlink_to(tmp_path / "nowhere")
+    else:
+        lock.mkdir()
+    before = _identity(lock)
+    done = run("generate", *SMALL)
+
+    assert done.returncode == 3
+    assert "not pixelgen's own" in done.stderr
+    assert _identity(lock) == before
+    assert [path.name for path in lock.parent.iterdir()] == [LOCK]
+
+
+@pytest.mark.parametrize("kind", ["text", "link"])
+def test_a_planted_manifest_does_not_make_a_set_complete(tmp_path: Path, kind: str) -> None:
+    job = Job.parse(count=50, width=8, height=8)
+    store = LocalStore(str(tmp_path))
+    write(job, store, How(stopped=lambda: True))
+    if kind == "text":
+        (tmp_path / MANIFEST).write_text("mine")
+    else:
+        (tmp_path / MANIFEST).symlink_to("nowhere")
+
+    with pytest.raises(Conflict, match="is not pixelgen's own"):
+        write(job, store, How())
+    assert len(list((tmp_path / "images").iterdir())) == 50
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"a":1}', "not json", "[]", '["x"]', "5", '["x",0,null,null,""]', '["x","0",[1],[2],""]',
+     '["x",0,[],[],"",1]', '["x",-1,[1],["a"],""]', '["x",0,[1e999],["a"],""]', "[" * 100_000],
+)  # fmt: skip
+def test_a_journal_line_that_says_nothing_of_use_is_passed_over(tmp_path: Path, body: str) -> None:
+    job = Job.parse(count=5, width=8, height=8)
+    store = LocalStore(str(tmp_path))
+    write(job, store, How(stopped=lambda: True))
+    (tmp_path / JOURNAL).write_text(f"{crc32(body.encode()):08x} {body}\n")
+
+    assert write(job, store, How()).made == 5
 
 
 @pytest.mark.parametrize("name", ["images/000003.png", MANIFEST, "SHA256SUMS", PLAN, JOURNAL])
@@ -379,8 +455,6 @@ def test_lines_of_another_boot_count_only_with_the_right_hashes(tmp_path: Path) 
     lines = []
     for line in journal.read_text().splitlines():
         body = line[9:].replace(boot, "another-boot")
-        from zlib import crc32
-
         lines.append(f"{crc32(body.encode()):08x} {body}\n")
     journal.write_text("".join(lines))
     outcome = write(job, store, How())
@@ -419,7 +493,7 @@ def test_a_set_killed_after_its_last_rename_is_complete(tmp_path: Path) -> None:
     (tmp_path / JOURNAL).write_bytes(b"left behind\n")
     (tmp_path / LOCK).write_bytes(b"")
 
-    assert write(job, store, How()).found == 20
+    assert write(job, store, How()).complete
     assert tree_digest(tmp_path) == whole
 
 
@@ -439,10 +513,23 @@ def test_an_empty_set_is_a_set(make: Callable[..., Done], run: Run, tmp_path: Pa
     assert "nothing to do" in make("-n", 0).stderr
 
 
-def test_discard_leaves_what_is_not_of_the_set(tmp_path: Path) -> None:
-    store = LocalStore(str(tmp_path))
-    write(Job.parse(count=3, width=8, height=8), store, How())
-    (tmp_path / "mine.txt").write_text("mine")
-    discard(store)
+def test_a_worker_that_is_killed_while_it_waits_costs_nothing(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [COMMAND, "generate", "-n", "600", "-s", "200", "--family", "gaussian", "--color", "red",
+         "-q", "-j", "2"],
+        cwd=tmp_path, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    _wait_for(lambda: len(children.read_text().split()) == 2)
+    process.send_signal(signal.SIGSTOP)  # so that its workers run out of work
+    workers = children.read_text().split()
+    _wait_for(lambda: any(map(_reads_a_pipe, workers)))
+    os.kill(int(next(filter(_reads_a_pipe, workers))), signal.SIGKILL)
+    process.send_signal(signal.SIGCONT)
 
-    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["mine.txt"]
+    assert process.wait(timeout=60) == 0
+    assert len(list((tmp_path / "negatives/images").iterdir())) == 600
+
+
+def _reads_a_pipe(pid: str) -> bool:
+    return "pipe_read" in Path(f"/proc/{pid}/wchan").read_text()

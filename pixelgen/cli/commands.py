@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.options import look, look_options
+from pixelgen.cli.options import draw_seed, look, look_options
 from pixelgen.cli.output import Progress, emit, emit_json, report
 from pixelgen.cli.stop import Stop
 from pixelgen.errors import BadValue
@@ -89,7 +89,7 @@ def _set_tiles(directory: str, options: dict[str, Any]) -> "list[Tile]":
     from pixelgen.store import LocalStore
     from pixelgen.verify import finished_job
 
-    if look(options):
+    if any(look(options).values()):
         raise BadValue("a set is shown as it is; leave out the options of its making")
     store = LocalStore(directory)
     return list(tiles_of_set(finished_job(store), store, options["count"]))
@@ -100,7 +100,7 @@ def _family_tiles(options: dict[str, Any]) -> "list[Tile]":
     from pixelgen.preview import tiles_of_job
 
     fields = {"width": options["tile"], "height": options["tile"], "family": "uniform"}
-    fields |= look(options)
+    fields = draw_seed(fields | look(options))
     if fields["family"] != "all":
         job = Job.parse(**fields | {"count": options["count"]})
         return list(tiles_of_job(job, str(job.family)))

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.options import look, look_options, read_recipe, run_options, set_options
+from pixelgen.cli.options import (
+    draw_seed,
+    look,
+    look_options,
+    read_recipe,
+    run_options,
+    set_options,
+)
 from pixelgen.cli.output import Progress, emit, emit_json, human_bytes, report, write
 from pixelgen.cli.stop import Stop
 from pixelgen.errors import BadValue
@@ -14,6 +21,8 @@ if TYPE_CHECKING:
     from pixelgen.job import Job
     from pixelgen.store import LocalStore
     from pixelgen.writer import Outcome
+
+_DEFAULT_OUT = "negatives"
 
 
 @click.command()
@@ -27,10 +36,14 @@ def generate(**options: Any) -> int:
     interrupted. Prints the path of the manifest, which is written last.
     """
     job = _job(options)
+    if options["blob"] and options["out"] not in (_DEFAULT_OUT, "-"):
+        raise BadValue("--blob writes to standard output; leave out --out")
     if options["blob"] or options["out"] == "-":
         return _to_stdout(job, options)
-    if "://" in options["out"]:
-        raise BadValue(f"{options['out']} is a URL; this version writes to directories only")
+    if "://" in options["out"] or not options["out"]:
+        raise BadValue(
+            f"{options['out']!r} is no directory's path; this version writes to no other"
+        )
     from pixelgen.store import LocalStore
 
     store = LocalStore(options["out"], options["durability"])
@@ -39,12 +52,12 @@ def generate(**options: Any) -> int:
 
 def _job(options: dict[str, Any]) -> "Job":
     """Make the job of the recipe and the options, of which the options win."""
-    fields = read_recipe(options["recipe"]) if options["recipe"] else {}
+    fields = read_recipe(options["recipe"]) if options["recipe"] is not None else {}
     names = ("count", "format", "layout", "checksum")
     fields |= {name: options[name] for name in names if options[name] is not None}
     from pixelgen.job import Job
 
-    job = Job.parse(**fields | look(options))
+    job = Job.parse(**draw_seed(fields | look(options)))
     if job.density == 1 and job.color is not None and job.color.alpha and not options["quiet"]:
         report(f"note: at density 1 nothing of the color {job.color} is to be seen")
     return job
@@ -60,13 +73,15 @@ def _write(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
     run = writer.Run(
         parse(Engine, options["engine"]), options["jobs"] or 0, progress.update, lambda: bool(stop)
     )
-    if options["verbose"]:
+    if options["verbose"] and not options["quiet"]:
         report(
             f"job {job.digest[:16]}: {job.shard_count:,} shards of {job.shard_size} images,"
             f" {run.workers} workers, {job.encoder or 'own'} encoder"
         )
     if options["force"]:
-        writer.discard(store)
+        from pixelgen.replace import clear
+
+        clear(store, job, run)
     try:
         outcome = writer.write(job, store, run)
     finally:
@@ -84,13 +99,15 @@ def _tell(
     from pixelgen.journal import MANIFEST
 
     if not options["quiet"]:
+        noun = "image" if job.count == 1 else "images"
         kept = f" ({outcome.found:,} were there)" if outcome.found else ""
         report(
-            f"{outcome.made:,} images, {human_bytes(outcome.bytes)}{kept}, {progress.speed}"
+            f"{outcome.made:,} {noun}, {human_bytes(outcome.bytes)}{kept}, {progress.speed}"
             if outcome.made
-            else f"nothing to do: {job.count:,} images are there"
+            else f"nothing to do: {job.count:,} {noun} there already"
         )
-        report(f"load it: {job.layout.loader(store.root, job.shard_count, job.names.suffix)}")
+        if job.count:
+            report(f"load it: {job.layout.loader(store.root, job.shard_count, job.names.suffix)}")
     if options["as_json"]:
         emit_json({
             "status": 200,
@@ -115,7 +132,7 @@ def _dry_run(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
         "count": job.count,
         "shards": job.shard_count,
         "bytes": expected,
-        "found": done_images(store, job),
+        "found": 0 if options["force"] else done_images(store, job),
         "id": job.digest,
     }
     if options["as_json"]:

@@ -9,6 +9,8 @@ from click.shell_completion import CompletionItem
 
 from pixelgen.errors import BadValue
 
+_RECIPE_LIMIT = 1 << 20  # characters; more is no recipe
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -61,7 +63,7 @@ set_options = together([
                  help="Take what no option gives from a TOML file, or from the pixelgen.json of a"
                       " set."),
     click.option("--checksum", type=click.Choice(["sha256", "none"]),
-                 help="Hash every file, into the manifest and SHA256SUMS.  [default: sha256]"),
+                 help="Hash every file into the manifest and SHA256SUMS.  [default: sha256]"),
 ])
 
 look_options = together([
@@ -91,7 +93,8 @@ run_options = together([
                  show_default=True,
                  help="Against power cuts: commit syncs once, before the manifest; each also every"
                       " shard, before its files get their names. A kill loses nothing under any."),
-    click.option("--force", is_flag=True, help="Replace the set that is in the directory."),
+    click.option("--force", is_flag=True,
+                 help="Replace the finished set that is in the directory."),
     click.option("--dry-run", is_flag=True,
                  help="Say what would be made, and what is there already."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object."),
@@ -105,11 +108,16 @@ def look(options: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a job that the options of ``look_options`` give, as they are spelled."""
     names = ("color", "density", "family", "mode", "depth", "seed")
     given = {name: options[name] for name in names if options[name] is not None}
-    if given.get("seed") == "random":
-        import secrets
-
-        given["seed"] = hex(secrets.randbits(128))
     return given | _sides(options["size"], options["width"], options["height"])
+
+
+def draw_seed(fields: dict[str, Any]) -> dict[str, Any]:
+    """Replace the seed "random" by a drawn one."""
+    if fields.get("seed") != "random":
+        return fields
+    import secrets
+
+    return fields | {"seed": hex(secrets.randbits(128))}
 
 
 def _sides(size: str | None, width: int | None, height: int | None) -> dict[str, int]:
@@ -141,13 +149,17 @@ def read_recipe(path: str) -> dict[str, Any]:
     from pathlib import Path
 
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        fields = json.loads(text)["job"] if path.endswith(".json") else tomllib.loads(text)
+        with Path(path).open(encoding="utf-8") as file:
+            text = file.read(_RECIPE_LIMIT)
+        is_plan = path.lower().endswith(".json")
+        fields = json.loads(text)["job"] if is_plan else tomllib.loads(text)
         sides = parse_size(fields.pop("size")) if "size" in fields else {}
     except OSError as error:
         raise BadValue(f"cannot read the recipe {path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, BadValue):
-            raise
+    except BadValue:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadValue(f"the recipe {path} is no TOML file or pixelgen.json: {error}") from None
+    if sides and fields.keys() & sides.keys():
+        raise BadValue(f"the recipe {path} gives size, and width or height; leave one out")
     return dict(fields) | sides

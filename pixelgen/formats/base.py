@@ -31,6 +31,7 @@ class Format(Part):
     suffix: ClassVar[str]
     holds: ClassVar[Mapping[str, tuple[int, ...]]]
     side: ClassVar[int]
+    drops_opaque_alpha: ClassVar[bool] = False
 
     @abstractmethod
     def encode(self, pixels: Pixels) -> bytes:

@@ -88,6 +88,7 @@ class Webp(PillowFormat):
     suffix = ".webp"
     holds: ClassVar = {"RGB": (8,), "RGBA": (8,)}
     side = 16383
+    drops_opaque_alpha = True
     pillow_name = "WEBP"
 
     quality: int = option(80, "of a lossy image, or effort of a lossless one", low=0, high=100)

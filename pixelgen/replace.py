@@ -1,0 +1,48 @@
+"""Replace: clear a finished set away, and nothing else, before another takes its directory."""
+
+from itertools import chain
+
+from pixelgen import journal
+from pixelgen.errors import Conflict
+from pixelgen.job import Job
+from pixelgen.journal import MANIFEST, PLAN
+from pixelgen.manifest import SUMS
+from pixelgen.store import LocalStore
+from pixelgen.verify import check
+from pixelgen.writer import Run
+
+
+def clear(store: LocalStore, new: Job, run: Run) -> None:
+    """Remove the finished set that a directory holds, if there is one.
+
+    Removes only files that are to the byte what the set's manifest says, and begins only when all
+    of them are and nobody else's file stands in the new set's way; raises Conflict otherwise.
+    """
+    plan = journal.read_plan(store)
+    if plan is None:
+        return
+    old = Job.parse(**plan["job"])
+    with journal.lock(store):
+        if not journal.is_finished(store):
+            raise Conflict(
+                f"the set in {store.root} is not finished, so its files cannot be told from others;"
+                " finish it, or remove the directory"
+            )
+        for checked in check(old, store, run):
+            for name, what in checked.damage:
+                raise Conflict(f"{store.path(name)} is not as it was made ({what}); move it away")
+        _check_free(old, new, store)
+        store.remove(MANIFEST)  # first, so that what is left never looks complete
+        for name in chain(_files(old), (SUMS, PLAN)):
+            store.remove(name)
+
+
+def _check_free(old: Job, new: Job, store: LocalStore) -> None:
+    """Refuse where a file that is not of the old set bears a name of the new one."""
+    taken = {name for name in _files(new) if store.exists(name)}
+    for name in taken.difference(_files(old)):
+        raise Conflict(f"{store.path(name)} is not of the set there; move it away")
+
+
+def _files(job: Job) -> "chain[str]":
+    return chain.from_iterable(job.layout.files(job.names, shard) for shard in job.shards())

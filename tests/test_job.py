@@ -1,0 +1,63 @@
+"""The job as a value: read from text or values, checked once, spelled without loss."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pixelgen.colors import Color
+from pixelgen.errors import BadValue
+from pixelgen.families.point import Gaussian
+from pixelgen.job import Job
+
+
+def test_a_job_is_rebuilt_from_its_spelling() -> None:
+    job = Job.parse(count=7, width="20", height=10, color="red", family="gaussian:sigma=3", seed=5)
+
+    assert Job.parse(**job.to_dict()) == job
+    assert hash(Job.parse(**job.to_dict())) == hash(job)
+    assert Job.parse(**job.to_dict()).digest == job.digest
+    assert None not in job.to_dict().values()
+
+
+def test_text_and_values_mean_the_same() -> None:
+    spelled = Job.parse(width=np.int64(9), color="red", family="gaussian:sigma=3", density=1)
+    made = Job(width=9, color=Color(255, 0, 0), family=Gaussian(sigma=3), density=1.0)
+
+    assert spelled == made
+    assert spelled.digest == made.digest
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"count": 8}, {"seed": 1}, {"family": "gaussian"}, {"format": "bmp"}, {"checksum": "none"},
+     {"color": "red"}, {"color": "red", "density": 0.4}, {"mode": "L"}, {"depth": 16},
+     {"layout": "tar"}, {"width": 2}],
+)  # fmt: skip
+def test_whatever_decides_the_bytes_decides_the_digest(changed: dict[str, Any]) -> None:
+    assert Job.parse(**changed).digest != Job().digest
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"width": 2.5}, "width '2.5' is not a whole number"),
+        ({"depth": 8.0}, "depth '8.0' is not a whole number"),
+        ({"seed": 1.5}, "seed '1.5' is not a whole number"),
+        ({"count": True}, "count 'True' is not a whole number"),
+        ({"count": "many"}, "count 'many' is not a whole number"),
+        ({"count": None}, "count 'None' is not a whole number"),
+        ({"family": {}}, "family '{}' is not a family"),
+        ({"family": 3}, "family '3' is not a family"),
+        ({"format": b"png"}, "is not a format"),
+        ({"layout": {"a": 1}}, "is not a layout"),
+        ({"color": (1, 2, 3)}, "is not a color"),
+        ({"color": "red", "density": "half"}, "density 'half' is not a number"),
+        ({"mode": 3}, "is not a mode"),
+        ({"widht": 3}, "a job has no 'widht': did you mean 'width'?"),
+    ],
+)
+def test_a_field_of_another_kind_is_refused_by_name(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadValue) as caught:
+        Job.parse(**fields)
+    assert message in str(caught.value)
