@@ -244,11 +244,13 @@ def _read(name: str, value: object) -> Any:
     try:
         if isinstance(value, str):
             return kind.read(value)
-        if isinstance(value, kind.type) and not isinstance(value, bool):
+        if isinstance(value, bool):
+            raise TypeError
+        if isinstance(value, kind.type):
             return value
-        if kind.type is int and not isinstance(value, bool):
+        if kind.type is int:
             return operator.index(value)  # type: ignore[arg-type]
-        if kind.type is float and isinstance(value, int) and not isinstance(value, bool):
+        if kind.type is float and isinstance(value, int):
             return float(value)
     except BadValue:
         raise

@@ -1,8 +1,9 @@
 """The journal: what of a set is planned and what is done, so that an interrupted run can go on.
 
-``pixelgen.json``, the plan, is written before anything else: the job, and the versions its bytes
-hang on. While the set is in the making there are also ``.pixelgen.lock`` and ``.pixelgen.journal``,
-a line for each shard that is done: CRC-32 of the rest as eight hexadecimal digits, a space, JSON.
+``pixelgen.json``, the plan, is the first file of a set: the job, and the versions its bytes hang
+on. As long as the set is in the making, from before the plan to after the manifest, there are also
+``.pixelgen.lock`` and ``.pixelgen.journal``: a line for each shard that is done, of the CRC-32 of
+the rest as eight hexadecimal digits, a space, and JSON.
 """
 
 import fcntl

@@ -16,7 +16,8 @@ def clear(store: LocalStore, new: Job, run: Run) -> None:
     """Remove the finished set that a directory holds, if there is one.
 
     Removes only files that are to the byte what the set's manifest says, and begins only when all
-    of them are and nobody else's file stands in the new set's way; raises Conflict otherwise.
+    of them are and nobody else's file stands in the new set's way; raises Conflict otherwise. A run
+    that is stopped before all are checked removes nothing.
     """
     plan = journal.read_plan(store)
     if plan is None:
@@ -32,6 +33,8 @@ def clear(store: LocalStore, new: Job, run: Run) -> None:
             for name, what in checked.damage:
                 raise Conflict(f"{store.path(name)} is not as it was made ({what}); move it away")
         _check_free(old, new, store)
+        if run.stopped():
+            return
         store.remove(MANIFEST)  # first, so that what is left never looks complete
         for name in chain(_files(old), (SUMS, PLAN)):
             store.remove(name)

@@ -24,8 +24,6 @@ from pixelgen.formats.base import Data
 Chunks: TypeAlias = Data | Iterable[Data]
 Put: TypeAlias = Callable[[str, Chunks], None]
 
-DURABILITIES = ("commit", "none", "each")
-
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -22,6 +22,7 @@ from pixelgen.engines import Engine, Local, Serial, Work
 from pixelgen.errors import Busy, Conflict
 from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, LOCK, MANIFEST, PLAN
+from pixelgen.replace import clear
 from pixelgen.store import LocalStore
 from pixelgen.writer import Run as How
 from pixelgen.writer import write
@@ -302,6 +303,16 @@ def test_force_removes_nothing_where_a_file_may_be_somebody_else_s(
 
     assert done.returncode == 3, done.stderr
     assert len(done.stderr.splitlines()) == 1
+    assert tree_digest(tmp_path) == before
+
+
+def test_force_that_is_stopped_while_it_checks_removes_nothing(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path))
+    write(Job.parse(count=5, width=8, height=8), store, How())
+    (tmp_path / "images/000003.png").write_text("mine")
+    before = tree_digest(tmp_path)
+    clear(store, Job.parse(count=6, width=8, height=8), How(stopped=lambda: True))
+
     assert tree_digest(tmp_path) == before
 
 

@@ -82,6 +82,8 @@ def _write(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
         from pixelgen.replace import clear
 
         clear(store, job, run)
+    if stop:
+        return stop.exit_code
     try:
         outcome = writer.write(job, store, run)
     finally:
