@@ -1,20 +1,23 @@
 """The local generator: image ``index`` of a job, as pixels, from nothing but the job.
 
-Colour is a background, noise is drawn over it. A family says by its *coverage* A (0 … 255) where
-its noise is; ``density`` thins that to a fraction of the pixels. In every channel, alpha included,
+Colour is a background, noise is drawn over it. A family may say by its *coverage* A (0 … 255) where
+its noise is, of a pixel or of each channel; ``density`` thins that to a fraction of the pixels. In
+every channel, alpha included,
 
     out = (A·noise + (255 − A)·colour + 127) // 255,
 
-with the noise opaque; over a transparent colour the noise keeps its own levels and alpha = A.
+with the noise opaque; over a transparent colour the noise keeps its own levels and alpha = A,
+the greatest of the channels'.
 """
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from pixelgen.colors import Color
-from pixelgen.families import Family, Shape
+from pixelgen.families import Family, Shape, Texture
 from pixelgen.families.base import Coverage, Pixels
+from pixelgen.families.mix import Mix
 from pixelgen.stream import DATA, Stream
 
 MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
@@ -50,11 +53,40 @@ class Picture(Protocol):
 
     @property
     def density(self) -> float | None:
-        """The fraction of the pixels drawn over the background."""
+        """The fraction of the pixels drawn over the background; None: as suits the family."""
 
     @property
-    def family(self) -> Family:
-        """What fills an image."""
+    def family(self) -> Mix:
+        """What fills the images."""
+
+
+class Image(NamedTuple):
+    """An image: (height, width, channels of the mode), uint8 or uint16; and how it compresses."""
+
+    pixels: Pixels
+    texture: Texture
+
+
+class Origin(NamedTuple):
+    """What an image was made of: its family, its density, and the file that it was taken from."""
+
+    family: Family
+    density: float
+    source: str
+
+
+def density_of(job: Picture, family: Family) -> float:
+    """Return the fraction drawn: by itself, half of what else would leave no background."""
+    if job.color is None:
+        return 1.0
+    if job.density is not None:
+        return job.density
+    return 1.0 if family.has_coverage else 0.5
+
+
+def texture_of(job: Picture, family: Family) -> Texture:
+    """Tell how images of a family compress: as it says, unless a background shows between."""
+    return family.texture if density_of(job, family) == 1 else Texture.SPARSE
 
 
 class Generator:
@@ -66,23 +98,32 @@ class Generator:
         self._channels = MODES[job.mode]
         noisy = 1 if job.mode.startswith("L") else 3
         self._shape = Shape(job.height, job.width, noisy, job.depth)
-        self._color = job.color
-        self._threshold = 65536 if job.density is None else round(65536 * job.density)
 
-    def render(self, index: int) -> Pixels:
-        """Return image ``index``: (height, width, channels of the mode), uint8 or uint16."""
-        family = self._job.family
-        self._stream.seek(index, family.number, family.version)
+    def render(self, index: int) -> Image:
+        """Make image ``index``."""
+        family = self._job.family.at(self._stream, index)
+        self._seek(index, family)
         drawn = family.render(self._stream, self._shape)
         noise, coverage = drawn if isinstance(drawn, tuple) else (drawn, None)
         noise = self._with_alpha(noise)
-        if self._color is None:
-            return noise
-        if self._threshold < 65536:
-            coverage = self._thin(coverage, index)
-        if coverage is None:
-            return noise
-        return self._over(self._color, noise, coverage[..., None])
+        if self._job.color is None:
+            return Image(noise, family.texture)
+        density = density_of(self._job, family)
+        if density < 1:
+            coverage = self._thin(coverage, density, index)
+        if coverage is not None:
+            coverage = coverage.reshape(*self._shape[:2], -1)
+            noise = self._over(self._job.color, noise, coverage)
+        return Image(noise, texture_of(self._job, family))
+
+    def origin(self, index: int) -> Origin:
+        """Tell what image ``index`` is made of, without making it."""
+        family = self._job.family.at(self._stream, index)
+        self._seek(index, family)
+        return Origin(family, density_of(self._job, family), family.entry(self._stream))
+
+    def _seek(self, index: int, family: Family) -> None:
+        self._stream.seek(index, family.number, family.version)
 
     def _with_alpha(self, noise: Pixels) -> Pixels:
         """Add a full alpha channel where the mode has one."""
@@ -93,20 +134,25 @@ class Generator:
         opaque[..., -1] = self._shape.top
         return opaque
 
-    def _thin(self, coverage: Coverage | None, index: int) -> Coverage:
+    def _thin(self, coverage: Coverage | None, density: float, index: int) -> Coverage:
         """Keep each pixel's coverage with probability ``density``."""
         self._stream.seek(index, purpose=DATA)
-        kept = self._stream.integers(self._shape[:2], 16) < self._threshold
+        kept = self._stream.integers(self._shape[:2], 16) < round(65536 * density)
         mask: Coverage = np.negative(kept.view(np.uint8))
-        return mask if coverage is None else coverage & mask
+        if coverage is None:
+            return mask
+        return coverage & mask if coverage.ndim == 2 else coverage & mask[..., None]
 
     def _over(self, color: Color, noise: Pixels, coverage: Coverage) -> Pixels:
         """Lay the noise over the colour, by the formula at the head of the module."""
         scale = self._shape.top // 255
+        alpha = coverage.max(axis=-1, keepdims=True)
         if color.alpha == 0:
-            pixels = np.where(coverage > 0, noise, noise.dtype.type(0))
-            pixels[..., -1:] = coverage.astype(noise.dtype) * scale
+            pixels = np.where(alpha > 0, noise, noise.dtype.type(0))
+            pixels[..., -1:] = alpha.astype(noise.dtype) * scale
             return pixels
+        if 1 < coverage.shape[-1] < self._channels:
+            coverage = np.concatenate([coverage, alpha], axis=-1)
         background = self._pixel(color) * scale
         if np.isin(coverage, (0, 255)).all():
             return np.where(coverage > 0, noise, background)

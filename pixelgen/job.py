@@ -4,7 +4,7 @@ import hashlib
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple, Self
 
 from pixelgen import parts
@@ -12,10 +12,11 @@ from pixelgen.colors import Color, parse_color
 from pixelgen.errors import BadValue
 from pixelgen.families import Family, Shape, Texture
 from pixelgen.families.base import Pixels
+from pixelgen.families.mix import Member, Mix
 from pixelgen.families.point import Uniform
-from pixelgen.formats import Encode, Format
+from pixelgen.formats import Data, Format
 from pixelgen.formats.png import Png
-from pixelgen.generator import MODES, Generator
+from pixelgen.generator import MODES, Generator, texture_of
 from pixelgen.layouts import Container, Names, Shard
 from pixelgen.layouts.files import Files
 from pixelgen.stream import SEED_LIMIT, parse_seed
@@ -24,7 +25,7 @@ CHECKSUMS = ("sha256", "none")
 DEPTHS = (8, 16)
 _COUNT_LIMIT = 1 << 53  # the largest index that every JSON reader keeps
 _PIXEL_BYTES_LIMIT = (1 << 31) - 1
-_DEFAULT_DENSITY = 0.5
+_UNIFORM = Mix((Member(Uniform()),))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,8 @@ class Job:
     A job is a map-style data set: ``len(job)`` images, ``job[i]`` the pixels of image i. Sizes are
     in pixels, ``depth`` in bits (8 or 16), ``seed`` is 0 … 2¹²⁸−1. ``mode`` is RGB, RGBA, L or LA;
     when empty, RGB, or RGBA where the colour is not opaque. ``density`` is the fraction of pixels
-    drawn over ``color``: 0.5 unless given, and None without a colour.
+    drawn over ``color``; None is 0.5, or 1 of a family that does not fill the frame by itself.
+    ``family`` may be a mix: a list of families with weights and ranges, or a preset's name.
 
     >>> job = Job.parse(count=3, width=4, height=2, family="gaussian:sigma=20", color="tr")
     >>> len(job), job[0].shape, job.mode, str(job.family)
@@ -48,7 +50,7 @@ class Job:
     depth: int = 8
     color: Color | None = None
     density: float | None = None
-    family: Family = Uniform()
+    family: Mix = _UNIFORM
     format: Format = Png()
     layout: Container = Files()
     checksum: str = "sha256"
@@ -63,8 +65,6 @@ class Job:
         if not self.mode:
             opaque = self.color is None or self.color.alpha == 255
             object.__setattr__(self, "mode", "RGB" if opaque else "RGBA")
-        if self.color is not None and self.density is None:
-            object.__setattr__(self, "density", _DEFAULT_DENSITY)
         self._check_ranges()
         self._check_color()
         self.format.check(self.width, self.height, self.mode, self.depth)
@@ -126,21 +126,29 @@ class Job:
         """Spell the job in plain values; :meth:`parse` takes them back. No value is None."""
         spelled = {field.name: getattr(self, field.name) for field in fields(self)}
         spelled["seed"] = hex(self.seed)
+        spelled["family"] = self.family.spell()
         return {
-            name: value if isinstance(value, int | float) else str(value)
+            name: value if isinstance(value, int | float | list) else str(value)
             for name, value in spelled.items()
             if value is not None
         }
 
     @property
     def algorithm(self) -> str:
-        """The family and the version of its pixels."""
-        return f"{self.family.name}/{self.family.version}"
+        """The families and the versions of their pixels."""
+        return "+".join(sorted({f"{each.name}/{each.version}" for each in self.family.families}))
 
     @property
     def encoder(self) -> str:
         """The library, with its version, that the bytes hang on; '' if they are pixelgen's own."""
-        return self.format.encoded_by(self.texture)
+        if not self.family.is_fixed:
+            return next(filter(None, map(self.format.encoded_by, Texture)), "")
+        return self.format.encoded_by(texture_of(self, self.family.families[0]))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The folders of images that families take."""
+        return tuple(dict.fromkeys(each.source for each in self.family.families if each.source))
 
     @property
     def digest(self) -> str:
@@ -148,12 +156,11 @@ class Job:
         import json
 
         whole = [self.to_dict(), self.algorithm, self.encoder]
-        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+        if self.sources:
+            from pixelgen.families.source import folder
 
-    @property
-    def texture(self) -> Texture:
-        """How the images compress: as the family says, unless a background shows."""
-        return self.family.texture if self.density in (None, 1) else Texture.SPARSE
+            whole += [folder(path).digest for path in self.sources]
+        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
 
     @property
     def shape(self) -> Shape:
@@ -189,16 +196,23 @@ class Job:
         """Yield every shard."""
         return map(self.shard, range(self.shard_count))
 
-    def encode(self) -> Encode:
-        """Return the encoder of the job's images."""
-        return self.format.encoder(self.shape, self.texture)
+    def maker(self) -> Callable[[int], Data]:
+        """Return the function that makes the bytes of the file of image i."""
+        generator = Generator(self)
+        encoder = cache(partial(self.format.encoder, self.shape))
+
+        def make(index: int) -> Data:
+            pixels, texture = generator.render(index)
+            return encoder(texture)(pixels)
+
+        return make
 
     def render(self, index: int) -> Pixels:
         """Return image ``index``: (height, width, channels), uint8 or uint16.
 
         Needs nothing but the job: any image, in any order, in any thread or process.
         """
-        return Generator(self).render(range(self.count)[operator.index(index)])
+        return Generator(self).render(range(self.count)[operator.index(index)]).pixels
 
     def __len__(self) -> int:
         return self.count
@@ -214,12 +228,24 @@ def _whole(text: str) -> int:
     return int(text.strip())
 
 
+def _mix(value: object) -> Mix:
+    """Make a mix of a family or of spelled ones."""
+    if isinstance(value, Mix):
+        return value
+    if isinstance(value, Family):
+        return Mix((Member(value),))
+    spelled = [value] if isinstance(value, str) else value
+    if isinstance(spelled, list | tuple) and all(isinstance(each, str) for each in spelled):
+        return Mix.parse(spelled)
+    raise TypeError
+
+
 class _Kind(NamedTuple):
     """What a field is called in messages, of what type it is, and how it is read from text."""
 
     noun: str
     type: type
-    read: Callable[[str], Any]
+    read: Callable[[Any], Any]
 
 
 _KINDS: Mapping[str, _Kind] = {
@@ -230,7 +256,7 @@ _KINDS: Mapping[str, _Kind] = {
     "depth": _Kind("a whole number", int, _whole),
     "color": _Kind("a color", Color, parse_color),
     "density": _Kind("a number", float, float),
-    "family": _Kind("a family", Family, partial(parts.parse, Family)),
+    "family": _Kind("a family, or a list of them", Mix, _mix),
     "format": _Kind("a format", Format, partial(parts.parse, Format)),
     "layout": _Kind("a layout", Container, partial(parts.parse, Container)),
     "checksum": _Kind("a checksum", str, str.lower),
@@ -242,7 +268,7 @@ def _read(name: str, value: object) -> Any:
     """Bring one field of a job from text, or from a like type (numpy's integers), to its own."""
     kind = _KINDS[name]
     try:
-        if isinstance(value, str):
+        if isinstance(value, str) or name == "family":
             return kind.read(value)
         if isinstance(value, bool):
             raise TypeError

@@ -19,7 +19,7 @@ from typing import Any
 
 from zlib_ng import zlib_ng
 
-from pixelgen import __version__
+from pixelgen import __version__, sources
 from pixelgen.errors import Busy, Conflict, PixelgenError
 from pixelgen.job import Job
 from pixelgen.layouts import Record, Shard
@@ -44,6 +44,7 @@ def plan(job: Job) -> dict[str, Any]:
         "numpy": np.__version__,
         "encoder": job.encoder,
         "algorithm": job.algorithm,
+        "sources": sources.digests(job),
         "digest": job.digest,
         "job": job.to_dict(),
     }
@@ -64,7 +65,7 @@ def read_plan(store: LocalStore) -> dict[str, Any] | None:
                 f"{store.path(PLAN)} is of another version of pixelgen ({found['pixelgen']})"
             )
         Job.parse(**found["job"])
-        found["encoder"], found["algorithm"]
+        found["encoder"], found["algorithm"], found["sources"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Conflict(f"{store.path(PLAN)} is damaged or not pixelgen's: {error}") from None
     return dict(found)
@@ -79,8 +80,7 @@ def compare(store: LocalStore, job: Job) -> bool:
     found = read_plan(store)
     if found is None:
         return False
-    wanted = plan(job)
-    old, new = found["job"], wanted["job"]
+    old, new = found["job"], job.to_dict()
     differ = [
         f"{name} is {old.get(name)}, not {new.get(name)}"
         for name in dict.fromkeys((*old, *new))
@@ -88,9 +88,9 @@ def compare(store: LocalStore, job: Job) -> bool:
     ]
     if not differ and not is_finished(store):
         differ = [
-            f"{name} was {found[name]}, now it is {wanted[name]}"
-            for name in ("algorithm", "encoder")
-            if found[name] != wanted[name]
+            f"{name} was {found[name]}, now it is {now}"
+            for name, now in (("algorithm", job.algorithm), ("encoder", job.encoder))
+            if found[name] != now
         ]
     if differ:
         raise Conflict(
@@ -110,6 +110,26 @@ def begin(store: LocalStore, job: Job) -> None:
     store.append(JOURNAL, b"")
     store.put(PLAN, json.dumps(plan(job), indent=1).encode() + b"\n")
     store.sync(PLAN)
+    sources.record(store, job)
+
+
+def settle_sources(store: LocalStore, job: Job) -> None:
+    """Take the user's images as the set's record has them, or record them if it has none yet.
+
+    Raises Conflict where they are not those of the plan.
+    """
+    if not job.sources:
+        return
+    is_recorded = sources.recall(store, job)
+    if not is_recorded:
+        sources.look(job)
+    if sources.digests(job) != (read_plan(store) or {}).get("sources"):
+        raise Conflict(
+            f"the images that the set in {store.root} is made from were changed since it was begun;"
+            " put the old ones back, or choose another directory"
+        )
+    if not is_recorded:
+        sources.record(store, job)
 
 
 @contextmanager

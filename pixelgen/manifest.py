@@ -11,9 +11,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
+from pixelgen.generator import Generator
 from pixelgen.job import Job
 from pixelgen.journal import MANIFEST, PLAN, file_hash
 from pixelgen.layouts import Record, Shard
+from pixelgen.sources import extras
 from pixelgen.store import LocalStore
 
 SUMS = "SHA256SUMS"
@@ -28,21 +30,39 @@ def row_writer(job: Job) -> Callable[[int, int, str], bytes]:
         "height": job.height,
         "mode": job.mode,
         "depth": job.depth,
+        "format": job.format.name.upper(),
     }
-    before["format"] = job.format.name.upper()
-    after: dict[str, object] = {"generator": str(job.family), "seed": hex(job.seed)}
-    if job.color is not None:
-        after |= {"color": str(job.color), "density": job.density}
-    head, tail = _members(before), _members(after)
+    head, origin = _members(before), _origin_writer(job)
     location, names = job.layout.location, job.names
 
     def row(index: int, size: int, sha256: str) -> bytes:
         # Names are plain ASCII by construction, and json.dumps would take longer than all the rest.
         place = ",".join(f'"{column}":"{name}"' for column, name in location(names, index).items())
         digest = f'"sha256":"{sha256}",' if sha256 else ""
+        tail = origin(index)
         return f'{{{place},"index":{index},{head},"bytes":{size},{digest}{tail}}}\n'.encode()
 
     return row
+
+
+def _origin_writer(job: Job) -> Callable[[int], str]:
+    """Return the function that writes what an image was made of: one text for all, if it can."""
+    generator = Generator(job)
+
+    def write(index: int) -> str:
+        family, density, source = generator.origin(index)
+        columns: dict[str, object] = {"generator": str(family)}
+        if job.sources:
+            columns["source"] = source
+        columns["seed"] = hex(job.seed)
+        if job.color is not None:
+            columns |= {"color": str(job.color), "density": density}
+        return _members(columns)
+
+    if not job.family.is_fixed or job.sources:
+        return write
+    always = write(0)
+    return lambda _: always
 
 
 def _members(values: Mapping[str, object]) -> str:
@@ -77,7 +97,8 @@ def publish(job: Job, store: LocalStore, records: Callable[[], Records]) -> None
     manifest = store.stage(MANIFEST, hashed())
     try:
         if job.checksum != "none":
-            others = {PLAN: file_hash(store, PLAN), MANIFEST: digest.hexdigest()}
+            others = {name: file_hash(store, name) for name in (PLAN, *extras(job))}
+            others[MANIFEST] = digest.hexdigest()
             store.put(SUMS, sums(job, records(), others))
         store.sync()
     except BaseException:

@@ -78,7 +78,7 @@ class Part:
     def __str__(self) -> str:
         """Spell the part with the parameters that differ from their defaults."""
         pairs = [
-            f"{parameter.name}={_spell(getattr(self, parameter.name))}"
+            f"{parameter.name}={spell(getattr(self, parameter.name))}"
             for parameter in fields(self)
             if getattr(self, parameter.name) != parameter.default
         ]
@@ -101,7 +101,7 @@ class Part:
     @classmethod
     def build(cls, text: str) -> Self:
         """Make the part of this class from the text after ``name:``."""
-        return cls(**_pairs(cls, text))
+        return cls(**pairs(cls, text))
 
 
 def known(kind: str) -> dict[str, type[Part]]:
@@ -121,11 +121,12 @@ def parse(base: type[P], text: str) -> P:
     Raises BadValue for an unknown name or key, a pair without ``=`` and a value out of range.
     """
     name, _, rest = text.strip().partition(":")
-    return _find(base, name.strip().lower()).build(rest)
+    return find(base, name).build(rest)
 
 
-def _find(base: type[P], name: str) -> type[P]:
-    """Return the part of a name; import the whole kind only if no module at hand has it."""
+def find(base: type[P], name: str) -> type[P]:
+    """Return the part of a name, or raise BadValue; import the whole kind only if need be."""
+    name = name.strip().lower()
     found = _REGISTRY[base.kind].get(name)
     if found and issubclass(found, base):
         return found
@@ -154,10 +155,10 @@ def did_you_mean(word: str, words: Mapping[str, object]) -> str:
     return f": did you mean {near[0]!r}?" if near else ""
 
 
-def _pairs(cls: type[Part], text: str) -> dict[str, str]:
+def pairs(cls: type[Part], text: str) -> dict[str, str]:
     """Split ``key=value,key=value``; a backslash keeps the next character of a value as it is."""
     parameters = {parameter.name: parameter for parameter in fields(cls)}
-    pairs: dict[str, str] = {}
+    given: dict[str, str] = {}
     for pair in re.findall(r"(?:\\.|[^,\\])+", text, re.DOTALL):
         key, equals, value = pair.partition("=")
         key = key.strip()
@@ -169,10 +170,10 @@ def _pairs(cls: type[Part], text: str) -> dict[str, str]:
             )
         if not equals:
             raise BadValue(f"{cls.kind} {cls.name!r}: write {key!r} as {key}=VALUE")
-        if key in pairs:
+        if key in given:
             raise BadValue(f"{cls.kind} {cls.name!r}: {key!r} is given twice")
-        pairs[key] = re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
-    return pairs
+        given[key] = re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
+    return given
 
 
 def _typed(part: Part, parameter: "Field[Any]", value: object) -> Value:
@@ -198,19 +199,18 @@ def _typed(part: Part, parameter: "Field[Any]", value: object) -> Value:
 
 def _check(part: Part, parameter: "Field[Any]", value: Value) -> None:
     low, high, choices = (parameter.metadata.get(key) for key in ("low", "high", "choices"))
-    where = f"{part.kind} {part.name!r}: {parameter.name}={_spell(value)}"
+    where = f"{part.kind} {part.name!r}: {parameter.name}={spell(value)}"
     if choices and value not in choices:
-        raise BadValue(f"{where} is none of {', '.join(map(_spell, choices))}")
+        raise BadValue(f"{where} is none of {', '.join(map(spell, choices))}")
     if isinstance(value, float) and not math.isfinite(value):
         raise BadValue(f"{where} is not a finite number")
     if (low is not None and value < low) or (high is not None and value > high):
-        span = (
-            f"{_spell(low) if low is not None else ''}..{_spell(high) if high is not None else ''}"
-        )
+        span = f"{spell(low) if low is not None else ''}..{spell(high) if high is not None else ''}"
         raise BadValue(f"{where} is out of range {span}")
 
 
-def _spell(value: Value) -> str:
+def spell(value: Value) -> str:
+    """Write a parameter's value so that it parses back."""
     if isinstance(value, bool):
         return str(value).lower()
     return re.sub(r"[,\\]", r"\\\g<0>", str(value))

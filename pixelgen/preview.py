@@ -9,6 +9,7 @@ import numpy as np
 
 from pixelgen.errors import PixelgenError
 from pixelgen.families.base import Pixels
+from pixelgen.generator import Generator
 from pixelgen.job import Job
 from pixelgen.store import LocalStore
 
@@ -40,10 +41,12 @@ def tiles_of_set(job: Job, store: LocalStore, count: int) -> Iterator[Tile]:
         yield Tile(job.names.file(index), _decode(data, job.names.file(index)))
 
 
-def tiles_of_job(job: Job, caption: str) -> Iterator[Tile]:
-    """Render the images of a job, without files."""
+def tiles_of_job(job: Job) -> Iterator[Tile]:
+    """Render the images of a job, without files, each over the name of its family."""
+    generator = Generator(job)
     for index in range(job.count):
-        yield Tile(caption, _picture(job.render(index)))
+        caption = str(generator.origin(index).family)
+        yield Tile(caption, _picture(generator.render(index).pixels))
 
 
 def sheet(tiles: Sequence[Tile], columns: int, side: int) -> "Image":

@@ -7,6 +7,7 @@ from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.journal import MANIFEST, PLAN
 from pixelgen.manifest import SUMS
+from pixelgen.sources import extras
 from pixelgen.store import LocalStore
 from pixelgen.verify import check
 from pixelgen.writer import Run
@@ -36,7 +37,7 @@ def clear(store: LocalStore, new: Job, run: Run) -> None:
         if run.stopped():
             return
         store.remove(MANIFEST)  # first, so that what is left never looks complete
-        for name in chain(_files(old), (SUMS, PLAN)):
+        for name in chain(_files(old), (SUMS, *extras(old), PLAN)):
             store.remove(name)
 
 

@@ -49,6 +49,11 @@ class Stream:
         self._counter[:] = (0, purpose, image, family << 32 | version)
         self._philox.state = self._state
 
+    @property
+    def image(self) -> int:
+        """The image whose words are read."""
+        return int(self._counter[2])
+
     def purpose(self, purpose: int) -> None:
         """Go to the first word of another purpose of the same image and family."""
         self._counter[0], self._counter[1] = 0, purpose

@@ -16,8 +16,9 @@ from pixelgen.job import Job
 from pixelgen.journal import MANIFEST, PLAN, file_hash
 from pixelgen.layouts import Object, Record, Shard
 from pixelgen.manifest import SUMS, row_writer
+from pixelgen.sources import SOURCES, extras, recall
 from pixelgen.store import LocalStore
-from pixelgen.writer import Run, least_work, tools
+from pixelgen.writer import Run, least_work, maker
 
 
 class Damage(NamedTuple):
@@ -59,12 +60,14 @@ def check(job: Job, store: LocalStore, run: Run, *, deep: bool = False) -> Itera
     """Yield what the check of each shard found, and of the manifest, the sums and the plan."""
     if deep:
         _check_encoder(job, store)
+    if not recall(store, job):
+        raise Conflict(f"{store.path(SOURCES)} is missing; put it back")
     rows, sums = store.lines(MANIFEST), store.lines(SUMS)
     tasks = takewhile(lambda _: not run.stopped(), _tasks(job, rows, sums))
     check_one, work = partial(_check_shard, job, store, deep), least_work(job, job.shard_count)
     yield from run.engine.map(check_one, tasks, work=work, jobs=run.workers)
     if not run.stopped():
-        yield Checked(0, 0, _check_rest(job, store, list(islice(rows, 1)), list(islice(sums, 3))))
+        yield Checked(0, 0, _check_rest(job, store, list(islice(rows, 1)), list(islice(sums, 4))))
 
 
 def _check_encoder(job: Job, store: LocalStore) -> None:
@@ -150,10 +153,10 @@ def _check_hash(store: LocalStore, found: Object, line: bytes) -> Iterator[Damag
 
 def _check_bytes(job: Job, store: LocalStore, shard: Shard) -> Iterator[Damage]:
     """Render and encode every image of a shard again and compare."""
-    generator, encode = tools(job)
+    make = maker(job, store)
     images = job.layout.read(store, job.names, shard)
     for index, data in zip(range(*shard[1:]), images, strict=True):
-        if data != bytes(encode(generator.render(index))):
+        if data != bytes(make(index)):
             name = "/".join(reversed(job.layout.location(job.names, index).values()))
             yield Damage(name, "its pixels are not those of the job")
 
@@ -164,9 +167,9 @@ def _check_rest(job: Job, store: LocalStore, rows: list[bytes], sums: list[bytes
     if rows:
         damage.append(Damage(MANIFEST, "more rows than images"))
     if job.checksum != "none":
-        ours = [f"{file_hash(store, name)}  {name}\n".encode() for name in (PLAN, MANIFEST)]
-        for name, wanted, line in zip((PLAN, MANIFEST), ours, [*sums, b"", b""], strict=False):
-            if line != wanted:
+        ours = (PLAN, *extras(job), MANIFEST)
+        for name, line in zip(ours, chain(sums, repeat(b"")), strict=False):
+            if line != f"{file_hash(store, name)}  {name}\n".encode():
                 damage.append(Damage(name, f"its SHA-256 is not the one in {SUMS}"))
         if len(sums) > len(ours):
             damage.append(Damage(SUMS, "more lines than files"))

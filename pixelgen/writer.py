@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain, takewhile
 
-from pixelgen import journal, manifest
+from pixelgen import journal, manifest, sources
 from pixelgen.engines import Engine, Local, Work, cores
 from pixelgen.errors import Conflict, PixelgenError
-from pixelgen.formats import Data, Encode
-from pixelgen.generator import Generator
+from pixelgen.formats import Data
 from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, MANIFEST, PLAN, Journal
 from pixelgen.layouts import Record, Shard
@@ -61,9 +60,12 @@ def write(job: Job, store: LocalStore, run: Run) -> Outcome:
     if journal.compare(store, job) and journal.is_finished(store):
         store.touch(MANIFEST)
         return Outcome(found=job.count)
+    if store.size(PLAN) is None:
+        sources.look(job)  # and refuse images that cannot be used, before anything is written
     store.create()
     with journal.lock(store):
         if journal.compare(store, job):
+            journal.settle_sources(store, job)
             for folder in {"", *job.layout.folders(job.names)}:
                 store.sweep(folder)
         else:
@@ -79,7 +81,8 @@ def _check_free(job: Job, store: LocalStore) -> None:
     # A plan without content is our own, torn by a power cut, and so is an empty journal.
     foreign = [PLAN] if store.size(PLAN) is None else []
     foreign += [JOURNAL] if store.size(JOURNAL) != 0 else []
-    for name in chain(foreign, (MANIFEST, SUMS), _planned_files(job, store)):
+    others = (MANIFEST, SUMS, *sources.extras(job))
+    for name in chain(foreign, others, _planned_files(job, store)):
         if store.exists(name):
             raise Conflict(
                 f"{store.path(name)} is there already and not of this set; move it away, or choose"
@@ -121,13 +124,13 @@ def _go_on(job: Job, store: LocalStore, run: Run) -> Outcome:
 
 def make_shard(job: Job, store: LocalStore, shard: Shard) -> Record:
     """Render, encode and publish one shard: all that a worker does."""
-    generator, encode = tools(job)
+    make = maker(job, store)
     record = Record(shard.number, [], [])
     checksum = job.checksum != "none"
 
     def samples() -> Iterator[tuple[int, Data]]:
         for index in range(shard.start, shard.stop):
-            data = encode(generator.render(index))
+            data = make(index)
             record.sizes.append(len(data))
             if checksum:
                 record.hashes.append(hashlib.sha256(data).hexdigest())
@@ -144,6 +147,7 @@ def least_work(job: Job, shards: int) -> Work:
 
 
 @lru_cache(maxsize=1)
-def tools(job: Job) -> tuple[Generator, Encode]:
-    """Keep the generator and encoder of a job from one shard to the next."""
-    return Generator(job), job.encode()
+def maker(job: Job, store: LocalStore) -> Callable[[int], Data]:
+    """Keep what makes the images of a job from one shard to the next."""
+    sources.recall(store, job)
+    return job.maker()

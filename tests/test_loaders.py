@@ -65,7 +65,16 @@ def test_a_colour_and_its_density_stand_in_every_row_or_in_none(
 def test_the_plan_tells_nothing_of_clock_host_or_path(finished: Path) -> None:
     plan = json.loads((finished / "pixelgen.json").read_text())
 
-    assert list(plan) == ["schema", "pixelgen", "numpy", "encoder", "algorithm", "digest", "job"]
+    assert list(plan) == [
+        "schema",
+        "pixelgen",
+        "numpy",
+        "encoder",
+        "algorithm",
+        "sources",
+        "digest",
+        "job",
+    ]
     assert os.uname().nodename not in json.dumps(plan["job"])
     assert Job.parse(**plan["job"]).digest == plan["digest"]
 

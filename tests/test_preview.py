@@ -114,7 +114,7 @@ def one_line(done: Done, code: int) -> str:
 def test_a_sheet_is_as_large_as_its_rows_of_tiles(
     count: int, columns: int, size: tuple[int, int]
 ) -> None:
-    tiles = list(tiles_of_job(Job(count=count, width=4, height=4), "a"))
+    tiles = list(tiles_of_job(Job(count=count, width=4, height=4)))
     paper = sheet(tiles, columns, 32)
     assert paper.mode == "RGB"
     assert paper.size == (
@@ -125,13 +125,13 @@ def test_a_sheet_is_as_large_as_its_rows_of_tiles(
 
 def test_a_tile_shows_the_pixels_of_its_image() -> None:
     job = Job(count=7, width=16, height=16, seed=3)
-    paper = levels(sheet(list(tiles_of_job(job, "a")), 3, 48))
+    paper = levels(sheet(list(tiles_of_job(job)), 3, 48))
     for index in range(7):
         np.testing.assert_array_equal(tile(paper, index, 3, 48), enlarged(job[index], 3))
 
 
 def test_between_tiles_there_is_only_paper() -> None:
-    tiles = [Tile("", image) for _, image in tiles_of_job(Job(count=5, width=8, height=8), "a")]
+    tiles = [Tile("", image) for _, image in tiles_of_job(Job(count=5, width=8, height=8))]
     paper = levels(sheet(tiles, 3, 24)).copy()
     for index in range(5):
         tile(paper, index, 3, 24)[:] = paper[0, 0]
@@ -154,8 +154,10 @@ def test_captions_stand_below_their_tiles_and_tell_them_apart() -> None:
 def test_an_oblong_image_keeps_its_shape_in_the_middle_of_its_tile(
     size: tuple[int, int], fitted: tuple[int, int]
 ) -> None:
-    job = Job(count=1, width=size[0], height=size[1], family=known_family("solid", tone="white"))
-    shown = tile(levels(sheet(list(tiles_of_job(job, "a")), 1, 32)), 0, 1, 32)
+    job = Job.parse(
+        count=1, width=size[0], height=size[1], family=known_family("solid", tone="white")
+    )
+    shown = tile(levels(sheet(list(tiles_of_job(job)), 1, 32)), 0, 1, 32)
     rows, columns = np.nonzero((shown == 255).all(axis=-1))
     left, top = (32 - fitted[0]) // 2, (32 - fitted[1]) // 2
     assert (columns.min(), rows.min()) == (left, top)
@@ -171,8 +173,8 @@ def known_family(name: str, **parameters: str) -> Family:
 
 
 def test_a_large_image_is_thinned_out_and_not_averaged() -> None:
-    job = Job(count=1, width=96, height=96, family=known_family("rademacher"))
-    shown = levels(fit(next(iter(tiles_of_job(job, "a"))).image, 32))
+    job = Job.parse(count=1, width=96, height=96, family=known_family("rademacher"))
+    shown = levels(fit(next(iter(tiles_of_job(job))).image, 32))
     assert shown.shape == (32, 32, 3)
     assert np.unique(shown).tolist() == [0, 255]
     np.testing.assert_array_equal(shown, job[0][1::3, 1::3])
@@ -192,13 +194,13 @@ def test_a_transparent_background_shows_a_checkerboard(mode: str, depth: int) ->
     pixels = job[0] >> (depth - 8)
     opaque = pixels[..., -1:] == 255
     assert 0.3 < opaque.mean() < 0.7
-    shown = levels(fit(next(iter(tiles_of_job(job, "a"))).image, 32))
+    shown = levels(fit(next(iter(tiles_of_job(job))).image, 32))
     np.testing.assert_array_equal(shown, np.where(opaque, pixels[..., :-1], checker(24, 32)))
 
 
 def test_a_partly_transparent_background_is_mixed_with_the_checkerboard() -> None:
     job = Job.parse(count=1, width=16, height=16, color="#ff000080", density=0)
-    shown = levels(fit(next(iter(tiles_of_job(job, "a"))).image, 16))
+    shown = levels(fit(next(iter(tiles_of_job(job))).image, 16))
     mixed = (128 * np.array((255, 0, 0)) + 127 * checker(16, 16).astype(int)) / 255
     assert np.abs(shown - mixed).max() <= 1
 

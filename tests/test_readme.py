@@ -5,10 +5,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from pixelgen import parts
+from pixelgen.families.presets import PRESETS
 from tests.conftest import COMMAND, Run
 
 TEXT = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -88,6 +91,14 @@ def test_the_table_of_options_is_that_of_the_help(run: Run) -> None:
     table = TEXT.partition("## Options of `generate`")[2].partition("Standard output")[0]
 
     assert set(re.findall(r"`(--[a-z-]+)`", table)) == told - {"--help"}
+
+
+@pytest.mark.parametrize(
+    ("head", "names"), [("family", parts.known("family")), ("preset", PRESETS)]
+)
+def test_the_catalogue_is_told_whole(head: str, names: Iterable[str]) -> None:
+    table = TEXT.partition(f"| {head} |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(names)
 
 
 @pytest.mark.parametrize("word", re.findall(r"docs/[a-z.]+", TEXT))

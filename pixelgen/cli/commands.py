@@ -10,7 +10,7 @@ from pixelgen.cli.options import draw_seed, look, look_options
 from pixelgen.cli.output import Progress, emit, emit_json, report
 from pixelgen.cli.stop import Stop
 from pixelgen.errors import BadValue
-from pixelgen.parts import known, plural
+from pixelgen.parts import known, plural, spell
 
 if TYPE_CHECKING:
     from pixelgen.preview import Tile
@@ -101,12 +101,11 @@ def _family_tiles(options: dict[str, Any]) -> "list[Tile]":
 
     fields = {"width": options["tile"], "height": options["tile"], "family": "uniform"}
     fields = draw_seed(fields | look(options))
-    if fields["family"] != "all":
-        job = Job.parse(**fields | {"count": options["count"]})
-        return list(tiles_of_job(job, str(job.family)))
+    if fields["family"] != ("all",):
+        return list(tiles_of_job(Job.parse(**fields | {"count": options["count"]})))
     names = known("family")
     jobs = [Job.parse(**fields | {"count": 1, "family": name}) for name in names]
-    return [tile for job in jobs for tile in tiles_of_job(job, str(job.family))]
+    return [tile for job in jobs for tile in tiles_of_job(job)]
 
 
 def _save(tiles: "list[Tile]", options: dict[str, Any]) -> None:
@@ -159,10 +158,12 @@ def _show(tiles: "list[Tile]") -> None:
 
 
 @click.command("list")
-@click.argument("kind", type=click.Choice([plural(kind) for kind in _KINDS]))
+@click.argument("kind", type=click.Choice([*map(plural, _KINDS), "presets"]))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def list_parts(kind: str, as_json: bool) -> int:
-    """List families, formats, layouts or engines, with their parameters."""
+    """List families, formats, layouts or engines, with their parameters; or presets of families."""
+    if kind == "presets":
+        return _list_presets(as_json)
     singular = next(name for name in _KINDS if plural(name) == kind)
     parts = known(singular)
     if as_json:
@@ -172,9 +173,27 @@ def list_parts(kind: str, as_json: bool) -> int:
         ])  # fmt: skip
         return 0
     for name, part in parts.items():
-        emit(f"{name:<12} {part.summary()}")
+        emit(f"{name:<14} {part.summary()}")
         for parameter in part.parameters():
             emit(f"  {spelled(parameter)}")
+    return 0
+
+
+def _list_presets(as_json: bool) -> int:
+    """List the presets with their members, those that take the user's images last."""
+    from dataclasses import asdict
+
+    from pixelgen.families.presets import PRESETS
+
+    if as_json:
+        emit_json([{"name": name} | asdict(preset) for name, preset in PRESETS.items()])
+        return 0
+    for name, preset in PRESETS.items():
+        emit(f"{name:<14} {preset.about} ({preset.origin})")
+        for member in preset.members:
+            emit(f"  {member}")
+        for member in preset.sourced:
+            emit(f"  {member}{',' if ':' in member else ':'}source=DIR")
     return 0
 
 
@@ -185,6 +204,6 @@ def spelled(parameter: dict[str, Any]) -> str:
     elif "low" in parameter:
         bounds = f"{parameter['low']}..{parameter.get('high', '')}"
     else:
-        bounds = parameter["type"]
-    setting = f"{parameter['name']}={parameter['default']}"
+        bounds = {"bool": "true|false", "str": "text"}[parameter["type"]]
+    setting = f"{parameter['name']}={spell(parameter['default'])}"
     return f"{setting:<22} {parameter['about']} ({bounds})"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pixelgen.writer import Outcome
 
 _DEFAULT_OUT = "negatives"
+_TRIED = 32  # images of a mix, to estimate the size of all
 
 
 @click.command()
@@ -58,7 +59,8 @@ def _job(options: dict[str, Any]) -> "Job":
     from pixelgen.job import Job
 
     job = Job.parse(**draw_seed(fields | look(options)))
-    if job.density == 1 and job.color is not None and job.color.alpha and not options["quiet"]:
+    is_hidden = job.density == 1 and not any(each.has_coverage for each in job.family.families)
+    if is_hidden and job.color is not None and job.color.alpha and not options["quiet"]:
         report(f"note: at density 1 nothing of the color {job.color} is to be seen")
     return job
 
@@ -129,7 +131,7 @@ def _dry_run(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
     """Print the size of the job and what of it is done, without writing anything."""
     from pixelgen.journal import done_images
 
-    expected = job.count * len(job.encode()(job.render(0))) if job.count else 0
+    expected = _expected_bytes(job)
     facts = {
         "count": job.count,
         "shards": job.shard_count,
@@ -140,12 +142,18 @@ def _dry_run(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
     if options["as_json"]:
         emit_json(facts)
         return 0
-    about = "about " if job.encoder else ""
+    about = "about " if job.encoder or not job.family.is_fixed else ""
     emit(f"{job.count:,} images of {job.width}x{job.height} {job.mode}, {job.format}, {job.family}")
     emit(f"{job.shard_count:,} shards of up to {job.shard_size:,} images")
     emit(f"{about}{expected:,} bytes ({human_bytes(expected)})")
     emit(f"{facts['found']:,} images are there already")
     return 0
+
+
+def _expected_bytes(job: "Job") -> int:
+    """Estimate the bytes of all files by those of the first."""
+    make, tried = job.maker(), range(min(job.count, 1 if job.family.is_fixed else _TRIED))
+    return sum(len(make(index)) for index in tried) * job.count // max(len(tried), 1)
 
 
 def _to_stdout(job: "Job", options: dict[str, Any]) -> int:

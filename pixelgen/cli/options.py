@@ -27,12 +27,17 @@ class PartName(click.ParamType):  # type: ignore[type-arg] # no generic before c
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Offer the names, each with its one line of help."""
+        """Offer the names, each with its one line of help; for families also the presets'."""
         from pixelgen.parts import known
 
+        about = {name: part.summary() for name, part in known(self.name).items()}
+        if self.name == "family":
+            from pixelgen.families.presets import PRESETS
+
+            about |= {name: preset.about for name, preset in PRESETS.items()}
         return [
-            CompletionItem(name, help=part.summary())
-            for name, part in known(self.name).items()
+            CompletionItem(name, help=line)
+            for name, line in about.items()
             if name.startswith(incomplete)
         ]
 
@@ -75,8 +80,10 @@ look_options = together([
                       " one.  [default: none, every pixel is random]"),
     click.option("--density", type=float,
                  help="Fraction of the pixels drawn over the background.  [default: 0.5]"),
-    click.option("--family", "--noise", type=PartName("family"),
-                 help="What fills an image; see 'pixelgen list families'.  [default: uniform]"),
+    click.option("--family", "--noise", type=PartName("family"), multiple=True,
+                 help="What fills an image; see 'pixelgen list families'. Several, as NAME=WEIGHT,"
+                      " make a mix, and so does a preset; see 'pixelgen list presets'.  [default:"
+                      " uniform]"),
     click.option("--mode", type=click.Choice(["RGB", "RGBA", "L", "LA"], case_sensitive=False),
                  help="Channels.  [default: RGB, or RGBA over a transparent background]"),
     click.option("--depth", type=click.Choice(["8", "16"]), help="Bits a level.  [default: 8]"),
@@ -107,7 +114,7 @@ run_options = together([
 def look(options: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a job that the options of ``look_options`` give, as they are spelled."""
     names = ("color", "density", "family", "mode", "depth", "seed")
-    given = {name: options[name] for name in names if options[name] is not None}
+    given = {name: options[name] for name in names if options[name] not in (None, ())}
     return given | _sides(options["size"], options["width"], options["height"])
 
 

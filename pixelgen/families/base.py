@@ -47,9 +47,10 @@ class Texture(Enum):
     """How an image compresses, so that a format need not try."""
 
     NOISE = "every level equally likely: nothing to gain"
-    LEVELS = "independent pixels, some levels likelier than others"
+    LEVELS = "pixels unlike those around, some levels likelier than others"
     SPARSE = "independent pixels on a flat background"
-    FLAT = "areas of one level, or levels like those above them"
+    FLAT = "areas of one level, or rows like those above them"
+    SMOOTH = "levels near those above them"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,20 @@ class Family(Part):
     def texture(self) -> Texture:
         """How the images compress."""
         return Texture.NOISE
+
+    @property
+    def has_coverage(self) -> bool:
+        """Tell whether :meth:`render` says where its noise is; if not, it is everywhere."""
+        return False
+
+    @property
+    def source(self) -> str:
+        """The folder of the user's images that it takes, if any."""
+        return ""
+
+    def entry(self, stream: Stream) -> str:
+        """Return the name of the user's image that an image is made of, if any."""
+        return ""
 
     @abstractmethod
     def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:

@@ -41,6 +41,7 @@ _BY_TEXTURE = {
     Texture.LEVELS: _Deflate(_NONE, 1, zlib_ng.Z_HUFFMAN_ONLY),
     Texture.SPARSE: _Deflate(_NONE, 2),
     Texture.FLAT: _Deflate(_UP, 2),
+    Texture.SMOOTH: _Deflate(_UP, 1, zlib_ng.Z_HUFFMAN_ONLY),
 }
 
 

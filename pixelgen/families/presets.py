@@ -1,0 +1,124 @@
+"""Presets: the mixes of the literature, by name.
+
+They reproduce definitions, not bytes: the images are pixelgen's own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pixelgen.errors import BadValue
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A mix with a name: one line about it, where it is from, and its members.
+
+    ``sourced`` members take the user's images and are left out without any; a preset that is
+    nothing without them ``needs_source``.
+    """
+
+    about: str
+    origin: str
+    members: tuple[str, ...]
+    sourced: tuple[str, ...] = ()
+    needs_source: bool = False
+
+
+_SIGMAS = "10|15|25|40|60|85"
+_WAVES = "1.5|2.5|4|6|10|15|25|40|60|85"
+
+PRESETS = {
+    "default": Preset(
+        "uniform noise and six kinds of structure, in equal parts",
+        "pixelgen",
+        (
+            "uniform",
+            f"smooth:sigma={_WAVES},scale=global|channel|colorrange",
+            "spectrum:a=0.5..3.5",
+            "dead_leaves",
+            "stripes:n=2..20,tone=random|primary",
+            "gradient",
+            "blobs:sigma=1.5..4",
+        ),
+    ),
+    "ninco17": Preset(
+        "the synthetic unit tests of NINCO: 15, or 17 with source=DIR",
+        'Bitterwolf, Mueller and Hein, "In or Out?", ICML 2023',
+        (
+            "uniform",
+            "rademacher",
+            "gaussian:sigma=12.75|19.125|25.5|38.25|51|76.5|127.5",
+            "blobs:sigma=1.5|2|2.5|3|3.5|4",
+            f"smooth:sigma={_SIGMAS}",
+            f"smooth:sigma={_SIGMAS},scale=channel",
+            f"smooth:sigma={_SIGMAS},scale=colorrange",
+            "solid",
+            "solid:tone=gray",
+            "solid:tone=black",
+            "solid:tone=white",
+            "stripes:n=3",
+            "stripes:n=3,tone=primary",
+            "stripes:n=4|5|7|10|15|20,direction=horizontal",
+            "stripes:n=4|5|7|10|15|20,direction=vertical",
+        ),
+        ("pixel_shuffle", "pixel_shuffle:sigma=1|1.5|2|3|4|6|8"),
+    ),
+    "oe": Preset(
+        "the synthetic test sets of Outlier Exposure",
+        "Hendrycks, Mazeika and Dietterich, ICLR 2019",
+        ("gaussian:sigma=63.75", "rademacher", "blobs:sigma=1.5"),
+    ),
+    "odin": Preset(
+        "the noise of ODIN",
+        "Liang, Li and Srikant, ICLR 2018",
+        ("uniform", "gaussian:sigma=255"),
+    ),
+    "ceda": Preset(
+        "blurred noise and blurred shuffled pixels, half each; needs source=DIR",
+        "Hein, Andriushchenko and Bitterwolf, CVPR 2019",
+        ("smooth:sigma=1..2.5",),
+        ("pixel_shuffle:sigma=1..2.5,stretch=true",),
+        needs_source=True,
+    ),
+    "lwn": Preset(
+        "dead leaves and spectra to learn to see by",
+        'Baradad et al., "Learning to See by Looking at Noise", NeurIPS 2021',
+        (
+            "dead_leaves:shape=square",
+            "dead_leaves:shape=oriented",
+            "dead_leaves",
+            "dead_leaves:fill=spectrum",
+            "spectrum:sx=0.5..3.5",
+            "spectrum_color",
+            "wmm:r=0.4..0.8",
+        ),
+    ),
+}  # fmt: skip
+
+
+def expand(texts: Sequence[str]) -> Sequence[str]:
+    """Return the members of the preset that stands alone in a list, or the list as it is."""
+    names = [text.partition(":")[0].strip().lower() for text in texts]
+    presets = [name for name in names if name.partition("=")[0] in PRESETS]
+    if not presets:
+        return texts
+    if len(texts) > 1:
+        raise BadValue(f"preset {presets[0]!r} is a mix already; name its members to mix them")
+    source = texts[0].partition(":")[2].strip()
+    if source and not source.startswith("source="):
+        raise BadValue(f"preset {presets[0]!r} takes nothing but source=DIR")
+    return _members(presets[0], source)
+
+
+def _members(name: str, source: str) -> tuple[str, ...]:
+    if name not in PRESETS:
+        raise BadValue(f"preset {name!r}: a preset has no weight")
+    preset = PRESETS[name]
+    if source and not preset.sourced:
+        raise BadValue(f"preset {name!r} takes no source")
+    if preset.needs_source and not source:
+        raise BadValue(f"preset {name!r} needs your images: {name}:source=DIR")
+    if not source:
+        return preset.members
+    sourced = (f"{member}{',' if ':' in member else ':'}{source}" for member in preset.sourced)
+    return (*preset.members, *sourced)

@@ -1,0 +1,82 @@
+"""The record of the user's images that a set is made from: ``sources.jsonl``.
+
+A line an image, in the order in which they are drawn from: the folder, the file's name below it,
+its SHA-256 and its sides in pixels. From the first shard on the record stands for the folders: a
+run that goes on, every worker and every check take the images that it names, and no others.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pixelgen.errors import Conflict
+from pixelgen.job import Job
+from pixelgen.store import LocalStore
+
+if TYPE_CHECKING:
+    from pixelgen.families.source import Folder
+
+SOURCES = "sources.jsonl"
+
+
+def extras(job: Job) -> tuple[str, ...]:
+    """Return the name of the record, if the job has any."""
+    return (SOURCES,) if job.sources else ()
+
+
+def look(job: Job) -> None:
+    """Look at the job's folders as they are now; raise BadValue for images that cannot be used."""
+    if job.sources:
+        from pixelgen.families.source import remember, scan
+
+        for path in job.sources:
+            remember(scan(path)).check(job.width, job.height)
+
+
+def digests(job: Job) -> list[str]:
+    """Return the SHA-256 of what is in each of the job's folders."""
+    return [each.digest for each in _folders(job)]
+
+
+def record(store: LocalStore, job: Job) -> None:
+    """Write down what the job's folders hold."""
+    if job.sources:
+        store.put(SOURCES, _lines(job))
+        store.sync(SOURCES)
+
+
+def _folders(job: Job) -> "list[Folder]":
+    if not job.sources:
+        return []
+    from pixelgen.families.source import folder  # here, because most jobs take none
+
+    return [folder(path) for path in job.sources]
+
+
+def _lines(job: Job) -> Iterator[bytes]:
+    for each in _folders(job):
+        for name, sha256, width, height in each.entries:
+            row = {"source": each.path, "file_name": name, "sha256": sha256}
+            yield json.dumps(row | {"width": width, "height": height}).encode() + b"\n"
+
+
+def recall(store: LocalStore, job: Job) -> bool:
+    """Take the folders as they were written down; return False where nothing was.
+
+    Raises Conflict if the record cannot be read.
+    """
+    if not job.sources or store.size(SOURCES) is None:
+        return not job.sources
+    from pixelgen.families.source import Entry, Folder, remember
+
+    entries: dict[str, list[Entry]] = {path: [] for path in job.sources}
+    try:
+        for line in store.lines(SOURCES):
+            row = json.loads(line)
+            entry = Entry(row["file_name"], row["sha256"], row["width"], row["height"])
+            entries[row["source"]].append(entry)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise Conflict(f"{store.path(SOURCES)} is damaged; put the old one back") from None
+    for path, found in entries.items():
+        remember(Folder(path, tuple(found)))
+    return True

@@ -1,0 +1,176 @@
+"""Blurred noise by its definition, and the exact arithmetic that it is made with."""
+
+from math import exp, sqrt
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from pixelgen.families import Shape, exact
+from pixelgen.families.smooth import Blobs, Smooth
+from pixelgen.stream import Stream
+
+every_depth = pytest.mark.parametrize("depth", [8, 16])
+
+
+def noise(image: int, *shape: int) -> exact.Field:
+    stream = Stream(17)
+    stream.seek(image)
+    return stream.integers(shape).astype(np.float64) - 128
+
+
+@pytest.mark.parametrize("sigma", [0.3, 0.5, 2.0, 9.0, 40.0, 300.0])
+@pytest.mark.parametrize(("height", "width"), [(200, 131), (66, 65), (3, 200), (1, 1), (2, 1)])
+def test_a_blur_is_the_periodic_convolution_with_the_kernel(
+    sigma: float, height: int, width: int
+) -> None:
+    field = noise(0, 2, height, width)
+    down, across = (exact.gaussian_kernel(side, sigma) for side in (height, width))
+    wanted = np.zeros_like(field)
+    for d in range(height):
+        wanted += down[d] * np.roll(field, d, axis=1)
+    columns, wanted = wanted, np.zeros_like(field)
+    for d in range(width):
+        wanted += across[d] * np.roll(columns, d, axis=2)
+
+    assert (exact.blur(field, sigma) == wanted).all()
+
+
+@pytest.mark.parametrize("sigma", [1.0, 10.0, 60.0])
+def test_a_kernel_is_a_gaussian_wound_round_the_torus(sigma: float) -> None:
+    taps = exact.gaussian_kernel(256, sigma)
+    wound = [
+        sum(exp(-((d + 256 * k) ** 2) / (2 * sigma**2)) for k in range(-9, 10)) for d in range(256)
+    ]
+    assert np.abs(taps - 65536 * np.array(wound) / sum(wound)).max() <= 0.5 + 1e-6
+    assert (taps[1:] == taps[:0:-1]).all()
+
+
+@every_depth
+@pytest.mark.parametrize("channels", [1, 3])
+def test_smooth_levels_reach_both_ends_exactly(channels: int, depth: int) -> None:
+    shape, top = Shape(48, 40, channels, depth), (1 << depth) - 1
+    for image in range(5):
+        whole = Smooth(3.0).sample(1, image, shape)
+        assert (whole.min(), whole.max()) == (0, top)
+        each = Smooth(3.0, "channel").sample(1, image, shape)
+        assert (each.min(axis=(0, 1)) == 0).all()
+        assert (each.max(axis=(0, 1)) == top).all()
+
+
+def test_smooth_is_alike_at_both_depths() -> None:
+    """Depths draw other words, but the same distribution."""
+    means = [
+        np.mean([Smooth(4.0).sample(1, i, Shape(64, 64, 3, depth)).std() for i in range(30)])
+        for depth in (8, 16)
+    ]
+    assert means[0] == pytest.approx(means[1] / 257, rel=0.05)
+
+
+@pytest.mark.parametrize(("sigma", "lags"), [(2.5, (1, 3, 6)), (10.0, (5, 10, 20))])
+def test_smooth_is_correlated_as_its_sigma_says(sigma: float, lags: tuple[int, ...]) -> None:
+    """exp(−d²/4σ²), pooled without taking each image's mean off."""
+    fields = [exact.blur(noise(image, 3, 256, 256), sigma) for image in range(60)]
+    power = sum(float((field**2).sum()) for field in fields)
+    for lag in lags:
+        for axis in (1, 2):
+            shifted = sum(float((f * np.roll(f, lag, axis)).sum()) for f in fields)
+            effective = 60 * 3 * 256 * 256 / (8 * np.pi * sigma**2)
+            wanted = exp(-(lag**2) / (4 * sigma**2))
+            assert abs(shifted / power - wanted) < 5 / sqrt(effective)
+
+
+@every_depth
+def test_a_colour_range_is_a_part_of_the_levels(depth: int) -> None:
+    top = (1 << depth) - 1
+    spans, lows = [], []
+    for image in range(200):
+        pixels = Smooth(6.0, "colorrange").sample(5, image, Shape(40, 40, 1, depth))
+        low, high = np.quantile(pixels, [0.025, 0.975]) / top
+        lows.append(low)
+        if high < 1:
+            spans.append(high - low)
+    assert min(spans) > 0.19
+    assert max(spans) < 0.61
+    assert np.mean(lows) == pytest.approx(0.5, abs=5 * 0.29 / sqrt(200))
+
+
+@every_depth
+def test_contrast_takes_levels_through_a_sigmoid(depth: int) -> None:
+    shape, top = Shape(32, 32, 3, depth), (1 << depth) - 1
+    plain = Smooth(4.0).sample(1, 2, shape) / top
+    steep = Smooth(4.0, contrast=10.0).sample(1, 2, shape)
+    assert np.abs(steep - top / (1 + np.exp(-10 * (plain - 0.5)))).max() <= 0.51
+
+
+@pytest.mark.parametrize(
+    ("sigma", "zeros"), [(1.5, 0.707), (2.0, 0.775), (2.5, 0.832), (3.0, 0.878), (4.0, 0.942)]
+)
+def test_blobs_leave_as_much_background_as_their_sigma_says(sigma: float, zeros: float) -> None:
+    drawn = np.stack([Blobs(sigma).sample(9, image, Shape(128, 128)) for image in range(60)])
+    # 0.0055 at 256², one image; the reference figures have three digits.
+    assert abs((drawn == 0).mean() - zeros) < 0.0005 + 5 * 0.011 / sqrt(60)
+
+
+@every_depth
+def test_blobs_show_what_is_above_the_threshold_as_its_level(depth: int) -> None:
+    stream = Stream(3)
+    stream.seek(4, Blobs.number, Blobs.version)
+    pixels, coverage = Blobs().render(stream, Shape(50, 70, 3, depth))
+    top = (1 << depth) - 1
+    stream.seek(4, Blobs.number, Blobs.version)
+    ones = stream.integers((3, 50, 70), 16) < round(0.7 * 65536)
+    field = np.moveaxis(exact.blur(ones.astype(float), 2.0), 0, -1)
+    full = float(exact.gaussian_kernel(50, 2.0).sum() * exact.gaussian_kernel(70, 2.0).sum())
+    shows = field >= 0.75 * full
+    assert (coverage == 255 * shows).all()
+    assert (pixels[~shows] == 0).all()
+    assert np.abs(pixels[shows] - top * field[shows] / full).max() <= 0.5 + 1e-6
+
+
+def test_the_channels_of_blobs_are_independent() -> None:
+    drawn = np.stack([Blobs().sample(9, image, Shape(128, 128)) for image in range(20)]) > 0
+    for one, other in ((0, 1), (1, 2), (0, 2)):
+        both = (drawn[..., one] & drawn[..., other]).mean()
+        alone = drawn[..., one].mean() * drawn[..., other].mean()
+        assert both == pytest.approx(alone, rel=0.1)
+
+
+@pytest.mark.parametrize("size", [3, 64, 300])
+def test_a_product_is_exact_also_where_the_library_is_not(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, right = noise(0, size, size), noise(1, 3, size, 5)
+    wanted = np.einsum("ij,cjk->cik", left.astype(int), right.astype(int))
+    assert exact.blas_is_exact()
+    assert (exact.product(left, right) == wanted).all()
+
+    multiply = np.matmul
+
+    def broken(a: exact.Field, b: exact.Field) -> npt.NDArray[np.float64]:
+        """Multiply as OpenBLAS 0.3.20's kernel for Cooper Lake does: wrongly from 256 rows on."""
+        product: npt.NDArray[np.float64] = multiply(a, b)
+        if a.shape[-1] >= 256:
+            product[..., ::2, :] += 1
+        return product
+
+    monkeypatch.setattr(np, "matmul", broken)
+    exact.blas_is_exact.cache_clear()
+    assert not exact.blas_is_exact()
+    assert (exact.product(left, right) == wanted).all()
+    exact.blas_is_exact.cache_clear()
+
+
+def test_tables_are_what_their_formulas_say() -> None:
+    cosines, sines = exact.turns()
+    assert cosines[[0, 16384, 32768]].tolist() == [4096, 0, -4096]
+    assert (
+        np.abs(cosines.astype(float) ** 2 + sines.astype(float) ** 2 - 4096**2) < 4096 * 2
+    ).all()
+    normals = exact.normals()
+    assert (int(normals.min()), int(normals.max())) == (-17715, 17715)
+    assert normals.astype(float).std() / 4096 == pytest.approx(1, abs=1e-4)
+
+
+def test_a_flat_field_stretches_to_nothing() -> None:
+    assert not exact.stretch(np.full((3, 2, 2), 7.0), 255).any()

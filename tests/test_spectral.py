@@ -1,0 +1,359 @@
+"""Spectra and wavelets: the exact transform, and the statistics of what it makes."""
+
+import math
+from math import sqrt
+from statistics import NormalDist
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from pixelgen.families import Family, Shape, exact, fingerprint, spectral, wavelet
+from pixelgen.families.gabor import Gabor
+from pixelgen.families.spectral import Spectrum, SpectrumColor, gain, transform
+from pixelgen.families.wavelet import WaveletMarginal
+
+Array: TypeAlias = npt.NDArray[Any]
+
+SIZES = [(1, 1), (1, 50), (50, 1), (5, 7), (31, 36), (32, 20), (100, 64), (128, 40)]
+GRAY = Shape(256, 256, 1, 16)
+
+
+def planes(family: Family, images: int, shape: Shape = GRAY, seed: int = 5) -> Array:
+    """Return the channels of images about their mean, in 1/255 of the range of levels."""
+    drawn = np.stack([family.sample(seed, image, shape) for image in range(images)])
+    return np.moveaxis(drawn, -1, 1) * (255 / shape.top) - 127.5
+
+
+def power(fields: Array) -> Array:
+    """Return the power of each frequency, mean over all but the last two axes."""
+    spectra = np.abs(np.fft.fft2(fields)) ** 2
+    mean: Array = spectra.mean(axis=tuple(range(fields.ndim - 2)))
+    return mean
+
+
+def radii(height: int, width: int) -> Array:
+    """Return the length of each frequency, in cycles per pixel."""
+    down: Array = np.fft.fftfreq(height)[:, None]
+    across: Array = np.fft.fftfreq(width)
+    return np.asarray(np.hypot(down, across))
+
+
+def slope(powers: Array, cycles: Array) -> float:
+    """Fit the exponent of power over frequency in rings about whole numbers of cycles, 4 … 64."""
+    rings = np.rint(cycles).astype(int)
+    means = [
+        (cycles[rings == ring].mean(), powers[rings == ring].mean())
+        for ring in range(4, 65)
+        if (rings == ring).any()
+    ]
+    x, y = np.log(np.array(means)).T
+    return float(np.polyfit(x, y, 1)[0])
+
+
+def cas(size: int) -> Array:
+    angles = [math.tau * k / size for k in range(size)]
+    wave = [round(16384 * math.cos(angle)) + round(16384 * math.sin(angle)) for angle in angles]
+    steps = np.arange(size)
+    return np.array(wave, np.int64)[np.outer(steps, steps) % size]
+
+
+def brute_transform(field: Array) -> Array:
+    """Transform by the full matrices, in whole numbers."""
+    height, width = field.shape[-2:]
+    down = np.einsum("ij,...jk->...ik", cas(height), field)
+    shift = round(math.log2(16384**2 / gain(height, width)))
+    halved = np.rint(down / 2**shift).astype(np.int64)
+    across: Array = np.einsum("...ik,kj->...ij", halved, cas(width))
+    return across
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_the_transform_is_that_of_the_full_matrices(height: int, width: int) -> None:
+    rng = np.random.RandomState(height * width)
+    field = rng.randint(-(2**19) + 1, 2**19, (2, height, width))
+
+    assert (transform(field.astype(float)) == brute_transform(field)).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (65, 33)])
+def test_the_transform_is_exact_where_all_terms_of_a_sum_agree(height: int, width: int) -> None:
+    largest = (2**19 - 1) * np.sign(np.outer(cas(height)[3], cas(width)[5]))
+
+    transformed = transform(largest.astype(float))
+    assert (transformed == brute_transform(largest)).all()
+    assert 2**49 < np.abs(transformed).max() < 2**52
+
+
+def test_the_transform_of_any_size_stays_exact_by_its_bound() -> None:
+    for height in (1, 2, 3, 255, 256, 257, 1024, 65536):
+        for width in (1, 7, 256, 1000, 65536):
+            assert 2**20 * gain(height, width) * height * width <= 2**53
+            assert 2**19 * 2**14.5 * height < 2**53
+
+
+def test_the_transform_undoes_itself() -> None:
+    field = np.random.RandomState(1).randint(-(2**18), 2**18, (96, 128)).astype(float)
+    twice = transform(np.rint(transform(field) / gain(96, 128) / 128)) / gain(96, 128) * 128
+
+    assert np.abs(twice / (96 * 128) - field).max() < 64
+
+
+@pytest.mark.parametrize("a", [0.0, 1.0, 2.0, 3.0])
+def test_power_falls_with_frequency_as_told(a: float) -> None:
+    measured = slope(power(planes(Spectrum(a), 40)), radii(256, 256) * 256)
+
+    assert measured == pytest.approx(-a, abs=0.03)
+
+
+@pytest.mark.parametrize("a", [1.0, 2.0])
+@pytest.mark.parametrize(("height", "width"), [(128, 320), (250, 90)])
+def test_power_falls_alike_on_frames_not_square(a: float, height: int, width: int) -> None:
+    shape = Shape(height, width, 1, 16)
+    measured = slope(power(planes(Spectrum(a), 60, shape)), radii(height, width) * 150)
+
+    assert measured == pytest.approx(-a, abs=0.04)
+
+
+def test_power_falls_alike_on_a_line() -> None:
+    cycles = radii(1, 256) * 256
+    measured = slope(power(planes(Spectrum(2.0), 400, Shape(1, 256, 3, 16))), cycles)
+
+    assert measured == pytest.approx(-2, abs=0.04)
+
+
+@pytest.mark.parametrize("family", [Spectrum(), WaveletMarginal()], ids=lambda f: f.name)
+def test_power_is_alike_along_axes_and_diagonals(family: Family) -> None:
+    flat = power(planes(family, 80)) * radii(256, 256) ** 2
+    angle = np.degrees(np.arctan2(*np.meshgrid(*[np.fft.fftfreq(256)] * 2))) % 90
+    in_ring = np.abs(radii(256, 256) * 256 - 40) < 24
+    on_axis, diagonal = (angle < 10) | (angle > 80), np.abs(angle - 45) < 10
+
+    # 2 % are at least five standard deviations of the mean of 80·600/2 exponential variables.
+    assert flat[in_ring & on_axis].mean() / flat[in_ring & diagonal].mean() == pytest.approx(
+        1, abs=0.035
+    )
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("a", [0.0, 1.0])
+def test_levels_have_the_moments_told(a: float, depth: int) -> None:
+    drawn = planes(Spectrum(a), 30, Shape(128, 160, 3, depth))
+
+    assert abs(drawn.mean()) < 0.02
+    assert drawn.std() == pytest.approx(36.4, abs=0.1)
+    assert (np.abs(drawn) >= 127.4).mean() == pytest.approx(5e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("a", [2.0, 5.0, 7.0])
+def test_steep_spectra_keep_their_scale(a: float) -> None:
+    variance = (planes(Spectrum(a), 500, Shape(32, 32)) ** 2).mean(axis=(1, 2, 3))
+
+    error = variance.std() / sqrt(len(variance))
+    # Clipping the few highest takes a little off.
+    assert abs(variance.mean() - 36.43**2) < 5 * error + 20
+
+
+def test_every_pixel_has_the_same_variance() -> None:
+    drawn = planes(Spectrum(2.0), 600, Shape(24, 16)).reshape(-1, 24, 16)
+    variance = (drawn**2).mean(axis=0)
+
+    assert np.abs(variance / variance.mean() - 1).max() < 5 * sqrt(2 / len(drawn))
+
+
+def test_amplitudes_along_axes_follow_the_exponents() -> None:
+    sx, sy = 0.8, 1.3
+    powers = power(planes(Spectrum(sx=sx, sy=sy), 60))
+    across, down = np.abs(np.fft.fftfreq(256)), np.abs(np.fft.fftfreq(256))[:, None]
+    with np.errstate(divide="ignore"):
+        flat = powers * (across**sx + down**sy) ** 2
+    parts = [flat[0, 8:100], flat[8:100, 0], flat[8:100, 8:100], flat[-90:-8, 8:100]]
+    means = [part.mean() for part in parts]
+
+    assert means[0] / means[2] == pytest.approx(1, abs=5 / sqrt(60 * 92))
+    assert means[1] / means[2] == pytest.approx(1, abs=5 / sqrt(60 * 92))
+    assert means[3] / means[2] == pytest.approx(1, abs=0.02)
+
+
+def test_one_exponent_serves_both_axes() -> None:
+    shape = Shape(20, 30)
+    both = Spectrum(sx=1.5, sy=1.5).sample(1, 2, shape)
+    assert (Spectrum(sx=1.5).sample(1, 2, shape) == both).all()
+
+
+def test_amplitudes_are_the_powers_rounded() -> None:
+    for exponent in (0.0, 0.25, 0.5, 1.0, 1.75):
+        values = np.concatenate([np.geomspace(1e-9, 1, 5000), [0.5, 0.25]])
+        wanted = [math.pow(value, exponent) for value in values]
+        assert np.abs(spectral._power(values, exponent) / wanted - 1).max() < 1e-7
+
+    table, _ = spectral._amplitudes(6, 5, 7.0, 0.0, 0.0)
+    lengths = radii(6, 5)
+    lengths[0, 0] = np.inf
+    assert np.abs(table * 65536 - np.rint(2**20 * (lengths * 6) ** -3.5)).max() <= 1
+    assert table.max() == 16
+
+
+@pytest.mark.parametrize("chroma", [0.0, 0.4, 1.0])
+def test_channels_correlate_as_chroma_says(chroma: float) -> None:
+    drawn = planes(SpectrumColor(a=0.0, chroma=chroma), 30, Shape(128, 128))
+    channels = drawn.swapaxes(0, 1).reshape(3, -1)
+    correlations = np.corrcoef(channels)[np.triu_indices(3, 1)]
+    theory = (1 - chroma**2) / (1 + 2 * chroma**2)
+
+    assert np.abs(correlations - theory).max() < 5 / sqrt(channels.shape[1]) + 1e-3
+    assert np.abs(channels.std(axis=1) - 36.4).max() < 0.2
+
+
+def test_luminance_and_the_planes_of_colour_are_independent() -> None:
+    drawn = planes(SpectrumColor(a=0.0), 30, Shape(128, 128)).swapaxes(0, 1).reshape(3, -1)
+    axes: Array = np.array([[1, 1, 1], [1, 1, -2], [1, -1, 0]]) / np.sqrt([[3], [6], [2]])
+    opponents = axes @ drawn
+    deviations = np.asarray(opponents.std(axis=1))
+    correlations = np.corrcoef(opponents)[np.triu_indices(3, 1)]
+
+    assert np.abs(correlations).max() < 5 / sqrt(drawn.shape[1]) + 1e-3
+    assert np.abs(deviations[1:] / deviations[0] - 0.4).max() < 0.005
+
+
+def test_without_chroma_all_channels_are_the_gray_image() -> None:
+    coloured = SpectrumColor(chroma=0.0).sample(2, 3, Shape(40, 30))
+    gray = SpectrumColor().sample(2, 3, Shape(40, 30, 1))
+
+    assert (coloured == coloured[..., :1]).all()
+    assert gray.std() > 20
+
+
+@pytest.mark.parametrize("family", [Spectrum(), WaveletMarginal()], ids=lambda f: f.name)
+def test_channels_are_independent(family: Family) -> None:
+    drawn = planes(family, 60, Shape(64, 64))
+    spectra = np.fft.fft2(drawn)[..., 4:28, 4:28] * (radii(64, 64)[4:28, 4:28] * 64)
+    channels = np.stack([spectra.real, spectra.imag]).swapaxes(0, 2).reshape(3, -1)
+    correlations = np.corrcoef(channels)[np.triu_indices(3, 1)]
+
+    assert np.abs(correlations).max() < 5 / sqrt(channels.shape[1])
+
+
+@pytest.mark.parametrize("family", [Spectrum(), SpectrumColor(), WaveletMarginal(), Gabor()])
+def test_products_of_whole_numbers_draw_the_same(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = [Shape(96, 72), Shape(31, 50, 3, 16)]
+    by_floats = [fingerprint(family.sample(1, 2, shape)) for shape in shapes]
+    monkeypatch.setattr(exact, "blas_is_exact", lambda: False)
+
+    assert [fingerprint(family.sample(1, 2, shape)) for shape in shapes] == by_floats
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("family", [Spectrum, SpectrumColor, WaveletMarginal])
+def test_any_size_is_drawn(family: type[Family], size: tuple[int, int], depth: int) -> None:
+    for channels in (1, 3):
+        pixels = family().sample(1, 2, Shape(*size, channels, depth))
+        assert pixels.flags.c_contiguous
+        assert size == (1, 1) or pixels.min() < 2 ** (depth - 1) < pixels.max()
+
+
+def test_coefficients_are_the_quantiles_of_their_density() -> None:
+    gauss = [NormalDist().inv_cdf((k + 0.5) / 65536) for k in range(65536)]
+    laplace = [math.copysign(math.log(1 - abs(2 * k - 65535) / 65536), 65535 - 2 * k)
+               for k in range(65536)]  # fmt: skip
+    for r, wanted in ((2.0, gauss), (1.0, laplace)):
+        table, deviation = wavelet._coefficients(r)
+        ordered = np.sort(wanted)
+        assert np.abs(np.sort(table) - ordered * (32767 / ordered.max())).max() < 5
+        assert deviation == pytest.approx(table.std())
+        assert abs(int(table.astype(int).sum())) == 0
+
+
+@pytest.mark.parametrize("terms", [2, 3])
+def test_coefficients_have_the_tails_of_their_density(terms: int) -> None:
+    # For r = 1/n, |x|^(1/n) has the tail e^−t·Σ tᵏ/k! with k below n.
+    table, _ = wavelet._coefficients(1 / terms)
+    t = np.linspace(0, 30, 300_001)
+    tail = np.exp(-t) * sum(t**k / math.factorial(k) for k in range(terms))
+    quantiles = np.interp((np.arange(32768) + 0.5) / 32768, 1 - tail, t) ** terms
+
+    assert np.abs(table[:32768] - quantiles * (32767 / quantiles[-1])).max() < 32767 * 0.002
+    assert np.abs(table[:30000] - quantiles[:30000] * (32767 / quantiles[-1])).max() < 5
+    assert (table[32768:] == -table[:32768]).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (31, 24)])
+def test_bands_are_filtered_as_by_fourier_transforms(height: int, width: int) -> None:
+    filters = wavelet._filters(height, width, 0, (height, width)).astype(float)
+    flat, upright, even, odd = filters
+    field = np.random.RandomState(3).randint(-9999, 9999, (4, height, width))
+    drawn = transform(field.astype(float)) / gain(height, width)
+    back = transform(np.rint(wavelet._filtered(drawn, filters) / 10000)) / gain(height, width)
+    by_fourier = sum(
+        np.fft.ifft2(np.fft.fft2(one) * filtering).real
+        for one, filtering in zip(field, (flat, upright, even + odd, even - odd), strict=True)
+    ) * (height * width / 10000)
+
+    assert np.abs(back - by_fourier).max() < 1e-3 * np.abs(by_fourier).max()
+
+
+def test_the_orientations_of_an_octave_add_up_to_its_ring() -> None:
+    lengths = radii(64, 64) * 4
+    lengths[0, 0] = 0.01
+    for octave in (0, 1, 2):
+        side = 64 >> octave
+        flat, upright, even, odd = wavelet._filters(64, 64, octave, (side, side)).astype(float)
+        added = flat**2 + upright**2 + 2 * (even**2 + odd**2)
+        places = np.arange(64)[: side // 2]
+        logs = np.clip(np.log2(lengths[places[:, None], places] * 2**octave), -1, 1)
+        ring = np.cos(np.pi / 2 * np.minimum(logs, 0 if octave == 0 else 1))
+        assert np.abs(added[: side // 2, : side // 2] / 4096**2 - ring**2).max() < 0.005
+
+
+def octave_filter(octave: int, angle: float) -> Array:
+    """Return the filter of one orientation of an octave of 256² pixels."""
+    x, y = np.meshgrid(np.fft.fftfreq(256), np.fft.fftfreq(256))
+    lengths = np.hypot(x, y)
+    lengths[0, 0] = 1e-9
+    logs = np.clip(np.log2(lengths * 4 * 2**octave), -1, 1)
+    lobe = np.abs(x * np.cos(angle) + y * np.sin(angle)) ** 3 / lengths**3
+    band: Array = np.cos(np.pi / 2 * logs) * lobe
+    return band
+
+
+def test_octaves_add_alike_to_the_variance() -> None:
+    powers = power(planes(WaveletMarginal(), 60, Shape(256, 256, 3, 16)))
+    lengths = radii(256, 256)
+    energies = []
+    for octave in range(1, 6):
+        middle = 0.25 / 2**octave
+        # At the middle of an octave all of the power is of that octave alone.
+        ring = np.abs(lengths / middle - 1) < 0.12
+        energies.append((powers[ring].mean() * middle**2, int(ring.sum())))
+    means = np.array([energy for energy, _ in energies])
+    counts = np.array([count for _, count in energies])
+
+    assert (np.abs(means / means[0] - 1) < 0.03 + 5 / np.sqrt(counts * 90)).all()
+
+
+@pytest.mark.parametrize("angle", [0.0, np.pi / 4, np.pi / 2, 3 * np.pi / 4])
+def test_band_coefficients_have_heavy_tails(angle: float) -> None:
+    def kurtosis(r: float, octave: int) -> float:
+        spectra = np.fft.fft2(planes(WaveletMarginal(r=r), 6))
+        band = np.fft.ifft2(spectra * octave_filter(octave, angle)).real
+        return float((band**4).mean() / (band**2).mean() ** 2)
+
+    # Each is a mixture of many neighbours, so far less than the 52 of what was drawn.
+    assert kurtosis(0.4, 0) > 3.6
+    assert kurtosis(0.4, 1) > 3.3
+    assert kurtosis(0.6, 0) > 3.15
+    assert kurtosis(2.0, 0) == pytest.approx(3, abs=0.1)
+
+
+@pytest.mark.parametrize("size", [(256, 256), (120, 75)])
+def test_wavelet_levels_have_the_moments_told(size: tuple[int, int]) -> None:
+    drawn = planes(WaveletMarginal(), 60, Shape(*size))
+    variance = (drawn**2).mean(axis=(2, 3)).ravel()
+
+    assert abs(drawn.mean()) < 0.1
+    # Clipping takes less than one per cent off.
+    assert abs(variance.mean() / 36.43**2 - 1) < 0.01 + 5 * variance.std() / 1328 / sqrt(180)
