@@ -15,6 +15,7 @@ from pixelgen.store import LocalStore
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
 
 _GAP = 6
 _CAPTION = 16
@@ -51,20 +52,30 @@ def tiles_of_job(job: Job) -> Iterator[Tile]:
 
 def sheet(tiles: Sequence[Tile], columns: int, side: int) -> "Image":
     """Lay the tiles out in rows, each scaled into a square of ``side`` pixels, with captions."""
-    from PIL import Image, ImageDraw
+    from PIL import Image
+    from PIL.ImageDraw import Draw
 
     columns = max(1, min(columns, len(tiles)))
     step = side + _GAP, side + _CAPTION + _GAP
     rows = -(-len(tiles) // columns)
     paper = Image.new("RGB", (columns * step[0] + _GAP, rows * step[1] + _GAP), _PAPER)
-    draw = ImageDraw.Draw(paper)
+    draw = Draw(paper)
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
         left, top = _GAP + column * step[0], _GAP + row * step[1]
         fitted = fit(tile.image, side)
         paper.paste(fitted, (left + (side - fitted.width) // 2, top + (side - fitted.height) // 2))
-        draw.text((left, top + side + 2), tile.caption, _INK)
+        draw.text((left, top + side + 2), _shortened(tile.caption, draw, side), _INK)
     return paper
+
+
+def _shortened(caption: str, draw: "ImageDraw", width: int) -> str:
+    """Cut a caption that is wider than its tile."""
+    if draw.textlength(caption) <= width:
+        return caption
+    while caption and draw.textlength(caption + "..") > width:
+        caption = caption[:-1]
+    return caption + ".."
 
 
 def fit(image: "Image", side: int) -> "Image":

@@ -433,3 +433,14 @@ def test_a_damaged_file_of_a_set_is_named_in_one_line(
 def test_a_sheet_that_cannot_be_written_fails_in_one_line(run: Run) -> None:
     arguments = ["preview", "-n", "1", "--tile", "8", "-o", "nosuch/sheet.png"]
     assert "nosuch/sheet.png" in one_line(run(*arguments), 1)
+
+
+def test_a_caption_stays_below_its_tile() -> None:
+    tiles = [Tile(caption, Image.new("RGB", (64, 64))) for caption in ("w" * 90, "", "x", "w")]
+    paper = levels(sheet(tiles, 4, 64))
+    captions = (paper[70:] != paper[0, 0]).any(axis=(0, 2))
+    first, empty, third, last = (captions[6 + 70 * n : 70 * (n + 1)] for n in range(4))
+    assert first.sum() > 30
+    assert not empty.any()
+    assert third.sum() < last.sum() < 12
+    assert not any(captions[70 * n : 70 * n + 6].any() for n in range(4))
