@@ -10,9 +10,10 @@ want. :func:`image` turns one into pixels.
 """
 
 import math
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from statistics import NormalDist
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,7 @@ TURN_UNIT = 4096
 """One in the tables of :func:`turns`."""
 
 _KERNEL_SUM = 65536
-_BLOCK = 64
+_BLOCK = 32
 
 
 @cache
@@ -84,6 +85,7 @@ def _multiplies(size: int) -> bool:
     return bool((np.matmul(left, right) == wanted).all())
 
 
+@lru_cache(maxsize=16)
 def gaussian_kernel(size: int, sigma: float) -> Table:
     """Tabulate a periodic Gaussian of ``size`` taps that add up to about 65,536, from tap 0 on.
 
@@ -107,38 +109,51 @@ def blur(field: Field, sigma: float) -> Field:
 
     Values below 2**20 in magnitude stay exact.
     """
-    down = _blur_columns(field, sigma)
-    across = _blur_columns(down.swapaxes(-1, -2), sigma)
-    return across.swapaxes(-1, -2)
-
-
-def _blur_columns(field: Field, sigma: float) -> Field:
-    """Convolve every column periodically."""
-    size = field.shape[-2]
-    matrix, reach = _circulant(size, sigma)
-    if len(matrix) == size:
-        return product(matrix, field)
+    height, width = field.shape[-2:]
+    rows, columns = _band(width, sigma), _band(height, sigma)
     blurred = np.empty(field.shape)
-    for first in [*range(0, size - _BLOCK, _BLOCK), size - _BLOCK]:
-        rows = np.arange(first - reach, first + _BLOCK + reach) % size
-        blurred[..., first : first + _BLOCK, :] = product(matrix, field[..., rows, :])
+    for plane, across in zip(field, blurred, strict=True):
+        for first, wound in rows.windows(plane.T):
+            across[:, first : first + rows.block] = product(wound.T, rows.matrix)
+        for first, wound in columns.windows(across.copy()):
+            across[first : first + columns.block] = product(columns.matrix.T, wound)
     return blurred
 
 
-@lru_cache(maxsize=8)
-def _circulant(size: int, sigma: float) -> tuple[Field, int]:
-    """Lay the kernel out as a matrix, and tell how far it reaches.
+class _Band(NamedTuple):
+    """A blur of one axis: how far it reaches, and what it makes of as many places as it takes.
 
-    A narrow kernel needs but the rows around: the same small matrix then serves every block of
-    rows.
+    A narrow kernel needs but the places around, so that one small matrix serves every block of
+    places; a wide one takes all at once.
     """
+
+    matrix: Field
+    reach: int
+
+    @property
+    def block(self) -> int:
+        """How many places the matrix blurs."""
+        return int(self.matrix.shape[1])
+
+    def windows(self, places: Field) -> Iterator[tuple[int, Field]]:
+        """Yield where each block begins, and the places it needs, round the torus."""
+        size = len(places)
+        if self.reach:
+            places = np.concatenate([places[-self.reach :], places, places[: self.reach]])
+        for first in [*range(0, size - self.block, self.block), size - self.block]:
+            yield first, places[first : first + self.block + 2 * self.reach]
+
+
+@lru_cache(maxsize=8)
+def _band(size: int, sigma: float) -> _Band:
     kernel = gaussian_kernel(size, sigma)
     reach = int(np.flatnonzero(kernel[: size // 2 + 1]).max())
-    if _BLOCK + 2 * reach >= size:
-        steps = np.arange(size)
-        return kernel[(steps[:, None] - steps) % size], reach
-    taps = (np.arange(_BLOCK)[:, None] + reach - np.arange(_BLOCK + 2 * reach)) % size
-    return np.where(np.minimum(taps, size - taps) <= reach, kernel[taps], 0.0), reach
+    block = max(_BLOCK, reach)
+    if 2 * (block + 2 * reach) > size:
+        block, reach = size, 0
+    distances = (np.arange(block + 2 * reach)[:, None] - reach - np.arange(block)) % size
+    within = np.minimum(distances, size - distances) <= (reach or size)
+    return _Band(np.where(within, kernel[distances], 0.0), reach)
 
 
 def stretch(field: Field, top: int, axes: tuple[int, ...] | None = None) -> Field:
@@ -148,11 +163,20 @@ def stretch(field: Field, top: int, axes: tuple[int, ...] | None = None) -> Fiel
     """
     low = field.min(axis=axes, keepdims=True)
     span = np.maximum(field.max(axis=axes, keepdims=True) - low, 1)
-    stretched: Field = np.rint((field - low) * top / span)
-    return stretched
+    stretched: Field = field - low
+    stretched *= top
+    stretched /= span
+    return np.rint(stretched, out=stretched)
 
 
 def image(field: Field, shape: Shape) -> Pixels:
     """Turn a (channels, height, width) field into pixels, clipped to the range of levels."""
-    levels = np.clip(field, 0, shape.top).astype(shape.dtype)
-    return np.ascontiguousarray(np.moveaxis(levels, 0, -1))
+    return last(np.clip(field, 0, shape.top).astype(shape.dtype))
+
+
+def last(planes: Table) -> Table:
+    """Lay planes out as pixels: (channels, height, width) as (height, width, channels)."""
+    pixels = np.empty((*planes.shape[1:], len(planes)), planes.dtype)
+    for channel, plane in enumerate(planes):
+        pixels[..., channel] = plane
+    return pixels

@@ -41,8 +41,8 @@ class Stripes(Family):
         if self._is_vertical(stream):
             row = colors[np.arange(shape.width) * self.n // shape.width]
             return np.broadcast_to(row, shape.levels).copy()
-        column = colors[np.arange(shape.height) * self.n // shape.height]
-        return np.broadcast_to(column[:, None], shape.levels).copy()
+        rows = np.repeat(colors[:, None], shape.width, axis=1)
+        return rows.take(np.arange(shape.height) * self.n // shape.height, axis=0)
 
     def _is_vertical(self, stream: Stream) -> bool:
         if self.direction != "random":

@@ -135,7 +135,8 @@ class Solid(Family):
         if self.tone in fixed:
             return np.full(shape.levels, fixed[self.tone], shape.dtype)
         pixel = stream.integers(shape.channels if self.tone == "random" else 1, shape.depth)
-        return np.broadcast_to(pixel, shape.levels).copy()
+        row = np.full(shape.levels[1:], pixel, shape.dtype)
+        return np.broadcast_to(row, shape.levels).copy()
 
 
 @dataclass(frozen=True)

@@ -118,9 +118,9 @@ class Blobs(Family):
         blurred = exact.blur(ones.astype(np.float64), self.sigma)
         sides = (exact.gaussian_kernel(side, self.sigma).sum() for side in shape[:2])
         full = math.prod(map(int, sides))
-        # Below 2**33·2**17; no quotient is so near a whole number that floor could miss it.
-        levels = np.floor((blurred * (2 * shape.top) + full) / (2 * full))
         shows = blurred >= math.ceil(full * self.threshold)
-        pixels = exact.image(np.where(shows, levels, 0.0), shape)
-        mask = np.moveaxis(np.negative(shows.view(np.uint8)), 0, -1)
-        return pixels, np.ascontiguousarray(mask)
+        levels = np.zeros(planes, shape.dtype)
+        # Below 2**33·2**17; no quotient is so near a whole number that floor could miss it.
+        levels[shows] = np.floor((blurred[shows] * (2 * shape.top) + full) / (2 * full))
+        mask = np.negative(shows.view(np.uint8))
+        return exact.last(levels), exact.last(mask)

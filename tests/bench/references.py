@@ -1,0 +1,282 @@
+"""What people would write instead of the families, in plain numpy, scipy and Pillow.
+
+Each reference draws one image, (side, side, 3) of uint8, from its definition; none is reproducible.
+Those that need scipy say so by ModuleNotFoundError where it is not installed.
+"""
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from importlib import import_module
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+Field: TypeAlias = npt.NDArray[Any]
+
+RNG = np.random.default_rng()
+_TURN = 2 * math.pi
+_KINDS = ("circle", "square", "oriented", "rectangle", "triangle", "quadrilateral")
+
+
+class Reference(NamedTuple):
+    """What is measured beside a family: how it draws, if it can be had, and in what way.
+
+    ``to_beat`` is a project's images per CPU-second, measured once at 256×256 on another machine.
+    """
+
+    family: str
+    name: str = ""
+    draw: Callable[[int], Pixels] | None = None
+    to_beat: str = ""
+
+
+def clipped(field: Field) -> Pixels:
+    levels: Pixels = np.clip(field, 0, 255).astype(np.uint8)
+    return levels
+
+
+def stretched(field: Field) -> Pixels:
+    low, high = field.min(), field.max()
+    return clipped((field - low) * (255 / (high - low)))
+
+
+def colors(count: int) -> Pixels:
+    return RNG.integers(0, 256, (count, 3), np.uint8)
+
+
+def uniform(side: int) -> Pixels:
+    levels: Pixels = RNG.uniform(0, 255, (side, side, 3)).astype(np.uint8)
+    return levels
+
+
+def integers(side: int) -> Pixels:
+    return RNG.integers(0, 256, (side, side, 3), np.uint8)
+
+
+def gaussian(side: int) -> Pixels:
+    return clipped(RNG.normal(128, 128, (side, side, 3)))
+
+
+def rademacher(side: int) -> Pixels:
+    signs = RNG.binomial(1, 0.5, (side, side, 3)).astype(np.float32) * 2 - 1
+    return clipped(127.5 + 127.5 * signs)
+
+
+def solid(side: int) -> Pixels:
+    return np.full((side, side, 3), colors(1), np.uint8)
+
+
+def stripes(side: int) -> Pixels:
+    across = colors(6)[np.arange(side) * 6 // side]
+    line = across if RNG.random() < 0.5 else across[:, None]
+    return np.broadcast_to(line, (side, side, 3)).copy()
+
+
+def salt_pepper(side: int) -> Pixels:
+    pixels = np.full((side, side, 3), 128, np.uint8)
+    drawn = RNG.random((side, side))
+    pixels[drawn < 0.025] = 0
+    pixels[drawn > 0.975] = 255
+    return pixels
+
+
+def smooth(side: int, sigma: float = 10) -> Pixels:
+    noise = RNG.random((side, side, 3))
+    ndimage = import_module("scipy.ndimage")
+    return stretched(ndimage.gaussian_filter(noise, (sigma, sigma, 0), mode="wrap"))
+
+
+def blobs(side: int) -> Pixels:
+    ones = RNG.binomial(1, 0.7, (side, side, 3)).astype(np.float32)
+    field = import_module("scipy.ndimage").gaussian_filter(ones, (2, 2, 0), mode="wrap")
+    field[field < 0.75] = 0
+    return clipped(255 * field)
+
+
+def spectrum(side: int) -> Pixels:
+    """Give white noise the power 1/f²."""
+    across = np.fft.fftfreq(side)
+    frequency = np.hypot(across, across[:, None])
+    frequency[0, 0] = np.inf
+    waves = np.fft.fft2(RNG.normal(size=(side, side, 3)), axes=(0, 1))
+    return stretched(np.fft.ifft2(waves / frequency[..., None], axes=(0, 1)).real)
+
+
+def perlin_plane(side: int, res: int) -> Field:
+    """Fade between the gradients at the corners of each cell."""
+    angles = RNG.uniform(0, _TURN, (res + 1, res + 1))
+    right, down = np.cos(angles), np.sin(angles)
+    place = (np.arange(side) + 0.5) * res / side
+    cell = place.astype(int)
+    rest = place - cell
+    fade = rest**3 * (rest * (rest * 6 - 15) + 10)
+
+    def corner(row: int, column: int) -> Field:
+        lattice = np.ix_(cell + row, cell + column)
+        slope: Field = right[lattice] * (rest - column) + down[lattice] * (rest - row)[:, None]
+        return slope
+
+    top = corner(0, 0) * (1 - fade) + corner(0, 1) * fade
+    bottom = corner(1, 0) * (1 - fade) + corner(1, 1) * fade
+    field: Field = math.sqrt(2) * (top * (1 - fade)[:, None] + bottom * fade[:, None])
+    return field
+
+
+def perlin(side: int) -> Pixels:
+    planes = [perlin_plane(side, 8) for _ in range(3)]
+    return clipped(127.5 + 127.5 * np.dstack(planes))
+
+
+def fbm(side: int) -> Pixels:
+    octaves = range(5)
+    planes = [sum(perlin_plane(side, 4 << o) * 0.5**o for o in octaves) for _ in range(3)]
+    return clipped(127.5 + 127.5 * np.dstack(planes))
+
+
+def leaf(draw: ImageDraw.ImageDraw, side: int, kind: str, r_min: float) -> None:
+    """Draw a shape in the circle of a random radius, whose density falls by the third power."""
+    radius = side * (1 + random.random() * (r_min**-2 - 1)) ** -0.5
+    x, y = side * random.random(), side * random.random()
+    color = (random.randrange(256), random.randrange(256), random.randrange(256), 255)
+    if kind == "circle":
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), color)
+        return
+    points = [(x + radius * math.cos(a), y + radius * math.sin(a)) for a in corners(kind)]
+    draw.polygon(points, color)
+
+
+def corners(kind: str) -> list[float]:
+    """Return the angles of a shape's corners."""
+    if kind in ("square", "oriented"):
+        first = _TURN * (random.random() if kind == "oriented" else 0.125)
+        return [first + _TURN * n / 4 for n in range(4)]
+    if kind == "rectangle":
+        first = random.uniform(0, _TURN / 4)
+        return [first, _TURN / 2 - first, _TURN / 2 + first, -first]
+    return sorted(random.uniform(0, _TURN) for _ in range(3 if kind == "triangle" else 4))
+
+
+def dead_leaves(side: int, kinds: Sequence[str] = _KINDS) -> Pixels:
+    """Draw back to front until all is covered, looking once for each hundred."""
+    canvas = Image.new("RGBA", (side, side))
+    draw = ImageDraw.Draw(canvas)
+    while not np.asarray(canvas.getchannel("A")).all():
+        for _ in range(100):
+            leaf(draw, side, random.choice(kinds), 0.03)
+    return np.array(canvas.convert("RGB"))
+
+
+squares = partial(dead_leaves, kinds=("square",))
+oriented = partial(dead_leaves, kinds=("oriented",))
+
+
+def shapes(side: int) -> Pixels:
+    ground = (random.randrange(256), random.randrange(256), random.randrange(256), 255)
+    canvas = Image.new("RGBA", (side, side), ground)
+    for _ in range(8):
+        leaf(ImageDraw.Draw(canvas), side, random.choice(_KINDS), 0.1)
+    return np.array(canvas.convert("RGB"))
+
+
+@lru_cache(maxsize=1)
+def picture(side: int) -> Pixels:
+    """Return the image that the shuffles take apart."""
+    return dead_leaves(side)
+
+
+def pixel_shuffle(side: int) -> Pixels:
+    pixels: Pixels = RNG.permutation(picture(side).reshape(-1, 3)).reshape(side, side, 3)
+    return pixels
+
+
+def voronoi(side: int) -> Pixels:
+    tree = import_module("scipy.spatial").cKDTree(RNG.uniform(0, side, (256, 2)))
+    places = np.indices((side, side)).reshape(2, -1).T
+    nearest: Pixels = colors(256)[tree.query(places)[1]].reshape(side, side, 3)
+    return nearest
+
+
+def plasma(side: int) -> Pixels:
+    """Move midpoints on a torus: the centres of squares, then their edges."""
+    step, sway = 1 << (side - 1).bit_length(), 1.0
+    grid = np.zeros((step, step, 3))
+    while step > 1:
+        half, at = step // 2, grid[::step, ::step]
+        noise = RNG.uniform(-sway, sway, (3, *at.shape))
+        below, right = np.roll(at, -1, 0), np.roll(at, -1, 1)
+        middle = (at + below + right + np.roll(below, -1, 1)) / 4 + noise[0]
+        grid[half::step, half::step] = middle
+        grid[::step, half::step] = (at + right + middle + np.roll(middle, 1, 0)) / 4 + noise[1]
+        grid[half::step, ::step] = (at + below + middle + np.roll(middle, 1, 1)) / 4 + noise[2]
+        step, sway = half, sway / 2
+    return stretched(grid[:side, :side])
+
+
+def gabor(side: int, kernels: int = 256, frequency: float = 0.06, sigma: int = 12) -> Pixels:
+    """Add kernels up, one by one, each in a window of 4σ around it."""
+    reach = 4 * sigma
+    offset = np.arange(-reach, reach + 1)
+    bell = np.exp(-(offset**2) / (2 * sigma**2))
+    window = bell * bell[:, None]
+    field = np.zeros((side + 4 * reach, side + 4 * reach, 3))
+    for channel in np.repeat(range(3), kernels):
+        x, y = RNG.integers(0, side + 2 * reach, 2)
+        turn, phase = RNG.uniform(0, _TURN, 2)
+        along = math.cos(turn) * offset + math.sin(turn) * offset[:, None]
+        kernel = window * np.cos(_TURN * frequency * along + phase)
+        field[y : y + len(offset), x : x + len(offset), channel] += kernel
+    shown = field[2 * reach :, 2 * reach :][:side, :side]
+    return clipped(128 + 36 / shown.std() * shown)
+
+
+def fractal(side: int, particles: int = 2048, burn_in: int = 16) -> Pixels:
+    """Play the chaos game with many particles at once."""
+    maps = RNG.integers(2, 8)
+    left, _, right = np.linalg.svd(RNG.normal(size=(maps, 2, 2)))
+    matrices = left * RNG.uniform(0.2, 0.8, (maps, 1, 2)) @ right
+    shifts = RNG.uniform(-1, 1, (maps, 2))
+    choices = RNG.integers(maps, size=(burn_in + math.ceil(1.5 * side**2 / particles), particles))
+    points = np.zeros((*choices.shape, 2))
+    for step, chosen in enumerate(choices):
+        moved = np.einsum("pij,pj->pi", matrices[chosen], points[step - 1])
+        points[step] = moved + shifts[chosen]
+    points, choices = points[burn_in:].reshape(-1, 2), choices[burn_in:].ravel()
+    corner = points.min(axis=0)
+    x, y = ((points - corner) / np.ptp(points, axis=0).max() * (side - 1)).astype(int).T
+    pixels = np.zeros((side, side, 3), np.uint8)
+    pixels[y, x] = colors(int(maps))[choices]
+    return pixels
+
+
+REFERENCES = (
+    Reference("uniform", "as pytorch-ood", uniform, "pytorch-ood 1768"),
+    Reference("uniform", "numpy integers", integers, "numpy 6800"),
+    Reference("gaussian", "as pytorch-ood", gaussian, "pytorch-ood 428"),
+    Reference("rademacher", "as Outlier Exposure", rademacher, "Outlier Exposure 360"),
+    Reference("solid", "numpy", solid),
+    Reference("stripes", "numpy", stripes),
+    Reference("salt_pepper", "numpy masks", salt_pepper, "albumentations 1465"),
+    Reference("smooth:sigma=10", "scipy gaussian_filter", smooth, "NINCO 86"),
+    Reference("smooth:sigma=40", "scipy gaussian_filter", partial(smooth, sigma=40), "NINCO 27"),
+    Reference("smooth:sigma=85", "scipy gaussian_filter", partial(smooth, sigma=85), "NINCO 14"),
+    Reference("blobs", "scipy gaussian_filter", blobs, "Outlier Exposure 164"),
+    Reference("spectrum:a=2", "numpy FFT", spectrum, "learning_with_noise 6.2"),
+    Reference("spectrum_color", to_beat="learning_with_noise 3.9"),
+    Reference("wmm", to_beat="learning_with_noise 0.7"),
+    Reference("perlin", "as perlin-numpy", perlin, "perlin-numpy 49"),
+    Reference("fbm", "as perlin-numpy", fbm, "perlin-numpy 7.0"),
+    Reference("dead_leaves:shape=mixed", "Pillow", dead_leaves, "learning_with_noise 1.1"),
+    Reference("dead_leaves:shape=square", "Pillow", squares, "learning_with_noise 1.6"),
+    Reference("dead_leaves:shape=oriented", "Pillow", oriented, "learning_with_noise 1.3"),
+    Reference("shapes", "Pillow", shapes),
+    Reference("pixel_shuffle", "numpy permutation", pixel_shuffle, "NINCO 27"),
+    Reference("voronoi", "scipy cKDTree", voronoi),
+    Reference("plasma", "numpy diamond-square", plasma, "fractal-pretraining 1435 (numba)"),
+    Reference("gabor", "numpy, by windows", gabor, "procedural-advml 29.9 a channel"),
+    Reference("fractal", "numpy chaos game", fractal, "fractal-pretraining 148 (numba)"),
+)
