@@ -68,9 +68,9 @@ class Image(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """What an image was made of: its family, its density, and the file that it was taken from."""
+    """What an image was made of: its family as spelled, its density, the file it was taken from."""
 
-    family: Family
+    family: str
     density: float
     source: str
 
@@ -118,9 +118,10 @@ class Generator:
 
     def origin(self, index: int) -> Origin:
         """Tell what image ``index`` is made of, without making it."""
+        spelling = self._job.family.spelling(self._stream, index)
         family = self._job.family.at(self._stream, index)
         self._seek(index, family)
-        return Origin(family, density_of(self._job, family), family.entry(self._stream))
+        return Origin(spelling, density_of(self._job, family), family.entry(self._stream))
 
     def _seek(self, index: int, family: Family) -> None:
         self._stream.seek(index, family.number, family.version)

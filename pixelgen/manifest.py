@@ -51,7 +51,7 @@ def _origin_writer(job: Job) -> Callable[[int], str]:
 
     def write(index: int) -> str:
         family, density, source = generator.origin(index)
-        columns: dict[str, object] = {"generator": str(family)}
+        columns: dict[str, object] = {"generator": family}
         if job.sources:
             columns["source"] = source
         columns["seed"] = hex(job.seed)

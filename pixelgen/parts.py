@@ -19,7 +19,7 @@ Naming a subclass is all it takes to make it known::
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -30,6 +30,7 @@ T = TypeVar("T", int, float, bool, str)
 P = TypeVar("P", bound="Part")
 
 _REGISTRY: dict[str, dict[str, type["Part"]]] = {}
+_COMMA = r"; a comma within a value is written \,"
 _WORDS: Mapping[str, bool] = {
     "true": True, "yes": True, "on": True, "1": True,
     "false": False, "no": False, "off": False, "0": False,
@@ -77,10 +78,14 @@ class Part:
 
     def __str__(self) -> str:
         """Spell the part with the parameters that differ from their defaults."""
+        return self.spell()
+
+    def spell(self, always: Container[str] = ()) -> str:
+        """Spell the part with the parameters that differ from their defaults, and some always."""
         pairs = [
             f"{parameter.name}={spell(getattr(self, parameter.name))}"
             for parameter in fields(self)
-            if getattr(self, parameter.name) != parameter.default
+            if parameter.name in always or getattr(self, parameter.name) != parameter.default
         ]
         return f"{self.name}:{','.join(pairs)}" if pairs else self.name
 
@@ -166,9 +171,9 @@ def pairs(cls: type[Part], text: str) -> dict[str, str]:
             takes = f"it takes {', '.join(parameters)}" if parameters else "it takes none"
             raise BadValue(
                 f"{cls.kind} {cls.name!r} has no parameter {key!r}"
-                f"{did_you_mean(key, parameters)} ({takes})"
+                f"{did_you_mean(key, parameters)} ({takes}{_COMMA if given else ''})"
             )
-        if not equals:
+        if not equals or not value:
             raise BadValue(f"{cls.kind} {cls.name!r}: write {key!r} as {key}=VALUE")
         if key in given:
             raise BadValue(f"{cls.kind} {cls.name!r}: {key!r} is given twice")

@@ -46,8 +46,7 @@ def tiles_of_job(job: Job) -> Iterator[Tile]:
     """Render the images of a job, without files, each over the name of its family."""
     generator = Generator(job)
     for index in range(job.count):
-        caption = str(generator.origin(index).family)
-        yield Tile(caption, _picture(generator.render(index).pixels))
+        yield Tile(generator.origin(index).family, _picture(generator.render(index).pixels))
 
 
 def sheet(tiles: Sequence[Tile], columns: int, side: int) -> "Image":

@@ -1,5 +1,6 @@
 """Replace: clear a finished set away, and nothing else, before another takes its directory."""
 
+import os
 from itertools import chain
 
 from pixelgen import journal
@@ -7,7 +8,7 @@ from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.journal import MANIFEST, PLAN
 from pixelgen.manifest import SUMS
-from pixelgen.sources import extras
+from pixelgen.sources import extras, look
 from pixelgen.store import LocalStore
 from pixelgen.verify import check
 from pixelgen.writer import Run
@@ -24,6 +25,7 @@ def clear(store: LocalStore, new: Job, run: Run) -> None:
     if plan is None:
         return
     old = Job.parse(**plan["job"])
+    _check_sources(new, store)
     with journal.lock(store):
         if not journal.is_finished(store):
             raise Conflict(
@@ -39,6 +41,18 @@ def clear(store: LocalStore, new: Job, run: Run) -> None:
         store.remove(MANIFEST)  # first, so that what is left never looks complete
         for name in chain(_files(old), (SUMS, *extras(old), PLAN)):
             store.remove(name)
+
+
+def _check_sources(new: Job, store: LocalStore) -> None:
+    """Refuse to remove what the new set is to be made from, or to begin what cannot be made."""
+    look(new)
+    for source in new.sources:
+        paths = os.path.realpath(source), os.path.realpath(store.root)
+        if os.path.commonpath(paths) in paths:
+            raise Conflict(
+                f"the source {source} and the set in {store.root} lie within each other; choose"
+                " another directory for the new set"
+            )
 
 
 def _check_free(old: Job, new: Job, store: LocalStore) -> None:

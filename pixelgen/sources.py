@@ -77,6 +77,8 @@ def recall(store: LocalStore, job: Job) -> bool:
             entries[row["source"]].append(entry)
     except (ValueError, KeyError, TypeError, RecursionError):
         raise Conflict(f"{store.path(SOURCES)} is damaged; put the old one back") from None
+    if not all(entries.values()):
+        raise Conflict(f"{store.path(SOURCES)} is cut short; put the old one back")
     for path, found in entries.items():
         remember(Folder(path, tuple(found)))
     return True

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pixelgen import journal
 from pixelgen.errors import Conflict, PixelgenError
 from pixelgen.job import Job
-from pixelgen.journal import MANIFEST, PLAN, file_hash
+from pixelgen.journal import JOURNAL, MANIFEST, PLAN, file_hash
 from pixelgen.layouts import Object, Record, Shard
 from pixelgen.manifest import SUMS, row_writer
 from pixelgen.sources import SOURCES, extras, recall
@@ -47,8 +47,14 @@ class _Task(NamedTuple):
 def finished_job(store: LocalStore) -> Job:
     """Return the job of a finished set; raise PixelgenError where there is none."""
     plan = journal.read_plan(store)
+    if plan is None and (store.exists(PLAN) or store.exists(MANIFEST)):
+        raise Conflict(f"{store.path(PLAN)} is missing or empty; put the old one back")
     if plan is None:
         raise PixelgenError(f"{store.root} holds no set of pixelgen's (it has no {PLAN})")
+    if not store.exists(JOURNAL) and not store.exists(MANIFEST):
+        raise Conflict(
+            f"{store.path(MANIFEST)} is missing; the command that makes the set makes it again"
+        )
     if not journal.is_finished(store):
         raise PixelgenError(
             f"the set in {store.root} is not finished; run the command that makes it again"

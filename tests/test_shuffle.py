@@ -1,8 +1,10 @@
 """Families that rearrange images: the user's own, as recorded, or dead leaves."""
 
 import json
+import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,9 @@ from pixelgen.families import Shape, source
 from pixelgen.families.base import Pixels
 from pixelgen.families.shuffle import PatchShuffle, PhaseScramble, PixelShuffle
 from pixelgen.sources import SOURCES
-from tests.conftest import Run
+from tests.conftest import Done, Run, tree_digest
+
+Make = Callable[..., Done]
 
 SHAPE = Shape(48, 40)
 
@@ -252,7 +256,7 @@ def test_a_damaged_or_missing_record_is_found(photos: Path, run: Run, tmp_path: 
     )
     record = Path(tmp_path, "set", SOURCES)
     text = record.read_text()
-    for damaged in (text[:40], text.replace("a.png", "A.png"), text + text):
+    for damaged in ("", text[:40], text.replace("a.png", "A.png"), text + text):
         record.write_text(damaged)
         assert run("verify", "set").returncode == 3
     record.unlink()
@@ -262,7 +266,7 @@ def test_a_damaged_or_missing_record_is_found(photos: Path, run: Run, tmp_path: 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (shutil.rmtree, "is no folder of images"),
+        (shutil.rmtree, "cannot read the source"),
         (lambda folder: [f.unlink() for f in folder.rglob("*.*")], "holds no images"),
         (lambda folder: (folder / "x.png").write_bytes(b"\x89PNG torn"), "x.png is no image"),
         (lambda folder: Image.new("L", (30, 200)).save(folder / "y.png"), "y.png (30x200)"),
@@ -286,17 +290,63 @@ def test_sources_that_cannot_be_used_are_named_before_anything_is_written(
     assert not Path(tmp_path, "set").exists()
 
 
-def test_an_image_that_is_cut_short_is_named(photos: Path, run: Run, tmp_path: Path) -> None:
-    whole = (photos / "a.png").read_bytes()
+@pytest.mark.parametrize(("name", "code"), [("a.png", 2), ("b.jpg", 1)])
+def test_an_image_that_is_cut_short_is_named(
+    name: str, code: int, photos: Path, run: Run, tmp_path: Path
+) -> None:
+    whole = (photos / name).read_bytes()
     for file in photos.rglob("*.*"):
         file.unlink()
-    (photos / "a.png").write_bytes(whole[: len(whole) // 2])
+    (photos / name).write_bytes(whole[: len(whole) // 2])
     made = run("generate", "-n", "3", "-s", "40", "--family", f"patch_shuffle:source={photos}",
                "-o", "set")  # fmt: skip
 
-    assert made.returncode == 1
-    assert "a.png is damaged" in made.stderr
+    assert made.returncode == code  # PNG has checksums, a JPEG must be decoded first
+    assert f"{name} is damaged" in made.stderr
+    assert len(made.stderr.splitlines()) == 1
     assert not Path(tmp_path, "set/metadata.jsonl").exists()
+    assert code == 1 or not Path(tmp_path, "set").exists()
+
+
+def test_a_set_is_not_replaced_by_one_made_from_it(run: Run, make: Make, tmp_path: Path) -> None:
+    make("-n", 3, "-s", 40, "-o", "set")
+    before = tree_digest(tmp_path)
+    for taken in ("set/images", "set", "."):
+        family = f"patch_shuffle:source={taken}"
+        done = run("generate", "-n", 3, "-s", 20, "--family", family, "--force", "-o", "set")
+        assert done.returncode == 3
+        assert "lie within each other" in done.stderr
+    done = run("generate", "-n", 3, "-s", 41, "--family", "patch_shuffle:source=set", "--force",
+               "-o", "set")  # fmt: skip
+    assert done.returncode == 2
+    assert tree_digest(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", [b"bad\xff.png", b"new\nline.png", b"tab\t.png"])
+def test_a_name_that_no_loader_could_read_is_refused(name: bytes, photos: Path, run: Run) -> None:
+    (photos / os.fsdecode(name)).write_bytes((photos / "a.png").read_bytes())
+    done = run("generate", "-n", 3, "-s", 40, "--family", f"patch_shuffle:source={photos}")
+    assert done.returncode == 2
+    assert "is not plain text" in done.stderr
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_levels_of_32_bits_are_refused(mode: str, tmp_path: Path, run: Run) -> None:
+    Image.new(mode, (50, 50)).save(tmp_path / "deep.tiff")
+    done = run("generate", "-n", 3, "-s", 40, "--family", "patch_shuffle:source=.", "-o", "set")
+    assert done.returncode == 2
+    assert "levels of 32 bits" in done.stderr
+
+
+def test_a_folder_is_looked_at_where_the_process_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job.parse(count=1, width=8, height=8, family="pixel_shuffle:source=images")
+    for level in (10, 200):
+        (tmp_path / str(level) / "images").mkdir(parents=True)
+        Image.new("L", (8, 8), level).save(tmp_path / str(level) / "images/a.png")
+        monkeypatch.chdir(tmp_path / str(level))
+        assert (job[0] == level).all()
 
 
 def test_the_folder_counts_by_what_is_in_it(photos: Path, tmp_path: Path) -> None:

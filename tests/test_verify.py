@@ -169,7 +169,19 @@ def test_a_set_that_is_unfinished_absent_or_another_version_s_is_one_clear_line(
         assert done.returncode == 3
         assert len(done.stderr.splitlines()) == 1
     plan.write_text(text)
-    (tmp_path / "negatives/metadata.jsonl").unlink()
+    manifest = tmp_path / "negatives/metadata.jsonl"
+    for missing in (plan, manifest):
+        kept = missing.read_bytes()
+        missing.unlink()
+        done = run("verify")
+        assert done.returncode == 3
+        assert f"{missing.name} is missing" in done.stderr
+        missing.write_bytes(kept)
+    plan.write_bytes(b"")
+    assert "pixelgen.json is missing or empty" in run("verify").stderr
+    plan.write_text(text)
+    manifest.unlink()
+    (tmp_path / "negatives/.pixelgen.journal").touch()
     done = run("verify")
     assert done.returncode == 1
     assert "not finished" in done.stderr

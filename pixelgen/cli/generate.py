@@ -130,7 +130,10 @@ def _tell(
 def _dry_run(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
     """Print the size of the job and what of it is done, without writing anything."""
     from pixelgen.journal import done_images
+    from pixelgen.sources import look, recall
 
+    if not recall(store, job):
+        look(job)
     expected = _expected_bytes(job)
     facts = {
         "count": job.count,

@@ -112,6 +112,10 @@ def _drawn(family: type[Family], key: str, text: str) -> Drawn | None:
         read: Value = getattr(family(**{key: word}), key)
         return read
 
+    if "|" in text and ".." in text:
+        raise BadValue(
+            f"family {family.name!r}: {key}={text} is a list of values or a range, not both"
+        )
     if "|" in text:
         return Choice(tuple(map(value, text.split("|"))))
     low, dots, high = text.partition("..")
@@ -153,13 +157,23 @@ class Mix:
 
     def at(self, stream: Stream, image: int) -> Family:
         """Choose the family of an image and draw its parameters; moves the stream."""
+        member, words = self._choose(stream, image)
+        return member.at(words)
+
+    def spelling(self, stream: Stream, image: int) -> str:
+        """Spell the family of an image with all parameters that were drawn; moves the stream."""
+        member, words = self._choose(stream, image)
+        return member.at(words).spell(always=[key for key, _ in member.drawn])
+
+    def _choose(self, stream: Stream, image: int) -> tuple[Member, Sequence[int]]:
+        """Choose the member of an image, and draw the words for its parameters."""
         if self.is_fixed:
-            return self.members[0].family
+            return self.members[0], ()
         stream.seek(image, purpose=PARAMETERS)
         most = max(len(member.drawn) for member in self.members)
         choice, *words = (int(word) for word in stream.integers(1 + most, 64))
         ends = [*accumulate(member.weight for member in self.members)]
-        return self.members[bisect(ends, (choice >> 32) * ends[-1] >> 32)].at(words)
+        return self.members[bisect(ends, (choice >> 32) * ends[-1] >> 32)], words
 
     def spell(self) -> str | list[str]:
         """Write the mix so that it parses back: one member as text, more as a list."""

@@ -105,14 +105,14 @@ def expand(texts: Sequence[str]) -> Sequence[str]:
     if len(texts) > 1:
         raise BadValue(f"preset {presets[0]!r} is a mix already; name its members to mix them")
     source = texts[0].partition(":")[2].strip()
-    if source and not source.startswith("source="):
+    if presets[0] not in PRESETS:
+        raise BadValue(f"preset {presets[0]!r}: a preset has no weight")
+    if source and (not source.startswith("source=") or source == "source="):
         raise BadValue(f"preset {presets[0]!r} takes nothing but source=DIR")
     return _members(presets[0], source)
 
 
 def _members(name: str, source: str) -> tuple[str, ...]:
-    if name not in PRESETS:
-        raise BadValue(f"preset {name!r}: a preset has no weight")
     preset = PRESETS[name]
     if source and not preset.sourced:
         raise BadValue(f"preset {name!r} takes no source")

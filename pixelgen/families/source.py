@@ -3,13 +3,17 @@
 A folder's images are taken in the order of their names; each is known by the SHA-256 of its bytes,
 and the folder by that of the list of both. An image is read when it is wanted, checked against its
 hash, reduced by the largest whole factor that leaves the frame covered (averages of squares of
-pixels, in integers) and cut to the frame. What the bytes of a JPEG decode to is Pillow's affair.
+pixels, in integers) and cut to the frame. It is taken as it is stored, whatever its EXIF data say
+of its orientation; of 16-bit images Pillow reads 8 bits, but for gray ones. What the bytes of a
+JPEG decode to is Pillow's affair.
 """
 
 import hashlib
 import io
 import os
 import re
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -26,7 +30,9 @@ from pixelgen.stream import PARAMETERS, Stream
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_SUFFIX = re.compile(r"\.(avif|bmp|gif|jp2|jpe?g|pgm|png|ppm|tga|tiff?|webp)", re.IGNORECASE)
+_NAME = re.compile(
+    r"[^.].*\.(avif|bmp|gif|jp2|jpe?g|pgm|png|ppm|tga|tiff?|webp)", re.IGNORECASE | re.DOTALL
+)
 _NAMED = 3  # of the images that cannot be used
 
 
@@ -50,7 +56,7 @@ class Folder:
     def digest(self) -> str:
         """Name the folder by what is in it: the SHA-256 of its names and hashes."""
         lines = "".join(f"{entry.sha256}  {entry.name}\n" for entry in self.entries)
-        return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
+        return hashlib.sha256(lines.encode()).hexdigest()
 
     def check(self, width: int, height: int) -> None:
         """Raise BadValue naming the images that do not cover a frame of these sides."""
@@ -64,45 +70,60 @@ class Folder:
             )
 
 
-_FOLDERS: dict[str, Folder] = {}
+_FOLDERS: dict[Path, Folder] = {}
 
 
 def folder(path: str) -> Folder:
     """Return a folder as it was remembered, or else as it is now; see :func:`scan`."""
-    return _FOLDERS[path] if path in _FOLDERS else remember(scan(path))
+    return _FOLDERS.get(Path(path).absolute()) or remember(scan(path))
 
 
 def remember(found: Folder) -> Folder:
     """Make a folder the one that its path stands for in this process, whatever it holds now."""
-    _FOLDERS[found.path] = found
+    _FOLDERS[Path(found.path).absolute()] = found
     return found
 
 
 def scan(path: str) -> Folder:
-    """Look at a folder; raise BadValue if there is nothing in it, or something that is no image."""
-    root = Path(path)
-    if not root.is_dir():
-        raise BadValue(f"the source {path!r} is no folder of images")
-    files = sorted(
-        (file.relative_to(root).as_posix() for file in root.rglob("*") if _is_image(file)),
-        key=os.fsencode,
-    )
-    if not files:
-        raise BadValue(f"the source {path!r} holds no images (.png, .jpg, .webp, …)")
-    return Folder(path, tuple(_entry(root, name) for name in files))
+    """Look at a folder; raise BadValue if there is nothing in it, or something that is no image.
 
-
-def _is_image(file: Path) -> bool:
-    return bool(_SUFFIX.fullmatch(file.suffix)) and file.name[0] != "." and file.is_file()
-
-
-def _entry(root: Path, name: str) -> Entry:
+    Links to files are followed, links to folders are not; hidden files and folders are left out.
+    """
     try:
-        data = (root / name).read_bytes()
+        names = sorted(_names(path), key=os.fsencode)
+        entries = tuple(_entry(path, name) for name in names)
     except OSError as error:
-        raise BadValue(f"cannot read {root / name}: {error.strerror}") from None
-    width, height = _open(data, root / name).size
-    return Entry(name, hashlib.sha256(data).hexdigest(), width, height)
+        raise BadValue(f"cannot read the source {error.filename}: {error.strerror}") from None
+    if not entries:
+        raise BadValue(f"the source {path!r} holds no images (.png, .jpg, .webp, …)")
+    return Folder(path, entries)
+
+
+def _names(path: str) -> Iterator[str]:
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for parent, folders, files in os.walk(path, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            file = Path(parent, name)
+            if _NAME.fullmatch(name) and file.is_file():
+                yield file.relative_to(path).as_posix()
+
+
+def _entry(path: str, name: str) -> Entry:
+    file = Path(path) / name
+    if not str(file).isprintable():
+        raise BadValue(f"the name of the image {str(file)!r} is not plain text; rename it")
+    data = file.read_bytes()
+    image = _open(data, file)
+    if image.mode in ("F", "I"):
+        raise BadValue(f"{file} has levels of 32 bits; make it one of 8 or 16 bits")
+    try:
+        image.verify()
+    except (OSError, ValueError, SyntaxError) as error:
+        raise BadValue(f"{file} is damaged ({error}); take it out") from None
+    return Entry(name, hashlib.sha256(data).hexdigest(), *image.size)
 
 
 def _open(data: bytes, path: Path) -> "Image":
@@ -110,21 +131,29 @@ def _open(data: bytes, path: Path) -> "Image":
     from PIL import Image
 
     try:
-        return Image.open(io.BytesIO(data))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadValue(f"{path} is no image that Pillow reads ({error}); take it out") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return Image.open(io.BytesIO(data))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise BadValue(f"{path} is no image that Pillow reads; take it out") from None
 
 
 @lru_cache(maxsize=1)
-def _decoded(path: str, entry: Entry) -> npt.NDArray[Any]:
+def _decoded(path: Path, entry: Entry) -> npt.NDArray[Any]:
     """Return an image's levels, (height, width, 4), 8 or 16 bits, alpha last."""
-    file = Path(path) / entry.name
+    file = path / entry.name
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise PixelgenError(f"cannot read {file}: {error.strerror}; put it back") from None
+        raise PixelgenError(
+            f"cannot read {file.absolute()}: {error.strerror}; put it back, or make the set anew in"
+            " another directory"
+        ) from None
     if hashlib.sha256(data).hexdigest() != entry.sha256:
-        raise PixelgenError(f"{file} was changed meanwhile; put the old one back")
+        raise PixelgenError(
+            f"{file.absolute()} was changed meanwhile; put the old one back, or make the set anew"
+            " in another directory"
+        )
     image = _open(data, file)
     try:
         if image.mode.startswith("I;16"):
@@ -132,7 +161,10 @@ def _decoded(path: str, entry: Entry) -> npt.NDArray[Any]:
             return np.stack([gray, gray, gray, np.full_like(gray, 65535)], axis=-1)
         return np.asarray(image.convert("RGBA"))
     except (OSError, ValueError, SyntaxError) as error:
-        raise PixelgenError(f"{file} is damaged ({error}); take it out") from None
+        raise PixelgenError(
+            f"{file.absolute()} is damaged ({error}); take it out, and make the set anew in another"
+            " directory"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -162,7 +194,7 @@ class Sourced(Family):
             return np.asarray(pixels), None
         entry, (x, y, _) = self._draw(stream)
         stream.seek(stream.image, self.number, self.version)
-        levels = _cut(_decoded(self.source, entry), x, y, shape)
+        levels = _cut(_decoded(Path(self.source).absolute(), entry), x, y, shape)
         return _levels(levels, shape), _coverage(levels)
 
 
