@@ -405,6 +405,8 @@ def test_where_there_is_no_set_the_preview_fails(there: bool, here: Here, tmp_pa
 def test_an_unfinished_set_is_not_shown(here: Here, tmp_path: Path) -> None:
     make(tmp_path / "set", count=1, width=8, height=8)
     (tmp_path / "set" / "metadata.jsonl").unlink()
+    assert "is missing" in one_line(here("set"), 3)
+    (tmp_path / "set" / ".pixelgen.journal").touch()
     assert "not finished" in one_line(here("set"), 1)
 
 

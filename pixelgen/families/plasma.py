@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pixelgen.families import exact
 from pixelgen.families.base import Family, Pixels, Shape, Texture
 from pixelgen.families.exact import Table
 from pixelgen.parts import option
@@ -43,8 +42,16 @@ class Plasma(Family):
         pixels = np.empty(shape.levels, shape.dtype)
         for channel in range(shape.channels):
             shown = heights[: shape.height, channel, : shape.width]
-            pixels[..., channel] = exact.stretch(shown.astype(np.float64), shape.top)
+            pixels[..., channel] = _levels(shown, shape.top)
         return pixels
+
+
+def _levels(heights: Table, top: int) -> Table:
+    """Bring heights to 0 … ``top``, by single IEEE operations of 32 bits: quick, close enough."""
+    low = heights.min()
+    levels: Table = (heights - low).astype(np.float32)
+    levels *= np.float32(top / max(int(heights.max()) - int(low), 1))
+    return np.rint(levels, out=levels)
 
 
 def torus(stream: Stream, side: int, channels: int, h: float) -> Table:

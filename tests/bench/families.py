@@ -29,6 +29,7 @@ import numpy as np
 
 import pixelgen
 from pixelgen import parts
+from pixelgen.engines import keep_memory
 from pixelgen.families import Family, Shape
 from pixelgen.families.source import Sourced
 from pixelgen.stream import Stream
@@ -55,6 +56,7 @@ class Result:
 
 def main() -> None:
     options = parse()
+    keep_memory()  # as pixelgen's workers do; the references gain by it too
     results = list(report(options))
     if options.json:
         options.json.write_text(json.dumps([asdict(result) for result in results], indent=1))
