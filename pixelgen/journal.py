@@ -100,6 +100,16 @@ def compare(store: LocalStore, job: Job) -> bool:
     return True
 
 
+def check_encoder(store: LocalStore, job: Job) -> None:
+    """Raise Conflict if a set's bytes are of another encoder than would make them now."""
+    plan = read_plan(store) or {}
+    if plan["encoder"] != job.encoder:
+        raise Conflict(
+            f"{store.root} was encoded by {plan['encoder']}, here is {job.encoder}: bytes cannot be"
+            " compared or remade; install that version, or verify without --deep"
+        )
+
+
 def is_finished(store: LocalStore) -> bool:
     """Tell whether the set is complete: it has its manifest, and its journal is gone."""
     return store.size(MANIFEST) is not None and not store.exists(JOURNAL)

@@ -101,6 +101,12 @@ class LocalStore:
         with self.batch(folder) as put:
             put(base, data)
 
+    def replace(self, name: str, data: Chunks) -> None:
+        """Put one of our own files of the root in the place of what it was."""
+        with self.telling(name=name), self._folder("") as fd:
+            staged = self._stage(fd, name, data)
+            os.replace(staged.temp, staged.name, src_dir_fd=fd, dst_dir_fd=fd)
+
     def stage(self, name: str, data: Chunks) -> Staged:
         """Write a file of the root under a temporary name, to be published later."""
         with self.telling(name=name), self._folder("") as fd:

@@ -4,8 +4,9 @@ Sizes and SHA-256 tell every changed bit; of a set without checksums only sizes 
 renders and encodes every image again and compares bytes, so it needs neither hashes nor trust.
 """
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import partial
 from itertools import chain, islice, repeat, takewhile
 from typing import NamedTuple
@@ -29,11 +30,12 @@ class Damage(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """What came of a check: the images and bytes it covered, and the damage it found."""
+    """What came of a check: the images and bytes it covered, the damage, and the shard if any."""
 
     images: int
     bytes: int
     damage: list[Damage]
+    shard: Shard | None = None
 
 
 class _Task(NamedTuple):
@@ -65,7 +67,7 @@ def finished_job(store: LocalStore) -> Job:
 def check(job: Job, store: LocalStore, run: Run, *, deep: bool = False) -> Iterator[Checked]:
     """Yield what the check of each shard found, and of the manifest, the sums and the plan."""
     if deep:
-        _check_encoder(job, store)
+        journal.check_encoder(store, job)
     if not recall(store, job):
         raise Conflict(f"{store.path(SOURCES)} is missing; put it back")
     rows, sums = store.lines(MANIFEST), store.lines(SUMS)
@@ -74,15 +76,6 @@ def check(job: Job, store: LocalStore, run: Run, *, deep: bool = False) -> Itera
     yield from run.engine.map(check_one, tasks, work=work, jobs=run.workers)
     if not run.stopped():
         yield Checked(0, 0, _check_rest(job, store, list(islice(rows, 1)), list(islice(sums, 4))))
-
-
-def _check_encoder(job: Job, store: LocalStore) -> None:
-    plan = journal.read_plan(store) or {}
-    if plan["encoder"] != job.encoder:
-        raise Conflict(
-            f"{store.root} was encoded by {plan['encoder']}, here is {job.encoder}: bytes cannot be"
-            " compared; install that version, or verify without --deep"
-        )
 
 
 def _tasks(job: Job, rows: Iterator[bytes], sums: Iterator[bytes]) -> Iterator[_Task]:
@@ -107,7 +100,20 @@ def _check_shard(job: Job, store: LocalStore, deep: bool, task: _Task) -> Checke
         damage += check(store, found, line)
     if deep and not damage:
         damage += _check_bytes(job, store, task.shard)
-    return Checked(len(record.sizes), sum(record.sizes), damage)
+    return Checked(len(record.sizes), sum(record.sizes), damage, task.shard)
+
+
+def recorded(job: Job, store: LocalStore, skip: Container[int]) -> Iterator[Record]:
+    """Yield the records of a checked set's shards, but for some."""
+    for task in _tasks(job, store.lines(MANIFEST), store.lines(SUMS)):
+        if task.shard.number in skip:
+            continue
+        record, _ = _read_rows(job, task)
+        if len(task.sums) == 1:  # it vouches for the shard's file, and so for what is in it
+            digests = map(hashlib.sha256, job.layout.read(store, job.names, task.shard))
+            hashes = [digest.hexdigest() for digest in digests]
+            record = record._replace(hashes=hashes, file_hash=task.sums[0][:64].decode())
+        yield record
 
 
 def _read_rows(job: Job, task: _Task) -> tuple[Record, list[Damage]]:
@@ -175,7 +181,9 @@ def _check_rest(job: Job, store: LocalStore, rows: list[bytes], sums: list[bytes
     if job.checksum != "none":
         ours = (PLAN, *extras(job), MANIFEST)
         for name, line in zip(ours, chain(sums, repeat(b"")), strict=False):
-            if line != f"{file_hash(store, name)}  {name}\n".encode():
+            if store.size(name) is None:
+                damage.append(Damage(name, "missing, or not a regular file"))
+            elif line != f"{file_hash(store, name)}  {name}\n".encode():
                 damage.append(Damage(name, f"its SHA-256 is not the one in {SUMS}"))
         if len(sums) > len(ours):
             damage.append(Damage(SUMS, "more lines than files"))

@@ -11,7 +11,7 @@ import pixelgen
 ROOT = Path(pixelgen.__file__).parent
 ORDER = [
     "errors", "parts", "stream", "colors", "families", "formats", "generator", "store", "layouts",
-    "job", "pipe", "sources", "journal", "manifest", "engines", "writer", "verify", "replace",
+    "job", "pipe", "sources", "journal", "manifest", "engines", "writer", "verify", "repair", "replace",
     "preview", "cli", "__main__",
 ]  # fmt: skip
 MODULES = sorted(ROOT.rglob("*.py"))

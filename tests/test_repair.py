@@ -1,0 +1,259 @@
+"""Repair: what verify finds is remade to the same bytes, and nothing else is touched."""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pixelgen.engines import Serial
+from pixelgen.errors import Conflict
+from pixelgen.families import source
+from pixelgen.job import Job
+from pixelgen.repair import mend, repair
+from pixelgen.store import LocalStore
+from pixelgen.verify import check, finished_job
+from pixelgen.writer import Run, write
+from tests.conftest import Done, tree_digest
+from tests.conftest import Run as Command
+
+SERIAL = Run(Serial())
+KINDS: dict[str, dict[str, object]] = {
+    "files": {"count": 12},
+    "deflated": {"count": 30, "family": "stripes", "color": "red"},
+    "tar": {"count": 12, "layout": "tar:per_shard=5"},
+    "folders": {"count": 10_001, "width": 1, "height": 1},
+}
+
+
+def made(root: Path, **options: object) -> LocalStore:
+    store = LocalStore(str(root), "none")
+    sides: dict[str, object] = {"width": 9, "height": 7}
+    write(Job.parse(**sides | options), store, SERIAL)
+    return store
+
+
+def mended(store: LocalStore, *, deep: bool = False) -> list[str]:
+    """Repair a set and return the names of what was remade."""
+    job, found = mend(store)
+    for checked in repair(job, store, SERIAL, deep=deep):
+        found += checked.damage
+    return [damage.name for damage in found]
+
+
+def is_found(store: LocalStore) -> bool:
+    try:
+        return any(checked.damage for checked in check(finished_job(store), store, SERIAL))
+    except Conflict:
+        return True
+
+
+def flip(file: Path, bit: int) -> None:
+    data = bytearray(file.read_bytes())
+    data[bit // 8] ^= 1 << bit % 8
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["files", "tar", "deflated"])
+def test_every_flipped_bit_is_found_and_mended(kind: str, tmp_path: Path) -> None:
+    store = made(tmp_path / "set", **KINDS[kind])
+    whole = tree_digest(tmp_path / "set")
+    files = sorted(file for file in (tmp_path / "set").rglob("*") if file.is_file())
+    draw = random.Random(7)
+    for trial in range(150):
+        file = files[trial % len(files)]
+        flip(file, draw.randrange(8 * file.stat().st_size))
+        assert is_found(store), (file, trial)
+        assert mended(store), (file, trial)
+        assert tree_digest(tmp_path / "set") == whole, (file, trial)
+
+
+def test_every_bit_of_a_plan_is_found_and_mended(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=2)
+    plan = tmp_path / "set/pixelgen.json"
+    whole = plan.read_bytes()
+    for bit in range(0, 8 * len(whole), 7):
+        flip(plan, bit)
+        assert is_found(store)
+        assert mend(store)[1]
+        assert plan.read_bytes() == whole
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("spoil", ["remove", "truncate", "empty", "grow", "swap"])
+def test_files_that_are_not_what_they_were_are_remade(
+    spoil: str, kind: str, tmp_path: Path
+) -> None:
+    store = made(tmp_path / "set", **KINDS[kind])
+    whole = tree_digest(tmp_path / "set")
+    files = sorted(f for f in (tmp_path / "set").rglob("*") if f.suffix in (".png", ".tar"))
+    first, last = files[0], files[-1]
+    if spoil == "remove":
+        first.unlink()
+    elif spoil == "swap":
+        first.rename(tmp_path / "aside")
+        last.rename(first)
+        (tmp_path / "aside").rename(last)
+    else:
+        data = first.read_bytes()
+        first.write_bytes({"truncate": data[:-9], "empty": b"", "grow": data + b"x"}[spoil])
+
+    assert len(mended(store)) == (2 if spoil == "swap" else 1)
+    assert tree_digest(tmp_path / "set") == whole
+
+
+@pytest.mark.parametrize("name", ["metadata.jsonl", "SHA256SUMS"])
+@pytest.mark.parametrize("kind", ["files", "tar"])
+def test_a_manifest_and_sums_that_are_gone_are_written_again(
+    kind: str, name: str, tmp_path: Path
+) -> None:
+    store = made(tmp_path / "set", **KINDS[kind])
+    whole = tree_digest(tmp_path / "set")
+    for spoil in (Path.unlink, lambda file: file.write_text(file.read_text()[:300])):
+        spoil(tmp_path / "set" / name)
+        assert mended(store)
+        assert tree_digest(tmp_path / "set") == whole
+
+
+def test_what_is_right_is_not_touched(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=12)
+    foreign = tmp_path / "set/images/mine.png"
+    foreign.write_text("mine")
+    files = [f for f in (tmp_path / "set/images").iterdir() if f.name != "000003.png"]
+    before = {file: (file.stat().st_ino, file.stat().st_mtime_ns) for file in files}
+    flip(tmp_path / "set/images/000003.png", 99)
+
+    assert mended(store) == ["images/000003.png"]
+    assert {file: (file.stat().st_ino, file.stat().st_mtime_ns) for file in files} == before
+    assert foreign.read_text() == "mine"
+
+
+def test_a_whole_set_is_left_as_it_is(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=12)
+    before = [(file, file.stat().st_mtime_ns) for file in sorted((tmp_path / "set").rglob("*"))]
+    assert mended(store) == []
+    after = [(file, file.stat().st_mtime_ns) for file in sorted((tmp_path / "set").rglob("*"))]
+    assert before == after
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_without_checksums_only_a_deep_repair_sees_every_bit(deep: bool, tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=12, checksum="none")
+    whole = tree_digest(tmp_path / "set")
+    flip(tmp_path / "set/images/000003.png", 999)
+    assert mended(store, deep=deep) == (["images/000003.png"] if deep else [])
+    assert (tree_digest(tmp_path / "set") == whole) == deep
+
+
+JOB: dict[str, object] = {"count": 12, "width": 9, "height": 7}
+
+
+def test_a_repair_that_is_stopped_is_gone_on_with(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=12)
+    whole = tree_digest(tmp_path / "set")
+    for again in (lambda: mended(store), lambda: write(Job.parse(**JOB), store, SERIAL)):
+        (tmp_path / "set/images/000003.png").unlink()
+        stopped = partial(next, iter([False] * 3), True)
+        job, _ = mend(store)
+        list(repair(job, store, Run(Serial(), stopped=stopped)))
+        assert (tmp_path / "set/.pixelgen.journal").exists()
+        again()
+        assert tree_digest(tmp_path / "set") == whole
+
+
+def test_what_is_no_file_under_a_name_of_the_set_is_refused(
+    make: Callable[..., Done], run: Command, tmp_path: Path
+) -> None:
+    make("-n", 3, "-s", 8, "-o", "set")
+    image = tmp_path / "set/images/000001.png"
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    plants: list[Callable[[], object]] = [
+        partial(image.symlink_to, victim), image.mkdir, partial(os.mkfifo, image)
+    ]  # fmt: skip
+    for plant in plants:
+        image.unlink()
+        plant()
+        done = run("repair", "set")
+        assert done.returncode == 3
+        assert "is no regular file" in done.stderr
+        assert run("verify", "set").returncode == 3
+        image.rmdir() if image.is_dir() and not image.is_symlink() else image.unlink()
+        image.touch()
+    assert victim.read_text() == "mine"
+    assert run("repair", "set").returncode == 0
+    assert run("verify", "set").returncode == 0
+
+
+def test_bytes_of_another_encoder_are_not_remade(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=3, family="stripes")
+    plan = tmp_path / "set/pixelgen.json"
+    plan.write_text(plan.read_text().replace("zlib-ng", "zlib-old"))
+    sums = tmp_path / "set/SHA256SUMS"
+    lines = sums.read_text().splitlines()
+    digest = hashlib.sha256(plan.read_bytes()).hexdigest()
+    sums.write_text("".join(f"{digest}  pixelgen.json\n" if "pixelgen.json" in line else line + "\n"
+                            for line in lines))  # fmt: skip
+    (tmp_path / "set/images/000001.png").unlink()
+    with pytest.raises(Conflict, match="was encoded by zlib-old"):
+        mended(store)
+    assert (tmp_path / "set/metadata.jsonl").exists()
+
+
+def test_a_plan_past_mending_is_refused(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=3)
+    plan = tmp_path / "set/pixelgen.json"
+    plan.write_text(plan.read_text().replace('"seed": "0x0"', '"seed": "0x77"'))
+    with pytest.raises(Conflict, match="damaged beyond repair"):
+        mended(store)
+    plan.unlink()
+    with pytest.raises(Conflict, match="missing or empty"):
+        mended(store)
+
+
+def test_a_record_of_sources_is_written_again_from_the_same_images(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for level in range(3):
+        Image.new("L", (20, 20), 60 * level).save(photos / f"{level}.png")
+    store = made(tmp_path / "set", count=6, family=f"pixel_shuffle:source={photos}")
+    whole = tree_digest(tmp_path / "set")
+    record = tmp_path / "set/sources.jsonl"
+    text = record.read_bytes()
+    for spoilt in (b"", text[:99], text.replace(b"0.png", b"8.png")):
+        record.write_bytes(spoilt)
+        source._FOLDERS.clear()
+        assert "sources.jsonl" in mended(store)
+        assert tree_digest(tmp_path / "set") == whole
+    record.unlink()
+    shutil.rmtree(photos)
+    source._FOLDERS.clear()
+    with pytest.raises(Exception, match="photos"):
+        mended(store)
+
+
+def test_the_command_says_what_it_remade(
+    make: Callable[..., Done], run: Command, tmp_path: Path
+) -> None:
+    make("-n", 20, "-s", 8, "-o", "set")
+    whole = tree_digest(tmp_path / "set")
+    assert run("repair", "set").stdout == ""
+    (tmp_path / "set/images/000007.png").unlink()
+    flip(tmp_path / "set/images/000009.png", 70)
+    done = run("repair", "set")
+    assert done.returncode == 0
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
+        "images/000007.png", "images/000009.png"
+    ]  # fmt: skip
+    assert "20 images checked, 2 remade" in done.stderr
+    assert tree_digest(tmp_path / "set") == whole
+    (tmp_path / "set/images/000007.png").unlink()
+    told = json.loads(run("repair", "set", "--json", "-q").stdout)
+    assert [each["file"] for each in told["remade"]] == ["images/000007.png"]
+    assert run("repair", "nowhere").returncode == 3
