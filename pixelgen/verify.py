@@ -110,9 +110,10 @@ def recorded(job: Job, store: LocalStore, skip: Container[int]) -> Iterator[Reco
             continue
         record, _ = _read_rows(job, task)
         if len(task.sums) == 1:  # it vouches for the shard's file, and so for what is in it
-            digests = map(hashlib.sha256, job.layout.read(store, job.names, task.shard))
-            hashes = [digest.hexdigest() for digest in digests]
-            record = record._replace(hashes=hashes, file_hash=task.sums[0][:64].decode())
+            images = list(job.layout.read(store, job.names, task.shard))
+            hashes = [hashlib.sha256(image).hexdigest() for image in images]
+            of_file = task.sums[0][:64].decode()
+            record = Record(record.shard, [*map(len, images)], hashes, of_file)
         yield record
 
 

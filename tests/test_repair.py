@@ -74,6 +74,18 @@ def test_every_flipped_bit_is_found_and_mended(kind: str, tmp_path: Path) -> Non
         assert tree_digest(tmp_path / "set") == whole, (file, trial)
 
 
+@pytest.mark.parametrize("kind", ["files", "tar"])
+def test_every_figure_of_a_row_is_found_and_mended(kind: str, tmp_path: Path) -> None:
+    store = made(tmp_path / "set", **KINDS[kind])
+    manifest = tmp_path / "set/metadata.jsonl"
+    whole = manifest.read_bytes()
+    for place in range(whole.index(b"\n")):
+        flip(manifest, 8 * place)
+        assert is_found(store), place
+        assert mended(store), place
+        assert manifest.read_bytes() == whole, place
+
+
 def test_every_bit_of_a_plan_is_found_and_mended(tmp_path: Path) -> None:
     store = made(tmp_path / "set", count=2)
     plan = tmp_path / "set/pixelgen.json"
