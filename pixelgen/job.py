@@ -77,14 +77,15 @@ class Job:
             ("seed", self.seed, 0, SEED_LIMIT - 1),
         ):
             if not low <= value <= high:
-                raise BadValue(f"{name} {value} is out of range {low}..{high}")
+                raise BadValue(f"{name} {parts.brief(value)} is out of range {low}..{high}")
         for name, choice, choices in (
             ("mode", self.mode, tuple(MODES)),
             ("depth", self.depth, DEPTHS),
             ("checksum", self.checksum, CHECKSUMS),
         ):
             if choice not in choices:
-                raise BadValue(f"{name} {choice!r} is none of {', '.join(map(str, choices))}")
+                told = repr(choice) if isinstance(choice, str) else parts.brief(choice)
+                raise BadValue(f"{name} {told} is none of {', '.join(map(str, choices))}")
         if self.image_bytes > _PIXEL_BYTES_LIMIT:
             raise BadValue(
                 f"an image of {self.width}x{self.height} {self.mode} is {self.image_bytes:,} bytes,"

@@ -13,7 +13,7 @@ import os
 import time
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -48,6 +48,10 @@ def plan(job: Job) -> dict[str, Any]:
         "digest": job.digest,
         "job": job.to_dict(),
     }
+
+
+def _text(plan: dict[str, Any]) -> bytes:
+    return json.dumps(plan, indent=1).encode() + b"\n"
 
 
 def read_plan(store: LocalStore) -> dict[str, Any] | None:
@@ -87,6 +91,8 @@ def compare(store: LocalStore, job: Job) -> bool:
         if old.get(name) != new.get(name)
     ]
     if not differ and not is_finished(store):
+        if store.read(PLAN) != _text(found):
+            raise Conflict(f"{store.path(PLAN)} is damaged; put the old one back")
         differ = [
             f"{name} was {found[name]}, now it is {now}"
             for name, now in (("algorithm", job.algorithm), ("encoder", job.encoder))
@@ -118,7 +124,7 @@ def is_finished(store: LocalStore) -> bool:
 def begin(store: LocalStore, job: Job) -> None:
     """Begin the journal, then write the plan: from here on the set is in the making."""
     store.append(JOURNAL, b"")
-    store.put(PLAN, json.dumps(plan(job), indent=1).encode() + b"\n")
+    store.put(PLAN, _text(plan(job)))
     store.sync(PLAN)
     sources.record(store, job)
 
@@ -156,9 +162,32 @@ def lock(store: LocalStore) -> Iterator[None]:
         time.sleep(0.02)
     try:
         yield
-    finally:
+    except BaseException:
+        with suppress(PixelgenError):  # rather tell what happened first
+            store.remove(LOCK)
+        raise
+    else:
         store.remove(LOCK)
+    finally:
         os.close(fd)
+
+
+def distrust(store: LocalStore, job: Job) -> None:
+    """Have everything made again, after a sync that failed: files that seem whole may be lost.
+
+    The system tells of a lost page once, and shows it as it was until it is forgotten.
+    """
+    store.remove(JOURNAL)
+    for shard in job.shards():
+        for name in job.layout.files(job.names, shard):
+            store.forget(name)
+
+
+def release(store: LocalStore) -> None:
+    """Remove the lock file that a process left which was killed at the very end of a run."""
+    if store.size(LOCK) == 0:
+        with suppress(Busy), lock(store):
+            pass
 
 
 def _try_lock(store: LocalStore) -> int | None:

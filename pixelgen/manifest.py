@@ -11,6 +11,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
+from pixelgen import journal
+from pixelgen.errors import PixelgenError
 from pixelgen.generator import Generator
 from pixelgen.job import Job
 from pixelgen.journal import MANIFEST, PLAN, file_hash
@@ -100,8 +102,17 @@ def publish(job: Job, store: LocalStore, records: Callable[[], Records]) -> None
             others = {name: file_hash(store, name) for name in (PLAN, *extras(job))}
             others[MANIFEST] = digest.hexdigest()
             store.put(SUMS, sums(job, records(), others))
-        store.sync()
+        _sync(store, job)
     except BaseException:
         store.discard(manifest)
         raise
     store.publish(manifest)
+
+
+def _sync(store: LocalStore, job: Job) -> None:
+    """Bring the set to the disk; where that fails, believe nothing of it."""
+    try:
+        store.sync()
+    except PixelgenError:
+        journal.distrust(store, job)
+        raise

@@ -204,7 +204,8 @@ def _typed(part: Part, parameter: "Field[Any]", value: object) -> Value:
 
 def _check(part: Part, parameter: "Field[Any]", value: Value) -> None:
     low, high, choices = (parameter.metadata.get(key) for key in ("low", "high", "choices"))
-    where = f"{part.kind} {part.name!r}: {parameter.name}={spell(value)}"
+    shown = value if isinstance(value, str) else brief(value)
+    where = f"{part.kind} {part.name!r}: {parameter.name}={spell(shown)}"
     if choices and value not in choices:
         raise BadValue(f"{where} is none of {', '.join(map(spell, choices))}")
     if isinstance(value, float) and not math.isfinite(value):
@@ -212,6 +213,13 @@ def _check(part: Part, parameter: "Field[Any]", value: Value) -> None:
     if (low is not None and value < low) or (high is not None and value > high):
         span = f"{spell(low) if low is not None else ''}..{spell(high) if high is not None else ''}"
         raise BadValue(f"{where} is out of range {span}")
+
+
+def brief(value: float) -> str:
+    """Write a number for a message: of a whole one that fills lines, the beginning."""
+    if isinstance(value, int) and value.bit_length() > 200:
+        return f"{value:#x}"[:20] + "…"
+    return str(value)
 
 
 def spell(value: Value) -> str:

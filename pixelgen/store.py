@@ -92,8 +92,14 @@ class LocalStore:
                 for file in staged:
                     os.unlink(file.temp, dir_fd=fd)
                 raise
-            for file in staged:
-                self._publish(fd, file)
+            left = iter(staged)
+            try:
+                for file in left:
+                    self._publish(fd, file)
+            except BaseException:
+                for file in left:
+                    os.unlink(file.temp, dir_fd=fd)
+                raise
 
     def put(self, name: str, data: Chunks) -> None:
         """Publish one file."""
@@ -139,11 +145,14 @@ class LocalStore:
 
     def append(self, name: str, line: bytes) -> int:
         """Append a line to a file of the root, synced under ``each``; return where it begins."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with self.telling(name=name), self._folder("") as folder:
             fd = os.open(name, flags, 0o666, dir_fd=folder)
             try:
-                size = os.fstat(fd).st_size
+                found = os.fstat(fd)
+                if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+                    raise Conflict(f"{self.path(name)} is not pixelgen's own; move it away")
+                size = found.st_size
                 if size and os.pread(fd, 1, size - 1) != b"\n":  # end a torn line first
                     _write(fd, b"\n")
                 _write(fd, line)
@@ -195,6 +204,13 @@ class LocalStore:
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
+    def forget(self, name: str) -> None:
+        """Drop what the system remembers of a file, so that it is read from the disk again."""
+        with suppress(OSError):
+            fd = self.open(name)
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(fd)
+
     def exists(self, name: str) -> bool:
         """Tell whether anything at all bears the name."""
         return os.path.lexists(self.path(name))
@@ -206,17 +222,21 @@ class LocalStore:
             os.unlink(base, dir_fd=fd)
 
     def touch(self, name: str) -> None:
-        """Set a file's time to now, where that is allowed."""
-        with suppress(PermissionError):
-            os.utime(self.path(name))
+        """Set a file's time to now, where that can be done."""
+        with suppress(OSError):
+            if os.lstat(self.path(name)).st_nlink == 1:
+                os.utime(self.path(name))
 
     def sweep(self, folder: str) -> None:
         """Remove what dead processes of this host left under temporary names in a folder."""
-        with suppress(FileNotFoundError), self._folder(folder) as fd:
+        with self.telling(folder), suppress(FileNotFoundError), self._folder(folder) as fd:
             for name in os.listdir(fd):
                 left = _TEMP.fullmatch(name)
-                if left and left["host"] == _host() and not _alive(int(left["pid"])):
-                    os.unlink(name, dir_fd=fd)
+                # Our own number too: a process before this one had it, in a container for one.
+                gone = left and (int(left["pid"]) == os.getpid() or not _alive(int(left["pid"])))
+                if left and gone and left["host"] == _host():
+                    with suppress(IsADirectoryError):  # not ours
+                        os.unlink(name, dir_fd=fd)
 
     @contextmanager
     def _folder(self, name: str, *, create: bool = False) -> Iterator[int]:
@@ -261,9 +281,9 @@ class LocalStore:
 
     def _publish(self, fd: int, staged: Staged) -> None:
         """Rename to the final name, unless what bears it is whole already, or a stranger's."""
-        if _rename_new(fd, staged.temp, staged.name):
-            return
         try:
+            if _rename_new(fd, staged.temp, staged.name):
+                return
             state = _state(fd, staged)
             if state is _State.TORN:
                 os.replace(staged.temp, staged.name, src_dir_fd=fd, dst_dir_fd=fd)
@@ -315,11 +335,12 @@ def _state(fd: int, staged: Staged) -> _State:
         if error.errno in (*_NO_FILE, errno.EACCES):
             return _State.FOREIGN
         raise
-    with os.fdopen(there, "rb") as old:
-        if not stat.S_ISREG(os.fstat(there).st_mode):
-            return _State.FOREIGN
-        with os.fdopen(os.open(staged.temp, _READ, dir_fd=fd), "rb") as new:
-            return _compare(old, new)
+    if not stat.S_ISREG(os.fstat(there).st_mode):
+        os.close(there)
+        return _State.FOREIGN
+    new = os.open(staged.temp, _READ, dir_fd=fd)
+    with os.fdopen(there, "rb") as found, os.fdopen(new, "rb") as wanted:
+        return _compare(found, wanted)
 
 
 def _compare(old: BinaryIO, new: BinaryIO) -> _State:

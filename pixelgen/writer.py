@@ -59,21 +59,28 @@ def write(job: Job, store: LocalStore, run: Run) -> Outcome:
     """
     if journal.compare(store, job) and journal.is_finished(store):
         store.touch(MANIFEST)
+        journal.release(store)
         return Outcome(found=job.count)
     if store.size(PLAN) is None:
         sources.look(job)  # and refuse images that cannot be used, before anything is written
     store.create()
     with journal.lock(store):
+        store.sweep("")
         if journal.compare(store, job):
             journal.settle_sources(store, job)
-            for folder in {"", *job.layout.folders(job.names)}:
-                store.sweep(folder)
+            _sweep(job, store)
         else:
             _check_free(job, store)
             journal.begin(store, job)
         if journal.is_finished(store):  # by another process, a moment ago
             return Outcome(found=job.count)
         return _go_on(job, store, run)
+
+
+def _sweep(job: Job, store: LocalStore) -> None:
+    """Remove what dead processes left among the set's files."""
+    for folder in job.layout.folders(job.names):
+        store.sweep(folder)
 
 
 def _check_free(job: Job, store: LocalStore) -> None:
@@ -115,6 +122,7 @@ def _go_on(job: Job, store: LocalStore, run: Run) -> Outcome:
         run.progress(len(record.sizes), sum(record.sizes))
     outcome = Outcome(done.images - found, found, made_bytes, complete=not done.shards_missing)
     if outcome.complete:
+        _sweep(job, store)  # after workers that were killed
         manifest.publish(job, store, done.records)
         store.remove(JOURNAL)
     elif not run.stopped():

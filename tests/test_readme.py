@@ -93,6 +93,12 @@ def test_the_table_of_options_is_that_of_the_help(run: Run) -> None:
     assert set(re.findall(r"`(--[a-z-]+)`", table)) == told - {"--help"}
 
 
+@pytest.mark.parametrize("named", re.findall(r"`([\w/]+\.py::\w+)`", TEXT))
+def test_every_promise_names_a_test_that_is_there(named: str) -> None:
+    file, _, name = named.partition("::")
+    assert f"def {name}(" in (Path(__file__).parent / file).read_text()
+
+
 @pytest.mark.parametrize(
     ("head", "names"), [("family", parts.known("family")), ("preset", PRESETS)]
 )

@@ -483,7 +483,7 @@ def test_temporary_files_of_dead_processes_are_swept(tmp_path: Path) -> None:
     dead.wait()
     host = os.uname().nodename
     left = tmp_path / f"images/.000003.png.{host}.{dead.pid}.0123abcd.part"
-    alive = tmp_path / f"images/.000003.png.{host}.{os.getpid()}.0123abcd.part"
+    alive = tmp_path / f"images/.000003.png.{host}.{os.getppid()}.0123abcd.part"
     foreign = tmp_path / f"images/.000003.png.another.{dead.pid}.0123abcd.part"
     manifest = tmp_path / f".{MANIFEST}.{host}.{dead.pid}.0123abcd.part"
     for path in (left, manifest, alive, foreign):

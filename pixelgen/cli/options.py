@@ -160,6 +160,8 @@ def read_recipe(path: str) -> dict[str, Any]:
             text = file.read(_RECIPE_LIMIT)
         is_plan = path.lower().endswith(".json")
         fields = json.loads(text)["job"] if is_plan else tomllib.loads(text)
+        if not isinstance(fields, dict):
+            raise TypeError("a job is a table of names and values")
         sides = parse_size(fields.pop("size")) if "size" in fields else {}
     except OSError as error:
         raise BadValue(f"cannot read the recipe {path}: {error.strerror}") from None

@@ -31,7 +31,8 @@ def report_failure(message: str, exit_code: int) -> int:
     """Say in one line what failed; with --json, on stdout too. Return the exit code."""
     line = " ".join(message.split())
     if "--json" in sys.argv:
-        emit_json({"status": _STATUS.get(exit_code, 500), "error": line})
+        with suppress(PixelgenError, ReaderGone):  # what failed may be stdout
+            emit_json({"status": _STATUS.get(exit_code, 500), "error": line})
     report(f"pixelgen: {line}")
     return exit_code
 

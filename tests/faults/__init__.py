@@ -1,0 +1,108 @@
+"""Faults made on purpose: kills, failing calls, full disks, damaged files."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tests.conftest import COMMAND, Done
+
+Process = subprocess.Popen[str]
+
+LAYOUTS = ("files", "tar:per_shard=8")
+
+
+def trials(default: int) -> int:
+    """The number of random trials, ``default`` times PIXELGEN_FAULT_FACTOR (1 unless set)."""
+    return max(1, default * int(os.environ.get("PIXELGEN_FAULT_FACTOR", "1")))
+
+
+@contextmanager
+def running(folder: Path, *arguments: object, under: Sequence[str] = ()) -> Iterator[Process]:
+    """Start ``pixelgen`` in a session of its own, ``under`` another command if one is given.
+
+    What is left of the session at the end is killed.
+    """
+    with subprocess.Popen(
+        [*under, COMMAND, *map(str, arguments)],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            kill_group(process)
+
+
+def kill_group(process: Process) -> None:
+    """Kill a process and all that it has started, if any of them still runs."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def finish(folder: Path, *arguments: object) -> Done:
+    """Run ``pixelgen``, again while the workers of a killed parent still hold the directory."""
+    for _ in range(20):
+        done = subprocess.run(
+            [COMMAND, *map(str, arguments)],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            timeout=120,
+        )
+        if done.returncode != 5:
+            break
+        time.sleep(0.2)
+    return done
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> bool:
+    """Tell whether a condition comes true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+def living(session: int) -> list[int]:
+    """Return the processes of a session that have not ended."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, *numbers = path.read_text().rpartition(")")[2].split()[:4]
+        except OSError:
+            continue
+        if state not in "ZX" and int(numbers[2]) == session:
+            found.append(int(path.parent.name))
+    return found
+
+
+def children(process: Process) -> list[int]:
+    """Return the processes that a process has started and that are there."""
+    try:
+        text = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    except OSError:
+        return []
+    return [*map(int, text.split())]
+
+
+def torn(cut: Path, whole: Path) -> list[str]:
+    """Return the files under final names that are not those of the whole set."""
+    found = []
+    for path in cut.rglob("*"):
+        name = path.relative_to(cut)
+        if path.is_dir() or path.name.startswith("."):
+            continue
+        if not (whole / name).exists() or path.read_bytes() != (whole / name).read_bytes():
+            found.append(str(name))
+    return found

@@ -1,0 +1,181 @@
+"""Every call to the system: killed at it, or refused by it, a run ends in the same set later.
+
+strace makes the n-th call of a name fail, or kills the process at it. Calls are counted from the
+first that touches the set's folder; the hundreds that Python starts with are left out.
+"""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+from PIL import Image
+
+from tests.conftest import Done, tree_digest
+from tests.faults import finish, running, torn, trials
+
+pytestmark = pytest.mark.faults
+
+JOB = ("-n", 30, "-s", 32, "--engine", "serial", "-q")
+CALLS = (
+    *("write", "openat", "mkdir", "mkdirat", "ftruncate", "fsync", "syncfs"),
+    *("rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat"),
+)
+# With a plus, every later call of the name fails too, but for writes: the complaint is one.
+ERRORS = ("EIO", "ENOSPC+", "EMFILE", "EDQUOT+", "EROFS+", "EACCES")
+
+# The last is as on a file system that knows no renameat2: hard links instead.
+KINDS: dict[str, tuple[object, ...]] = {
+    "files": (),
+    "files each": ("--durability", "each"),
+    "tar": ("--layout", "tar:per_shard=4"),
+    "sources": (
+        *("--family", "pixel_shuffle:source=photos"),
+        *("--layout", "tar:per_shard=10", "--durability", "each"),
+    ),
+    "links": (),
+}
+
+Point = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A job whose calls are tampered with, and its set as an undisturbed run makes it."""
+
+    folder: Path
+    kind: str
+    strace: str
+    digest: str
+
+    @property
+    def cut(self) -> Path:
+        return self.folder / "cut"
+
+    @property
+    def command(self) -> tuple[object, ...]:
+        return ("generate", *JOB, *KINDS[self.kind], "-o", self.cut)
+
+    def points(self) -> list[Point]:
+        """Return the calls by which an undisturbed run touches the set, of each name 1, 2, …"""
+        options = ["-y", "-e", f"trace={','.join(CALLS)}", *self._links()]
+        done = self._run(options)
+        assert done.returncode == 0, done.stderr
+        counts = Counter[str]()
+        for line in (self.folder / "log").read_text().splitlines():
+            call = line.split()[1].partition("(")[0]
+            counts[call] += str(self.cut) in line or call == "write"
+        if self.kind == "links":
+            del counts["renameat2"]  # which fails always
+        return [(call, number + 1) for call in CALLS for number in range(counts[call])]
+
+    def tamper(self, point: Point, fault: str) -> Done:
+        """Run from an empty folder, with a fault in strace's notation at a call."""
+        call, number = point
+        fault, lasts, _ = fault.partition("+")
+        lasts = "" if call == "write" else lasts
+        # A temporary file's name cannot be told beforehand; nothing else is written but stdout.
+        options = [] if call == "write" else self._paths()
+        options += ["-e", f"trace={call}{',renameat2' * (self.kind == 'links')}", *self._links()]
+        # With the filter, calls that are not traced cost nothing, but no signal is delivered.
+        options += [] if fault.startswith("signal") else ["--seccomp-bpf"]
+        return self._run([*options, "-e", f"inject={call}:{fault}:when={number}{lasts}"])
+
+    def _run(self, options: list[str]) -> Done:
+        shutil.rmtree(self.cut, ignore_errors=True)
+        strace = [self.strace, "-f", "-qq", "-o", str(self.folder / "log"), *options]
+        with running(self.folder, *self.command, under=strace) as process:
+            out, err = process.communicate(timeout=60)
+        return Done(process.args, process.returncode, out, err)
+
+    def _links(self) -> list[str]:
+        return ["-e", "inject=renameat2:error=EINVAL"] if self.kind == "links" else []
+
+    def _paths(self) -> list[str]:
+        names = ("images", ".pixelgen.lock", ".pixelgen.journal", "pixelgen.json", "sources.jsonl")
+        paths = (self.cut, *(self.cut / name for name in names))
+        return [word for path in paths for word in ("-P", str(path))]
+
+    def was_refused(self, point: Point) -> bool:
+        """Tell whether the fault came to pass."""
+        lines = (self.folder / "log").read_text().splitlines()
+        return any(f" {point[0]}(" in line and "(INJECTED)" in line for line in lines)
+
+    def assert_honest(self, done: Done) -> None:
+        """Success only if the set is whole; else one line that names the file."""
+        if done.returncode == 0:
+            assert tree_digest(self.cut) == self.digest, "success, and the set is not whole"
+            assert finish(self.folder, "verify", "-q", self.cut).returncode == 0
+            return
+        assert done.returncode in (1, 3), done
+        assert done.stderr.startswith("pixelgen: "), done.stderr
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        assert str(self.cut) in done.stderr or "standard output" in done.stderr, done.stderr
+
+    def assert_finished(self) -> None:
+        """Nothing is torn, and the same command ends in the same set."""
+        assert torn(self.cut, self.folder / "whole") == []
+        done = finish(self.folder, *self.command)
+        assert (done.returncode, done.stderr) == (0, ""), done
+        left = [path.name for path in self.cut.rglob(".*")]
+        assert tree_digest(self.cut) == self.digest, f"left behind: {left}"
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def bench(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, strace: str
+) -> Bench:
+    folder = tmp_path_factory.mktemp("calls")
+    (folder / "photos").mkdir()
+    for level in (50, 100, 150):
+        Image.new("RGB", (64, 64), (level, 0, 0)).save(folder / f"photos/{level}.png")
+    done = finish(folder, "generate", *JOB, *KINDS[request.param], "-o", "whole")
+    assert done.returncode == 0, done.stderr
+    return Bench(folder, request.param, strace, tree_digest(folder / "whole"))
+
+
+def some(points: list[Point], seed: str) -> list[Point]:
+    """Return the last and two others; more with a factor, all of them from 25 on."""
+    few = trials(3)
+    if few >= min(75, len(points)):
+        return points
+    return [*Random(seed).sample(points[:-1], few - 1), points[-1]]
+
+
+def test_a_run_killed_at_any_call_is_finished_by_the_same_command(bench: Bench) -> None:
+    points = some(bench.points(), bench.kind)
+    failures: list[str] = []
+    for point in points:
+        done = bench.tamper(point, "signal=KILL")
+        with gathered(failures, point):
+            assert (done.returncode, done.stderr) == (-9, "")
+            bench.assert_finished()
+    print(f"{bench.kind}: killed at {len(points)} calls")  # noqa: T201 – figures of a long run
+    assert not failures, "\n".join(failures)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_run_refused_at_any_call_says_so_and_is_finished_later(bench: Bench, error: str) -> None:
+    points = some(bench.points(), f"{bench.kind} {error}")
+    failures: list[str] = []
+    for point in points:
+        done = bench.tamper(point, f"error={error}")
+        with gathered(failures, point):
+            assert bench.was_refused(point), "the call was not made"
+            bench.assert_honest(done)
+            bench.assert_finished()
+    print(f"{bench.kind}: {error} at {len(points)} calls")  # noqa: T201 – figures of a long run
+    assert not failures, "\n".join(failures)
+
+
+@contextmanager
+def gathered(failures: list[str], point: Point) -> Iterator[None]:
+    """Note a failed trial and go on: which of the calls fail says more than the first that does."""
+    try:
+        yield
+    except AssertionError as error:
+        failures.append(f"{' '.join(map(str, point))}: {str(error).splitlines()[0]}")

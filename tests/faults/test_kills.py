@@ -1,0 +1,220 @@
+"""Signals at random moments: nothing torn, nothing left behind, nothing lost, the same set."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from pixelgen.journal import JOURNAL, MANIFEST
+from tests.conftest import Done, tree_digest
+from tests.faults import (
+    LAYOUTS,
+    Process,
+    children,
+    finish,
+    kill_group,
+    living,
+    running,
+    torn,
+    trials,
+    wait_for,
+)
+
+pytestmark = pytest.mark.faults
+
+# Slow to draw and small on disk, so that most moments lie between two files.
+JOB = ("-n", 80, "-s", 512, "-f", "jpeg", "--family", "gradient", "-j", 2)
+SLOW = ("-n", 12, "-s", 320, "-f", "avif", "--layout", "tar:per_shard=4", "-j", 2)
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A job, its set as an undisturbed run makes it, and the time that took."""
+
+    folder: Path
+    command: tuple[object, ...]
+    digest: str
+    seconds: float
+
+    @property
+    def cut(self) -> Path:
+        return self.folder / "cut"
+
+    def begin(self, durability: str = "commit") -> AbstractContextManager[Process]:
+        return running(self.folder, *self.command, "--durability", durability, "-o", "cut")
+
+    def resume(self, durability: str = "commit") -> Done:
+        return finish(self.folder, *self.command, "--durability", durability, "--json", "-o", "cut")
+
+    @property
+    def layout(self) -> object:
+        return self.command[self.command.index("--layout") + 1]
+
+
+def set_scene(folder: Path, *job: object) -> Scene:
+    command = ("generate", *job, "-q")
+    begun = time.monotonic()
+    assert finish(folder, *command, "-o", "whole").returncode == 0
+    return Scene(folder, command, tree_digest(folder / "whole"), time.monotonic() - begun)
+
+
+@pytest.fixture(params=LAYOUTS)
+def scene(tmp_path: Path, request: pytest.FixtureRequest) -> Scene:
+    return set_scene(tmp_path, *JOB, "--layout", request.param)
+
+
+def repeat(scene: Scene, count: int, name: str, trial: Callable[[Random, str], bool]) -> None:
+    """Repeat a trial until it came in time ``count`` times; one too late proves nothing."""
+    landed = late = 0
+    while landed < count:
+        seed = f"{name} {scene.layout}, trial {landed + late}"
+        shutil.rmtree(scene.cut, ignore_errors=True)
+        if trial(Random(seed), seed):
+            landed += 1
+        else:
+            late += 1
+        assert late <= 10 + count, f"{late} trials of {landed + late} came too late"
+    print(f"{name} {scene.layout}: {landed} in time, {late} too late")  # noqa: T201 – the figures of a long run
+
+
+def pause(scene: Scene, dice: Random) -> None:
+    time.sleep(dice.uniform(0.02, 1.05 * scene.seconds))
+
+
+def assert_none_left(process: Process, seed: str) -> None:
+    assert wait_for(lambda: not living(process.pid), 2), f"{seed}: {living(process.pid)} alive"
+
+
+def assert_resumed(scene: Scene, dice: Random, seed: str) -> dict[str, object]:
+    """Nothing is torn; the same command, however durable, ends in the same set."""
+    assert torn(scene.cut, scene.folder / "whole") == [], seed
+    done = scene.resume(durability(dice))
+    assert (done.returncode, done.stderr) == (0, ""), seed
+    assert_identical(scene, seed)
+    return dict(json.loads(done.stdout))
+
+
+def assert_identical(scene: Scene, seed: str) -> None:
+    assert tree_digest(scene.cut) == scene.digest, (seed, sorted(scene.cut.rglob(".*")))
+
+
+def durability(dice: Random) -> str:
+    return dice.choice(["commit", "each", "none"])
+
+
+@pytest.mark.parametrize("whom", ["parent", "group"])
+def test_a_set_killed_at_any_moment_is_finished_by_the_same_command(
+    scene: Scene, whom: str
+) -> None:
+    def trial(dice: Random, seed: str) -> bool:
+        with scene.begin(durability(dice)) as process:
+            pause(scene, dice)
+            if whom == "group":
+                kill_group(process)
+            process.kill()
+            process.wait(20)
+            assert_none_left(process, seed)
+            assert "Traceback" not in process.communicate(timeout=20)[1], seed
+        assert_resumed(scene, dice, seed)
+        return process.returncode == -signal.SIGKILL
+
+    repeat(scene, trials(5), f"kill {whom}", trial)
+
+
+@pytest.mark.parametrize("number", STOPS, ids=lambda number: number.name)
+def test_a_run_asked_to_stop_says_so_keeps_what_is_done_and_is_finished_later(
+    scene: Scene, number: signal.Signals
+) -> None:
+    def trial(dice: Random, seed: str) -> bool:
+        with scene.begin(durability(dice)) as process:
+            pause(scene, dice)
+            wait_for(lambda: not interpreter_catches_interrupts(process))
+            begun = time.monotonic()
+            process.send_signal(number)
+            _, complaint = process.communicate(timeout=20)
+            assert time.monotonic() - begun < 5, seed
+            assert_none_left(process, seed)
+        assert process.returncode in (0, 128 + number, -number), (seed, complaint)
+        assert len(complaint.splitlines()) <= 3, (seed, complaint)
+        assert "Traceback" not in complaint, (seed, complaint)
+        if process.returncode > 0:
+            assert f"{number.name}: stopping; the same command goes on" in complaint, seed
+        kept = images_kept(scene)
+        assert assert_resumed(scene, dice, seed)["found"] == kept, seed
+        return process.returncode != 0
+
+    repeat(scene, trials(2), number.name, trial)
+
+
+def interpreter_catches_interrupts(process: Process) -> bool:
+    """Tell whether Python still starts: a traceback upon Ctrl-C is its own then, not ours."""
+    return catches(process, signal.SIGINT) and not catches(process, signal.SIGTERM)
+
+
+def catches(process: Process, number: signal.Signals) -> bool:
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    except OSError:
+        return False
+    caught = next((line for line in status.splitlines() if line.startswith("SigCgt")), "x 0")
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
+def images_kept(scene: Scene) -> int:
+    """Return how many images the journal, or the whole set, has."""
+    journal = scene.cut / JOURNAL
+    if not journal.exists():
+        manifest = scene.cut / MANIFEST
+        return len(manifest.read_text().splitlines()) if manifest.exists() else 0
+    return sum(len(json.loads(line[9:])[2]) for line in journal.read_text().splitlines())
+
+
+def test_a_second_signal_of_any_kind_ends_a_run_at_once(tmp_path: Path) -> None:
+    scene = set_scene(tmp_path, *SLOW)
+
+    def trial(dice: Random, seed: str) -> bool:
+        first, second = dice.choices(STOPS, k=2)
+        with scene.begin() as process:
+            assert wait_for((scene.cut / JOURNAL).exists), seed
+            time.sleep(dice.uniform(0, scene.seconds / 4))
+            process.send_signal(first)
+            assert process.stderr is not None
+            assert process.stderr.readline().count("stopping") == 1, seed
+            time.sleep(dice.uniform(0, 0.1))
+            begun = time.monotonic()
+            process.send_signal(second)
+            process.wait(20)
+            assert time.monotonic() - begun < 2, seed
+            assert_none_left(process, seed)
+            assert process.communicate(timeout=20)[1] == "", seed
+        assert_resumed(scene, dice, seed)
+        return process.returncode == -second
+
+    repeat(scene, trials(3), "two signals", trial)
+
+
+def test_a_worker_killed_at_any_moment_costs_nothing(scene: Scene) -> None:
+    def trial(dice: Random, seed: str) -> bool:
+        with scene.begin(durability(dice)) as process:
+            wait_for(lambda: process.poll() is not None or bool(children(process)))
+            time.sleep(dice.uniform(0, scene.seconds / 2))
+            workers = children(process)
+            for worker in dice.sample(workers, min(1, len(workers))):
+                with suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+            _, complaint = process.communicate(timeout=60)
+            assert (process.returncode, complaint) == (0, ""), seed
+            assert_none_left(process, seed)
+        assert_identical(scene, seed)
+        return bool(workers)
+
+    repeat(scene, trials(4), "worker", trial)
