@@ -1,7 +1,7 @@
 """Colours: what a user may call one, as red, green, blue and alpha of 0 … 255."""
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pixelgen.errors import BadValue
 
@@ -25,8 +25,16 @@ class Color(NamedTuple):
 
     @property
     def luma(self) -> int:
-        """The gray level of ITU-R BT.601, in 16-bit fixed point: what Pillow gives mode L."""
-        return (19595 * self.red + 38470 * self.green + 7471 * self.blue + 0x8000) >> 16
+        """The gray level; see :func:`luma`."""
+        return int(luma(self.red, self.green, self.blue))
+
+
+def luma(red: Any, green: Any, blue: Any) -> Any:
+    """Return the gray level of ITU-R BT.601, in 16-bit fixed point: what Pillow gives mode L.
+
+    Takes whole numbers of up to 16 bits, or arrays of them in uint32.
+    """
+    return (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16
 
 
 def parse_color(text: str) -> Color:

@@ -118,10 +118,11 @@ class Generator:
 
     def origin(self, index: int) -> Origin:
         """Tell what image ``index`` is made of, without making it."""
-        spelling = self._job.family.spelling(self._stream, index)
-        family = self._job.family.at(self._stream, index)
+        member, words = self._job.family.choose(self._stream, index)
+        family = member.at(words)
         self._seek(index, family)
-        return Origin(spelling, density_of(self._job, family), family.entry(self._stream))
+        spelled = family.spell(always=member.drawn_names)
+        return Origin(spelled, density_of(self._job, family), family.entry(self._stream))
 
     def _seek(self, index: int, family: Family) -> None:
         self._stream.seek(index, family.number, family.version)

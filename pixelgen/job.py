@@ -5,6 +5,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache, partial
+from itertools import chain
 from typing import Any, NamedTuple, Self
 
 from pixelgen import parts
@@ -196,6 +197,10 @@ class Job:
     def shards(self) -> Iterator[Shard]:
         """Yield every shard."""
         return map(self.shard, range(self.shard_count))
+
+    def files(self) -> Iterator[str]:
+        """Yield the names of the files that hold the images."""
+        return chain.from_iterable(self.layout.files(self.names, each) for each in self.shards())
 
     def maker(self) -> Callable[[int], Data]:
         """Return the function that makes the bytes of the file of image i."""

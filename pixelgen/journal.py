@@ -178,9 +178,8 @@ def distrust(store: LocalStore, job: Job) -> None:
     The system tells of a lost page once, and shows it as it was until it is forgotten.
     """
     store.remove(JOURNAL)
-    for shard in job.shards():
-        for name in job.layout.files(job.names, shard):
-            store.forget(name)
+    for name in job.files():
+        store.forget(name)
 
 
 def release(store: LocalStore) -> None:

@@ -39,7 +39,7 @@ def clear(store: LocalStore, new: Job, run: Run) -> None:
         if run.stopped():
             return
         store.remove(MANIFEST)  # first, so that what is left never looks complete
-        for name in chain(_files(old), (SUMS, *extras(old), PLAN)):
+        for name in chain(old.files(), (SUMS, *extras(old), PLAN)):
             store.remove(name)
 
 
@@ -57,10 +57,6 @@ def _check_sources(new: Job, store: LocalStore) -> None:
 
 def _check_free(old: Job, new: Job, store: LocalStore) -> None:
     """Refuse where a file that is not of the old set bears a name of the new one."""
-    taken = {name for name in _files(new) if store.exists(name)}
-    for name in taken.difference(_files(old)):
+    taken = {name for name in new.files() if store.exists(name)}
+    for name in taken.difference(old.files()):
         raise Conflict(f"{store.path(name)} is not of the set there; move it away")
-
-
-def _files(job: Job) -> "chain[str]":
-    return chain.from_iterable(job.layout.files(job.names, shard) for shard in job.shards())

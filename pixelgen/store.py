@@ -12,6 +12,7 @@ import functools
 import os
 import re
 import stat
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -84,20 +85,14 @@ class LocalStore:
             if self.durability != "each":
                 yield lambda name, data: self._publish(fd, self._stage(fd, name, data))
                 return
-            staged: list[Staged] = []
+            staged: deque[Staged] = deque()
             try:
                 yield lambda name, data: staged.append(self._stage(fd, name, data))
                 _sync(fd)
+                while staged:
+                    self._publish(fd, staged.popleft())
             except BaseException:
                 for file in staged:
-                    os.unlink(file.temp, dir_fd=fd)
-                raise
-            left = iter(staged)
-            try:
-                for file in left:
-                    self._publish(fd, file)
-            except BaseException:
-                for file in left:
                     os.unlink(file.temp, dir_fd=fd)
                 raise
 

@@ -99,12 +99,11 @@ def _check_free(job: Job, store: LocalStore) -> None:
 
 def _planned_files(job: Job, store: LocalStore) -> Iterator[str]:
     """Yield the names of the set's files, as long as the folder they share is there at all."""
-    for shard in job.shards():
-        for name in job.layout.files(job.names, shard):
-            top, slash, _ = name.partition("/")
-            if slash and not store.exists(top):
-                return
-            yield name
+    for name in job.files():
+        top, slash, _ = name.partition("/")
+        if slash and not store.exists(top):
+            return
+        yield name
 
 
 def _go_on(job: Job, store: LocalStore, run: Run) -> Outcome:

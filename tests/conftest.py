@@ -12,6 +12,16 @@ import pytest
 
 COMMAND = str(Path(sys.executable).with_name("pixelgen"))
 
+# Tells a command's CPU seconds and peak in KiB in a last line of stdout. Run by a small
+# interpreter of its own, since a process begins with the peak of the one it left.
+MEASURED = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:])
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(f"\\n{used.ru_utime + used.ru_stime} {used.ru_maxrss}", end="")
+sys.exit(code)
+"""
+
 Done = subprocess.CompletedProcess[str]
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from pixelgen import __version__
 from pixelgen.job import Job
-from tests.conftest import COMMAND, Done, Run, tree_digest
+from tests.conftest import COMMAND, MEASURED, Done, Run, tree_digest
 
 HEAVY = ("numpy", "PIL", "rich", "tqdm", "urllib3", "zlib_ng")
 
@@ -43,16 +43,6 @@ def test_generate_help_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
     assert done.stdout.splitlines()[-1] == "[]"
-
-
-# Run by a small interpreter of its own, since a process begins with the peak of the one it left.
-MEASURED = """
-import resource, subprocess, sys
-code = subprocess.call(sys.argv[1:])
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(f"\\n{used.ru_utime + used.ru_stime} {used.ru_maxrss}", end="")
-sys.exit(code)
-"""
 
 
 @pytest.mark.parametrize(

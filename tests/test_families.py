@@ -20,6 +20,8 @@ FAMILIES: list[type[Family]] = [
     part for part in parts.known("family").values() if issubclass(part, Family)
 ]
 
+ODD = ["voronoi:cells=256", "voronoi:output=f2-f1", "fbm:octaves=10", "perlin:threshold=0.2"]
+
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -28,6 +30,21 @@ def test_a_family_draws_the_shape_and_depth_asked_for(family: type[Family], shap
 
     assert pixels.shape == shape.levels
     assert pixels.dtype == shape.dtype
+    assert pixels.flags.writeable
+
+
+@pytest.mark.parametrize("spelling", [*(family.name for family in FAMILIES), *ODD])
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (2, 3), (33, 65)])
+@pytest.mark.parametrize(("channels", "depth"), [(1, 8), (3, 16)])
+def test_any_frame_can_be_drawn(
+    spelling: str, size: tuple[int, int], channels: int, depth: int
+) -> None:
+    shape = Shape(*size, channels, depth)
+    pixels = parts.parse(Family, spelling).sample(1, 2, shape)
+
+    assert pixels.shape == shape.levels
+    assert pixels.dtype == shape.dtype
+    assert pixels.flags.c_contiguous
     assert pixels.flags.writeable
 
 

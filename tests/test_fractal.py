@@ -170,21 +170,6 @@ def test_more_points_only_add_to_the_covered_pixels() -> None:
     )
 
 
-@pytest.mark.parametrize("family", [Fractal(), Voronoi(), Voronoi(256), Voronoi(output="f2-f1")])
-@pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (2, 3), (33, 65)])
-@pytest.mark.parametrize(("channels", "depth"), [(1, 8), (3, 16)])
-def test_any_frame_can_be_drawn(
-    family: Fractal | Voronoi, size: tuple[int, int], channels: int, depth: int
-) -> None:
-    shape = Shape(*size, channels, depth)
-    pixels = family.sample(1, 2, shape)
-
-    assert pixels.shape == shape.levels
-    assert pixels.dtype == shape.dtype
-    assert pixels.flags.c_contiguous
-    assert pixels.flags.writeable
-
-
 def squared_distances(grid: Any, points: Ints, size: tuple[int, int]) -> Ints:
     """Measure from every pixel to every point, (height, width, points)."""
     y, x = (16 * np.arange(pixels, dtype=np.int64) + 8 for pixels in size)

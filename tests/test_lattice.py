@@ -168,21 +168,6 @@ def test_every_way_to_the_sums_gives_the_same_pixels(
     lattice._bands.cache_clear()
 
 
-@pytest.mark.parametrize("family", [Perlin(), Fbm(octaves=10), Plasma(), Perlin(threshold=0.2)])
-@pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (2, 3), (33, 65)])
-@pytest.mark.parametrize(("channels", "depth"), [(1, 8), (3, 16)])
-def test_any_frame_can_be_drawn(
-    family: Perlin | Fbm | Plasma, size: tuple[int, int], channels: int, depth: int
-) -> None:
-    shape = Shape(*size, channels, depth)
-    pixels = family.sample(1, 2, shape)
-
-    assert pixels.shape == shape.levels
-    assert pixels.dtype == shape.dtype
-    assert pixels.flags.c_contiguous
-    assert pixels.flags.writeable
-
-
 def displaced(stream: Stream, side: int, channels: int, h: float) -> npt.NDArray[Any]:
     """Draw a torus point by point."""
     heights = np.zeros((1, channels, 1), int)

@@ -231,10 +231,8 @@ def _list_presets(as_json: bool) -> int:
         return 0
     for name, preset in PRESETS.items():
         emit(f"{name:<14} {preset.about} ({preset.origin})")
-        for member in preset.members:
+        for member in preset.with_source("source=DIR"):
             emit(f"  {member}")
-        for member in preset.sourced:
-            emit(f"  {member}{',' if ':' in member else ':'}source=DIR")
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pixelgen.parts import Part
+from pixelgen.parts import Part, parse
 from pixelgen.stream import Stream
 
 Pixels: TypeAlias = npt.NDArray[Any]
@@ -92,9 +92,20 @@ class Family(Part):
     def sample(self, seed: int, image: int, shape: Shape) -> Pixels:
         """Render one image of a seed by itself, without colour or coverage."""
         stream = Stream(seed)
-        stream.seek(image, self.number, self.version)
-        drawn = self.render(stream, shape)
-        return drawn[0] if isinstance(drawn, tuple) else drawn
+        stream.seek(image)
+        return _render_here(self, stream, shape)
+
+
+def render_named(name: str, stream: Stream, shape: Shape) -> Pixels:
+    """Render the image of another family, for one that is made from it; moves the stream there."""
+    return _render_here(parse(Family, name), stream, shape)
+
+
+def _render_here(family: Family, stream: Stream, shape: Shape) -> Pixels:
+    """Render the stream's image of a family, and leave its coverage out."""
+    stream.seek(stream.image, family.number, family.version)
+    drawn = family.render(stream, shape)
+    return drawn[0] if isinstance(drawn, tuple) else drawn
 
 
 def fingerprint(pixels: Pixels) -> str:

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pixelgen.families.base import Coverage, Family, Pixels, Shape, Texture
+from pixelgen.families.base import Coverage, Family, Pixels, Shape, Texture, render_named
 from pixelgen.families.outlines import KINDS, UNIT, Outlines, Whole
-from pixelgen.parts import option, parse
+from pixelgen.parts import option
 from pixelgen.stream import DATA, PARAMETERS, Stream
 
 FIRST_BATCH = 128
@@ -95,7 +95,7 @@ class DeadLeaves(Family):
         if self.fill == "solid":
             pixels = _colour(owners, _colours(records, shape), shape)
         else:
-            pixels = _weave(owners, records, _cloth(self.fill, stream, shape), shape)
+            pixels = _weave(owners, records, render_named(self.fill, stream, shape), shape)
         return (pixels, _coverage(owners, shape)) if self.leaves else pixels
 
 
@@ -285,11 +285,3 @@ def _coverage(owners: Owners, shape: Shape) -> Coverage:
     """Mark where there are leaves."""
     covered = np.negative((owners >= 0).view(np.uint8))
     return covered.reshape(shape.height, shape.width)
-
-
-def _cloth(fill: str, stream: Stream, shape: Shape) -> Pixels:
-    """Render the image of a family from which the leaves are cut."""
-    family = parse(Family, fill)
-    stream.seek(stream.image, family.number, family.version)
-    drawn = family.render(stream, shape)
-    return drawn[0] if isinstance(drawn, tuple) else drawn

@@ -83,6 +83,11 @@ class Member(NamedTuple):
                 fixed[key] = given[key]
         return cls(family(**fixed), int(weight) if equals else 1, tuple(drawn))
 
+    @property
+    def drawn_names(self) -> tuple[str, ...]:
+        """The parameters that are drawn."""
+        return tuple(name for name, _ in self.drawn)
+
     def at(self, words: Sequence[int]) -> Family:
         """Return the family with the parameters that random words of 64 bits stand for."""
         if not self.drawn:
@@ -157,15 +162,10 @@ class Mix:
 
     def at(self, stream: Stream, image: int) -> Family:
         """Choose the family of an image and draw its parameters; moves the stream."""
-        member, words = self._choose(stream, image)
+        member, words = self.choose(stream, image)
         return member.at(words)
 
-    def spelling(self, stream: Stream, image: int) -> str:
-        """Spell the family of an image with all parameters that were drawn; moves the stream."""
-        member, words = self._choose(stream, image)
-        return member.at(words).spell(always=[key for key, _ in member.drawn])
-
-    def _choose(self, stream: Stream, image: int) -> tuple[Member, Sequence[int]]:
+    def choose(self, stream: Stream, image: int) -> tuple[Member, Sequence[int]]:
         """Choose the member of an image, and draw the words for its parameters."""
         if self.is_fixed:
             return self.members[0], ()

@@ -1,10 +1,9 @@
 """Point families: every pixel is drawn by itself (or all of an image are one)."""
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelgen.families.base import Coverage, Family, Pixels, Shape, Texture
 from pixelgen.parts import option
@@ -66,18 +65,11 @@ class Gaussian(Family):
 @lru_cache(maxsize=8)
 def _normal_levels(mean: float, sigma: float, depth: int) -> Pixels:
     """Tabulate the quantiles by IEEE operations, one at a time."""
+    from pixelgen.families.exact import quantiles  # here, because the start is in a hurry
+
     scale, top = (1, 255) if depth == 8 else (257, 65535)
-    levels = np.rint((_quantiles() * sigma + mean) * scale)
+    levels = np.rint((quantiles() * sigma + mean) * scale)
     return np.clip(levels, 0, top).astype(f"<u{depth // 8}")
-
-
-@cache
-def _quantiles() -> npt.NDArray[np.float64]:
-    """Tabulate Φ⁻¹ with the standard library, whose bits do not hang on the CPU."""
-    from statistics import NormalDist
-
-    quantile = NormalDist().inv_cdf
-    return np.array([quantile((k + 0.5) / 65536) for k in range(65536)])
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,11 @@ class Preset:
     sourced: tuple[str, ...] = ()
     needs_source: bool = False
 
+    def with_source(self, source: str) -> tuple[str, ...]:
+        """Return all members, those that take the user's images with ``source=DIR``."""
+        sourced = (f"{member}{',' if ':' in member else ':'}{source}" for member in self.sourced)
+        return (*self.members, *sourced)
+
 
 _SIGMAS = "10|15|25|40|60|85"
 _WAVES = "1.5|2.5|4|6|10|15|25|40|60|85"
@@ -118,7 +123,4 @@ def _members(name: str, source: str) -> tuple[str, ...]:
         raise BadValue(f"preset {name!r} takes no source")
     if preset.needs_source and not source:
         raise BadValue(f"preset {name!r} needs your images: {name}:source=DIR")
-    if not source:
-        return preset.members
-    sourced = (f"{member}{',' if ':' in member else ':'}{source}" for member in preset.sourced)
-    return (*preset.members, *sourced)
+    return preset.with_source(source) if source else preset.members

@@ -9,7 +9,7 @@ from pixelgen.families import exact
 from pixelgen.families.base import Coverage, Pixels, Shape, Texture
 from pixelgen.families.exact import Field
 from pixelgen.families.source import Sourced
-from pixelgen.families.spectral import gain, transform
+from pixelgen.families.spectral import gain, opposite, transform
 from pixelgen.parts import option
 from pixelgen.stream import Stream
 
@@ -55,8 +55,8 @@ class PixelShuffle(Sourced):
     def _blurred(self, pixels: Pixels, shape: Shape) -> Pixels:
         field = np.moveaxis(pixels, -1, 0).astype(np.float64)
         if self.sigma:
-            sides = (exact.gaussian_kernel(side, self.sigma).sum() for side in shape[:2])
-            field = np.rint(exact.blur(field, self.sigma) / float(np.prod([*sides])))
+            full = exact.blur_gain(*shape[:2], self.sigma)
+            field = np.rint(exact.blur(field, self.sigma) / full)
         return exact.image(exact.stretch(field, shape.top) if self.stretch else field, shape)
 
 
@@ -148,10 +148,9 @@ def _turned(waves: Field, stream: Stream) -> Field:
     opposite frequency, as in every real image.
     """
     white = exact.normals()[stream.integers(waves.shape[1:], 16)].astype(np.float64)
-    opposite = _opposite(white)
-    even, odd = white + opposite, white - opposite
+    even, odd = white + opposite(white), white - opposite(white)
     length = np.maximum(np.sqrt(even * even + odd * odd), 1.0)
-    turned: Field = waves * (even / length) - _opposite(waves) * (odd / length)
+    turned: Field = waves * (even / length) - opposite(waves) * (odd / length)
     turned[:, 0, 0] = 0
     return turned
 
@@ -159,12 +158,8 @@ def _turned(waves: Field, stream: Stream) -> Field:
 def _joined(waves: Field) -> Field:
     """Turn products of cas along the axes into cas of the sum, or back: the two are symmetric."""
     upside, aside = _flipped(waves, -2), _flipped(waves, -1)
-    joined: Field = (waves + upside + aside - _flipped(upside, -1)) / 2
+    joined: Field = (waves + upside + aside - opposite(waves)) / 2
     return joined
-
-
-def _opposite(waves: Field) -> Field:
-    return _flipped(_flipped(waves, -1), -2)
 
 
 def _flipped(waves: Field, axis: int) -> Field:

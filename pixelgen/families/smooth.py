@@ -116,8 +116,7 @@ class Blobs(Family):
         planes = (shape.channels, shape.height, shape.width)
         ones = stream.integers(planes, 16) < round(65536 * self.p)
         blurred = exact.blur(ones.astype(np.float64), self.sigma)
-        sides = (exact.gaussian_kernel(side, self.sigma).sum() for side in shape[:2])
-        full = math.prod(map(int, sides))
+        full = exact.blur_gain(*shape[:2], self.sigma)
         shows = blurred >= math.ceil(full * self.threshold)
         levels = np.zeros(planes, shape.dtype)
         # Below 2**33·2**17; no quotient is so near a whole number that floor could miss it.

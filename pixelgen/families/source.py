@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pixelgen.colors import luma
 from pixelgen.errors import BadValue, PixelgenError
-from pixelgen.families.base import Coverage, Family, Pixels, Shape
-from pixelgen.parts import option, parse
+from pixelgen.families.base import Coverage, Family, Pixels, Shape, render_named
+from pixelgen.parts import option
 from pixelgen.stream import PARAMETERS, Stream
 
 if TYPE_CHECKING:
@@ -187,11 +188,9 @@ class Sourced(Family):
     def taken(self, stream: Stream, shape: Shape) -> tuple[Pixels, Coverage | None]:
         """Return the frame of the image chosen, and its alpha as coverage if it has any."""
         if not self.source:
-            leaves = parse(Family, "dead_leaves")
-            stream.seek(stream.image, leaves.number, leaves.version)
-            pixels = leaves.render(stream, shape)
+            pixels = render_named("dead_leaves", stream, shape)
             stream.seek(stream.image, self.number, self.version)
-            return np.asarray(pixels), None
+            return pixels, None
         entry, (x, y, _) = self._draw(stream)
         stream.seek(stream.image, self.number, self.version)
         levels = _cut(_decoded(Path(self.source).absolute(), entry), x, y, shape)
@@ -218,11 +217,8 @@ def _cut(levels: npt.NDArray[Any], x: int, y: int, shape: Shape) -> npt.NDArray[
 def _levels(levels: npt.NDArray[Any], shape: Shape) -> Pixels:
     """Bring RGBA of 8 or 16 bits to the channels and depth of a shape."""
     colors: npt.NDArray[Any] = levels[..., :3].astype(np.uint32)
-    if shape.channels == 1:  # ITU-R BT.601
-        weighted = colors * np.array([19595, 38470, 7471], np.uint32)
-        colors = ((weighted[..., 0] + weighted[..., 1] + weighted[..., 2] + 0x8000) >> 16)[
-            ..., None
-        ]
+    if shape.channels == 1:
+        colors = luma(*np.moveaxis(colors, -1, 0))[..., None]
     if levels.dtype == np.uint8 and shape.depth == 16:
         colors *= np.uint32(257)
     elif levels.dtype != np.uint8 and shape.depth == 8:

@@ -186,6 +186,11 @@ def transform(field: Field) -> Field:
     return _turned_columns(np.rint(down, out=down))
 
 
+def opposite(waves: Field) -> Field:
+    """Return the coefficients at (−u, −v) in the places of those at (u, v)."""
+    return np.roll(waves[..., ::-1, ::-1], 1, (-2, -1))
+
+
 def gain(height: int, width: int) -> float:
     """Tell how much larger than a sum of coefficients times cas·cas the transform is."""
     return float(WAVE_UNIT * WAVE_UNIT) / (1 << _shift(height, width))

@@ -10,7 +10,7 @@ import numpy as np
 
 from pixelgen.families.base import Family, Pixels, Shape, Texture
 from pixelgen.families.exact import Field, Table
-from pixelgen.families.spectral import gain, picture, transform
+from pixelgen.families.spectral import gain, opposite, picture, transform
 from pixelgen.parts import option
 from pixelgen.stream import Stream
 
@@ -78,7 +78,7 @@ def _filtered(drawn: Field, filters: Table) -> Field:
     """
     flat, upright, even, odd = filters
     across, down, rising, falling = drawn
-    turned = np.roll((rising - falling)[..., ::-1, ::-1], 1, (-2, -1))
+    turned = opposite(rising - falling)
     added: Field = across * flat
     added += down * upright
     added += (rising + falling) * even

@@ -31,8 +31,8 @@ from pixelgen.store import LocalStore
 from pixelgen.verify import check, finished_job
 from pixelgen.writer import Run as How
 from pixelgen.writer import write
-from tests.conftest import COMMAND, Done, Run, tree_digest
-from tests.faults import trials
+from tests.conftest import COMMAND, MEASURED, Done, Run, tree_digest
+from tests.faults import trials, wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -348,13 +348,6 @@ def test_a_parent_of_the_directory_may_be_a_link_of_the_user_s(run: Run, tmp_pat
 # ---- planted while it runs
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.002)
-
-
 DURING = ("generate", "-n", "12000", "-s", "1", "-j", "2", "-q", "-o", "set")
 
 
@@ -367,7 +360,7 @@ def test_a_name_taken_while_a_run_is_at_work_is_not_written_through_or_over(
     process = subprocess.Popen(
         [COMMAND, *DURING], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    wait_for(lambda: (out / JOURNAL).exists() and (out / JOURNAL).stat().st_size > 0)
+    assert wait_for(lambda: (out / JOURNAL).exists() and (out / JOURNAL).stat().st_size > 0, 30)
     process.send_signal(signal.SIGSTOP)
     assert not (out / name).exists() or name == JOURNAL, "the run was stopped too late"
     trap.plant("link to folder" if (name, kind) == ("images/011", "link") else kind, out / name)
@@ -587,7 +580,7 @@ def test_a_second_run_is_refused_with_5_within_a_second_and_the_first_goes_on(
     for trial in range(trials(5)):
         out = tmp_path / str(trial)
         first = subprocess.Popen([*command, out.name], cwd=tmp_path, stdout=subprocess.DEVNULL)
-        wait_for((out / JOURNAL).exists)
+        assert wait_for((out / JOURNAL).exists, 30)
         first.send_signal(signal.SIGSTOP)  # it holds the directory for as long as we like
         assert (out / JOURNAL).exists(), "the first run was stopped too late"
         begun = time.monotonic()
@@ -739,15 +732,6 @@ def spoiled(old: bytes, dice: random.Random) -> bytes:
 
 
 # ---- hostile numbers
-
-# Run by a small interpreter of its own, since a process begins with the peak of the one it left.
-MEASURED = """
-import resource, subprocess, sys
-code = subprocess.call(sys.argv[1:])
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(f"\\n{used.ru_utime + used.ru_stime} {used.ru_maxrss}", end="")
-sys.exit(code)
-"""
 
 # Runs one command line after the other, as one start for each would take the most of the time, and
 # prints of each: exit code, stdout, stderr, seconds of this process so far.
