@@ -13,8 +13,10 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar
 
+from pixelgen.aside import aside
 from pixelgen.errors import PixelgenError
 from pixelgen.parts import Part
 
@@ -26,7 +28,8 @@ R = TypeVar("R")
 
 _POOL_PAYS = 0.1  # seconds of work: less than that is done before a pool has started
 _REBUILDS = 3
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+_THREAD_END = 0.01  # seconds that the system may take to end a thread
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 
 
 class Work(NamedTuple):
@@ -59,8 +62,7 @@ class Serial(Engine):
         self, function: Callable[[T], R], tasks: Iterable[T], *, work: Work, jobs: int
     ) -> Iterator[R]:
         """Yield in order."""
-        keep_memory()
-        return map(function, tasks)
+        return _map_here(function, tasks)
 
 
 @dataclass(frozen=True)
@@ -76,20 +78,23 @@ class Local(Engine):
 
         Where the least time it can take does not tell, the first task is done here and timed.
         """
-        keep_memory()
         jobs = min(jobs, work.tasks)
         left = iter(tasks)
         seconds = work.least_seconds
         if jobs > 1 and seconds < _POOL_PAYS:
             begun = time.perf_counter()
-            for task in left:
-                yield function(task)
-                break
+            yield from _map_here(function, islice(left, 1))
             seconds = (time.perf_counter() - begun) * (work.tasks - 1)
         if jobs > 1 and seconds > _POOL_PAYS:
             yield from _fan_out(function, left, jobs)
         else:
-            yield from map(function, left)
+            yield from _map_here(function, left)
+
+
+def _map_here(function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
+    """Map in this process, which hears signals meanwhile."""
+    keep_memory()
+    return (aside(function, task) for task in tasks)
 
 
 def _fan_out(function: Callable[[T], R], tasks: Iterable[T], jobs: int) -> Iterator[R]:
@@ -175,7 +180,14 @@ def _executor(jobs: int) -> "ProcessPoolExecutor":
 def _has_one_thread() -> bool:
     """Tell whether a fork is safe: threads of other libraries count, Python knows only its own."""
     tasks = "/proc/self/task"
-    return os.path.isdir(tasks) and len(os.listdir(tasks)) == 1
+    deadline = time.monotonic() + _THREAD_END
+    while os.path.isdir(tasks):
+        if len(os.listdir(tasks)) == 1:
+            return True
+        if time.monotonic() > deadline:
+            break
+        time.sleep(1e-4)  # one that was joined a moment ago
+    return False
 
 
 def _begin_worker() -> None:
@@ -206,6 +218,7 @@ def keep_memory() -> None:
     if hasattr(library, "mallopt"):
         library.mallopt(_M_TRIM_THRESHOLD, 256 << 20)
         library.mallopt(_M_MMAP_THRESHOLD, 32 << 20)  # the most that it takes
+        library.mallopt(_M_ARENA_MAX, 1)  # one for all threads: only one works at a time
 
 
 def cores() -> int:

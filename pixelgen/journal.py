@@ -6,38 +6,36 @@ on. As long as the set is in the making, from before the plan to after the manif
 the rest as eight hexadecimal digits, a space, and JSON.
 """
 
-import fcntl
 import hashlib
 import json
 import os
-import time
-from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from zlib_ng import zlib_ng
 
 from pixelgen import __version__, sources
-from pixelgen.errors import Busy, Conflict, PixelgenError
+from pixelgen.errors import BadValue, Conflict, PixelgenError
 from pixelgen.job import Job
 from pixelgen.layouts import Record, Shard
 from pixelgen.store import LocalStore
+from pixelgen.store.log import Log
 
 PLAN = "pixelgen.json"
 MANIFEST = "metadata.jsonl"
+SUMS = "SHA256SUMS"
 JOURNAL = ".pixelgen.journal"
-LOCK = ".pixelgen.lock"
 
-_LOCK_PATIENCE = 0.5  # seconds; workers of a killed parent hold its lock that long at most
 _SCHEMA = 1
+_ID_DIGITS = 16
 
 
 def plan(job: Job) -> dict[str, Any]:
     """Return what ``pixelgen.json`` says: nothing of clocks, hosts, paths or workers."""
-    import numpy as np
-
     return {
         "schema": _SCHEMA,
         "pixelgen": __version__,
@@ -123,7 +121,8 @@ def is_finished(store: LocalStore) -> bool:
 
 def begin(store: LocalStore, job: Job) -> None:
     """Begin the journal, then write the plan: from here on the set is in the making."""
-    store.append(JOURNAL, b"")
+    with store.log(JOURNAL):
+        pass
     store.put(PLAN, _text(plan(job)))
     store.sync(PLAN)
     sources.record(store, job)
@@ -148,81 +147,46 @@ def settle_sources(store: LocalStore, job: Job) -> None:
         sources.record(store, job)
 
 
-@contextmanager
-def lock(store: LocalStore) -> Iterator[None]:
-    """Hold the directory for this process alone; raise Busy if another holds it.
-
-    Best effort: where the file system has no locks, unique temporary names, deterministic bytes and
-    renames still end in the right set.
-    """
-    deadline = time.monotonic() + _LOCK_PATIENCE
-    while (fd := _try_lock(store)) is None:
-        if time.monotonic() > deadline:
-            raise Busy(f"{store.root} is in use by another pixelgen; wait for it to end")
-        time.sleep(0.02)
-    try:
-        yield
-    except BaseException:
-        with suppress(PixelgenError):  # rather tell what happened first
-            store.remove(LOCK)
-        raise
-    else:
-        store.remove(LOCK)
-    finally:
-        os.close(fd)
-
-
 def distrust(store: LocalStore, job: Job) -> None:
-    """Have everything made again, after a sync that failed: files that seem whole may be lost.
+    """Remove what a sync that failed may have lost, to have it made again.
 
     The system tells of a lost page once, and shows it as it was until it is forgotten.
     """
-    store.remove(JOURNAL)
-    for name in job.files():
-        store.forget(name)
-
-
-def release(store: LocalStore) -> None:
-    """Remove the lock file that a process left which was killed at the very end of a run."""
-    if store.size(LOCK) == 0:
-        with suppress(Busy), lock(store):
-            pass
-
-
-def _try_lock(store: LocalStore) -> int | None:
-    """Return the descriptor of the lock file, locked; None while another process holds it."""
-    path = store.path(LOCK)
-    if store.exists(LOCK) and store.size(LOCK) != 0:
-        raise Conflict(f"{path} is not pixelgen's own and stays as it is; move it away")
-    with store.telling(name=LOCK):
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # The holder removes the file when it is done: a lock on a removed file is none.
-        if os.fstat(fd).st_ino == os.stat(path).st_ino:
-            return fd
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    os.close(fd)
-    return None
+    with suppress(PixelgenError):  # what failed first is told
+        for name in (JOURNAL, SUMS, *job.files()):
+            store.remove(name)
 
 
 class Journal:
-    """The shards of a job that are done, on disk; in memory a place in the file for each."""
+    """The shards of a job that are done: on disk a line each, in memory the place of that line.
+
+    Raises BadValue where the memory has no room for the places.
+    """
 
     def __init__(self, store: LocalStore, job: Job) -> None:
         self._store = store
         self._job = job
-        self._places = array("q", [-1]) * job.shard_count
+        self._places = _places(job.shard_count)
+        self._log: Log | None = None
         self.images = 0
         self.shards_missing = job.shard_count
-        self._replay()
 
-    def _replay(self) -> None:
+    @cached_property
+    def _id(self) -> str:
+        return self._job.digest[:_ID_DIGITS]
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the journal in its file, after the lines that are there already."""
+        with self._store.log(JOURNAL) as self._log:
+            self.replay(self._log.lines())
+            yield
+
+    def replay(self, lines: Iterable[bytes]) -> None:
         """Take every whole line whose files are there; of another boot, with the right hashes."""
         place = 0
-        for line in self._store.lines(JOURNAL):
-            record, boot = _parse(line)
+        for line in lines:
+            record, boot = self._parse(line)
             if record and self._fits(record) and self._is_there(record, boot == _boot()):
                 self._note(record, place)
             place += len(line)
@@ -243,25 +207,29 @@ class Journal:
             for found in self._job.layout.objects(self._job.names, shard, record)
         )
 
+    def is_begun(self) -> bool:
+        """Tell whether the file has a line of this job, whatever became of what it tells of."""
+        return any(self._parse(line)[0] for line in self._store.lines(JOURNAL))
+
     def add(self, record: Record) -> None:
         """Write down that a shard is done."""
-        self._note(record, self._store.append(JOURNAL, _line(record)))
+        self._note(record, self._file.append(self.line(record)))
 
     def _note(self, record: Record, place: int) -> None:
-        if self._places[record.shard] < 0:
+        if not self._places[record.shard]:
             self.images += len(record.sizes)
             self.shards_missing -= 1
-        self._places[record.shard] = place
+        self._places[record.shard] = place + 1
 
     def missing(self) -> Iterator[Shard]:
         """Yield the shards that are not done."""
-        return (shard for shard in self._job.shards() if self._places[shard.number] < 0)
+        return (shard for shard in self._job.shards() if not self._places[shard.number])
 
     def records(self) -> Iterator[tuple[Shard, Record]]:
         """Yield every shard with its record, in order."""
         for shard in self._job.shards():
-            lines = self._store.lines(JOURNAL, self._places[shard.number])
-            record, _ = _parse(next(lines, b""))
+            lines = self._file.lines(int(self._places[shard.number]) - 1)
+            record, _ = self._parse(next(lines, b""))
             lines.close()
             if record is None or record.shard != shard.number:
                 raise PixelgenError(
@@ -269,30 +237,56 @@ class Journal:
                 )
             yield shard, record
 
+    def remove(self) -> None:
+        """Remove the file: the set is complete."""
+        self._file.remove()
+
+    @property
+    def _file(self) -> Log:
+        if self._log is None:
+            raise RuntimeError("the journal is not kept in a file")
+        return self._log
+
+    def line(self, record: Record) -> bytes:
+        """Spell a record as a line, which names the boot of the machine and the job, too."""
+        body = json.dumps([_boot(), self._id, *record], separators=(",", ":")).encode()
+        return b"%08x %s\n" % (zlib_ng.crc32(body), body)
+
+    def _parse(self, line: bytes) -> tuple[Record | None, str]:
+        """Read a line into its record and the boot it was written in; None if it is not ours."""
+        crc, _, body = line.rstrip(b"\n").partition(b" ")
+        if not line.endswith(b"\n") or crc != b"%08x" % zlib_ng.crc32(body):
+            return None, ""
+        try:
+            boot, job, shard, sizes, hashes, file_hash = json.loads(body)
+            record = Record(
+                int(shard), [int(size) for size in sizes], [*map(str, hashes)], file_hash
+            )
+        except (ValueError, TypeError, OverflowError, RecursionError):
+            return None, ""
+        return (record if job == self._id else None), boot
+
+
+def _places(shards: int) -> npt.NDArray[np.int64]:
+    """Make room for a place a shard: 0 is none, and takes no memory until it is written to."""
+    try:
+        return np.zeros(shards, np.int64)
+    except MemoryError:
+        raise BadValue(
+            f"{shards:,} shards are more than this machine can keep track of; make fewer images, or"
+            " several sets"
+        ) from None
+
 
 def done_images(store: LocalStore, job: Job) -> int:
     """Return how many of a job's images a directory holds; raise Conflict for another job's."""
     if not compare(store, job):
         return 0
-    return job.count if is_finished(store) else Journal(store, job).images
-
-
-def _line(record: Record) -> bytes:
-    body = json.dumps([_boot(), *record], separators=(",", ":")).encode()
-    return b"%08x %s\n" % (zlib_ng.crc32(body), body)
-
-
-def _parse(line: bytes) -> tuple[Record | None, str]:
-    """Read a line into its record and the boot it was written in; None if it is no such line."""
-    crc, _, body = line.rstrip(b"\n").partition(b" ")
-    if not line.endswith(b"\n") or crc != b"%08x" % zlib_ng.crc32(body):
-        return None, ""
-    try:
-        boot, shard, sizes, hashes, file_hash = json.loads(body)
-        record = Record(int(shard), [int(size) for size in sizes], [*map(str, hashes)], file_hash)
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        return None, ""
-    return record, boot
+    if is_finished(store):
+        return job.count
+    done = Journal(store, job)
+    done.replay(store.lines(JOURNAL))
+    return done.images
 
 
 @cache

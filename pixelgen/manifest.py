@@ -15,12 +15,10 @@ from pixelgen import journal
 from pixelgen.errors import PixelgenError
 from pixelgen.generator import Generator
 from pixelgen.job import Job
-from pixelgen.journal import MANIFEST, PLAN, file_hash
+from pixelgen.journal import MANIFEST, PLAN, SUMS, file_hash
 from pixelgen.layouts import Record, Shard
 from pixelgen.sources import extras
 from pixelgen.store import LocalStore
-
-SUMS = "SHA256SUMS"
 
 Records: TypeAlias = Iterable[tuple[Shard, Record]]
 

@@ -13,9 +13,9 @@ from itertools import chain
 from pixelgen import journal, sources, writer
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, MANIFEST, PLAN, Journal, file_hash
+from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS, Journal, file_hash
 from pixelgen.layouts import Shard
-from pixelgen.manifest import SUMS
+from pixelgen.lock import lock
 from pixelgen.sources import SOURCES
 from pixelgen.store import LocalStore
 from pixelgen.verify import Checked, Damage, check, recorded
@@ -55,7 +55,7 @@ def repair(job: Job, store: LocalStore, run: Run, *, deep: bool = False) -> Iter
         if not damage or run.stopped():
             return
         journal.check_encoder(store, job)
-        with journal.lock(store):
+        with lock(store):
             _reopen(store, job, _damaged_files(job, damage, wrong), wrong)
     writer.write(job, store, run)
 
@@ -75,12 +75,11 @@ def _reopen(store: LocalStore, job: Job, damaged: list[str], wrong: dict[int, Sh
             raise Conflict(f"{store.path(name)} is no regular file; move it away")
     for name in damaged:
         store.remove(name)
-    made = Journal(store, job)
-    for record in recorded(job, store, wrong):
-        made.add(record)
-    store.append(JOURNAL, b"")  # also where nothing is right
+    line = Journal(store, job).line
+    staged = store.stage(JOURNAL, map(line, recorded(job, store, wrong)))
     for name in (MANIFEST, SUMS):
         store.remove(name)
+    store.publish(staged)
 
 
 def _mend_plan(store: LocalStore) -> bool:

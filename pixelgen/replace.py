@@ -6,11 +6,11 @@ from itertools import chain
 from pixelgen import journal
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
-from pixelgen.journal import MANIFEST, PLAN
-from pixelgen.manifest import SUMS
+from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS
+from pixelgen.lock import lock
 from pixelgen.sources import extras, look
 from pixelgen.store import LocalStore
-from pixelgen.verify import check
+from pixelgen.verify import check, check_shards, cut
 from pixelgen.writer import Run
 
 
@@ -19,28 +19,50 @@ def clear(store: LocalStore, new: Job, run: Run) -> None:
 
     Removes only files that are to the byte what the set's manifest says, and begins only when all
     of them are and nobody else's file stands in the new set's way; raises Conflict otherwise. A run
-    that is stopped before all are checked removes nothing.
+    that is stopped before all are checked removes nothing. One that is killed later is gone on with
+    by the same command.
     """
     plan = journal.read_plan(store)
     if plan is None:
         return
     old = Job.parse(**plan["job"])
     _check_sources(new, store)
-    with journal.lock(store):
-        if not journal.is_finished(store):
-            raise Conflict(
-                f"the set in {store.root} is not finished, so its files cannot be told from others;"
-                " finish it, or remove the directory"
-            )
-        for checked in check(old, store, run):
-            for name, what in checked.damage:
-                raise Conflict(f"{store.path(name)} is not as it was made ({what}); move it away")
+    with lock(store):
+        is_finished = journal.is_finished(store)
+        if is_finished:
+            _check_whole(old, store, run)
+        else:
+            _check_left(old, store, run)
         _check_free(old, new, store)
         if run.stopped():
             return
-        store.remove(MANIFEST)  # first, so that what is left never looks complete
-        for name in chain(old.files(), (SUMS, *extras(old), PLAN)):
+        if is_finished:  # so that what is left never looks complete, but can be told from others
+            store.move(MANIFEST, JOURNAL)
+        for name in chain([SUMS], old.files(), extras(old), (JOURNAL, PLAN)):
             store.remove(name)
+
+
+def _check_whole(old: Job, store: LocalStore, run: Run) -> None:
+    """Refuse to remove a set that is not to the byte as it was made."""
+    for checked in check(old, store, run):
+        for name, what in checked.damage:
+            raise Conflict(f"{store.path(name)} is not as it was made ({what}); move it away")
+
+
+def _check_left(old: Job, store: LocalStore, run: Run) -> None:
+    """Refuse to remove a set in the making, but not what is left of one that was being removed.
+
+    Its manifest is where the journal was.
+    """
+    if not any(map(store.exists, old.files())):
+        return
+    for checked in check_shards(old, store, run, cut(old, store.lines(JOURNAL), iter(()))):
+        for name, _ in checked.damage:
+            if name == MANIFEST or store.exists(name):
+                raise Conflict(
+                    f"the set in {store.root} is not finished, so its files cannot be told from"
+                    " others; finish it, or remove the directory"
+                )
 
 
 def _check_sources(new: Job, store: LocalStore) -> None:

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from pixelgen import journal
 from pixelgen.errors import Conflict, PixelgenError
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, MANIFEST, PLAN, file_hash
+from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS, file_hash
 from pixelgen.layouts import Object, Record, Shard
-from pixelgen.manifest import SUMS, row_writer
+from pixelgen.manifest import row_writer
 from pixelgen.sources import SOURCES, extras, recall
 from pixelgen.store import LocalStore
 from pixelgen.writer import Run, least_work, maker
@@ -38,7 +38,7 @@ class Checked(NamedTuple):
     shard: Shard | None = None
 
 
-class _Task(NamedTuple):
+class Task(NamedTuple):
     """A shard with its lines of the manifest and of the sums."""
 
     shard: Shard
@@ -68,22 +68,29 @@ def check(job: Job, store: LocalStore, run: Run, *, deep: bool = False) -> Itera
     """Yield what the check of each shard found, and of the manifest, the sums and the plan."""
     if deep:
         journal.check_encoder(store, job)
-    if not recall(store, job):
-        raise Conflict(f"{store.path(SOURCES)} is missing; put it back")
     rows, sums = store.lines(MANIFEST), store.lines(SUMS)
-    tasks = takewhile(lambda _: not run.stopped(), _tasks(job, rows, sums))
-    check_one, work = partial(_check_shard, job, store, deep), least_work(job, job.shard_count)
-    yield from run.engine.map(check_one, tasks, work=work, jobs=run.workers)
+    yield from check_shards(job, store, run, cut(job, rows, sums), deep=deep)
     if not run.stopped():
         yield Checked(0, 0, _check_rest(job, store, list(islice(rows, 1)), list(islice(sums, 4))))
 
 
-def _tasks(job: Job, rows: Iterator[bytes], sums: Iterator[bytes]) -> Iterator[_Task]:
+def check_shards(
+    job: Job, store: LocalStore, run: Run, tasks: Iterator[Task], *, deep: bool = False
+) -> Iterator[Checked]:
+    """Yield what the check of each shard by its lines found."""
+    if not recall(store, job):
+        raise Conflict(f"{store.path(SOURCES)} is missing; put it back")
+    todo = takewhile(lambda _: not run.stopped(), tasks)
+    check_one, work = partial(_check_shard, job, store, deep), least_work(job, job.shard_count)
+    yield from run.engine.map(check_one, todo, work=work, jobs=run.workers)
+
+
+def cut(job: Job, rows: Iterator[bytes], sums: Iterator[bytes]) -> Iterator[Task]:
     """Cut the lines of the manifest and the sums into those of each shard."""
     for shard in job.shards():
         files = sum(1 for _ in job.layout.files(job.names, shard)) if job.checksum != "none" else 0
         images = shard.stop - shard.start
-        yield _Task(shard, _take(rows, images), _take(sums, files))
+        yield Task(shard, _take(rows, images), _take(sums, files))
 
 
 def _take(lines: Iterator[bytes], count: int) -> list[bytes]:
@@ -91,7 +98,7 @@ def _take(lines: Iterator[bytes], count: int) -> list[bytes]:
     return list(islice(chain(lines, repeat(b"")), count))
 
 
-def _check_shard(job: Job, store: LocalStore, deep: bool, task: _Task) -> Checked:
+def _check_shard(job: Job, store: LocalStore, deep: bool, task: Task) -> Checked:
     """Check the rows of a shard, then its files, then (``deep``) its bytes."""
     record, damage = _read_rows(job, task)
     check = _check_hash if job.checksum != "none" else _check_size
@@ -105,7 +112,7 @@ def _check_shard(job: Job, store: LocalStore, deep: bool, task: _Task) -> Checke
 
 def recorded(job: Job, store: LocalStore, skip: Container[int]) -> Iterator[Record]:
     """Yield the records of a checked set's shards, but for some."""
-    for task in _tasks(job, store.lines(MANIFEST), store.lines(SUMS)):
+    for task in cut(job, store.lines(MANIFEST), store.lines(SUMS)):
         if task.shard.number in skip:
             continue
         record, _ = _read_rows(job, task)
@@ -117,7 +124,7 @@ def recorded(job: Job, store: LocalStore, skip: Container[int]) -> Iterator[Reco
         yield record
 
 
-def _read_rows(job: Job, task: _Task) -> tuple[Record, list[Damage]]:
+def _read_rows(job: Job, task: Task) -> tuple[Record, list[Damage]]:
     """Return what the rows say, and those that say anything else than the job does."""
     write = row_writer(job)
     record, damage = Record(task.shard.number, [], []), []

@@ -16,9 +16,9 @@ from pixelgen.engines import Engine, Local, Work, cores
 from pixelgen.errors import Conflict, PixelgenError
 from pixelgen.formats import Data
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, MANIFEST, PLAN, Journal
+from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS, Journal
 from pixelgen.layouts import Record, Shard
-from pixelgen.manifest import SUMS
+from pixelgen.lock import lock, release
 from pixelgen.store import LocalStore
 
 
@@ -59,22 +59,24 @@ def write(job: Job, store: LocalStore, run: Run) -> Outcome:
     """
     if journal.compare(store, job) and journal.is_finished(store):
         store.touch(MANIFEST)
-        journal.release(store)
+        release(store)
         return Outcome(found=job.count)
+    done = Journal(store, job)
     if store.size(PLAN) is None:
         sources.look(job)  # and refuse images that cannot be used, before anything is written
     store.create()
-    with journal.lock(store):
+    with lock(store):
         store.sweep("")
         if journal.compare(store, job):
             journal.settle_sources(store, job)
             _sweep(job, store)
         else:
-            _check_free(job, store)
+            _check_free(job, store, done)
             journal.begin(store, job)
         if journal.is_finished(store):  # by another process, a moment ago
             return Outcome(found=job.count)
-        return _go_on(job, store, run)
+        with done.kept():
+            return _go_on(job, store, run, done)
 
 
 def _sweep(job: Job, store: LocalStore) -> None:
@@ -83,8 +85,13 @@ def _sweep(job: Job, store: LocalStore) -> None:
         store.sweep(folder)
 
 
-def _check_free(job: Job, store: LocalStore) -> None:
-    """Refuse a directory in which something already bears one of the set's names."""
+def _check_free(job: Job, store: LocalStore, done: Journal) -> None:
+    """Refuse a directory in which something already bears one of the set's names.
+
+    A set whose plan a power cut took away is gone on with; its journal tells what it is.
+    """
+    if done.is_begun():
+        return
     # A plan without content is our own, torn by a power cut, and so is an empty journal.
     foreign = [PLAN] if store.size(PLAN) is None else []
     foreign += [JOURNAL] if store.size(JOURNAL) != 0 else []
@@ -106,11 +113,8 @@ def _planned_files(job: Job, store: LocalStore) -> Iterator[str]:
         yield name
 
 
-def _go_on(job: Job, store: LocalStore, run: Run) -> Outcome:
+def _go_on(job: Job, store: LocalStore, run: Run, done: Journal) -> Outcome:
     """Make the shards that are missing and finish the set, unless stopped before."""
-    if store.size(JOURNAL) is None and store.exists(JOURNAL):
-        raise Conflict(f"{store.path(JOURNAL)} is not pixelgen's own; move it away")
-    done = Journal(store, job)
     found, made_bytes = done.images, 0
     todo = takewhile(lambda _: not run.stopped(), done.missing())
     make = partial(make_shard, job, store)
@@ -123,7 +127,7 @@ def _go_on(job: Job, store: LocalStore, run: Run) -> Outcome:
     if outcome.complete:
         _sweep(job, store)  # after workers that were killed
         manifest.publish(job, store, done.records)
-        store.remove(JOURNAL)
+        done.remove()
     elif not run.stopped():
         raise PixelgenError(f"{done.shards_missing} shards were lost; run the same command again")
     return outcome

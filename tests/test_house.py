@@ -10,9 +10,9 @@ import pixelgen
 
 ROOT = Path(pixelgen.__file__).parent
 ORDER = [
-    "errors", "parts", "stream", "colors", "families", "formats", "generator", "store", "layouts",
-    "job", "pipe", "sources", "journal", "manifest", "engines", "writer", "verify", "repair",
-    "replace", "preview", "cli", "__main__",
+    "errors", "aside", "parts", "stream", "colors", "families", "formats", "generator", "store",
+    "layouts", "job", "pipe", "sources", "journal", "lock", "manifest", "engines", "writer",
+    "verify", "repair", "replace", "preview", "cli", "__main__",
 ]  # fmt: skip
 MODULES = sorted(ROOT.rglob("*.py"))
 

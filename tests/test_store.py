@@ -94,14 +94,30 @@ def test_a_batch_that_fails_under_each_leaves_nothing(tmp_path: Path) -> None:
 
 def test_an_appended_line_begins_where_it_is_said_to(tmp_path: Path) -> None:
     store = LocalStore(str(tmp_path))
-    assert store.append("j", b"one\n") == 0
-    assert store.append("j", b"two\n") == 4
-    with (tmp_path / "j").open("ab") as file:
-        file.write(b"torn")
-    place = store.append("j", b"three\n")
+    with store.log("j") as log:
+        assert log.append(b"one\n") == 0
+        assert log.append(b"two\n") == 4
+        with (tmp_path / "j").open("ab") as file:
+            file.write(b"torn")
+        place = log.append(b"three\n")
 
+        assert list(log.lines()) == [b"one\n", b"two\n", b"torn\n", b"three\n"]
+        assert next(log.lines(place)) == b"three\n"
     assert list(store.lines("j")) == [b"one\n", b"two\n", b"torn\n", b"three\n"]
-    assert next(store.lines("j", place)) == b"three\n"
+
+
+def test_a_log_whose_name_is_taken_away_goes_on_and_takes_no_stranger_s_away(
+    tmp_path: Path,
+) -> None:
+    with LocalStore(str(tmp_path)).log("j") as log:
+        log.append(b"one\n")
+        (tmp_path / "j").unlink()
+        assert next(log.lines(log.append(b"two\n"))) == b"two\n"
+        log.remove()
+        (tmp_path / "j").write_bytes(b"mine")
+        with pytest.raises(Conflict, match="is not pixelgen's own"):
+            log.remove()
+    assert (tmp_path / "j").read_bytes() == b"mine"
 
 
 def test_a_link_is_neither_read_nor_appended_to(tmp_path: Path) -> None:
@@ -113,8 +129,8 @@ def test_a_link_is_neither_read_nor_appended_to(tmp_path: Path) -> None:
     assert list(store.lines("a")) == []
     with pytest.raises(FileNotFoundError):
         store.read("a")
-    with pytest.raises(PixelgenError):
-        store.append("a", b"line\n")
+    with pytest.raises(Conflict), store.log("a"):
+        pass
     assert (tmp_path / "victim").read_bytes() == b"abc"
 
 

@@ -21,7 +21,8 @@ from pixelgen import parts
 from pixelgen.engines import Engine, Local, Serial, Work
 from pixelgen.errors import Busy, Conflict
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, LOCK, MANIFEST, PLAN
+from pixelgen.journal import JOURNAL, MANIFEST, PLAN
+from pixelgen.lock import LOCK
 from pixelgen.replace import clear
 from pixelgen.store import LocalStore
 from pixelgen.writer import Run as How

@@ -18,7 +18,8 @@ from zlib import crc32
 
 import pytest
 
-from pixelgen.journal import JOURNAL, LOCK, MANIFEST, PLAN
+from pixelgen.journal import JOURNAL, MANIFEST, PLAN
+from pixelgen.lock import LOCK
 from pixelgen.store import LocalStore
 from pixelgen.verify import finished_job
 from tests.conftest import COMMAND, Done, Run, tree_digest
@@ -465,7 +466,7 @@ class Cuts:
     def journalled(self) -> set[str]:
         """Return the files of the shards that the journal says are done."""
         job = finished_job(LocalStore(str(self.whole)))
-        shards = [job.shard(json.loads(line)[1]) for line in whole_lines(self.out / JOURNAL)]
+        shards = [job.shard(json.loads(line)[2]) for line in whole_lines(self.out / JOURNAL)]
         return {name for shard in shards for name in job.layout.files(job.names, shard)}
 
     def finish(self) -> None:

@@ -23,8 +23,8 @@ from PIL import Image
 from pixelgen.engines import Serial
 from pixelgen.errors import Conflict, PixelgenError
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, LOCK, MANIFEST, PLAN
-from pixelgen.manifest import SUMS
+from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS
+from pixelgen.lock import LOCK
 from pixelgen.replace import clear
 from pixelgen.sources import SOURCES
 from pixelgen.store import LocalStore

@@ -175,7 +175,7 @@ def images_kept(scene: Scene) -> int:
     if not journal.exists():
         manifest = scene.cut / MANIFEST
         return len(manifest.read_text().splitlines()) if manifest.exists() else 0
-    return sum(len(json.loads(line[9:])[2]) for line in journal.read_text().splitlines())
+    return sum(len(json.loads(line[9:])[3]) for line in journal.read_text().splitlines())
 
 
 def test_a_second_signal_of_any_kind_ends_a_run_at_once(tmp_path: Path) -> None:

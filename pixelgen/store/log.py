@@ -1,0 +1,47 @@
+"""A log: a file that grows by whole lines, and is read back, through one descriptor."""
+
+import os
+from collections.abc import Generator
+from contextlib import suppress
+
+from pixelgen.aside import aside
+from pixelgen.errors import Conflict
+from pixelgen.store.system import sync_files, telling, write_all
+
+
+class Log:
+    """A log in the folder ``root``, open under the descriptor ``fd``.
+
+    It stays the file it is when another run is done with it and takes its name away.
+    """
+
+    def __init__(self, fd: int, root: str, name: str, *, synced: bool) -> None:
+        self._fd = fd
+        self._root = root
+        self._name = name
+        self._synced = synced
+
+    def append(self, line: bytes) -> int:
+        """Append a line, synced if the log is; return the byte it begins at."""
+        with telling(self._root, name=self._name):
+            size = os.fstat(self._fd).st_size
+            if size and os.pread(self._fd, 1, size - 1) != b"\n":  # end a torn line first
+                write_all(self._fd, b"\n")
+            write_all(self._fd, line)
+            if self._synced:
+                aside(sync_files, self._fd)
+            return os.lseek(self._fd, 0, os.SEEK_CUR) - len(line)
+
+    def lines(self, start: int = 0) -> Generator[bytes]:
+        """Yield the lines from a byte on."""
+        with os.fdopen(os.dup(self._fd), "rb") as file:
+            file.seek(start)
+            yield from file
+
+    def remove(self) -> None:
+        """Take the log's name away; raise Conflict if it is a stranger's by now."""
+        path = os.path.join(self._root, self._name)
+        with telling(self._root, name=self._name), suppress(FileNotFoundError):
+            if not os.path.samestat(os.lstat(path), os.fstat(self._fd)):
+                raise Conflict(f"{path} is not pixelgen's own; move it away")
+            os.unlink(path)
