@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -153,8 +154,10 @@ def distrust(store: LocalStore, job: Job) -> None:
     The system tells of a lost page once, and shows it as it was until it is forgotten.
     """
     with suppress(PixelgenError):  # what failed first is told
-        for name in (JOURNAL, SUMS, *job.files()):
+        for name in chain([JOURNAL, SUMS], job.files()):
             store.remove(name)
+        for folder in job.layout.folders(job.names):
+            store.remove_folder(folder)
 
 
 class Journal:

@@ -15,7 +15,7 @@ from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS, Journal, file_hash
 from pixelgen.layouts import Shard
-from pixelgen.lock import lock
+from pixelgen.lock import lock, release
 from pixelgen.sources import SOURCES
 from pixelgen.store import LocalStore
 from pixelgen.verify import Checked, Damage, check, recorded
@@ -53,10 +53,12 @@ def repair(job: Job, store: LocalStore, run: Run, *, deep: bool = False) -> Iter
                 wrong[checked.shard.number] = checked.shard
             yield checked
         if not damage or run.stopped():
+            release(store)
             return
         journal.check_encoder(store, job)
         with lock(store):
-            _reopen(store, job, _damaged_files(job, damage, wrong), wrong)
+            if not store.exists(JOURNAL):  # as after another repair
+                _reopen(store, job, _damaged_files(job, damage, wrong), wrong)
     writer.write(job, store, run)
 
 
@@ -95,7 +97,9 @@ def _mend_plan(store: LocalStore) -> bool:
     for bit in range(8 * len(data)):
         data[bit // 8] ^= 1 << bit % 8
         if hashlib.sha256(data).hexdigest() == wanted:
-            store.replace(PLAN, bytes(data))
+            with lock(store):
+                store.sweep("")
+                store.replace(PLAN, bytes(data))
             return True
         data[bit // 8] ^= 1 << bit % 8
     plan = journal.read_plan(store)
@@ -124,6 +128,8 @@ def _mend_sources(store: LocalStore, job: Job, wanted: list[str]) -> bool:
             f"{store.path(SOURCES)} is damaged, and the images that {store.root} is made from are"
             " not what they were; put either back"
         )
-    store.remove(SOURCES)
-    sources.record(store, job)
+    with lock(store):
+        store.sweep("")
+        store.remove(SOURCES)
+        sources.record(store, job)
     return True

@@ -26,6 +26,9 @@ def clear(store: LocalStore, new: Job, run: Run) -> None:
     if plan is None:
         return
     old = Job.parse(**plan["job"])
+    is_finished = journal.is_finished(store)
+    if old == new and not is_finished:  # this command was interrupted, and goes on
+        return
     _check_sources(new, store)
     with lock(store):
         is_finished = journal.is_finished(store)
@@ -56,7 +59,7 @@ def _check_left(old: Job, store: LocalStore, run: Run) -> None:
     """
     if not any(map(store.exists, old.files())):
         return
-    for checked in check_shards(old, store, run, cut(old, store.lines(JOURNAL), iter(()))):
+    for checked in check_shards(old, store, run, cut(old, store.lines(JOURNAL), store.lines(SUMS))):
         for name, _ in checked.damage:
             if name == MANIFEST or store.exists(name):
                 raise Conflict(

@@ -50,7 +50,10 @@ def finished_job(store: LocalStore) -> Job:
     """Return the job of a finished set; raise PixelgenError where there is none."""
     plan = journal.read_plan(store)
     if plan is None and (store.exists(PLAN) or store.exists(MANIFEST)):
-        raise Conflict(f"{store.path(PLAN)} is missing or empty; put the old one back")
+        raise Conflict(
+            f"{store.path(PLAN)} is missing or empty; put the old one back, or run the command that"
+            " makes the set again"
+        )
     if plan is None:
         raise PixelgenError(f"{store.root} holds no set of pixelgen's (it has no {PLAN})")
     if not store.exists(JOURNAL) and not store.exists(MANIFEST):

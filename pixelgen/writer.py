@@ -88,16 +88,17 @@ def _sweep(job: Job, store: LocalStore) -> None:
 def _check_free(job: Job, store: LocalStore, done: Journal) -> None:
     """Refuse a directory in which something already bears one of the set's names.
 
-    A set whose plan a power cut took away is gone on with; its journal tells what it is.
+    A set whose plan a power cut took is gone on with where its journal tells what it is, or where
+    nothing has any content.
     """
     if done.is_begun():
         return
-    # A plan without content is our own, torn by a power cut, and so is an empty journal.
-    foreign = [PLAN] if store.size(PLAN) is None else []
-    foreign += [JOURNAL] if store.size(JOURNAL) != 0 else []
+    is_torn = store.is_blank(PLAN)
+    foreign = [] if is_torn else [PLAN]
+    foreign += [] if store.is_blank(JOURNAL) else [JOURNAL]  # a blank one is our own, just begun
     others = (MANIFEST, SUMS, *sources.extras(job))
     for name in chain(foreign, others, _planned_files(job, store)):
-        if store.exists(name):
+        if store.exists(name) and not (is_torn and store.is_blank(name)):
             raise Conflict(
                 f"{store.path(name)} is there already and not of this set; move it away, or choose"
                 " another directory"

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import random
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -22,6 +21,7 @@ from pixelgen.verify import check, finished_job
 from pixelgen.writer import Run, write
 from tests.conftest import Done, tree_digest
 from tests.conftest import Run as Command
+from tests.faults import flip
 
 SERIAL = Run(Serial())
 KINDS: dict[str, dict[str, object]] = {
@@ -52,26 +52,6 @@ def is_found(store: LocalStore) -> bool:
         return any(checked.damage for checked in check(finished_job(store), store, SERIAL))
     except Conflict:
         return True
-
-
-def flip(file: Path, bit: int) -> None:
-    data = bytearray(file.read_bytes())
-    data[bit // 8] ^= 1 << bit % 8
-    file.write_bytes(data)
-
-
-@pytest.mark.parametrize("kind", ["files", "tar", "deflated"])
-def test_every_flipped_bit_is_found_and_mended(kind: str, tmp_path: Path) -> None:
-    store = made(tmp_path / "set", **KINDS[kind])
-    whole = tree_digest(tmp_path / "set")
-    files = sorted(file for file in (tmp_path / "set").rglob("*") if file.is_file())
-    draw = random.Random(7)
-    for trial in range(150):
-        file = files[trial % len(files)]
-        flip(file, draw.randrange(8 * file.stat().st_size))
-        assert is_found(store), (file, trial)
-        assert mended(store), (file, trial)
-        assert tree_digest(tmp_path / "set") == whole, (file, trial)
 
 
 @pytest.mark.parametrize("kind", ["files", "tar"])

@@ -98,8 +98,9 @@ run_options = together([
                  help="What runs the workers; see 'pixelgen list engines'."),
     click.option("--durability", type=click.Choice(["commit", "none", "each"]), default="commit",
                  show_default=True,
-                 help="Against power cuts: commit syncs once, before the manifest; each also every"
-                      " shard, before its files get their names. A kill loses nothing under any."),
+                 help="Against power cuts. commit: a set that has its manifest is whole; syncs the"
+                      " disk once. each: so is every file that has its name; syncs every shard."
+                      " none: no promise, no sync. Kills cost nothing under any."),
     click.option("--force", is_flag=True,
                  help="Replace the finished set that is in the directory."),
     click.option("--dry-run", is_flag=True,

@@ -116,8 +116,8 @@ class LocalStore:
             self._publish(fd, staged)
 
     def discard(self, staged: Staged) -> None:
-        """Drop a staged file."""
-        with self._folder("") as fd:
+        """Drop a staged file, if that can be done; if not, a later run sweeps it."""
+        with suppress(OSError), self._folder("") as fd:
             os.unlink(staged.temp, dir_fd=fd)
 
     def move(self, old: str, new: str) -> None:
@@ -198,6 +198,10 @@ class LocalStore:
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
+    def is_blank(self, name: str) -> bool:
+        """Tell whether a regular file is empty or all zeros: what a power cut leaves."""
+        return self.size(name) is not None and not any(map(any, self.chunks(name)))
+
     def exists(self, name: str) -> bool:
         """Tell whether anything at all bears the name."""
         return os.path.lexists(self.path(name))
@@ -207,6 +211,15 @@ class LocalStore:
         folder, base = os.path.split(name)
         with telling(self.root, folder), suppress(FileNotFoundError), self._folder(folder) as fd:
             os.unlink(base, dir_fd=fd)
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove a folder below the root and those that it lies in, as far as they are empty."""
+        with telling(self.root, folder), suppress(FileNotFoundError):
+            while folder:
+                above, base = os.path.split(folder)
+                with self._folder(above) as fd:
+                    os.rmdir(base, dir_fd=fd)
+                folder = above
 
     def touch(self, name: str) -> None:
         """Set a file's time to now, where that can be done."""
@@ -231,21 +244,28 @@ class LocalStore:
         fd = os.open(self.root, _FOLDER)
         try:
             for step in filter(None, name.split("/")):
-                if create:
-                    with suppress(FileExistsError):
-                        os.mkdir(step, dir_fd=fd)
-                try:
-                    below = os.open(step, _FOLDER | os.O_NOFOLLOW, dir_fd=fd)
-                except NotADirectoryError:
-                    raise Conflict(
-                        f"{self.path(name)} passes through {step!r}, which is a link or a file and"
-                        " not ours; choose another directory"
-                    ) from None
+                below = self._enter(fd, step, name, create=create)
                 os.close(fd)
                 fd = below
             yield fd
         finally:
             os.close(fd)
+
+    def _enter(self, fd: int, step: str, name: str, *, create: bool) -> int:
+        """Open a folder in a folder, as a step to the one of a name."""
+        try:
+            if create:
+                with suppress(FileExistsError):
+                    os.mkdir(step, dir_fd=fd)
+            return os.open(step, _FOLDER | os.O_NOFOLLOW, dir_fd=fd)
+        except NotADirectoryError:
+            raise Conflict(
+                f"{self.path(name)} passes through {step!r}, which is a link or a file and not"
+                " ours; choose another directory"
+            ) from None
+        except OSError as error:
+            error.filename = self.path(name)
+            raise
 
     def _stage(self, fd: int, name: str, data: Chunks) -> Staged:
         """Write a temporary file beside its target, and check that all of it was taken."""

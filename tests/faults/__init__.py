@@ -8,11 +8,29 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pixelgen import parts
 from tests.conftest import COMMAND, Done
 
 Process = subprocess.Popen[str]
 
-LAYOUTS = ("files", "tar:per_shard=8")
+ENGINES = tuple(parts.known("engine"))
+
+
+def layouts(per_shard: int) -> list[str]:
+    """Spell every container there is, with so many images in a shard where that can be told."""
+    return [
+        f"{name}:per_shard={per_shard}"
+        if any(parameter["name"] == "per_shard" for parameter in container.parameters())
+        else name
+        for name, container in parts.known("layout").items()
+    ]
+
+
+def ways(per_shard: int, engines: Sequence[str] = ENGINES) -> list[str]:
+    """Spell options: every container with the default engine, every other engine with files."""
+    return [f"--layout {layout} --engine local" for layout in layouts(per_shard)] + [
+        f"--layout files --engine {engine}" for engine in engines if engine != "local"
+    ]
 
 
 def trials(default: int) -> int:
@@ -96,13 +114,21 @@ def children(process: Process) -> list[int]:
     return [*map(int, text.split())]
 
 
-def torn(cut: Path, whole: Path) -> list[str]:
-    """Return the files under final names that are not those of the whole set."""
+def flip(file: Path, bit: int) -> None:
+    """Turn one bit of a file."""
+    data = bytearray(file.read_bytes())
+    data[bit // 8] ^= 1 << bit % 8
+    file.write_bytes(data)
+
+
+def torn(cut: Path, *wholes: Path) -> list[str]:
+    """Return the files under final names that are not those of one of the whole sets."""
     found = []
     for path in cut.rglob("*"):
         name = path.relative_to(cut)
         if path.is_dir() or path.name.startswith("."):
             continue
-        if not (whole / name).exists() or path.read_bytes() != (whole / name).read_bytes():
+        right = [(whole / name).read_bytes() for whole in wholes if (whole / name).exists()]
+        if path.read_bytes() not in right:
             found.append(str(name))
     return found

@@ -5,6 +5,7 @@ first that touches the set's folder; the hundreds that Python starts with are le
 """
 
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +16,13 @@ from random import Random
 import pytest
 from PIL import Image
 
+from pixelgen.journal import MANIFEST, PLAN, SUMS
 from tests.conftest import Done, tree_digest
-from tests.faults import finish, running, torn, trials
+from tests.faults import finish, flip, layouts, running, torn, trials
 
 pytestmark = pytest.mark.faults
 
-JOB = ("-n", 30, "-s", 32, "--engine", "serial", "-q")
+JOB = ("-n", 30, "-s", 32, "--engine", "serial")
 CALLS = (
     *("write", "openat", "mkdir", "mkdirat", "ftruncate", "fsync", "syncfs"),
     *("rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat"),
@@ -28,17 +30,32 @@ CALLS = (
 # With a plus, every later call of the name fails too, but for writes: the complaint is one.
 ERRORS = ("EIO", "ENOSPC+", "EMFILE", "EDQUOT+", "EROFS+", "EACCES")
 
-# The last is as on a file system that knows no renameat2: hard links instead.
 KINDS: dict[str, tuple[object, ...]] = {
-    "files": (),
-    "files each": ("--durability", "each"),
-    "tar": ("--layout", "tar:per_shard=4"),
+    **{layout.partition(":")[0]: ("--layout", layout) for layout in layouts(4)},
+    "each": ("--durability", "each"),
     "sources": (
         *("--family", "pixel_shuffle:source=photos"),
         *("--layout", "tar:per_shard=10", "--durability", "each"),
     ),
+    # As on a file system that knows no renameat2: hard links instead.
     "links": (),
+    # The damaged set is mended in place of one made.
+    "repair": (),
+    "mend": (),
+    # A finished set is replaced by the one that is made.
+    "force": ("--force",),
 }
+BEFORE = {"repair": "damaged", "mend": "damaged", "force": "other"}
+
+# strace counts the calls of each thread by themselves; in one thread they are in one order.
+ONE_THREAD = """
+import sys
+from pixelgen import aside
+aside.aside = lambda function, *arguments: function(*arguments)
+from pixelgen.__main__ import run
+sys.argv = sys.argv[1:]
+run()
+"""
 
 Point = tuple[str, int]
 
@@ -58,7 +75,14 @@ class Bench:
 
     @property
     def command(self) -> tuple[object, ...]:
-        return ("generate", *JOB, *KINDS[self.kind], "-o", self.cut)
+        if BEFORE.get(self.kind) == "damaged":
+            return ("repair", self.cut, "-q", "-j", 1)
+        return ("generate", *JOB, *KINDS[self.kind], "-q", "-o", self.cut)
+
+    @property
+    def before(self) -> list[Path]:
+        """Return what is there before the run, if anything is."""
+        return [self.folder / BEFORE[self.kind]] if self.kind in BEFORE else []
 
     def points(self) -> list[Point]:
         """Return the calls by which an undisturbed run touches the set, of each name 1, 2, …"""
@@ -87,8 +111,11 @@ class Bench:
 
     def _run(self, options: list[str]) -> Done:
         shutil.rmtree(self.cut, ignore_errors=True)
+        for folder in self.before:
+            shutil.copytree(folder, self.cut)
         strace = [self.strace, "-f", "-qq", "-o", str(self.folder / "log"), *options]
-        with running(self.folder, *self.command, under=strace) as process:
+        under = [*strace, sys.executable, "-c", ONE_THREAD]
+        with running(self.folder, *self.command, under=under) as process:
             out, err = process.communicate(timeout=60)
         return Done(process.args, process.returncode, out, err)
 
@@ -118,7 +145,7 @@ class Bench:
 
     def assert_finished(self) -> None:
         """Nothing is torn, and the same command ends in the same set."""
-        assert torn(self.cut, self.folder / "whole") == []
+        assert torn(self.cut, self.folder / "whole", *self.before) == []
         done = finish(self.folder, *self.command)
         assert (done.returncode, done.stderr) == (0, ""), done
         left = [path.name for path in self.cut.rglob(".*")]
@@ -133,8 +160,17 @@ def bench(
     (folder / "photos").mkdir()
     for level in (50, 100, 150):
         Image.new("RGB", (64, 64), (level, 0, 0)).save(folder / f"photos/{level}.png")
-    done = finish(folder, "generate", *JOB, *KINDS[request.param], "-o", "whole")
-    assert done.returncode == 0, done.stderr
+    for name, job in {"whole": KINDS[request.param], "other": ("--seed", 7)}.items():
+        done = finish(folder, "generate", *JOB, *job, "-o", name)
+        assert done.returncode == 0, done.stderr
+    shutil.copytree(folder / "whole", folder / "damaged")
+    if BEFORE.get(request.param) == "damaged":
+        flip(folder / "damaged" / PLAN, 1000)
+    if request.param == "repair":
+        flip(folder / "damaged" / MANIFEST, 2000)
+        flip(folder / "damaged" / SUMS, 1000)
+        (folder / "damaged/images/000003.png").write_bytes(b"spoilt")
+        (folder / "damaged/images/000017.png").unlink()
     return Bench(folder, request.param, strace, tree_digest(folder / "whole"))
 
 

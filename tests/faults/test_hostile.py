@@ -32,11 +32,10 @@ from pixelgen.verify import check, finished_job
 from pixelgen.writer import Run as How
 from pixelgen.writer import write
 from tests.conftest import COMMAND, MEASURED, Done, Run, tree_digest
-from tests.faults import trials, wait_for
+from tests.faults import layouts, trials, wait_for
 
 pytestmark = pytest.mark.faults
 
-LAYOUTS = {"files": "images/000000.png", "tar:per_shard=2": "negatives-000000.tar"}
 FIRST = "images/000000.png"
 SHARD = "negatives-000000.tar"
 
@@ -253,7 +252,7 @@ def whole_digest(layout: str) -> str:
         return tree_digest(Path(folder))
 
 
-@pytest.fixture(params=LAYOUTS)
+@pytest.fixture(params=layouts(2))
 def layout(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -264,9 +263,8 @@ def test_a_name_taken_before_a_run_goes_on_is_refused_and_stays(
     tmp_path: Path, trap: Trap, layout: str, place: str, kind: str
 ) -> None:
     out = cut_short(tmp_path / "set", layout)
-    files = {"files": ("images/000003.png", "images/000007.png")}
-    done, missing = files.get(layout, (SHARD, "negatives-000003.tar"))
-    name = {"done": done, "missing": missing}.get(place, place)
+    first, *_, last = Job.parse(layout=layout, **CUT).files()
+    name = {"done": first, "missing": last}.get(place, place)
     trap.plant(kind, out / name)
     victims, before = trap.seen(), identity(out / name)
     code, line = attempt(out, layout=layout, **CUT)
@@ -601,6 +599,38 @@ def test_a_second_run_is_refused_with_5_within_a_second_and_the_first_goes_on(
     assert min(seconds) < 1, seconds
 
 
+NO_LOCKS = {"that do nothing": "retval=0", "that are refused": "error=ENOLCK"}
+
+
+@pytest.mark.parametrize("kind", NO_LOCKS)
+def test_two_runs_at_once_without_locks_both_end_in_the_same_set(
+    tmp_path: Path, pair: tuple[tuple[str, ...], str], kind: str, strace: str
+) -> None:
+    command, whole = pair
+    under = (strace, "-f", "-qq", "-o", "/dev/null", "--seccomp-bpf",
+             "-e", "trace=flock", "-e", f"inject=flock:{NO_LOCKS[kind]}")  # fmt: skip
+    for trial in range(trials(3)):
+        dice = random.Random(f"{kind} {command} {trial}")
+        out = tmp_path / str(trial)
+        runs = []
+        for _ in range(2):
+            runs.append(
+                subprocess.Popen(
+                    [*under, *command, out.name],
+                    cwd=tmp_path,
+                    text=True,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                )
+            )
+            time.sleep(dice.uniform(0, 0.6))
+        said = [(*run.communicate(timeout=60), run.returncode) for run in runs]
+
+        assert said == [(f"{out.name}/{MANIFEST}\n", "", 0)] * 2, trial
+        assert tree_digest(out) == whole, (trial, sorted(out.rglob(".*")))
+        shutil.rmtree(out)
+
+
 # ---- spoiled journals, plans, manifests
 
 
@@ -673,7 +703,7 @@ def test_state_that_is_gone_ends_identical_or_is_refused_untouched(
     assert_mended_or_refused(out, layout)
 
 
-@pytest.mark.parametrize("name", [PLAN])
+@pytest.mark.parametrize("name", [PLAN, JOURNAL])
 def test_state_of_another_set_ends_identical_or_is_refused_untouched(
     tmp_path: Path, layout: str, name: str
 ) -> None:
@@ -919,6 +949,17 @@ def measured(folder: Path, *arguments: str) -> tuple[Done, str, float, float]:
     return done, out, seconds, kibibytes
 
 
+def test_more_shards_than_can_be_kept_track_of_are_refused_before_anything_is_written(
+    run: Run, tmp_path: Path
+) -> None:
+    done = run("generate", "-n", 2**53, "-s", 8, "--layout", "tar:per_shard=1", "-o", "set")
+
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "9,007,199,254,740,992 shards are more than" in done.stderr
+    assert not (tmp_path / "set").exists()
+
+
 # ---- memory
 
 
@@ -937,13 +978,16 @@ def test_a_dry_run_of_any_count_takes_no_more_memory_than_one_of_ten(
     assert most < few * 1.1
 
 
-# Ends the run after some shards, and prints the largest peak of all its processes in KiB.
+# Ends the run after some more shards, and prints the largest peak of all its processes in KiB.
 PEAK = """
 import os, resource, signal, subprocess, sys, time
-journal, lines, command = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+journal, more, command = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+def lines():
+    return open(journal, "rb").read().count(b"\\n") if os.path.exists(journal) else 0
+before = lines()
 process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
 while process.poll() is None:
-    if os.path.exists(journal) and open(journal, "rb").read().count(b"\\n") >= lines:
+    if lines() >= before + more:
         process.send_signal(signal.SIGTERM)
         break
     time.sleep(0.01)
@@ -963,13 +1007,13 @@ def peak(folder: Path, count: int, layout: str, shards: int) -> tuple[int, int]:
     return int(code), int(kibibytes)
 
 
-@pytest.mark.parametrize("layout", ["files"])
+@pytest.mark.parametrize("layout", [*layouts(1000), "tar:per_shard=1"])
 def test_a_run_of_a_million_takes_within_a_tenth_the_memory_of_one_of_a_thousand(
     tmp_path: Path, layout: str
 ) -> None:
     few = peak(tmp_path, 10**3, layout, 10**6)
     many = peak(tmp_path, 10**6, layout, 6)
-    resumed = peak(tmp_path, 10**6, layout, 12)
+    resumed = peak(tmp_path, 10**6, layout, 6)
 
     assert few[0] == 0
     assert (many[0], resumed[0]) == (143, 143), "the runs ended before they were stopped"

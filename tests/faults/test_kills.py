@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
@@ -13,10 +14,10 @@ from random import Random
 
 import pytest
 
-from pixelgen.journal import JOURNAL, MANIFEST
+from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS
 from tests.conftest import Done, tree_digest
 from tests.faults import (
-    LAYOUTS,
+    ENGINES,
     Process,
     children,
     finish,
@@ -26,13 +27,16 @@ from tests.faults import (
     torn,
     trials,
     wait_for,
+    ways,
 )
 
 pytestmark = pytest.mark.faults
 
 # Slow to draw and small on disk, so that most moments lie between two files.
 JOB = ("-n", 80, "-s", 512, "-f", "jpeg", "--family", "gradient", "-j", 2)
-SLOW = ("-n", 12, "-s", 320, "-f", "avif", "--layout", "tar:per_shard=4", "-j", 2)
+SLOW = ("-n", 12, "-s", 320, "-f", "avif", "-j", 2)
+# A single image that takes several seconds to encode.
+ENDLESS = ("-n", 2, "-s", 4000, "-f", "avif:speed=0")
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -40,6 +44,7 @@ STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 class Scene:
     """A job, its set as an undisturbed run makes it, and the time that took."""
 
+    way: str
     folder: Path
     command: tuple[object, ...]
     digest: str
@@ -55,35 +60,31 @@ class Scene:
     def resume(self, durability: str = "commit") -> Done:
         return finish(self.folder, *self.command, "--durability", durability, "--json", "-o", "cut")
 
-    @property
-    def layout(self) -> object:
-        return self.command[self.command.index("--layout") + 1]
 
-
-def set_scene(folder: Path, *job: object) -> Scene:
-    command = ("generate", *job, "-q")
+def set_scene(folder: Path, way: str, *job: object) -> Scene:
+    command = ("generate", *job, *way.split(), "-q")
     begun = time.monotonic()
     assert finish(folder, *command, "-o", "whole").returncode == 0
-    return Scene(folder, command, tree_digest(folder / "whole"), time.monotonic() - begun)
+    return Scene(way, folder, command, tree_digest(folder / "whole"), time.monotonic() - begun)
 
 
-@pytest.fixture(params=LAYOUTS)
+@pytest.fixture(params=ways(8))
 def scene(tmp_path: Path, request: pytest.FixtureRequest) -> Scene:
-    return set_scene(tmp_path, *JOB, "--layout", request.param)
+    return set_scene(tmp_path, request.param, *JOB)
 
 
 def repeat(scene: Scene, count: int, name: str, trial: Callable[[Random, str], bool]) -> None:
     """Repeat a trial until it came in time ``count`` times; one too late proves nothing."""
     landed = late = 0
     while landed < count:
-        seed = f"{name} {scene.layout}, trial {landed + late}"
+        seed = f"{name} {scene.way}, trial {landed + late}"
         shutil.rmtree(scene.cut, ignore_errors=True)
         if trial(Random(seed), seed):
             landed += 1
         else:
             late += 1
         assert late <= 10 + count, f"{late} trials of {landed + late} came too late"
-    print(f"{name} {scene.layout}: {landed} in time, {late} too late")  # noqa: T201 – the figures of a long run
+    print(f"{name} {scene.way}: {landed} in time, {late} too late")  # noqa: T201 – the figures of a long run
 
 
 def pause(scene: Scene, dice: Random) -> None:
@@ -139,7 +140,10 @@ def test_a_run_asked_to_stop_says_so_keeps_what_is_done_and_is_finished_later(
             pause(scene, dice)
             wait_for(lambda: not interpreter_catches_interrupts(process))
             begun = time.monotonic()
-            process.send_signal(number)
+            if dice.random() < 0.5:
+                process.send_signal(number)
+            else:  # as a terminal does
+                os.killpg(process.pid, number)
             _, complaint = process.communicate(timeout=20)
             assert time.monotonic() - begun < 5, seed
             assert_none_left(process, seed)
@@ -179,7 +183,7 @@ def images_kept(scene: Scene) -> int:
 
 
 def test_a_second_signal_of_any_kind_ends_a_run_at_once(tmp_path: Path) -> None:
-    scene = set_scene(tmp_path, *SLOW)
+    scene = set_scene(tmp_path, "--layout tar:per_shard=4", *SLOW)
 
     def trial(dice: Random, seed: str) -> bool:
         first, second = dice.choices(STOPS, k=2)
@@ -202,6 +206,56 @@ def test_a_second_signal_of_any_kind_ends_a_run_at_once(tmp_path: Path) -> None:
     repeat(scene, trials(3), "two signals", trial)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_signal_is_heard_at_once_and_heeded_in_time_while_an_image_takes_long(
+    tmp_path: Path, engine: str
+) -> None:
+    command = ("generate", *ENDLESS, "--engine", engine, "-j", 1, "-q", "-o", "cut")
+    number = STOPS[ENGINES.index(engine) % len(STOPS)]
+    with running(tmp_path, *command) as process:
+        assert wait_for((tmp_path / "cut" / JOURNAL).exists)
+        time.sleep(1)
+        begun = time.monotonic()
+        process.send_signal(number)
+        assert process.stderr is not None
+        assert f"{number.name}: stopping" in process.stderr.readline()
+        assert time.monotonic() - begun < 1
+        process.wait(20)
+        assert 3 < time.monotonic() - begun < 5, "the image did not take long"
+        assert_none_left(process, engine)
+        assert (process.returncode, process.stderr.read()) == (128 + number, "")
+
+
+# Runs the command with a disk that takes a minute to sync: strace would hold it up at its end, too.
+HANGING = """
+import sys, time
+from pixelgen.__main__ import run
+from pixelgen.store import local
+setattr(local, sys.argv[1], lambda *_: time.sleep(60))
+sys.argv = sys.argv[2:]
+run()
+"""
+
+
+@pytest.mark.parametrize("sync", ["sync_files", "sync_all"])
+def test_a_signal_is_heeded_in_time_while_the_disk_hangs(tmp_path: Path, sync: str) -> None:
+    command = ("generate", "-n", 3, "-s", 8, "-q", "-o", "cut")
+    last = PLAN if sync == "sync_files" else SUMS
+    with running(tmp_path, *command, under=(sys.executable, "-c", HANGING, sync)) as process:
+        assert wait_for((tmp_path / "cut" / last).exists)
+        time.sleep(0.2)
+        begun = time.monotonic()
+        process.terminate()
+        _, complaint = process.communicate(timeout=20)
+        assert time.monotonic() - begun < 5
+        assert process.returncode == 128 + signal.SIGTERM
+        assert complaint == "pixelgen: SIGTERM: stopping; the same command goes on\n"
+    assert finish(tmp_path, *command).returncode == 0
+    assert finish(tmp_path, "verify", "-q", "cut").returncode == 0
+    assert list((tmp_path / "cut").rglob(".*")) == []
+
+
+@pytest.mark.parametrize("scene", ways(8, engines=["local"]), indirect=True)
 def test_a_worker_killed_at_any_moment_costs_nothing(scene: Scene) -> None:
     def trial(dice: Random, seed: str) -> bool:
         with scene.begin(durability(dice)) as process:

@@ -1,0 +1,106 @@
+"""Bits that flip on the disk: each is found and mended, and none is seen where there is none."""
+
+import random
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pixelgen.engines import Serial
+from pixelgen.errors import Conflict
+from pixelgen.families import source
+from pixelgen.job import Job
+from pixelgen.repair import mend, repair
+from pixelgen.store import LocalStore
+from pixelgen.verify import check, finished_job
+from pixelgen.writer import Run, write
+from tests.conftest import tree_digest
+from tests.faults import flip, layouts, trials
+
+pytestmark = pytest.mark.faults
+
+SERIAL = Run(Serial())
+KINDS: dict[str, dict[str, object]] = {
+    **{layout: {"layout": layout} for layout in layouts(5)},
+    "deflated": {"count": 30, "family": "stripes", "color": "red"},
+    "mixed": {"family": ["uniform", "blobs=2:sigma=1..2"], "format": "jpeg"},
+    "sources": {"family": "pixel_shuffle:source=photos"},
+    "no sums": {"checksum": "none"},
+}
+
+
+@pytest.fixture(params=KINDS)
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> LocalStore:
+    """A finished set."""
+    monkeypatch.chdir(tmp_path)
+    source._FOLDERS.clear()
+    Path("photos").mkdir()
+    for level in (50, 100, 150):
+        Image.new("RGB", (32, 32), (level, 0, 0)).save(f"photos/{level}.png")
+    return made("set", **{"count": 12} | KINDS[request.param])
+
+
+def made(root: str, **options: object) -> LocalStore:
+    store = LocalStore(root, "none")
+    write(Job.parse(width=9, height=7, **options), store, SERIAL)
+    return store
+
+
+def found(store: LocalStore, *, deep: bool) -> bool:
+    """Tell whether a check finds any damage."""
+    try:
+        return any(one.damage for one in check(finished_job(store), store, SERIAL, deep=deep))
+    except Conflict:
+        return True
+
+
+def mended(store: LocalStore, *, deep: bool) -> bool:
+    """Repair a set; tell whether anything was remade."""
+    job, damage = mend(store)
+    for one in repair(job, store, SERIAL, deep=deep):
+        damage += one.damage
+    return bool(damage)
+
+
+def test_every_flipped_bit_of_any_file_is_found_and_mended(store: LocalStore) -> None:
+    root = Path(store.root)
+    deep = not (root / "SHA256SUMS").exists()  # then nothing but the job knows the bytes
+    whole = tree_digest(root)
+    files = sorted(file for file in root.rglob("*") if file.is_file())
+    if deep:  # and nothing vouches for the plan
+        files.remove(root / "pixelgen.json")
+    dice = random.Random(7)
+    for trial in range(trials(50)):
+        file = files[trial % len(files)]
+        flip(file, bit := dice.randrange(8 * file.stat().st_size))
+        assert found(store, deep=deep), (file, bit)
+        assert mended(store, deep=deep), (file, bit)
+        assert tree_digest(root) == whole, (file, bit)
+    assert not found(store, deep=True)
+
+
+FAMILIES = ("uniform", "gaussian", "stripes", "blobs", "dead_leaves", "default")
+FORMATS = ("png", "jpeg", "webp", "bmp", "tiff", "qoi", "npy")
+
+
+@pytest.mark.parametrize("seed", range(trials(3)))
+def test_no_damage_is_seen_in_a_whole_set(seed: int, tmp_path: Path) -> None:
+    dice = random.Random(seed)
+    store = made(
+        str(tmp_path),
+        count=dice.randrange(60),
+        layout=dice.choice(layouts(dice.randrange(1, 20))),
+        family=dice.choice(FAMILIES),
+        format=dice.choice(FORMATS),
+        color=dice.choice([None, "red"]),
+        checksum=dice.choice(["sha256", "sha256", "none"]),
+        seed=seed,
+    )
+    before = [(path, path.stat().st_mtime_ns) for path in sorted(tmp_path.rglob("*"))]
+
+    assert not found(store, deep=False)
+    assert not found(store, deep=True)
+    assert not mended(store, deep=True)
+    assert [(path, path.stat().st_mtime_ns) for path in sorted(tmp_path.rglob("*"))] == before
