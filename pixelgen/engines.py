@@ -29,6 +29,7 @@ R = TypeVar("R")
 _POOL_PAYS = 0.1  # seconds of work: less than that is done before a pool has started
 _REBUILDS = 3
 _THREAD_END = 0.01  # seconds that the system may take to end a thread
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 
 
@@ -196,7 +197,15 @@ def _begin_worker() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # how a broken pool ends those who are left
     keep_memory()
+    _die_with_parent()
     threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """Have Linux kill this process when its parent ends: within some encoders no thread may run."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "prctl"):
+        library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _follow_parent() -> None:

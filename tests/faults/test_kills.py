@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -253,6 +254,31 @@ def test_a_signal_is_heeded_in_time_while_the_disk_hangs(tmp_path: Path, sync: s
     assert finish(tmp_path, *command).returncode == 0
     assert finish(tmp_path, "verify", "-q", "cut").returncode == 0
     assert list((tmp_path / "cut").rglob(".*")) == []
+
+
+# Workers that are within a call which lets no other thread of Python's run.
+HOLDING = """
+import ctypes
+from pixelgen.engines import Local, Work
+
+def hold(_: int) -> None:
+    ctypes.PyDLL(None).sleep(60)
+
+list(Local().map(hold, range(4), work=Work(4, 9.0), jobs=2))
+"""
+
+
+def test_no_worker_outlives_its_parent_though_it_hears_nothing(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLDING], start_new_session=True) as process:
+        try:
+            assert wait_for(lambda: len(children(process)) == 2)
+            time.sleep(0.5)
+            process.kill()
+            process.wait(20)
+            assert wait_for(lambda: not living(process.pid), 2), "a worker is alive"
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("scene", ways(8, engines=["local"]), indirect=True)
