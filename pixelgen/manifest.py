@@ -85,6 +85,15 @@ def sums(job: Job, records: Records, others: dict[str, str]) -> Iterator[bytes]:
     yield "".join(f"{sha256}  {name}\n" for name, sha256 in others.items()).encode()
 
 
+def sum_of(store: LocalStore, name: str) -> str:
+    """Return the SHA-256 that the sums give for a file, or ''."""
+    for line in store.lines(SUMS):
+        digest, _, file = line.decode(errors="replace").rstrip("\n").partition("  ")
+        if file == name:
+            return digest
+    return ""
+
+
 def publish(job: Job, store: LocalStore, records: Callable[[], Records]) -> None:
     """Write the sums, sync everything, and put the manifest in place last."""
     digest = hashlib.sha256()

@@ -16,6 +16,7 @@ from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS, Journal, file_hash
 from pixelgen.layouts import Shard
 from pixelgen.lock import lock, release
+from pixelgen.manifest import sum_of
 from pixelgen.sources import SOURCES
 from pixelgen.store import LocalStore
 from pixelgen.verify import Checked, Damage, check, recorded
@@ -90,7 +91,7 @@ def _mend_plan(store: LocalStore) -> bool:
     A plan that cannot be mended so raises Conflict, unless it agrees with itself: then it is its
     sum that is damaged.
     """
-    wanted = _sum_of(store, PLAN)
+    wanted = sum_of(store, PLAN)
     if not wanted or store.size(PLAN) is None or file_hash(store, PLAN) == wanted:
         return False
     data = bytearray(store.read(PLAN))
@@ -106,15 +107,6 @@ def _mend_plan(store: LocalStore) -> bool:
     if plan is None or plan["digest"] != Job.parse(**plan["job"]).digest:
         raise Conflict(f"{store.path(PLAN)} is damaged beyond repair; put the old one back")
     return False
-
-
-def _sum_of(store: LocalStore, name: str) -> str:
-    """Return the SHA-256 that the sums give for a file, or ''."""
-    for line in store.lines(SUMS):
-        digest, _, file = line.decode(errors="replace").rstrip("\n").partition("  ")
-        if file == name:
-            return digest
-    return ""
 
 
 def _mend_sources(store: LocalStore, job: Job, wanted: list[str]) -> bool:

@@ -6,8 +6,9 @@ from itertools import chain
 from pixelgen import journal
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS
+from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS, file_hash
 from pixelgen.lock import lock
+from pixelgen.manifest import sum_of
 from pixelgen.sources import extras, look
 from pixelgen.store import LocalStore
 from pixelgen.verify import check, check_shards, cut
@@ -26,8 +27,8 @@ def clear(store: LocalStore, new: Job, run: Run) -> None:
     if plan is None:
         return
     old = Job.parse(**plan["job"])
-    is_finished = journal.is_finished(store)
-    if old == new and not is_finished:  # this command was interrupted, and goes on
+    is_same = old == new and plan["encoder"] == new.encoder and plan["algorithm"] == new.algorithm
+    if is_same and not journal.is_finished(store):  # this command was interrupted, and goes on
         return
     _check_sources(new, store)
     with lock(store):
@@ -41,7 +42,7 @@ def clear(store: LocalStore, new: Job, run: Run) -> None:
             return
         if is_finished:  # so that what is left never looks complete, but can be told from others
             store.move(MANIFEST, JOURNAL)
-        for name in chain([SUMS], old.files(), extras(old), (JOURNAL, PLAN)):
+        for name in chain(_sums(old, store), old.files(), extras(old), (JOURNAL, PLAN)):
             store.remove(name)
 
 
@@ -66,6 +67,12 @@ def _check_left(old: Job, store: LocalStore, run: Run) -> None:
                     f"the set in {store.root} is not finished, so its files cannot be told from"
                     " others; finish it, or remove the directory"
                 )
+
+
+def _sums(old: Job, store: LocalStore) -> list[str]:
+    """Return the name of the sums, if they are the set's own."""
+    own = old.checksum != "none" and sum_of(store, PLAN) == file_hash(store, PLAN)
+    return [SUMS] if own else []
 
 
 def _check_sources(new: Job, store: LocalStore) -> None:

@@ -21,7 +21,7 @@ from pixelgen import parts
 from pixelgen.engines import Engine, Local, Serial, Work
 from pixelgen.errors import Busy, Conflict
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, MANIFEST, PLAN
+from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS
 from pixelgen.lock import LOCK
 from pixelgen.replace import clear
 from pixelgen.store import LocalStore
@@ -305,6 +305,16 @@ def test_force_removes_nothing_where_a_file_may_be_somebody_else_s(
     assert done.returncode == 3, done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert tree_digest(tmp_path) == before
+
+
+def test_force_keeps_sums_that_are_the_user_s_own(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path))
+    write(Job.parse(count=5, width=8, height=8, checksum="none"), store, How())
+    (tmp_path / SUMS).write_text("mine")
+    clear(store, Job.parse(count=6, width=8, height=8), How())
+
+    assert [path.name for path in tmp_path.rglob("*.*")] == []
+    assert (tmp_path / SUMS).read_text() == "mine"
 
 
 def test_force_that_is_stopped_while_it_checks_removes_nothing(tmp_path: Path) -> None:
