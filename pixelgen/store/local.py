@@ -26,6 +26,7 @@ from pixelgen.store.system import (
     State,
     alive,
     compare,
+    drop,
     host,
     rename_new,
     sync_all,
@@ -90,7 +91,7 @@ class LocalStore:
                     self._publish(fd, staged.popleft())
             except BaseException:
                 for file in staged:
-                    os.unlink(file.temp, dir_fd=fd)
+                    drop(fd, file.temp)
                 raise
 
     def put(self, name: str, data: Chunks) -> None:
@@ -116,9 +117,9 @@ class LocalStore:
             self._publish(fd, staged)
 
     def discard(self, staged: Staged) -> None:
-        """Drop a staged file, if that can be done; if not, a later run sweeps it."""
+        """Drop a staged file."""
         with suppress(OSError), self._folder("") as fd:
-            os.unlink(staged.temp, dir_fd=fd)
+            drop(fd, staged.temp)
 
     def move(self, old: str, new: str) -> None:
         """Rename one of our own files of the root to a name that is free."""
@@ -277,7 +278,7 @@ class LocalStore:
                 for chunk in (data,) if isinstance(data, Data) else data:
                     write_all(file, chunk)
             except BaseException:
-                os.unlink(temp, dir_fd=fd)
+                drop(fd, temp)
                 raise
             finally:
                 os.close(file)
@@ -296,9 +297,9 @@ class LocalStore:
                 os.replace(staged.temp, staged.name, src_dir_fd=fd, dst_dir_fd=fd)
                 return
         except BaseException:
-            os.unlink(staged.temp, dir_fd=fd)
+            drop(fd, staged.temp)
             raise
-        os.unlink(staged.temp, dir_fd=fd)
+        drop(fd, staged.temp)
         if state is State.FOREIGN:
             raise Conflict(
                 f"{staged.name} in {self.root} is not pixelgen's own and stays as it is; move it"

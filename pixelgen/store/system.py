@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import BinaryIO
 
@@ -114,6 +114,12 @@ def rename_new(fd: int, old: str, new: str) -> bool:
         return False
     os.unlink(old, dir_fd=fd)
     return True
+
+
+def drop(fd: int, temp: str) -> None:
+    """Remove a temporary file from a folder; where that cannot be done, a later run sweeps it."""
+    with suppress(OSError):
+        os.unlink(temp, dir_fd=fd)
 
 
 def sync_all(fd: int) -> None:

@@ -84,7 +84,7 @@ def repeat(scene: Scene, count: int, name: str, trial: Callable[[Random, str], b
             landed += 1
         else:
             late += 1
-        assert late <= 10 + count, f"{late} trials of {landed + late} came too late"
+        assert late <= 20 + 4 * count, f"{late} trials of {landed + late} came too late"
     print(f"{name} {scene.way}: {landed} in time, {late} too late")  # noqa: T201 – the figures of a long run
 
 
