@@ -28,15 +28,15 @@ from pixelgen.store import LocalStore
 from pixelgen.writer import Run as How
 from pixelgen.writer import write
 from tests.conftest import COMMAND, Done, Run, tree_digest
+from tests.faults import layouts
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-LAYOUTS = ["files", "tar:per_shard=40"]
 SMALL = ("-n", 300, "-s", "64x48")
 
 
-@pytest.fixture(params=LAYOUTS)
+@pytest.fixture(params=layouts(40))
 def layout(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

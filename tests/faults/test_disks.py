@@ -13,11 +13,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from statistics import median
 from zlib import crc32
 
 import pytest
 
+from pixelgen import parts
 from pixelgen.journal import JOURNAL, MANIFEST, PLAN
 from pixelgen.lock import LOCK
 from pixelgen.store import LocalStore
@@ -48,9 +48,7 @@ from tests.faults.disks import (
 
 pytestmark = pytest.mark.faults
 
-FORMATS = (
-    "png", "jpeg", "webp", "bmp", "tiff", "gif", "avif", "jpeg2000", "ppm", "tga", "qoi", "npy",
-)  # fmt: skip
+FORMATS = tuple(parts.known("format"))
 SEEDS = pytest.mark.parametrize("seed", range(trials(1)))
 NO_SPACE = "No space left on device; free some space, then run the same command again"
 READ_ONLY = "Read-only file system; choose a directory you may write to"
@@ -145,7 +143,7 @@ def sample(positions: range, seed: str) -> list[int]:
 
 @pytest.mark.parametrize(
     ("kind", "layout"),
-    [*((kind, "files") for kind in FORMATS), ("png", "tar:per_shard=2")],
+    list(dict.fromkeys([(kind, "files") for kind in FORMATS] + [("png", x) for x in layouts(2)])),
 )
 def test_a_disk_full_at_any_page_leaves_no_short_file_of_any_format(
     run: Run, small_disk: Path, kind: str, layout: str
@@ -188,7 +186,7 @@ def test_a_disk_without_inodes_is_a_disk_that_is_full(run: Run, small_disk: Path
 
 
 @SEEDS
-@pytest.mark.parametrize("layout", ["files", "tar:per_shard=1"])
+@pytest.mark.parametrize("layout", layouts(1))
 def test_a_disk_that_fills_up_under_several_workers_is_told_in_one_line(
     run: Run, small_disk: Path, layout: str, seed: int
 ) -> None:
@@ -614,27 +612,3 @@ def test_a_failed_sync_is_not_believed_by_the_next_run(tmp_path: Path, run: Run)
 
     assert run(*command, "cut").returncode == 0
     assert tree_digest(tmp_path / "cut") == tree_digest(tmp_path / "whole")
-
-
-# What it costs
-
-
-def test_the_cost_of_durability_is_told(
-    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    need("loop device", why_no_ext4())
-    seconds: dict[str, list[float]] = {"none": [], "commit": [], "each": []}
-    with ext4(tmp_path / "image", tmp_path / "disk", size=192) as disk:
-        for _ in range(trials(1)):
-            for durability, times in seconds.items():
-                begun = time.monotonic()
-                done = run("generate", "-n", 300, "-q", "-j", 2, "--durability", durability,
-                           "-o", disk.root / "set")  # fmt: skip
-                times.append(time.monotonic() - begun)
-                assert done.returncode == 0, done.stderr
-                shutil.rmtree(disk.root / "set")
-                tell("sync", "-f", disk.root)
-    base = median(seconds["none"])
-    told = ", ".join(f"{name} {median(times) / base:.2f}" for name, times in seconds.items())
-    with capsys.disabled():
-        print(f"\n300 images of 300x300 on ext4, time over none: {told}")  # noqa: T201

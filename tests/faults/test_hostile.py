@@ -553,19 +553,16 @@ def test_verify_of_what_may_not_be_read_is_one_line(own_folder: Path, name: str)
 
 # ---- two runs at once
 
-PAIRS = {
-    "tar": ("generate", "-n", "200", "-s", "32", "--layout", "tar:per_shard=5", "-q", "-o"),
-    "files": ("generate", "-n", "1500", "-s", "2", "-j", "2", "-q", "-o"),
-}
+PAIR = ("generate", "-n", "1500", "-s", "2", "-j", "2", "-q", "--layout")
 
 
-@pytest.fixture(scope="module", params=PAIRS)
+@pytest.fixture(scope="module", params=layouts(5))
 def pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[tuple[str, ...], str]:
     """A command, and what its set's tree is."""
     folder = tmp_path_factory.mktemp("pair")
-    command = (COMMAND, *PAIRS[request.param])
+    command = (COMMAND, *PAIR, request.param, "-o")
     subprocess.run([*command, "set"], check=True, cwd=folder, capture_output=True)
     return command, tree_digest(folder / "set")
 
