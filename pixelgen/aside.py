@@ -24,7 +24,10 @@ def aside(function: Callable[[Unpack[A]], R], *args: *A) -> R:
             raised.append(error)
 
     thread = threading.Thread(target=call, daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:  # the system has none left: better late to hear than not to work
+        return function(*args)
     thread.join()
     for error in raised:
         raise error

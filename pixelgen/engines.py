@@ -11,7 +11,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar
@@ -132,6 +132,11 @@ class _Pool(Generic[T, R]):
         except BrokenProcessPool:
             self._rebuild()
             self.submit(task)
+        except (OSError, RuntimeError) as error:
+            raise PixelgenError(
+                f"cannot start worker processes: {error}; run the same command again with"
+                " --engine serial, or allow this user more processes"
+            ) from None
 
     def take(self) -> Iterator[R]:
         """Wait for the next results and yield them."""
@@ -164,7 +169,8 @@ class _Pool(Generic[T, R]):
 
     def close(self) -> None:
         """End the processes, once each has finished the task it is at."""
-        self._executor.shutdown(cancel_futures=True)
+        with suppress(RuntimeError):  # of a pool that could not be started whole
+            self._executor.shutdown(cancel_futures=True)
 
 
 def _executor(jobs: int) -> "ProcessPoolExecutor":

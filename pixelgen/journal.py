@@ -49,8 +49,19 @@ def plan(job: Job) -> dict[str, Any]:
     }
 
 
-def _text(plan: dict[str, Any]) -> bytes:
-    return json.dumps(plan, indent=1).encode() + b"\n"
+def plan_text(plan: dict[str, Any]) -> bytes:
+    """Write a plan down, with the CRC-32 of the rest as its last member."""
+    rest = {name: value for name, value in plan.items() if name != "crc32"}
+    crc = zlib_ng.crc32(json.dumps(rest, indent=1).encode())
+    return json.dumps(rest | {"crc32": f"{crc:08x}"}, indent=1).encode() + b"\n"
+
+
+def is_plan(text: bytes) -> bool:
+    """Tell whether a plan is to the bit as it was written."""
+    try:
+        return plan_text(dict(json.loads(text))) == text
+    except (ValueError, TypeError, RecursionError):
+        return False
 
 
 def read_plan(store: LocalStore) -> dict[str, Any] | None:
@@ -69,6 +80,8 @@ def read_plan(store: LocalStore) -> dict[str, Any] | None:
             )
         Job.parse(**found["job"])
         found["encoder"], found["algorithm"], found["sources"]
+        if not is_plan(text):
+            raise ValueError("its CRC-32 is not the one in it")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Conflict(f"{store.path(PLAN)} is damaged or not pixelgen's: {error}") from None
     return dict(found)
@@ -90,17 +103,15 @@ def compare(store: LocalStore, job: Job) -> bool:
         if old.get(name) != new.get(name)
     ]
     if not differ and not is_finished(store):
-        if store.read(PLAN) != _text(found):
-            raise Conflict(f"{store.path(PLAN)} is damaged; put the old one back")
         differ = [
             f"{name} was {found[name]}, now it is {now}"
             for name, now in (("algorithm", job.algorithm), ("encoder", job.encoder))
             if found[name] != now
         ]
     if differ:
+        force = ", or --force to replace that set" if is_finished(store) else ""
         raise Conflict(
-            f"{store.root} holds another job ({'; '.join(differ)}); choose another directory,"
-            " or --force to replace that set"
+            f"{store.root} holds another job ({'; '.join(differ)}); choose another directory{force}"
         )
     return True
 
@@ -115,6 +126,11 @@ def check_encoder(store: LocalStore, job: Job) -> None:
         )
 
 
+def sums_of(job: Job) -> tuple[str, ...]:
+    """Return the name of the sums, if the job has any."""
+    return () if job.checksum == "none" else (SUMS,)
+
+
 def is_finished(store: LocalStore) -> bool:
     """Tell whether the set is complete: it has its manifest, and its journal is gone."""
     return store.size(MANIFEST) is not None and not store.exists(JOURNAL)
@@ -124,7 +140,7 @@ def begin(store: LocalStore, job: Job) -> None:
     """Begin the journal, then write the plan: from here on the set is in the making."""
     with store.log(JOURNAL):
         pass
-    store.put(PLAN, _text(plan(job)))
+    store.put(PLAN, plan_text(plan(job)))
     store.sync(PLAN)
     sources.record(store, job)
 
@@ -154,7 +170,7 @@ def distrust(store: LocalStore, job: Job) -> None:
     The system tells of a lost page once, and shows it as it was until it is forgotten.
     """
     with suppress(PixelgenError):  # what failed first is told
-        for name in chain([JOURNAL, SUMS], job.files()):
+        for name in chain((JOURNAL, *sums_of(job)), job.files()):
             store.remove(name)
         for folder in job.layout.folders(job.names):
             store.remove_folder(folder)

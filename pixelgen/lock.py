@@ -33,10 +33,10 @@ def lock(store: LocalStore) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(PixelgenError):  # rather tell what happened first
-            store.remove(LOCK)
+            _remove(store, fd)
         raise
     else:
-        store.remove(LOCK)
+        _remove(store, fd)
     finally:
         os.close(fd)
 
@@ -48,6 +48,20 @@ def release(store: LocalStore) -> None:
             pass
 
 
+def _remove(store: LocalStore, fd: int) -> None:
+    """Remove the lock file, unless a stranger put something else in its place."""
+    if _is(store, fd):
+        store.remove(LOCK)
+
+
+def _is(store: LocalStore, fd: int) -> bool:
+    """Tell whether an open file is the one that bears the name."""
+    try:
+        return os.path.samestat(os.fstat(fd), os.lstat(store.path(LOCK)))
+    except FileNotFoundError:
+        return False
+
+
 def _try_lock(store: LocalStore) -> int | None:
     """Return the descriptor of the lock file, locked; None while another process holds it."""
     path = store.path(LOCK)
@@ -56,7 +70,7 @@ def _try_lock(store: LocalStore) -> int | None:
     with telling(store.root, name=LOCK):
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     # The holder removes the file when it is done: a lock on a removed file is none.
-    if _flock(fd) and store.exists(LOCK) and os.path.samestat(os.fstat(fd), os.lstat(path)):
+    if _flock(fd) and _is(store, fd):
         return fd
     os.close(fd)
     return None

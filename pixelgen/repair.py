@@ -5,33 +5,29 @@ are right; from there the writer goes on as after any interruption. So a repair 
 is gone on with by the same command, or by the one that made the set.
 """
 
-import hashlib
 from collections.abc import Iterator
-from contextlib import suppress
+from functools import partial
 from itertools import chain
 
 from pixelgen import journal, sources, writer
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS, Journal, file_hash
+from pixelgen.journal import JOURNAL, MANIFEST, PLAN, Journal, sums_of
 from pixelgen.layouts import Shard
 from pixelgen.lock import lock, release
-from pixelgen.manifest import sum_of
 from pixelgen.sources import SOURCES
 from pixelgen.store import LocalStore
-from pixelgen.verify import Checked, Damage, check, recorded
-from pixelgen.writer import Run
+from pixelgen.verify import Checked, Damage, check, differing, planned, recorded
+from pixelgen.writer import Run, least_work
 
 
 def mend(store: LocalStore) -> tuple[Job, list[Damage]]:
     """Mend the plan and the record of sources, if need be; return the job, and what was mended.
 
-    Raises Conflict where no sum vouches for a plan, or the user's images are gone.
+    Raises Conflict where that cannot be done, PixelgenError where there is no set.
     """
     mended = [Damage(PLAN, "a bit was wrong")] if _mend_plan(store) else []
-    plan = journal.read_plan(store)
-    if plan is None:
-        raise Conflict(f"{store.path(PLAN)} is missing or empty; put the old one back")
+    plan = planned(store)
     job = Job.parse(**plan["job"])
     if job.sources and _mend_sources(store, job, plan["sources"]):
         mended.append(Damage(SOURCES, "missing or damaged"))
@@ -42,78 +38,84 @@ def repair(job: Job, store: LocalStore, run: Run, *, deep: bool = False) -> Iter
     """Check a set and then remake what is damaged; yield what the check found, shard by shard.
 
     ``deep`` also compares every image with what the job says, as verify does. A set in the making
-    is finished. Raises Conflict for bytes of another encoder, and for things other than files under
-    the set's names.
+    is finished first. Raises Conflict for bytes of another encoder, and for what is under the set's
+    names and cannot be the set's.
     """
+    lists = (MANIFEST, *sums_of(job))
+    if store.exists(JOURNAL) or not any(map(store.exists, lists)):  # nothing vouches for its files
+        writer.write(job, store, run)
     damage: list[Damage] = []
-    wrong: dict[int, Shard] = {}
-    if not store.exists(JOURNAL):
-        for checked in check(job, store, run, deep=deep):
-            damage += checked.damage
-            if checked.shard and checked.damage:
-                wrong[checked.shard.number] = checked.shard
-            yield checked
-        if not damage or run.stopped():
-            release(store)
-            return
-        journal.check_encoder(store, job)
-        with lock(store):
-            if not store.exists(JOURNAL):  # as after another repair
-                _reopen(store, job, _damaged_files(job, damage, wrong), wrong)
+    wrong: list[Shard] = []
+    for checked in check(job, store, run, deep=deep):
+        damage += checked.damage
+        if checked.shard and checked.damage:
+            wrong.append(checked.shard)
+        yield checked
+    if not damage or run.stopped():
+        release(store)
+        return
+    journal.check_encoder(store, job)
+    spoilt = _spoilt(job, store, run, wrong)
+    with lock(store):
+        if not store.exists(JOURNAL):  # as after another repair
+            _reopen(job, store, spoilt, {shard.number for shard in wrong})
     writer.write(job, store, run)
 
 
-def _damaged_files(job: Job, damage: list[Damage], wrong: dict[int, Shard]) -> list[str]:
-    """Return the files of wrong shards that are damaged, or have a member that is."""
-    named = {name for name, _ in damage}
-    named |= {name.rpartition("/")[0] for name in named}
-    files = chain.from_iterable(job.layout.files(job.names, shard) for shard in wrong.values())
-    return [file for file in files if file in named]
+def _spoilt(job: Job, store: LocalStore, run: Run, wrong: list[Shard]) -> list[str]:
+    """Make the shards that are wrong, to learn that it can be done, and which files differ."""
+    for name in chain.from_iterable(job.layout.files(job.names, shard) for shard in wrong):
+        _check_regular(store, name)
+    work = least_work(job, len(wrong))
+    make = partial(differing, job, store)
+    return list(chain.from_iterable(run.engine.map(make, wrong, work=work, jobs=run.workers)))
 
 
-def _reopen(store: LocalStore, job: Job, damaged: list[str], wrong: dict[int, Shard]) -> None:
-    """Put the set back in the making, without what is damaged."""
-    for name in (*damaged, MANIFEST, SUMS):
-        if store.exists(name) and store.size(name) is None:
-            raise Conflict(f"{store.path(name)} is no regular file; move it away")
-    for name in damaged:
+def _check_regular(store: LocalStore, name: str) -> None:
+    if store.exists(name) and store.size(name) is None:
+        raise Conflict(f"{store.path(name)} is no regular file; move it away")
+
+
+def _reopen(job: Job, store: LocalStore, spoilt: list[str], wrong: set[int]) -> None:
+    """Put the set back in the making, without what is spoilt."""
+    lists = (MANIFEST, *sums_of(job))
+    for name in lists:
+        _check_regular(store, name)
+    for name in spoilt:
         store.remove(name)
     line = Journal(store, job).line
     staged = store.stage(JOURNAL, map(line, recorded(job, store, wrong)))
-    for name in (MANIFEST, SUMS):
+    for name in lists:
         store.remove(name)
     store.publish(staged)
 
 
 def _mend_plan(store: LocalStore) -> bool:
-    """Turn the bit that is wrong in a plan, if its SHA-256 is then the one in the sums.
+    """Turn the bit that is wrong in a plan, which its CRC-32 tells.
 
-    A plan that cannot be mended so raises Conflict, unless it agrees with itself: then it is its
-    sum that is damaged.
+    A plan that cannot be mended so raises Conflict.
     """
-    wanted = sum_of(store, PLAN)
-    if not wanted or store.size(PLAN) is None or file_hash(store, PLAN) == wanted:
+    if store.size(PLAN) is None:
         return False
     data = bytearray(store.read(PLAN))
+    if not any(data) or journal.is_plan(bytes(data)):
+        return False
     for bit in range(8 * len(data)):
         data[bit // 8] ^= 1 << bit % 8
-        if hashlib.sha256(data).hexdigest() == wanted:
+        if journal.is_plan(bytes(data)):
             with lock(store):
                 store.sweep("")
                 store.replace(PLAN, bytes(data))
             return True
         data[bit // 8] ^= 1 << bit % 8
-    plan = journal.read_plan(store)
-    if plan is None or plan["digest"] != Job.parse(**plan["job"]).digest:
-        raise Conflict(f"{store.path(PLAN)} is damaged beyond repair; put the old one back")
-    return False
+    raise Conflict(f"{store.path(PLAN)} is damaged beyond repair; put the old one back")
 
 
 def _mend_sources(store: LocalStore, job: Job, wanted: list[str]) -> bool:
     """Write the record of the user's images anew if it is damaged and they are still the same."""
-    with suppress(Conflict):  # it cannot be read
-        if sources.recall(store, job) and sources.digests(job) == wanted:
-            return False
+    _check_regular(store, SOURCES)
+    if sources.is_sound(store, job, wanted):
+        return False
     sources.look(job)
     if sources.digests(job) != wanted:
         raise Conflict(

@@ -6,10 +6,10 @@ from itertools import chain
 from pixelgen import journal
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS, file_hash
+from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS, file_hash, sums_of
 from pixelgen.lock import lock
 from pixelgen.manifest import sum_of
-from pixelgen.sources import extras, look
+from pixelgen.sources import SOURCES, extras, images, is_sound, look
 from pixelgen.store import LocalStore
 from pixelgen.verify import check, check_shards, cut
 from pixelgen.writer import Run
@@ -42,8 +42,10 @@ def clear(store: LocalStore, new: Job, run: Run) -> None:
             return
         if is_finished:  # so that what is left never looks complete, but can be told from others
             store.move(MANIFEST, JOURNAL)
-        for name in chain(_sums(old, store), old.files(), extras(old), (JOURNAL, PLAN)):
+        for name in chain(old.files(), _lists(old, store), (JOURNAL, PLAN)):
             store.remove(name)
+        for folder in old.layout.folders(old.names):
+            store.remove_folder(folder)
 
 
 def _check_whole(old: Job, store: LocalStore, run: Run) -> None:
@@ -58,7 +60,8 @@ def _check_left(old: Job, store: LocalStore, run: Run) -> None:
 
     Its manifest is where the journal was.
     """
-    if not any(map(store.exists, old.files())):
+    is_begun = store.exists(JOURNAL) and not store.is_blank(JOURNAL)
+    if not is_begun and not any(map(store.exists, old.files())):
         return
     for checked in check_shards(old, store, run, cut(old, store.lines(JOURNAL), store.lines(SUMS))):
         for name, _ in checked.damage:
@@ -69,26 +72,33 @@ def _check_left(old: Job, store: LocalStore, run: Run) -> None:
                 )
 
 
-def _sums(old: Job, store: LocalStore) -> list[str]:
-    """Return the name of the sums, if they are the set's own."""
-    own = old.checksum != "none" and sum_of(store, PLAN) == file_hash(store, PLAN)
-    return [SUMS] if own else []
+def _lists(old: Job, store: LocalStore) -> list[str]:
+    """Return the names of the sums and the record of sources, as far as they are the set's own."""
+    plan = journal.read_plan(store) or {}
+    lists = [SOURCES] if old.sources and is_sound(store, old, plan["sources"]) else []
+    if old.checksum != "none" and sum_of(store, PLAN) == file_hash(store, PLAN):
+        lists.append(SUMS)
+    return lists
 
 
 def _check_sources(new: Job, store: LocalStore) -> None:
     """Refuse to remove what the new set is to be made from, or to begin what cannot be made."""
     look(new)
-    for source in new.sources:
-        paths = os.path.realpath(source), os.path.realpath(store.root)
+    root = os.path.realpath(store.root)
+    for path in chain(new.sources, images(new)):
+        paths = os.path.realpath(path), root
         if os.path.commonpath(paths) in paths:
             raise Conflict(
-                f"the source {source} and the set in {store.root} lie within each other; choose"
+                f"the source {path} and the set in {store.root} lie within each other; choose"
                 " another directory for the new set"
             )
 
 
 def _check_free(old: Job, new: Job, store: LocalStore) -> None:
-    """Refuse where a file that is not of the old set bears a name of the new one."""
-    taken = {name for name in new.files() if store.exists(name)}
-    for name in taken.difference(old.files()):
+    """Refuse where what is not of the old set bears a name of the new one."""
+    for folder in new.layout.folders(new.names):
+        store.check_folder(folder)
+    lists = chain(extras(new), sums_of(new))
+    taken = {name for name in chain(lists, new.files()) if store.exists(name)}
+    for name in taken.difference(_lists(old, store), old.files()):
         raise Conflict(f"{store.path(name)} is not of the set there; move it away")

@@ -38,6 +38,13 @@ def digests(job: Job) -> list[str]:
     return [each.digest for each in _folders(job)]
 
 
+def images(job: Job) -> Iterator[str]:
+    """Yield the paths of all images in the job's folders."""
+    for each in _folders(job):
+        for entry in each.entries:
+            yield f"{each.path}/{entry.name}"
+
+
 def record(store: LocalStore, job: Job) -> None:
     """Write down what the job's folders hold."""
     if job.sources:
@@ -58,6 +65,17 @@ def _lines(job: Job) -> Iterator[bytes]:
         for name, sha256, width, height in each.entries:
             row = {"source": each.path, "file_name": name, "sha256": sha256}
             yield json.dumps(row | {"width": width, "height": height}).encode() + b"\n"
+
+
+def is_sound(store: LocalStore, job: Job, wanted: list[str]) -> bool:
+    """Tell whether the record is to the bit as it was written, of folders with these digests."""
+    try:
+        recorded = recall(store, job)
+    except Conflict:
+        return False
+    if not recorded or not job.sources:
+        return recorded
+    return digests(job) == wanted and store.holds(SOURCES, _lines(job))
 
 
 def recall(store: LocalStore, job: Job) -> bool:

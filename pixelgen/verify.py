@@ -4,12 +4,13 @@ Sizes and SHA-256 tell every changed bit; of a set without checksums only sizes 
 renders and encodes every image again and compares bytes, so it needs neither hashes nor trust.
 """
 
+import errno
 import hashlib
 import json
 from collections.abc import Container, Iterator
 from functools import partial
 from itertools import chain, islice, repeat, takewhile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pixelgen import journal
 from pixelgen.errors import Conflict, PixelgenError
@@ -17,7 +18,7 @@ from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS, file_hash
 from pixelgen.layouts import Object, Record, Shard
 from pixelgen.manifest import row_writer
-from pixelgen.sources import SOURCES, extras, recall
+from pixelgen.sources import SOURCES, extras, is_sound, recall
 from pixelgen.store import LocalStore
 from pixelgen.writer import Run, least_work, maker
 
@@ -46,8 +47,8 @@ class Task(NamedTuple):
     sums: list[bytes]
 
 
-def finished_job(store: LocalStore) -> Job:
-    """Return the job of a finished set; raise PixelgenError where there is none."""
+def planned(store: LocalStore) -> dict[str, Any]:
+    """Return the plan of a set; raise Conflict or PixelgenError where there is none."""
     plan = journal.read_plan(store)
     if plan is None and (store.exists(PLAN) or store.exists(MANIFEST)):
         raise Conflict(
@@ -56,13 +57,18 @@ def finished_job(store: LocalStore) -> Job:
         )
     if plan is None:
         raise PixelgenError(f"{store.root} holds no set of pixelgen's (it has no {PLAN})")
+    return plan
+
+
+def finished_job(store: LocalStore) -> Job:
+    """Return the job of a finished set; raise PixelgenError where there is none."""
+    plan = planned(store)
     if not store.exists(JOURNAL) and not store.exists(MANIFEST):
-        raise Conflict(
-            f"{store.path(MANIFEST)} is missing; the command that makes the set makes it again"
-        )
+        raise Conflict(f"{store.path(MANIFEST)} is missing; 'pixelgen repair' makes it again")
     if not journal.is_finished(store):
         raise PixelgenError(
-            f"the set in {store.root} is not finished; run the command that makes it again"
+            f"the set in {store.root} is not finished; run the command that makes it again, or"
+            " 'pixelgen repair'"
         )
     return Job.parse(**plan["job"])
 
@@ -108,8 +114,10 @@ def _check_shard(job: Job, store: LocalStore, deep: bool, task: Task) -> Checked
     objects = job.layout.objects(job.names, task.shard, record)
     for found, line in zip(objects, chain(task.sums, repeat(b"")), strict=False):
         damage += check(store, found, line)
-    if deep and not damage:
-        damage += _check_bytes(job, store, task.shard)
+    if deep:
+        known = {name for name, _ in damage}
+        wrong = [name for name in differing(job, store, task.shard) if name not in known]
+        damage += [Damage(name, "its bytes are not those of the job") for name in wrong]
     return Checked(len(record.sizes), sum(record.sizes), damage, task.shard)
 
 
@@ -136,7 +144,8 @@ def _read_rows(job: Job, task: Task) -> tuple[Record, list[Damage]]:
         if write(index, size, sha256) != line or bool(sha256) != (job.checksum != "none"):
             damage.append(Damage(MANIFEST, f"the row of image {index} is damaged or missing"))
         record.sizes.append(size)
-        record.hashes.append(sha256)
+        if job.checksum != "none":
+            record.hashes.append(sha256)
     return record, damage
 
 
@@ -163,7 +172,13 @@ def _check_hash(store: LocalStore, found: Object, line: bytes) -> Iterator[Damag
     if size is None:
         yield Damage(found.name, "missing, or not a regular file")
         return
-    actual = file_hash(store, found.name)
+    try:
+        actual = file_hash(store, found.name)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        yield Damage(found.name, "the disk cannot read it")
+        return
     in_sums = line == f"{actual}  {found.name}\n".encode()
     if actual != found.sha256 and not in_sums:
         differs = f"its SHA-256 is not that of {MANIFEST if found.sha256 else SUMS}"
@@ -174,14 +189,15 @@ def _check_hash(store: LocalStore, found: Object, line: bytes) -> Iterator[Damag
         yield Damage(MANIFEST, f"the row of {found.name} is damaged")
 
 
-def _check_bytes(job: Job, store: LocalStore, shard: Shard) -> Iterator[Damage]:
-    """Render and encode every image of a shard again and compare."""
+def differing(job: Job, store: LocalStore, shard: Shard) -> list[str]:
+    """Make a shard again and return its files that are there with other bytes."""
     make = maker(job, store)
-    images = job.layout.read(store, job.names, shard)
-    for index, data in zip(range(*shard[1:]), images, strict=True):
-        if data != bytes(make(index)):
-            name = "/".join(reversed(job.layout.location(job.names, index).values()))
-            yield Damage(name, "its pixels are not those of the job")
+    samples = ((index, make(index)) for index in range(*shard[1:]))
+    return [
+        name
+        for name, data in job.layout.contents(job.names, shard, samples)
+        if store.size(name) is not None and not store.holds(name, data)
+    ]
 
 
 def _check_rest(job: Job, store: LocalStore, rows: list[bytes], sums: list[bytes]) -> list[Damage]:
@@ -189,7 +205,10 @@ def _check_rest(job: Job, store: LocalStore, rows: list[bytes], sums: list[bytes
     damage = []
     if rows:
         damage.append(Damage(MANIFEST, "more rows than images"))
-    if job.checksum != "none":
+    if job.checksum == "none":
+        if not is_sound(store, job, (journal.read_plan(store) or {})["sources"]):
+            damage.append(Damage(SOURCES, "damaged"))
+    else:
         ours = (PLAN, *extras(job), MANIFEST)
         for name, line in zip(ours, chain(sums, repeat(b"")), strict=False):
             if store.size(name) is None:

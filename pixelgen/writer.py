@@ -16,7 +16,7 @@ from pixelgen.engines import Engine, Local, Work, cores
 from pixelgen.errors import Conflict, PixelgenError
 from pixelgen.formats import Data
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS, Journal
+from pixelgen.journal import JOURNAL, MANIFEST, PLAN, Journal
 from pixelgen.layouts import Record, Shard
 from pixelgen.lock import lock, release
 from pixelgen.store import LocalStore
@@ -88,15 +88,16 @@ def _sweep(job: Job, store: LocalStore) -> None:
 def _check_free(job: Job, store: LocalStore, done: Journal) -> None:
     """Refuse a directory in which something already bears one of the set's names.
 
-    A set whose plan a power cut took is gone on with where its journal tells what it is, or where
-    nothing has any content.
+    A set whose plan is lost is gone on with where its journal or its sums tell what it is, or where
+    nothing has any content, as after a power cut.
     """
-    if done.is_begun():
+    own = hashlib.sha256(journal.plan_text(journal.plan(job))).hexdigest()
+    if done.is_begun() or manifest.sum_of(store, PLAN) == own:
         return
     is_torn = store.is_blank(PLAN)
     foreign = [] if is_torn else [PLAN]
     foreign += [] if store.is_blank(JOURNAL) else [JOURNAL]  # a blank one is our own, just begun
-    others = (MANIFEST, SUMS, *sources.extras(job))
+    others = (MANIFEST, *journal.sums_of(job), *sources.extras(job))
     for name in chain(foreign, others, _planned_files(job, store)):
         if store.exists(name) and not (is_torn and store.is_blank(name)):
             raise Conflict(

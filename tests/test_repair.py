@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import random
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +16,7 @@ from pixelgen.engines import Serial
 from pixelgen.errors import Conflict
 from pixelgen.families import source
 from pixelgen.job import Job
+from pixelgen.journal import plan_text
 from pixelgen.repair import mend, repair
 from pixelgen.store import LocalStore
 from pixelgen.verify import check, finished_job
@@ -66,8 +68,9 @@ def test_every_figure_of_a_row_is_found_and_mended(kind: str, tmp_path: Path) ->
         assert manifest.read_bytes() == whole, place
 
 
-def test_every_bit_of_a_plan_is_found_and_mended(tmp_path: Path) -> None:
-    store = made(tmp_path / "set", count=2)
+@pytest.mark.parametrize("checksum", ["sha256", "none"])
+def test_every_bit_of_a_plan_is_found_and_mended(checksum: str, tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=2, checksum=checksum)
     plan = tmp_path / "set/pixelgen.json"
     whole = plan.read_bytes()
     for bit in range(0, 8 * len(whole), 7):
@@ -186,7 +189,7 @@ def test_what_is_no_file_under_a_name_of_the_set_is_refused(
 def test_bytes_of_another_encoder_are_not_remade(tmp_path: Path) -> None:
     store = made(tmp_path / "set", count=3, family="stripes")
     plan = tmp_path / "set/pixelgen.json"
-    plan.write_text(plan.read_text().replace("zlib-ng", "zlib-old"))
+    plan.write_bytes(plan_text(json.loads(plan.read_text()) | {"encoder": "zlib-old"}))
     sums = tmp_path / "set/SHA256SUMS"
     lines = sums.read_text().splitlines()
     digest = hashlib.sha256(plan.read_bytes()).hexdigest()
@@ -198,12 +201,20 @@ def test_bytes_of_another_encoder_are_not_remade(tmp_path: Path) -> None:
     assert (tmp_path / "set/metadata.jsonl").exists()
 
 
-def test_a_plan_past_mending_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"seed": "0x0"', '"seed": "0x77"'), ('"numpy": "', '"numpy": "9.9'),
+     ('"schema": 1,', '"schema" :1,'), ("{", "no"), ("crc32", "crc23")],
+)  # fmt: skip
+def test_a_plan_past_mending_is_refused_and_all_stays(tmp_path: Path, old: str, new: str) -> None:
     store = made(tmp_path / "set", count=3)
     plan = tmp_path / "set/pixelgen.json"
-    plan.write_text(plan.read_text().replace('"seed": "0x0"', '"seed": "0x77"'))
+    plan.write_text(plan.read_text().replace(old, new, 1))
+    before = tree_digest(tmp_path)
     with pytest.raises(Conflict, match="damaged beyond repair"):
         mended(store)
+    assert is_found(store)
+    assert tree_digest(tmp_path) == before
     plan.unlink()
     with pytest.raises(Conflict, match="missing or empty"):
         mended(store)
@@ -248,4 +259,139 @@ def test_the_command_says_what_it_remade(
     (tmp_path / "set/images/000007.png").unlink()
     told = json.loads(run("repair", "set", "--json", "-q").stdout)
     assert [each["file"] for each in told["remade"]] == ["images/000007.png"]
-    assert run("repair", "nowhere").returncode == 3
+    assert run("repair", "nowhere").returncode == 1
+
+
+def test_what_is_beside_a_plan_alone_is_not_the_set_s(tmp_path: Path) -> None:
+    made(tmp_path / "set", count=12)
+    (tmp_path / "plain/images").mkdir(parents=True)
+    shutil.copy(tmp_path / "set/pixelgen.json", tmp_path / "plain")
+    photo = tmp_path / "plain/images/000000.png"
+    photo.write_text("mine")
+    with pytest.raises(Conflict, match=r"000000\.png"):
+        mended(LocalStore(str(tmp_path / "plain"), "none"))
+    assert photo.read_text() == "mine"
+    photo.unlink()
+    assert mended(LocalStore(str(tmp_path / "plain"), "none")) == []
+    assert tree_digest(tmp_path / "plain") == tree_digest(tmp_path / "set")
+
+
+def test_the_user_s_own_sums_beside_a_set_without_are_kept(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=12, checksum="none")
+    (tmp_path / "set/SHA256SUMS").write_text("mine")
+    (tmp_path / "set/images/000003.png").unlink()
+    assert mended(store) == ["images/000003.png"]
+    assert (tmp_path / "set/SHA256SUMS").read_text() == "mine"
+
+
+def test_a_set_is_not_opened_where_it_cannot_be_mended(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.new("L", (20, 20), 60).save(photos / "a.png")
+    store = made(tmp_path / "set", count=6, family=f"pixel_shuffle:source={photos}")
+    (tmp_path / "set/images/000003.png").unlink()
+    (photos / "a.png").rename(tmp_path / "aside.png")
+    source._FOLDERS.clear()
+    source._decoded.cache_clear()
+    before = tree_digest(tmp_path)
+    with pytest.raises(Exception, match=r"a\.png"):
+        mended(store)
+    assert tree_digest(tmp_path) == before
+    (tmp_path / "aside.png").rename(photos / "a.png")
+    assert mended(store) == ["images/000003.png"]
+
+
+@pytest.mark.parametrize("layout", ["files", "tar:per_shard=5"])
+@pytest.mark.parametrize("checksum", ["sha256", "none"])
+def test_many_damages_at_once_are_mended(layout: str, checksum: str, tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=20, layout=layout, checksum=checksum)
+    whole = tree_digest(tmp_path / "set")
+    images = sorted(f for f in (tmp_path / "set").rglob("*") if f.suffix in (".png", ".tar"))
+    draw = random.Random(3)
+    for _ in range(10):
+        gone, spoilt, short = draw.sample(images, 3)
+        gone.unlink()
+        flip(spoilt, draw.randrange(8 * spoilt.stat().st_size))
+        short.write_bytes(short.read_bytes()[:-1])
+        assert set(mended(store, deep=True)) >= {
+            str(path.relative_to(tmp_path / "set")) for path in (gone, spoilt, short)
+        }
+        assert tree_digest(tmp_path / "set") == whole
+
+
+def test_every_byte_of_a_tar_without_sums_is_found_by_a_deep_check(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=2, layout="tar:per_shard=5", checksum="none")
+    tar = tmp_path / "set/negatives-000000.tar"
+    whole = tar.read_bytes()
+    for place in range(0, len(whole), 5):
+        flip(tar, 8 * place)
+        assert mended(store, deep=True) == [tar.name], place
+        assert tar.read_bytes() == whole
+
+
+def test_a_right_file_is_kept_though_nothing_vouches_for_it(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=12, layout="tar:per_shard=5")
+    whole = tree_digest(tmp_path / "set")
+    before = [tar.stat().st_ino for tar in sorted((tmp_path / "set").glob("*.tar"))]
+    (tmp_path / "set/SHA256SUMS").unlink()
+    assert mended(store)
+    assert [tar.stat().st_ino for tar in sorted((tmp_path / "set").glob("*.tar"))] == before
+    assert tree_digest(tmp_path / "set") == whole
+
+
+def test_a_record_of_sources_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.new("L", (20, 20), 60).save(photos / "a.png")
+    store = made(tmp_path / "set", count=6, family=f"pixel_shuffle:source={photos}")
+    (tmp_path / "set/sources.jsonl").rename(tmp_path / "mine")
+    (tmp_path / "set/sources.jsonl").symlink_to(tmp_path / "mine")
+    with pytest.raises(Conflict, match="is no regular file"):
+        mended(store)
+    assert (tmp_path / "set/sources.jsonl").is_symlink()
+
+
+@pytest.mark.parametrize("checksum", ["sha256", "none"])
+def test_every_bit_of_a_record_of_sources_is_found_and_mended(
+    checksum: str, tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for level in range(2):
+        Image.new("L", (20, 20), 60 * level).save(photos / f"{level}.png")
+    store = made(
+        tmp_path / "set", count=2, family=f"pixel_shuffle:source={photos}", checksum=checksum
+    )
+    record = tmp_path / "set/sources.jsonl"
+    whole = record.read_bytes()
+    for bit in range(0, 8 * len(whole), 7):
+        flip(record, bit)
+        assert is_found(store), bit
+        assert mended(store), bit
+        assert record.read_bytes() == whole
+
+
+def test_a_set_in_the_making_is_finished_and_then_checked(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path / "set"), "none")
+    rounds = iter(range(2))
+    job = Job.parse(count=3000, width=4, height=4)
+    write(job, store, Run(Serial(), stopped=lambda: next(rounds, None) is None))
+    flip(tmp_path / "set/images/000005.png", 300)
+    assert mended(store) == ["images/000005.png"]
+    write(job, LocalStore(str(tmp_path / "whole")), SERIAL)
+    assert tree_digest(tmp_path / "set") == tree_digest(tmp_path / "whole")
+
+
+def test_the_command_that_made_a_set_brings_its_plan_back(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=12)
+    whole = tree_digest(tmp_path / "set")
+    plan = tmp_path / "set/pixelgen.json"
+    for spoil in (plan.unlink, partial(plan.write_bytes, b"")):
+        spoil()
+        with pytest.raises(Conflict, match="run the command that makes the set again"):
+            mended(store)
+        write(Job.parse(**JOB), store, SERIAL)
+        assert tree_digest(tmp_path / "set") == whole
+    plan.unlink()
+    with pytest.raises(Conflict, match="not of this set"):
+        write(Job.parse(**JOB, seed=1), store, SERIAL)

@@ -22,7 +22,7 @@ from pixelgen.engines import Engine, Local, Serial, Work
 from pixelgen.errors import Busy, Conflict
 from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS
-from pixelgen.lock import LOCK
+from pixelgen.lock import LOCK, lock
 from pixelgen.replace import clear
 from pixelgen.store import LocalStore
 from pixelgen.writer import Run as How
@@ -311,10 +311,61 @@ def test_force_keeps_sums_that_are_the_user_s_own(tmp_path: Path) -> None:
     store = LocalStore(str(tmp_path))
     write(Job.parse(count=5, width=8, height=8, checksum="none"), store, How())
     (tmp_path / SUMS).write_text("mine")
-    clear(store, Job.parse(count=6, width=8, height=8), How())
+    before = tree_digest(tmp_path)
+    with pytest.raises(Conflict, match="is not of the set there"):
+        clear(store, Job.parse(count=6, width=8, height=8), How())
+    assert tree_digest(tmp_path) == before
+    clear(store, Job.parse(count=6, width=8, height=8, checksum="none"), How())
 
-    assert [path.name for path in tmp_path.rglob("*.*")] == []
+    assert [path.name for path in tmp_path.iterdir()] == [SUMS]
     assert (tmp_path / SUMS).read_text() == "mine"
+
+
+def test_force_keeps_what_is_beside_a_plan_alone(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path))
+    write(Job.parse(count=5, width=8, height=8), LocalStore(str(tmp_path / "set")), How())
+    for name in (PLAN, SUMS, JOURNAL):
+        if name != PLAN:
+            (tmp_path / name).write_text("mine")
+        else:
+            (tmp_path / name).write_bytes((tmp_path / "set" / PLAN).read_bytes())
+            continue
+        before = tree_digest(tmp_path)
+        with pytest.raises(Conflict):
+            clear(store, Job.parse(count=6, width=8, height=8), How())
+        assert tree_digest(tmp_path) == before
+        (tmp_path / name).unlink()
+
+
+@pytest.mark.parametrize("obstacle", ["record", "file", "link", "linked sources"])
+def test_force_removes_nothing_where_the_new_set_cannot_be_made(
+    tmp_path: Path, obstacle: str
+) -> None:
+    out = tmp_path / "set"
+    store = LocalStore(str(out))
+    (tmp_path / "photos").mkdir()
+    Image.new("L", (9, 9)).save(tmp_path / "photos/a.png")
+    layout = "files" if obstacle == "linked sources" else "tar"
+    write(Job.parse(count=5, width=8, height=8, layout=layout), store, How())
+    if obstacle == "record":
+        (out / "sources.jsonl").write_text("mine")
+    elif obstacle == "file":
+        (out / "images").write_text("mine")
+    elif obstacle == "link":
+        (out / "images").symlink_to("../photos")
+    else:
+        (tmp_path / "photos/b.png").symlink_to(out / "images/000001.png")
+    before = tree_digest(tmp_path)
+    family = f"pixel_shuffle:source={tmp_path}/photos"
+    with pytest.raises(Conflict):
+        clear(store, Job.parse(count=6, width=8, height=8, family=family), How())
+    assert tree_digest(tmp_path) == before
+
+
+def test_force_leaves_no_empty_folder(make: Callable[..., Done], tmp_path: Path) -> None:
+    make("-n", 10_001, "-s", 1)
+    make("-n", 3, "-s", 1, "--layout", "tar", "--force")
+    assert [path.name for path in (tmp_path / "negatives").iterdir() if path.is_dir()] == []
 
 
 def test_force_that_is_stopped_while_it_checks_removes_nothing(tmp_path: Path) -> None:
@@ -325,6 +376,21 @@ def test_force_that_is_stopped_while_it_checks_removes_nothing(tmp_path: Path) -
     clear(store, Job.parse(count=6, width=8, height=8), How(stopped=lambda: True))
 
     assert tree_digest(tmp_path) == before
+
+
+@pytest.mark.parametrize("kind", ["text", "link", "folder"])
+def test_what_takes_the_place_of_the_lock_during_a_run_is_kept(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / LOCK
+    with lock(LocalStore(str(tmp_path))):
+        path.unlink()
+        if kind == "text":
+            path.write_text("mine")
+        elif kind == "link":
+            path.symlink_to("nowhere")
+        else:
+            path.mkdir()
+        before = _identity(path)
+    assert _identity(path) == before
 
 
 @pytest.mark.parametrize("kind", ["text", "pipe", "link", "folder"])

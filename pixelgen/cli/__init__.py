@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         return report_failure("out of memory; make smaller images, or use fewer --jobs", 1)
     except OSError as error:
-        return report_failure(f"{error.filename}: {error.strerror}", 1)
+        told = (error.filename, error.strerror or str(error) or type(error).__name__)
+        return report_failure(": ".join(str(each) for each in told if each), 1)
 
 
 def _run(arguments: Sequence[str] | None) -> int:

@@ -26,10 +26,10 @@ _CELL = 24  # pixels of an image's side in the terminal
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")
 def verify(directory: str, deep: bool, jobs: int | None, as_json: bool, quiet: bool) -> int:
-    """Check a finished set: rows, sizes and SHA-256 of every file.
+    """Check a finished set ('negatives' if none is named): rows, sizes and SHA-256 of every file.
 
     Files that are not of the set are left out. Prints a line for each damaged file; exits 3 if
-    there is any.
+    there is any. Of a set made with --checksum none only --deep sees all.
     """
     from pixelgen.store import LocalStore
     from pixelgen.verify import check, finished_job
@@ -67,10 +67,11 @@ def verify(directory: str, deep: bool, jobs: int | None, as_json: bool, quiet: b
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")
 def repair(**options: Any) -> int:
-    """Remake what 'verify' finds damaged or missing in a set, from its job, to the same bytes.
+    """Remake what 'verify' finds damaged or missing in a set ('negatives' if none is named).
 
-    Touches nothing that is right, and no file that is not of the set. Prints a line for each file
-    that it remade. Finishes a set that is in the making.
+    It is made from its job, to the same bytes. Touches nothing that is right, and no file that is
+    not of the set. Prints a line for each file that it remade. Finishes a set that is in the
+    making.
     """
     from pixelgen.repair import mend
     from pixelgen.repair import repair as remake

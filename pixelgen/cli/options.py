@@ -79,7 +79,8 @@ look_options = together([
                  help="Background: a name, hex, rgb(…), gray0 … gray100, or tr for a transparent"
                       " one.  [default: none, every pixel is random]"),
     click.option("--density", type=float,
-                 help="Fraction of the pixels drawn over the background.  [default: 0.5]"),
+                 help="Fraction of the pixels drawn over the background.  [default: 0.5, or 1 of a"
+                      " family that does not fill the frame]"),
     click.option("--family", "--noise", type=PartName("family"), multiple=True,
                  help="What fills an image; see 'pixelgen list families'. Several, as NAME=WEIGHT,"
                       " make a mix, and so does a preset; see 'pixelgen list presets'.  [default:"
@@ -102,7 +103,8 @@ run_options = together([
                       " disk once. each: so is every file that has its name; syncs every shard."
                       " none: no promise, no sync. Kills cost nothing under any."),
     click.option("--force", is_flag=True,
-                 help="Replace the finished set that is in the directory."),
+                 help="Replace the finished set that is in the directory, if nothing of it was"
+                      " changed."),
     click.option("--dry-run", is_flag=True,
                  help="Say what would be made, and what is there already."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object."),

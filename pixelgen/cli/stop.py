@@ -33,6 +33,6 @@ class Stop:
                 signal.signal(other, signal.SIG_DFL)  # the next one ends us; workers follow
         signal.signal(signal.SIGALRM, lambda *_: os._exit(self.exit_code))
         signal.setitimer(signal.ITIMER_REAL, _GRACE)
-        line = f"pixelgen: {signal.Signals(number).name}: stopping; the same command goes on\n"
+        line = f"pixelgen: {signal.Signals(number).name}: stopping; the same command finishes it\n"
         with suppress(OSError):  # not print: a handler may run in the middle of one
             os.write(2, line.encode())

@@ -55,8 +55,8 @@ class Folder:
 
     @cached_property
     def digest(self) -> str:
-        """Name the folder by what is in it: the SHA-256 of its names and hashes."""
-        lines = "".join(f"{entry.sha256}  {entry.name}\n" for entry in self.entries)
+        """Name the folder by what is in it: the SHA-256 of its names, hashes and sides."""
+        lines = "".join(f"{sha256} {w}x{h} {name}\n" for name, sha256, w, h in self.entries)
         return hashlib.sha256(lines.encode()).hexdigest()
 
     def check(self, width: int, height: int) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple, TypeAlias
 
 from pixelgen.formats.base import Data
 from pixelgen.parts import Part
-from pixelgen.store import LocalStore
+from pixelgen.store import Chunks, LocalStore
 
 Samples: TypeAlias = Iterable[tuple[int, Data]]
 """(index, bytes of the file); the bytes stay as they are until the next sample is asked for."""
@@ -75,6 +75,12 @@ class Container(Part):
         self, store: LocalStore, names: Names, shard: Shard, samples: Samples, *, checksum: bool
     ) -> str:
         """Publish a shard; return the SHA-256 of its file if it is one and ``checksum`` is on."""
+
+    @abstractmethod
+    def contents(
+        self, names: Names, shard: Shard, samples: Samples
+    ) -> Iterator[tuple[str, Chunks]]:
+        """Yield the name and the bytes of each file that holds a shard; take them in order."""
 
     @abstractmethod
     def read(self, store: LocalStore, names: Names, shard: Shard) -> Iterator[bytes]:

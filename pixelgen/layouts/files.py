@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pixelgen.layouts.base import Container, Names, Samples, Shard
-from pixelgen.store import LocalStore
+from pixelgen.store import Chunks, LocalStore
 
 _FLAT_LIMIT = 10_000
 _PER_FOLDER = 1_000  # a multiple of every shard size, so that a shard stays in one folder
@@ -24,6 +24,13 @@ class Files(Container):
             for index, data in samples:
                 put(names.file(index), data)
         return ""
+
+    def contents(
+        self, names: Names, shard: Shard, samples: Samples
+    ) -> Iterator[tuple[str, Chunks]]:
+        """Yield each image."""
+        folder = _folder(names, shard.start)
+        return ((f"{folder}/{names.file(index)}", data) for index, data in samples)
 
     def location(self, names: Names, index: int) -> dict[str, str]:
         """Return the path relative to the manifest."""

@@ -10,7 +10,7 @@ from pixelgen.errors import PixelgenError
 from pixelgen.formats.base import Data
 from pixelgen.layouts.base import Container, Names, Object, Record, Samples, Shard
 from pixelgen.parts import option
-from pixelgen.store import LocalStore
+from pixelgen.store import Chunks, LocalStore
 
 _BLOCK = 512
 _BUFFER = 1 << 20
@@ -42,6 +42,12 @@ class Tar(Container):
 
         store.put(_file(shard), hashed() if checksum else archive(names, samples))
         return digest.hexdigest() if checksum else ""
+
+    def contents(
+        self, names: Names, shard: Shard, samples: Samples
+    ) -> Iterator[tuple[str, Chunks]]:
+        """Yield the archive."""
+        yield _file(shard), archive(names, samples)
 
     def location(self, names: Names, index: int) -> dict[str, str]:
         """Return the member's name and the archive it is in."""

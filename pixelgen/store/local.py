@@ -28,6 +28,7 @@ from pixelgen.store.system import (
     compare,
     drop,
     host,
+    naming,
     rename_new,
     sync_all,
     sync_files,
@@ -101,10 +102,12 @@ class LocalStore:
             put(base, data)
 
     def replace(self, name: str, data: Chunks) -> None:
-        """Put one of our own files of the root in the place of what it was."""
+        """Put one of our own files of the root in the place of what it was, synced."""
         with telling(self.root, name=name), self._folder("") as fd:
             staged = self._stage(fd, name, data)
+            self.sync(staged.temp)
             os.replace(staged.temp, staged.name, src_dir_fd=fd, dst_dir_fd=fd)
+            self.sync(name)
 
     def stage(self, name: str, data: Chunks) -> Staged:
         """Write a file of the root under a temporary name, to be published later."""
@@ -161,39 +164,51 @@ class LocalStore:
         """Open a regular file for reading; raise FileNotFoundError where there is none."""
         folder, base = os.path.split(name)
         try:
-            with self._folder(folder) as fd:
+            with naming(self.path(name)), self._folder(folder) as fd:
                 file = os.open(base, READ, dir_fd=fd)
             if stat.S_ISREG(os.fstat(file).st_mode):
                 return file
             os.close(file)
         except OSError as error:
             if error.errno not in NO_FILE:
-                error.filename = self.path(name)
                 raise
         raise FileNotFoundError(errno.ENOENT, "no such regular file", self.path(name))
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a file."""
-        with os.fdopen(self.open(name), "rb") as file:
-            return file.read()
+        return b"".join(self.chunks(name))
 
-    def lines(self, name: str, start: int = 0) -> Generator[bytes]:
-        """Yield the lines of a file from a byte on; nothing where there is no file."""
-        with suppress(FileNotFoundError), os.fdopen(self.open(name), "rb") as file:
-            file.seek(start)
-            yield from file
+    def lines(self, name: str) -> Generator[bytes]:
+        """Yield the lines of a file; nothing where there is no file."""
+        with suppress(FileNotFoundError):
+            file = self.open(name)
+            with naming(self.path(name)), os.fdopen(file, "rb") as lines:
+                yield from lines
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield a file in pieces of a megabyte."""
-        with os.fdopen(self.open(name), "rb") as file:
+        with naming(self.path(name)), os.fdopen(self.open(name), "rb") as file:
             while chunk := file.read(1 << 20):
                 yield chunk
+
+    def holds(self, name: str, data: Chunks) -> bool:
+        """Tell whether a file is there, can be read, and has just these bytes."""
+        pieces = (data,) if isinstance(data, Data) else data
+        try:
+            with os.fdopen(self.open(name), "rb") as file:
+                return all(file.read(len(each)) == each for each in pieces) and not file.read(1)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            if error.errno == errno.EIO:  # the disk has lost it
+                return False
+            raise
 
     def size(self, name: str) -> int | None:
         """Return the size of a regular file, or None where there is none."""
         folder, base = os.path.split(name)
         try:
-            with self._folder(folder) as fd:
+            with naming(self.path(name)), self._folder(folder) as fd:
                 found = os.stat(base, dir_fd=fd, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError, Conflict):
             return None
@@ -215,12 +230,17 @@ class LocalStore:
 
     def remove_folder(self, folder: str) -> None:
         """Remove a folder below the root and those that it lies in, as far as they are empty."""
-        with telling(self.root, folder), suppress(FileNotFoundError):
+        with suppress(OSError):
             while folder:
                 above, base = os.path.split(folder)
                 with self._folder(above) as fd:
                     os.rmdir(base, dir_fd=fd)
                 folder = above
+
+    def check_folder(self, folder: str) -> None:
+        """Raise Conflict where a folder, or one that it lies in, is a link or a file."""
+        with suppress(FileNotFoundError), self._folder(folder):
+            pass
 
     def touch(self, name: str) -> None:
         """Set a file's time to now, where that can be done."""
@@ -255,18 +275,16 @@ class LocalStore:
     def _enter(self, fd: int, step: str, name: str, *, create: bool) -> int:
         """Open a folder in a folder, as a step to the one of a name."""
         try:
-            if create:
-                with suppress(FileExistsError):
-                    os.mkdir(step, dir_fd=fd)
-            return os.open(step, _FOLDER | os.O_NOFOLLOW, dir_fd=fd)
+            with naming(self.path(name)):
+                if create:
+                    with suppress(FileExistsError):
+                        os.mkdir(step, dir_fd=fd)
+                return os.open(step, _FOLDER | os.O_NOFOLLOW, dir_fd=fd)
         except NotADirectoryError:
             raise Conflict(
                 f"{self.path(name)} passes through {step!r}, which is a link or a file and not"
                 " ours; choose another directory"
             ) from None
-        except OSError as error:
-            error.filename = self.path(name)
-            raise
 
     def _stage(self, fd: int, name: str, data: Chunks) -> Staged:
         """Write a temporary file beside its target, and check that all of it was taken."""

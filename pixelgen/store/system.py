@@ -31,6 +31,16 @@ _HINTS = {
 
 
 @contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Have what the system refuses name a path, whatever it knows of it by itself."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = path
+        raise
+
+
+@contextmanager
 def telling(root: str, folder: str = "", name: str = "") -> Iterator[None]:
     """Turn what the system refuses into one line: what file below a root, why, what to do."""
     try:

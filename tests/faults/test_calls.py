@@ -44,8 +44,9 @@ KINDS: dict[str, tuple[object, ...]] = {
     "mend": (),
     # A finished set is replaced by the one that is made.
     "force": ("--force",),
+    "force tar": ("--force",),
 }
-BEFORE = {"repair": "damaged", "mend": "damaged", "force": "other"}
+BEFORE = {"repair": "damaged", "mend": "damaged", "force": "other", "force tar": "tars"}
 
 # strace counts the calls of each thread by themselves; in one thread they are in one order.
 ONE_THREAD = """
@@ -160,7 +161,8 @@ def bench(
     (folder / "photos").mkdir()
     for level in (50, 100, 150):
         Image.new("RGB", (64, 64), (level, 0, 0)).save(folder / f"photos/{level}.png")
-    for name, job in {"whole": KINDS[request.param], "other": ("--seed", 7)}.items():
+    others = {"other": ("--seed", 7), "tars": ("--seed", 7, "--layout", "tar:per_shard=4")}
+    for name, job in {"whole": KINDS[request.param], **others}.items():
         done = finish(folder, "generate", *JOB, *job, "-o", name)
         assert done.returncode == 0, done.stderr
     shutil.copytree(folder / "whole", folder / "damaged")
@@ -206,6 +208,41 @@ def test_a_run_refused_at_any_call_says_so_and_is_finished_later(bench: Bench, e
             bench.assert_finished()
     print(f"{bench.kind}: {error} at {len(points)} calls")  # noqa: T201 – figures of a long run
     assert not failures, "\n".join(failures)
+
+
+@pytest.mark.parametrize("first", [1, 2, 3, 4])
+def test_a_system_without_threads_or_processes_is_one_line_and_never_waited_for(
+    tmp_path: Path, strace: str, first: int
+) -> None:
+    under = (strace, "-f", "-qq", "-o", str(tmp_path / "log"), "-e", "trace=clone,clone3,fork",
+             "-e", f"inject=clone,clone3,fork:error=EAGAIN:when={first}+")  # fmt: skip
+    command = ("generate", "-n", 300, "-s", 300, "-j", 2, "-q", "-o", "cut")
+    with running(tmp_path, *command, under=under) as process:
+        out, err = process.communicate(timeout=60)
+    assert process.returncode in (0, 1), err
+    if process.returncode:
+        assert out == ""
+        assert err.startswith("pixelgen: cannot start worker processes"), err
+        assert len(err.splitlines()) == 1, err
+    assert finish(tmp_path, *command).returncode == 0
+    assert finish(tmp_path, "verify", "-q", "cut").returncode == 0
+    assert list((tmp_path / "cut").rglob(".*")) == []
+
+
+def test_an_image_that_the_disk_cannot_read_is_damage_and_is_made_again(
+    tmp_path: Path, strace: str
+) -> None:
+    assert finish(tmp_path, "generate", "-n", 9, "-s", 64, "-q", "-o", "set").returncode == 0
+    whole = tree_digest(tmp_path / "set")
+    bad = tmp_path / "set/images/000003.png"
+    under = (strace, "-f", "-qq", "-o", str(tmp_path / "log"), "-P", str(bad),
+             "-e", "trace=read", "-e", "inject=read:error=EIO")  # fmt: skip
+    for command, code in (("verify", 3), ("repair", 0)):
+        with running(tmp_path, command, "set", "-q", "-j", 1, under=under) as process:
+            out, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (code, "")
+        assert "images/000003.png: the disk cannot read it" in out
+    assert tree_digest(tmp_path / "set") == whole
 
 
 @contextmanager

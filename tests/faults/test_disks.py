@@ -23,7 +23,7 @@ from pixelgen.lock import LOCK
 from pixelgen.store import LocalStore
 from pixelgen.verify import finished_job
 from tests.conftest import COMMAND, Done, Run, tree_digest
-from tests.faults import Process, kill_group, layouts, living, running, torn, trials
+from tests.faults import Process, flip, kill_group, layouts, living, running, torn, trials
 from tests.faults.disks import (
     PAGE,
     Disk,
@@ -549,6 +549,20 @@ def test_what_a_power_cut_takes_where_nothing_is_synced_is_made_again_or_repaire
         for done in run(*trial.command, "-o", trial.out), run("repair", trial.out):
             assert done.returncode == 0, done.stderr
         assert tree_digest(trial.out) == tree_digest(trial.whole)
+
+
+def test_a_plan_that_was_mended_is_there_after_a_power_cut(run: Run, tmp_path: Path) -> None:
+    need("power cut", why_no_power_cut())
+    with ext4(tmp_path / "image", tmp_path / "disk", options="noauto_da_alloc") as disk:
+        out = disk.root / "set"
+        assert run("generate", "-n", 20, "-s", 32, "-q", "-o", out).returncode == 0
+        whole = tree_digest(out)
+        flip(out / PLAN, 77)
+        os.sync()
+        assert run("repair", out).returncode == 0
+        disk.cut_power()
+        disk.restart()
+        assert tree_digest(out) == whole
 
 
 def undisturbed(trial: Cuts) -> float:

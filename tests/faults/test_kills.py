@@ -152,7 +152,7 @@ def test_a_run_asked_to_stop_says_so_keeps_what_is_done_and_is_finished_later(
         assert len(complaint.splitlines()) <= 3, (seed, complaint)
         assert "Traceback" not in complaint, (seed, complaint)
         if process.returncode > 0:
-            assert f"{number.name}: stopping; the same command goes on" in complaint, seed
+            assert f"{number.name}: stopping; the same command finishes it" in complaint, seed
         kept = images_kept(scene)
         assert assert_resumed(scene, dice, seed)["found"] == kept, seed
         return process.returncode != 0
@@ -250,7 +250,7 @@ def test_a_signal_is_heeded_in_time_while_the_disk_hangs(tmp_path: Path, sync: s
         _, complaint = process.communicate(timeout=20)
         assert time.monotonic() - begun < 5
         assert process.returncode == 128 + signal.SIGTERM
-        assert complaint == "pixelgen: SIGTERM: stopping; the same command goes on\n"
+        assert complaint == "pixelgen: SIGTERM: stopping; the same command finishes it\n"
     assert finish(tmp_path, *command).returncode == 0
     assert finish(tmp_path, "verify", "-q", "cut").returncode == 0
     assert list((tmp_path / "cut").rglob(".*")) == []
