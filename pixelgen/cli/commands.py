@@ -158,6 +158,7 @@ def _save(tiles: "list[Tile]", options: dict[str, Any]) -> None:
     from PIL import Image
 
     from pixelgen.preview import sheet
+    from pixelgen.store.system import naming
 
     path, buffer = Path(options["out"]), io.BytesIO()
     kind = Image.registered_extensions().get(path.suffix.lower(), "")
@@ -167,7 +168,8 @@ def _save(tiles: "list[Tile]", options: dict[str, Any]) -> None:
         raise BadValue(
             f"{options['out']!r} does not end like a picture in colour; name it sheet.png"
         ) from None
-    path.write_bytes(buffer.getvalue())
+    with naming(options["out"]):
+        path.write_bytes(buffer.getvalue())
     emit(options["out"])
 
 
