@@ -194,6 +194,11 @@ class Journal:
     def _id(self) -> str:
         return self._job.digest[:_ID_DIGITS]
 
+    @cached_property
+    def _mount(self) -> str:
+        """Name the machine's boot and the disk's mount: what is not synced may outlive neither."""
+        return f"{_boot()} {self._store.mount_id()}"
+
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Keep the journal in its file, after the lines that are there already."""
@@ -202,11 +207,11 @@ class Journal:
             yield
 
     def replay(self, lines: Iterable[bytes]) -> None:
-        """Take every whole line whose files are there; of another boot, with the right hashes."""
+        """Take every whole line whose files are there; of another mount, with the right hashes."""
         place = 0
         for line in lines:
-            record, boot = self._parse(line)
-            if record and self._fits(record) and self._is_there(record, boot == _boot()):
+            record, mount = self._parse(line)
+            if record and self._fits(record) and self._is_there(record, mount == self._mount):
                 self._note(record, place)
             place += len(line)
 
@@ -217,12 +222,12 @@ class Journal:
         hashes = stop - start if self._job.checksum != "none" else 0
         return len(record.sizes) == stop - start and len(record.hashes) == hashes
 
-    def _is_there(self, record: Record, this_boot: bool) -> bool:
-        """Tell whether the record's files are there: by size, and by hash after a reboot."""
+    def _is_there(self, record: Record, this_mount: bool) -> bool:
+        """Tell whether the record's files are there: by size, and by hash of another mount."""
         shard = self._job.shard(record.shard)
         return all(
             self._store.size(found.name) == found.size
-            and (this_boot or found.sha256 == file_hash(self._store, found.name))
+            and (this_mount or found.sha256 == file_hash(self._store, found.name))
             for found in self._job.layout.objects(self._job.names, shard, record)
         )
 
@@ -267,23 +272,23 @@ class Journal:
         return self._log
 
     def line(self, record: Record) -> bytes:
-        """Spell a record as a line, which names the boot of the machine and the job, too."""
-        body = json.dumps([_boot(), self._id, *record], separators=(",", ":")).encode()
+        """Spell a record as a line, which names the mount and the job, too."""
+        body = json.dumps([self._mount, self._id, *record], separators=(",", ":")).encode()
         return b"%08x %s\n" % (zlib_ng.crc32(body), body)
 
     def _parse(self, line: bytes) -> tuple[Record | None, str]:
-        """Read a line into its record and the boot it was written in; None if it is not ours."""
+        """Read a line into its record and the mount it was written in; None if it is not ours."""
         crc, _, body = line.rstrip(b"\n").partition(b" ")
         if not line.endswith(b"\n") or crc != b"%08x" % zlib_ng.crc32(body):
             return None, ""
         try:
-            boot, job, shard, sizes, hashes, file_hash = json.loads(body)
+            mount, job, shard, sizes, hashes, file_hash = json.loads(body)
             record = Record(
                 int(shard), [int(size) for size in sizes], [*map(str, hashes)], file_hash
             )
         except (ValueError, TypeError, OverflowError, RecursionError):
             return None, ""
-        return (record if job == self._id else None), boot
+        return (record if job == self._id else None), mount
 
 
 def _places(shards: int) -> npt.NDArray[np.int64]:

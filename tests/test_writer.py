@@ -530,7 +530,10 @@ def test_a_journal_line_whose_file_is_gone_or_short_is_done_again(tmp_path: Path
     assert tree_digest(tmp_path / "cut") == tree_digest(tmp_path / "whole")
 
 
-def test_lines_of_another_boot_count_only_with_the_right_hashes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", ["boot", "mount"])
+def test_lines_of_another_boot_or_mount_count_only_with_the_right_hashes(
+    tmp_path: Path, other: str
+) -> None:
     job = Job.parse(count=3000, width=8, height=8)
     store = LocalStore(str(tmp_path))
     rounds = iter(range(2))
@@ -539,10 +542,13 @@ def test_lines_of_another_boot_count_only_with_the_right_hashes(tmp_path: Path) 
         bytes((tmp_path / "images/000005.png").stat().st_size)  # right size, zeros: a power cut
     )
     journal = tmp_path / JOURNAL
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    here = json.loads(journal.read_text().partition("\n")[0][9:])[0]
+    boot, mount = here.split()
+    assert boot == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    there = f"another {mount}" if other == "boot" else f"{boot} 7{mount}"
     lines = []
     for line in journal.read_text().splitlines():
-        body = line[9:].replace(boot, "another-boot")
+        body = line[9:].replace(here, there)
         lines.append(f"{crc32(body.encode()):08x} {body}\n")
     journal.write_text("".join(lines))
     outcome = write(job, store, How())

@@ -28,6 +28,7 @@ from pixelgen.store.system import (
     compare,
     drop,
     host,
+    mount_id,
     naming,
     rename_new,
     sync_all,
@@ -203,6 +204,11 @@ class LocalStore:
             if error.errno == errno.EIO:  # the disk has lost it
                 return False
             raise
+
+    def mount_id(self) -> int:
+        """Return the number of the mount that the root is on; see :func:`system.mount_id`."""
+        with telling(self.root), self._folder("") as fd:
+            return mount_id(fd)
 
     def size(self, name: str) -> int | None:
         """Return the size of a regular file, or None where there is none."""

@@ -6,6 +6,7 @@ import functools
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
@@ -19,6 +20,7 @@ NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)  # none, a lin
 
 _RENAME_NOREPLACE = 1
 _PAGE = 4096
+_AT_EMPTY_PATH, _STATX_MNT_ID_UNIQUE, _STATX_BYTES = 0x1000, 0x4000, 256  # of Linux's stat.h
 _SPACE = "free some space, then run the same command again"
 _RIGHTS = "choose a directory you may write to"
 _HINTS = {
@@ -145,6 +147,21 @@ def sync_files(*fds: int) -> None:
     """Bring open files or folders to the disk."""
     for fd in fds:
         os.fsync(fd)
+
+
+def mount_id(fd: int) -> int:
+    """Return the number of the mount that an open file is on, of which there is never another.
+
+    0 where the system has none to tell: Linux has since 6.8 (``statx(2)``, STATX_MNT_ID_UNIQUE).
+    """
+    told = ctypes.create_string_buffer(_STATX_BYTES)
+    library = _libc()
+    if not hasattr(library, "statx"):
+        return 0
+    if library.statx(fd, b"", _AT_EMPTY_PATH, _STATX_MNT_ID_UNIQUE, told) != 0:
+        return 0
+    has_it = int.from_bytes(told.raw[:4], sys.byteorder) & _STATX_MNT_ID_UNIQUE
+    return int.from_bytes(told.raw[144:152], sys.byteorder) if has_it else 0
 
 
 @functools.cache

@@ -637,7 +637,12 @@ def line_of(*body: object) -> bytes:
     return b"%08x %s\n" % (crc32(text), text)
 
 
-BOOT = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+def forged(old: bytes, *record: object) -> bytes:
+    """Append a line that names the mount and the job of the first one, if that is a journal's."""
+    mount, job = json.loads(old.partition(b"\n")[0][9:])[:2] if old[8:9] == b" " else ("", "")
+    return old + line_of(mount, job, *record)
+
+
 SPOIL: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",
     "zeros": lambda old: bytes(len(old)),
@@ -655,12 +660,12 @@ SPOIL: dict[str, Callable[[bytes], bytes]] = {
     "one endless line": lambda old: b"x" * (4 << 20) + b"\n" + old,
     "blank lines": lambda old: b"\n\n" + old.replace(b"\n", b"\n\n"),
     "nothing but a newline": lambda _: b"\n",
-    "of a shard that is not": lambda old: old + line_of(BOOT, 10**6, [1], ["x"], ""),
-    "of shard -1": lambda old: old + line_of(BOOT, -1, [1], ["x"], ""),
-    "of sizes that are not": lambda old: old + line_of(BOOT, 2, [0, 0], ["x", "x"], ""),
-    "of no sizes": lambda old: old + line_of(BOOT, 2, [], [], ""),
-    "of sizes below 0": lambda old: old + line_of(BOOT, 2, [-1, -1], ["x", "x"], ""),
-    "of numbers past any": lambda old: old + line_of(BOOT, float("inf"), [float("nan")], [], ""),
+    "of a shard that is not": lambda old: forged(old, 10**6, [1], ["x"], ""),
+    "of shard -1": lambda old: forged(old, -1, [1], ["x"], ""),
+    "of sizes that are not": lambda old: forged(old, 2, [0, 0], ["x", "x"], ""),
+    "of no sizes": lambda old: forged(old, 2, [], [], ""),
+    "of sizes below 0": lambda old: forged(old, 2, [-1, -1], ["x", "x"], ""),
+    "of numbers past any": lambda old: forged(old, float("inf"), [float("nan")], [], ""),
     "of nested lists": lambda old: old + b"%08x %s\n" % (crc32(b"[" * 9999), b"[" * 9999),
 }
 
