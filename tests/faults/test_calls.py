@@ -103,8 +103,9 @@ class Bench:
         call, number = point
         fault, lasts, _ = fault.partition("+")
         lasts = "" if call == "write" else lasts
-        # A temporary file's name cannot be told beforehand; nothing else is written but stdout.
-        options = [] if call == "write" else self._paths()
+        # A temporary file's name cannot be told beforehand; nothing else is written or synced but
+        # stdout.
+        options = [] if call in ("write", "fsync") else self._paths()
         options += ["-e", f"trace={call}{',renameat2' * (self.kind == 'links')}", *self._links()]
         # With the filter, calls that are not traced cost nothing, but no signal is delivered.
         options += [] if fault.startswith("signal") else ["--seccomp-bpf"]
