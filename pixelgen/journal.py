@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, cached_property
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -164,18 +163,6 @@ def settle_sources(store: LocalStore, job: Job) -> None:
         sources.record(store, job)
 
 
-def distrust(store: LocalStore, job: Job) -> None:
-    """Remove what a sync that failed may have lost, to have it made again.
-
-    The system tells of a lost page once, and shows it as it was until it is forgotten.
-    """
-    with suppress(PixelgenError):  # what failed first is told
-        for name in chain((JOURNAL, *sums_of(job)), job.files()):
-            store.remove(name)
-        for folder in job.layout.folders(job.names):
-            store.remove_folder(folder)
-
-
 class Journal:
     """The shards of a job that are done: on disk a line each, in memory the place of that line.
 
@@ -187,6 +174,7 @@ class Journal:
         self._job = job
         self._places = _places(job.shard_count)
         self._log: Log | None = None
+        self._begun = 0
         self.images = 0
         self.shards_missing = job.shard_count
 
@@ -204,6 +192,7 @@ class Journal:
         """Keep the journal in its file, after the lines that are there already."""
         with self._store.log(JOURNAL) as self._log:
             self.replay(self._log.lines())
+            self._begun = self._log.size
             yield
 
     def replay(self, lines: Iterable[bytes]) -> None:
@@ -264,6 +253,23 @@ class Journal:
     def remove(self) -> None:
         """Remove the file: the set is complete."""
         self._file.remove()
+
+    def distrust(self) -> None:
+        """Believe nothing after a sync that failed, so that the next run makes or compares all.
+
+        The system tells of a lost page once, and shows it as it was until it is forgotten. So what
+        was made in this run is removed, and what was there before is read from the disk anew.
+        """
+        names, layout = self._job.names, self._job.layout
+        with suppress(PixelgenError):  # what failed first is told
+            for name in (JOURNAL, *sums_of(self._job)):
+                self._store.remove(name)
+            for shard in self._job.shards():
+                is_made = self._places[shard.number] > self._begun
+                for name in layout.files(names, shard):
+                    (self._store.remove if is_made else self._store.forget)(name)
+            for folder in layout.folders(names):
+                self._store.remove_folder(folder)
 
     @property
     def _file(self) -> Log:

@@ -11,11 +11,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from pixelgen import journal
 from pixelgen.errors import PixelgenError
 from pixelgen.generator import Generator
 from pixelgen.job import Job
-from pixelgen.journal import MANIFEST, PLAN, SUMS, file_hash
+from pixelgen.journal import MANIFEST, PLAN, SUMS, Journal, file_hash
 from pixelgen.layouts import Record, Shard
 from pixelgen.sources import extras
 from pixelgen.store import LocalStore
@@ -94,12 +93,12 @@ def sum_of(store: LocalStore, name: str) -> str:
     return ""
 
 
-def publish(job: Job, store: LocalStore, records: Callable[[], Records]) -> None:
+def publish(job: Job, store: LocalStore, done: Journal) -> None:
     """Write the sums, sync everything, and put the manifest in place last."""
     digest = hashlib.sha256()
 
     def hashed() -> Iterator[bytes]:
-        for piece in rows(job, records()):
+        for piece in rows(job, done.records()):
             digest.update(piece)
             yield piece
 
@@ -108,18 +107,18 @@ def publish(job: Job, store: LocalStore, records: Callable[[], Records]) -> None
         if job.checksum != "none":
             others = {name: file_hash(store, name) for name in (PLAN, *extras(job))}
             others[MANIFEST] = digest.hexdigest()
-            store.put(SUMS, sums(job, records(), others))
-        _sync(store, job)
+            store.put(SUMS, sums(job, done.records(), others))
+        _sync(store, done)
     except BaseException:
         store.discard(manifest)
         raise
     store.publish(manifest)
 
 
-def _sync(store: LocalStore, job: Job) -> None:
+def _sync(store: LocalStore, done: Journal) -> None:
     """Bring the set to the disk; where that fails, believe nothing of it."""
     try:
         store.sync()
     except PixelgenError:
-        journal.distrust(store, job)
+        done.distrust()
         raise

@@ -128,7 +128,7 @@ def _go_on(job: Job, store: LocalStore, run: Run, done: Journal) -> Outcome:
     outcome = Outcome(done.images - found, found, made_bytes, complete=not done.shards_missing)
     if outcome.complete:
         _sweep(job, store)  # after workers that were killed
-        manifest.publish(job, store, done.records)
+        manifest.publish(job, store, done)
         done.remove()
     elif not run.stopped():
         raise PixelgenError(f"{done.shards_missing} shards were lost; run the same command again")

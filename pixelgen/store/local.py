@@ -220,6 +220,13 @@ class LocalStore:
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
+    def forget(self, name: str) -> None:
+        """Drop what the system remembers of a file, so that it is read from the disk again."""
+        with suppress(OSError):
+            fd = self.open(name)
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(fd)
+
     def is_blank(self, name: str) -> bool:
         """Tell whether a regular file is empty or all zeros: what a power cut leaves."""
         return self.size(name) is not None and not any(map(any, self.chunks(name)))

@@ -32,6 +32,11 @@ class Log:
                 aside(sync_files, self._fd)
             return os.lseek(self._fd, 0, os.SEEK_CUR) - len(line)
 
+    @property
+    def size(self) -> int:
+        """The bytes of the file."""
+        return os.fstat(self._fd).st_size
+
     def lines(self, start: int = 0) -> Generator[bytes]:
         """Yield the lines from a byte on."""
         with os.fdopen(os.dup(self._fd), "rb") as file:

@@ -551,6 +551,18 @@ def test_what_a_power_cut_takes_where_nothing_is_synced_is_made_again_or_repaire
         assert tree_digest(trial.out) == tree_digest(trial.whole)
 
 
+def test_a_sync_that_fails_in_a_repair_costs_only_what_it_made(tmp_path: Path, run: Run) -> None:
+    need("failing calls", why_no_failing_calls())
+    assert run("generate", "-n", 4000, "-s", 8, "-q", "-o", "set").returncode == 0
+    whole, images = tree_digest(tmp_path / "set"), tmp_path / "set/images"
+    (images / "002345.png").unlink()
+    kept = {path.name for path in images.iterdir()} - {f"{n:06d}.png" for n in range(2000, 3000)}
+    assert code(tmp_path, "repair", "set", under=failing("syncfs", "error=EIO")) == 1
+    assert kept <= {path.name for path in images.iterdir()}
+    assert run("repair", "set").returncode == 0
+    assert tree_digest(tmp_path / "set") == whole
+
+
 def test_a_plan_that_was_mended_is_there_after_a_power_cut(run: Run, tmp_path: Path) -> None:
     need("power cut", why_no_power_cut())
     with ext4(tmp_path / "image", tmp_path / "disk", options="noauto_da_alloc") as disk:
