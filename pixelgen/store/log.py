@@ -24,7 +24,7 @@ class Log:
     def append(self, line: bytes) -> int:
         """Append a line, synced if the log is; return the byte it begins at."""
         with telling(self._root, name=self._name):
-            size = os.fstat(self._fd).st_size
+            size = self.size
             if size and os.pread(self._fd, 1, size - 1) != b"\n":  # end a torn line first
                 write_all(self._fd, b"\n")
             write_all(self._fd, line)
