@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar, cast
 
 from pixelgen.aside import aside
 from pixelgen.errors import PixelgenError
@@ -22,6 +22,7 @@ from pixelgen.parts import Part
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
+    from multiprocessing.process import BaseProcess
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -169,8 +170,30 @@ class _Pool(Generic[T, R]):
 
     def close(self) -> None:
         """End the processes, once each has finished the task it is at."""
+        processes = list((self._executor._processes or {}).values())
+        watch = threading.Thread(target=_end_with_the_killed, args=(processes,), daemon=True)
+        with suppress(RuntimeError):  # of a system that has no thread left
+            watch.start()
         with suppress(RuntimeError):  # of a pool that could not be started whole
             self._executor.shutdown(cancel_futures=True)
+
+
+def _end_with_the_killed(processes: "list[BaseProcess]") -> None:
+    """See processes end that were told to; if one is killed meanwhile, terminate the others.
+
+    It may have died with the lock in which they wait for being told.
+    """
+    from multiprocessing.connection import wait
+
+    left = {process.sentinel: process for process in processes}
+    while left:
+        for sentinel in wait(list(left)):
+            process = left.pop(cast(int, sentinel))
+            while process.exitcode is None:  # it is known to whichever thread has asked first
+                time.sleep(1e-4)
+            if process.exitcode != 0:
+                for other in left.values():
+                    other.terminate()
 
 
 def _executor(jobs: int) -> "ProcessPoolExecutor":

@@ -282,6 +282,39 @@ def test_no_worker_outlives_its_parent_though_it_hears_nothing() -> None:
             kill_group(process)
 
 
+# Pools of which a worker is killed while both are told to end; one holds what the other waits for.
+ENDING = """
+import multiprocessing, os, signal, threading, time
+from pixelgen.engines import Local, Work
+
+def kill(process, other):
+    time.sleep(0.1)
+    os.kill(process.pid, signal.SIGKILL)
+    os.kill(other.pid, signal.SIGCONT)
+
+for trial in range(8):
+    results = Local().map(int, range(8), work=Work(8, 9.0), jobs=2)
+    assert sorted(next(results) for _ in range(8)) == list(range(8))
+    time.sleep(0.02)
+    workers = multiprocessing.active_children()
+    for process in workers:
+        os.kill(process.pid, signal.SIGSTOP)
+    threading.Thread(target=kill, args=workers[:: (-1) ** trial]).start()
+    assert list(results) == []
+    time.sleep(0.1)
+"""
+
+
+def test_a_worker_killed_at_the_very_end_holds_nobody_up() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDING], text=True, start_new_session=True
+    ) as process:
+        try:
+            assert process.wait(20) == 0
+        finally:
+            kill_group(process)
+
+
 @pytest.mark.parametrize("scene", ways(8, engines=["local"]), indirect=True)
 def test_a_worker_killed_at_any_moment_costs_nothing(scene: Scene) -> None:
     def trial(dice: Random, seed: str) -> bool:
