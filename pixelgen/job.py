@@ -2,11 +2,12 @@
 
 import hashlib
 import operator
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from itertools import chain
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 from pixelgen import parts
 from pixelgen.colors import Color, parse_color
@@ -16,16 +17,20 @@ from pixelgen.families.base import Pixels
 from pixelgen.families.mix import Member, Mix
 from pixelgen.families.point import Uniform
 from pixelgen.formats import Data, Format
-from pixelgen.formats.png import Png
 from pixelgen.generator import MODES, Generator, texture_of
-from pixelgen.layouts import Container, Names, Shard
-from pixelgen.layouts.files import Files
+from pixelgen.layouts import Roster, Shard, Splits
+from pixelgen.layouts.layout import Layout
+from pixelgen.rows import row_writer
 from pixelgen.stream import SEED_LIMIT, parse_seed
 
 CHECKSUMS = ("sha256", "none")
 DEPTHS = (8, 16)
 _COUNT_LIMIT = 1 << 53  # the largest index that every JSON reader keeps
 _PIXEL_BYTES_LIMIT = (1 << 31) - 1
+_LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
+_SPLIT_WORDS = ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval",
+                "evaluation")  # fmt: skip
+_OF_LAYOUT = cast(Format, None)  # filled in when the layout is known
 _UNIFORM = Mix((Member(Uniform()),))
 
 
@@ -38,6 +43,8 @@ class Job:
     when empty, RGB, or RGBA where the colour is not opaque. ``density`` is the fraction of pixels
     drawn over ``color``; None is 0.5, or 1 of a family that does not fill the frame by itself.
     ``family`` may be a mix: a list of families with weights and ranges, or a preset's name.
+    ``label`` is the name of a class, for layouts that have one, and ``split`` the shares of the set
+    that go to training, validation and so on. A layout may bring a ``format`` of its own.
 
     >>> job = Job.parse(count=3, width=4, height=2, family="gaussian:sigma=20", color="tr")
     >>> len(job), job[0].shape, job.mode, str(job.family)
@@ -52,10 +59,12 @@ class Job:
     color: Color | None = None
     density: float | None = None
     family: Mix = _UNIFORM
-    format: Format = Png()
-    layout: Container = Files()
+    format: Format = _OF_LAYOUT
+    layout: Layout = Layout()
     checksum: str = "sha256"
     seed: int = 0
+    label: str | None = None
+    split: Splits | None = None
 
     def __post_init__(self) -> None:
         """Read the fields, fill in what hangs on others, and refuse what cannot be made."""
@@ -63,11 +72,15 @@ class Job:
             value = getattr(self, field.name)
             if value is not None or field.default is not None:
                 object.__setattr__(self, field.name, _read(field.name, value))
+        if self.format is None:
+            preferred = (*self.layout.container.formats, "png")[0]
+            object.__setattr__(self, "format", parts.parse(Format, preferred))
         if not self.mode:
             opaque = self.color is None or self.color.alpha == 255
             object.__setattr__(self, "mode", "RGB" if opaque else "RGBA")
         self._check_ranges()
         self._check_color()
+        self._check_layout()
         self.format.check(self.width, self.height, self.mode, self.depth)
 
     def _check_ranges(self) -> None:
@@ -111,6 +124,35 @@ class Job:
                 f" {self.mode[:-1]}, or a color that is not opaque"
             )
 
+    def _check_layout(self) -> None:
+        if self.label is not None and not _LABEL.fullmatch(self.label):
+            raise BadValue(
+                f"class {self.label[:50]!r} is no name of ASCII letters, digits, _ and -; it may"
+                " become a folder's"
+            )
+        if self.label in _SPLIT_WORDS:
+            raise BadValue(f"class {self.label!r} would be taken for a split; choose another name")
+        for part in self.layout.parts:
+            if part.needs_checksum and self.checksum == "none":
+                raise BadValue(f"layout {part.name} lists checksums; leave out --checksum none")
+        taken = self.layout.container.formats
+        if taken and self.format.name not in taken:
+            raise BadValue(
+                f"layout {self.layout.container.name} holds {' or '.join(taken)}, not"
+                f" {self.format.name}"
+            )
+        roster = self.roster
+        units = -(-self.count // roster.unit)
+        for name in roster.split_names:
+            if units and not roster.split_units(name, units):
+                raise BadValue(
+                    f"split {name} would be empty: {self.layout.container.name} splits by the"
+                    f" file, and there are {units} of {roster.shard_size:,} images; give"
+                    " per_shard=…, or make more"
+                    if roster.unit > 1
+                    else f"split {name} would be empty: none of {units} falls to it; make more"
+                )
+
     @classmethod
     def parse(cls, **options: Any) -> Self:
         """Make a job from its fields as they are spelled: parts, colours and seeds as text.
@@ -142,10 +184,12 @@ class Job:
 
     @property
     def encoder(self) -> str:
-        """The library, with its version, that the bytes hang on; '' if they are pixelgen's own."""
-        if not self.family.is_fixed:
-            return next(filter(None, map(self.format.encoded_by, Texture)), "")
-        return self.format.encoded_by(texture_of(self, self.family.families[0]))
+        """The libraries, with versions, that the bytes hang on; '' if they are pixelgen's own."""
+        if self.family.is_fixed:
+            by = self.format.encoded_by(texture_of(self, self.family.families[0]))
+        else:
+            by = next(filter(None, map(self.format.encoded_by, Texture)), "")
+        return ", ".join(filter(None, (by, self.layout.container.encoded_by())))
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -154,10 +198,11 @@ class Job:
 
     @property
     def digest(self) -> str:
-        """The name of the job: SHA-256 of all that decides its bytes, in hexadecimal."""
+        """The name of the job: SHA-256 of all that decides its images, in hexadecimal."""
         import json
 
-        whole = [self.to_dict(), self.algorithm, self.encoder]
+        told = self.to_dict() | {"layout": str(self.layout.container)}
+        whole = [told, self.algorithm, self.encoder]
         if self.sources:
             from pixelgen.families.source import folder
 
@@ -175,19 +220,24 @@ class Job:
         return self.width * self.height * MODES[self.mode] * self.depth // 8
 
     @property
-    def names(self) -> Names:
-        """What the files are called."""
-        return Names(self.count, self.format.suffix_for(self.mode))
+    def roster(self) -> Roster:
+        """The images, each with its name, its split and its row in the manifest."""
+        return _roster(self)
+
+    @property
+    def manifest(self) -> str:
+        """The name of the manifest."""
+        return self.layout.container.manifest
 
     @property
     def shard_size(self) -> int:
         """The images in a shard (fewer in the last)."""
-        return self.layout.shard_size(self.image_bytes)
+        return self.roster.shard_size
 
     @property
     def shard_count(self) -> int:
         """The number of shards."""
-        return -(-self.count // self.shard_size)
+        return self.roster.shard_count
 
     def shard(self, number: int) -> Shard:
         """Return shard ``number``."""
@@ -200,7 +250,8 @@ class Job:
 
     def files(self) -> Iterator[str]:
         """Yield the names of the files that hold the images."""
-        return chain.from_iterable(self.layout.files(self.names, each) for each in self.shards())
+        files = self.layout.container.files
+        return chain.from_iterable(files(self.roster, each) for each in self.shards())
 
     def maker(self) -> Callable[[int], Data]:
         """Return the function that makes the bytes of the file of image i."""
@@ -228,6 +279,32 @@ class Job:
 
     def __iter__(self) -> Iterator[Pixels]:
         return map(self.render, range(self.count))
+
+
+@lru_cache(maxsize=8)
+def _roster(job: Job) -> Roster:
+    """Make the roster of a job, whose writer of rows is made when the first is asked for."""
+    writer = cache(lambda: row_writer(job))
+
+    def row(index: int, size: int, sha256: str) -> bytes:
+        return writer()(index, size, sha256)
+
+    container = job.layout.container
+    shard_size = container.shard_size(job.count, job.image_bytes)
+    return Roster(
+        count=job.count,
+        format=job.format.name,
+        suffix=job.format.suffix_for(job.mode),
+        width=job.width,
+        height=job.height,
+        channels=MODES[job.mode],
+        depth=job.depth,
+        label=job.label or "",
+        splits=job.split,
+        shard_size=shard_size,
+        unit=shard_size if container.splits_shards else 1,
+        row=row,
+    )
 
 
 def _whole(text: str) -> int:
@@ -264,9 +341,11 @@ _KINDS: Mapping[str, _Kind] = {
     "density": _Kind("a number", float, float),
     "family": _Kind("a family, or a list of them", Mix, _mix),
     "format": _Kind("a format", Format, partial(parts.parse, Format)),
-    "layout": _Kind("a layout", Container, partial(parts.parse, Container)),
+    "layout": _Kind("a layout", Layout, Layout.parse),
     "checksum": _Kind("a checksum", str, str.lower),
     "seed": _Kind("a whole number", int, parse_seed),
+    "label": _Kind("a class's name", str, str.strip),
+    "split": _Kind("shares of a set", Splits, Splits.parse),
 }
 
 

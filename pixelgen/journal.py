@@ -11,7 +11,9 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cache, cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,13 +22,13 @@ from zlib_ng import zlib_ng
 
 from pixelgen import __version__, sources
 from pixelgen.errors import BadValue, Conflict, PixelgenError
+from pixelgen.index import folders, index_names
 from pixelgen.job import Job
 from pixelgen.layouts import Record, Shard
 from pixelgen.store import LocalStore
 from pixelgen.store.log import Log
 
 PLAN = "pixelgen.json"
-MANIFEST = "metadata.jsonl"
 SUMS = "SHA256SUMS"
 JOURNAL = ".pixelgen.journal"
 
@@ -89,30 +91,37 @@ def read_plan(store: LocalStore) -> dict[str, Any] | None:
 def compare(store: LocalStore, job: Job) -> bool:
     """Tell whether the directory holds this job's plan; raise Conflict if it holds another's.
 
-    A complete set stays what it is whatever encoder is installed now; a set in the making must not
-    get its second half from another encoder.
+    Sidecars do not count: any may be added to a set. A complete set stays what it is whatever
+    encoder is installed now; a set in the making must not get its second half from another encoder.
     """
     found = read_plan(store)
     if found is None:
         return False
     old, new = found["job"], job.to_dict()
+    old["layout"] = str(Job.parse(**old).layout.container)
+    new["layout"] = str(job.layout.container)  # sidecars come and go
     differ = [
         f"{name} is {old.get(name)}, not {new.get(name)}"
         for name in dict.fromkeys((*old, *new))
         if old.get(name) != new.get(name)
     ]
-    if not differ and not is_finished(store):
+    if not differ and not is_finished(store, job):
         differ = [
             f"{name} was {found[name]}, now it is {now}"
             for name, now in (("algorithm", job.algorithm), ("encoder", job.encoder))
             if found[name] != now
         ]
     if differ:
-        force = ", or --force to replace that set" if is_finished(store) else ""
+        force = ", or --force to replace that set" if is_finished(store, job) else ""
         raise Conflict(
             f"{store.root} holds another job ({'; '.join(differ)}); choose another directory{force}"
         )
     return True
+
+
+def is_planned(store: LocalStore, job: Job) -> bool:
+    """Tell whether the set's plan is of this very job, sidecars included."""
+    return bool((read_plan(store) or {"job": {}})["job"] == job.to_dict())
 
 
 def check_encoder(store: LocalStore, job: Job) -> None:
@@ -130,9 +139,15 @@ def sums_of(job: Job) -> tuple[str, ...]:
     return () if job.checksum == "none" else (SUMS,)
 
 
-def is_finished(store: LocalStore) -> bool:
+def is_finished(store: LocalStore, job: Job) -> bool:
     """Tell whether the set is complete: it has its manifest, and its journal is gone."""
-    return store.size(MANIFEST) is not None and not store.exists(JOURNAL)
+    return store.size(job.manifest) is not None and not store.exists(JOURNAL)
+
+
+def with_sidecars(store: LocalStore, job: Job) -> Job:
+    """Return the job with the sidecars that the set's plan has besides."""
+    planned = Job.parse(**(read_plan(store) or {"job": {}})["job"])
+    return replace(job, layout=job.layout.with_sidecars(planned.layout.sidecars))
 
 
 def begin(store: LocalStore, job: Job) -> None:
@@ -213,11 +228,12 @@ class Journal:
 
     def _is_there(self, record: Record, this_mount: bool) -> bool:
         """Tell whether the record's files are there: by size, and by hash of another mount."""
-        shard = self._job.shard(record.shard)
+        shard, roster = self._job.shard(record.shard), self._job.roster
         return all(
-            self._store.size(found.name) == found.size
+            (size := self._store.size(found.name)) is not None
+            and found.size in (None, size)
             and (this_mount or found.sha256 == file_hash(self._store, found.name))
-            for found in self._job.layout.objects(self._job.names, shard, record)
+            for found in self._job.layout.container.objects(roster, shard, record)
         )
 
     def is_begun(self) -> bool:
@@ -260,15 +276,15 @@ class Journal:
         The system tells of a lost page once, and shows it as it was until it is forgotten. So what
         was made in this run is removed, and what was there before is read from the disk anew.
         """
-        names, layout = self._job.names, self._job.layout
+        roster, container = self._job.roster, self._job.layout.container
         with suppress(PixelgenError):  # what failed first is told
-            for name in (JOURNAL, *sums_of(self._job)):
+            for name in chain((JOURNAL, *sums_of(self._job)), *index_names(self._job)):
                 self._store.remove(name)
             for shard in self._job.shards():
                 is_made = self._places[shard.number] > self._begun
-                for name in layout.files(names, shard):
+                for name in container.files(roster, shard):
                     (self._store.remove if is_made else self._store.forget)(name)
-            for folder in layout.folders(names):
+            for folder in folders(self._job):
                 self._store.remove_folder(folder)
 
     @property
@@ -288,9 +304,9 @@ class Journal:
         if not line.endswith(b"\n") or crc != b"%08x" % zlib_ng.crc32(body):
             return None, ""
         try:
-            mount, job, shard, sizes, hashes, file_hash = json.loads(body)
+            mount, job, shard, sizes, hashes, file_size, file_hash = json.loads(body)
             record = Record(
-                int(shard), [int(size) for size in sizes], [*map(str, hashes)], file_hash
+                int(shard), [*map(int, sizes)], [*map(str, hashes)], int(file_size), str(file_hash)
             )
         except (ValueError, TypeError, OverflowError, RecursionError):
             return None, ""
@@ -312,7 +328,7 @@ def done_images(store: LocalStore, job: Job) -> int:
     """Return how many of a job's images a directory holds; raise Conflict for another job's."""
     if not compare(store, job):
         return 0
-    if is_finished(store):
+    if is_finished(store, job):
         return job.count
     done = Journal(store, job)
     done.replay(store.lines(JOURNAL))

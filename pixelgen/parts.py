@@ -15,6 +15,8 @@ Naming a subclass is all it takes to make it known::
         '''Every pixel at half level.'''
 
         name = "half"
+
+One of another project has no ``name`` of its own: it is spelled, and found, by its dotted path.
 """
 
 import math
@@ -68,6 +70,8 @@ class Part:
             known = _REGISTRY[cls.kind].setdefault(cls.name, cls)
             if known is not cls:
                 raise TypeError(f"two {cls.kind} parts are named {cls.name!r}")
+        elif not cls.__module__.startswith("pixelgen."):
+            cls.name = f"{cls.__module__}.{cls.__qualname__}"
 
     def __post_init__(self) -> None:
         """Bring each parameter to its type and check its bounds."""
@@ -131,6 +135,8 @@ def parse(base: type[P], text: str) -> P:
 
 def find(base: type[P], name: str) -> type[P]:
     """Return the part of a name, or raise BadValue; import the whole kind only if need be."""
+    if "." in name:
+        return _import(base, name.strip())
     name = name.strip().lower()
     found = _REGISTRY[base.kind].get(name)
     if found and issubclass(found, base):
@@ -145,6 +151,26 @@ def find(base: type[P], name: str) -> type[P]:
             f" (see: pixelgen list {plural(base.kind)})"
         )
     return names[name]
+
+
+def _import(base: type[P], path: str) -> type[P]:
+    """Return the part that another project has under a dotted path."""
+    import importlib
+
+    module, _, name = path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise BadValue(
+            f"{base.kind} {path!r} cannot be imported: {error}; install it, or name its folder in"
+            " PYTHONPATH"
+        ) from None
+    if not (isinstance(found, type) and issubclass(found, base)) or found.name != path:
+        raise BadValue(
+            f"{path} is no {base.kind} of another project: it must be a subclass of"
+            f" {base.__module__}.{base.__name__} without a name of its own"
+        )
+    return found
 
 
 def plural(kind: str) -> str:

@@ -35,11 +35,11 @@ def tiles_of_set(job: Job, store: LocalStore, count: int) -> Iterator[Tile]:
     """Read the first images of a set from its files."""
     count = min(count, job.count)
     images = chain.from_iterable(
-        job.layout.read(store, job.names, shard)
+        job.layout.container.read(store, job.roster, shard)
         for shard in map(job.shard, range(-(-count // job.shard_size)))
     )
     for index, data in zip(range(count), images, strict=False):
-        yield Tile(job.names.file(index), _decode(data, job.names.file(index)))
+        yield Tile(job.roster.file(index), _decode(data, job.roster.file(index)))
 
 
 def tiles_of_job(job: Job) -> Iterator[Tile]:

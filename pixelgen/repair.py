@@ -12,7 +12,7 @@ from itertools import chain
 from pixelgen import journal, sources, writer
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, MANIFEST, PLAN, Journal, sums_of
+from pixelgen.journal import JOURNAL, PLAN, Journal, sums_of
 from pixelgen.layouts import Shard
 from pixelgen.lock import lock, release
 from pixelgen.sources import SOURCES
@@ -41,21 +41,25 @@ def repair(job: Job, store: LocalStore, run: Run, *, deep: bool = False) -> Iter
     is finished first. Raises Conflict for bytes of another encoder, and for what is under the set's
     names and cannot be the set's.
     """
-    lists = (MANIFEST, *sums_of(job))
+    lists = (job.manifest, *sums_of(job))
     if store.exists(JOURNAL) or not any(map(store.exists, lists)):  # nothing vouches for its files
         writer.write(job, store, run)
     damage: list[Damage] = []
     wrong: list[Shard] = []
+    rest: list[str] = []
     for checked in check(job, store, run, deep=deep):
         damage += checked.damage
         if checked.shard and checked.damage:
             wrong.append(checked.shard)
+        if not checked.shard:
+            rest += [name for name, _ in checked.damage]
         yield checked
     if not damage or run.stopped():
         release(store)
         return
     journal.check_encoder(store, job)
-    spoilt = _spoilt(job, store, run, wrong)
+    own = (PLAN, SOURCES, *lists)
+    spoilt = [*_spoilt(job, store, run, wrong), *(name for name in rest if name not in own)]
     with lock(store):
         if not store.exists(JOURNAL):  # as after another repair
             _reopen(job, store, spoilt, {shard.number for shard in wrong})
@@ -64,7 +68,8 @@ def repair(job: Job, store: LocalStore, run: Run, *, deep: bool = False) -> Iter
 
 def _spoilt(job: Job, store: LocalStore, run: Run, wrong: list[Shard]) -> list[str]:
     """Make the shards that are wrong, to learn that it can be done, and which files differ."""
-    for name in chain.from_iterable(job.layout.files(job.names, shard) for shard in wrong):
+    files = job.layout.container.files
+    for name in chain.from_iterable(files(job.roster, shard) for shard in wrong):
         _check_regular(store, name)
     work = least_work(job, len(wrong))
     make = partial(differing, job, store)
@@ -78,8 +83,8 @@ def _check_regular(store: LocalStore, name: str) -> None:
 
 def _reopen(job: Job, store: LocalStore, spoilt: list[str], wrong: set[int]) -> None:
     """Put the set back in the making, without what is spoilt."""
-    lists = (MANIFEST, *sums_of(job))
-    for name in lists:
+    lists = (job.manifest, *sums_of(job))
+    for name in chain(lists, spoilt):
         _check_regular(store, name)
     for name in spoilt:
         store.remove(name)

@@ -5,13 +5,15 @@ from itertools import chain
 
 from pixelgen import journal
 from pixelgen.errors import Conflict
+from pixelgen.index import folders, index_names
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS, file_hash, sums_of
+from pixelgen.journal import JOURNAL, PLAN, SUMS, file_hash, sums_of
 from pixelgen.lock import lock
 from pixelgen.manifest import sum_of
+from pixelgen.records import cut
 from pixelgen.sources import SOURCES, extras, images, is_sound, look
 from pixelgen.store import LocalStore
-from pixelgen.verify import check, check_shards, cut
+from pixelgen.verify import check, check_shards, index_of
 from pixelgen.writer import Run
 
 
@@ -28,11 +30,11 @@ def clear(store: LocalStore, new: Job, run: Run) -> None:
         return
     old = Job.parse(**plan["job"])
     is_same = old == new and plan["encoder"] == new.encoder and plan["algorithm"] == new.algorithm
-    if is_same and not journal.is_finished(store):  # this command was interrupted, and goes on
+    if is_same and not journal.is_finished(store, old):  # this command was interrupted, and goes on
         return
     _check_sources(new, store)
     with lock(store):
-        is_finished = journal.is_finished(store)
+        is_finished = journal.is_finished(store, old)
         if is_finished:
             _check_whole(old, store, run)
         else:
@@ -41,10 +43,11 @@ def clear(store: LocalStore, new: Job, run: Run) -> None:
         if run.stopped():
             return
         if is_finished:  # so that what is left never looks complete, but can be told from others
-            store.move(MANIFEST, JOURNAL)
-        for name in chain(old.files(), _lists(old, store), (JOURNAL, PLAN)):
+            store.move(old.manifest, JOURNAL)
+        index = index_names(old) if store.exists(JOURNAL) else ()  # it is the last to go
+        for name in chain(old.files(), *index, _lists(old, store), (JOURNAL, PLAN)):
             store.remove(name)
-        for folder in old.layout.folders(old.names):
+        for folder in folders(old):
             store.remove_folder(folder)
 
 
@@ -63,13 +66,16 @@ def _check_left(old: Job, store: LocalStore, run: Run) -> None:
     is_begun = store.exists(JOURNAL) and not store.is_blank(JOURNAL)
     if not is_begun and not any(map(store.exists, old.files())):
         return
-    for checked in check_shards(old, store, run, cut(old, store.lines(JOURNAL), store.lines(SUMS))):
-        for name, _ in checked.damage:
-            if name == MANIFEST or store.exists(name):
-                raise Conflict(
-                    f"the set in {store.root} is not finished, so its files cannot be told from"
-                    " others; finish it, or remove the directory"
-                )
+    left = cut(old, store.lines(JOURNAL), store.lines(SUMS))
+    damage = chain.from_iterable(each.damage for each in check_shards(old, store, run, left))
+    index = index_of(old, store, JOURNAL)
+    foreign = (name for name, data in index if not store.holds(name, data))
+    for name in chain((name for name, _ in damage), foreign):
+        if name == old.manifest or store.exists(name):
+            raise Conflict(
+                f"the set in {store.root} is not finished, so its files cannot be told from"
+                " others; finish it, or remove the directory"
+            )
 
 
 def _lists(old: Job, store: LocalStore) -> list[str]:
@@ -96,9 +102,10 @@ def _check_sources(new: Job, store: LocalStore) -> None:
 
 def _check_free(old: Job, new: Job, store: LocalStore) -> None:
     """Refuse where what is not of the old set bears a name of the new one."""
-    for folder in new.layout.folders(new.names):
+    for folder in folders(new):
         store.check_folder(folder)
-    lists = chain(extras(new), sums_of(new))
+    lists = chain(extras(new), sums_of(new), (new.manifest,), *index_names(new))
     taken = {name for name in chain(lists, new.files()) if store.exists(name)}
-    for name in taken.difference(_lists(old, store), old.files()):
+    own = chain(_lists(old, store), (old.manifest,), *index_names(old))
+    for name in taken.difference(own, old.files()):
         raise Conflict(f"{store.path(name)} is not of the set there; move it away")

@@ -9,15 +9,17 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import chain, takewhile
+from itertools import chain, groupby, takewhile
 
 from pixelgen import journal, manifest, sources
 from pixelgen.engines import Engine, Local, Work, cores
 from pixelgen.errors import Conflict, PixelgenError
+from pixelgen.extend import extend
 from pixelgen.formats import Data
+from pixelgen.index import folders, index_names
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, MANIFEST, PLAN, Journal
-from pixelgen.layouts import Record, Shard
+from pixelgen.journal import JOURNAL, PLAN, Journal
+from pixelgen.layouts import Record, Sample, Shard
 from pixelgen.lock import lock, release
 from pixelgen.store import LocalStore
 
@@ -54,13 +56,16 @@ class Run:
 def write(job: Job, store: LocalStore, run: Run) -> Outcome:
     """Bring a set into being, or go on with it; do nothing where it is complete.
 
-    Raises Conflict where the directory holds another job or a file of somebody else's under one of
-    the set's names, Busy where another process writes to it, PixelgenError where writing fails.
+    Sidecars that it lacks are added to it, and those that it has besides are kept. Raises Conflict
+    where the directory holds another job or a file of somebody else's under one of the set's names,
+    Busy where another process writes to it, PixelgenError where writing fails.
     """
-    if journal.compare(store, job) and journal.is_finished(store):
-        store.touch(MANIFEST)
-        release(store)
-        return Outcome(found=job.count)
+    if journal.compare(store, job):
+        job = journal.with_sidecars(store, job)
+        if journal.is_finished(store, job) and journal.is_planned(store, job):
+            store.touch(job.manifest)
+            release(store)
+            return Outcome(found=job.count)
     done = Journal(store, job)
     if store.size(PLAN) is None:
         sources.look(job)  # and refuse images that cannot be used, before anything is written
@@ -68,12 +73,14 @@ def write(job: Job, store: LocalStore, run: Run) -> Outcome:
     with lock(store):
         store.sweep("")
         if journal.compare(store, job):
+            if not journal.is_planned(store, job):
+                extend(job, store)
             journal.settle_sources(store, job)
             _sweep(job, store)
         else:
             _check_free(job, store, done)
             journal.begin(store, job)
-        if journal.is_finished(store):  # by another process, a moment ago
+        if journal.is_finished(store, job):  # by another process, or but for its sidecars
             return Outcome(found=job.count)
         with done.kept():
             return _go_on(job, store, run, done)
@@ -81,7 +88,7 @@ def write(job: Job, store: LocalStore, run: Run) -> Outcome:
 
 def _sweep(job: Job, store: LocalStore) -> None:
     """Remove what dead processes left among the set's files."""
-    for folder in job.layout.folders(job.names):
+    for folder in folders(job):
         store.sweep(folder)
 
 
@@ -97,7 +104,7 @@ def _check_free(job: Job, store: LocalStore, done: Journal) -> None:
     is_torn = store.is_blank(PLAN)
     foreign = [] if is_torn else [PLAN]
     foreign += [] if store.is_blank(JOURNAL) else [JOURNAL]  # a blank one is our own, just begun
-    others = (MANIFEST, *journal.sums_of(job), *sources.extras(job))
+    others = (job.manifest, *journal.sums_of(job), *sources.extras(job))
     for name in chain(foreign, others, _planned_files(job, store)):
         if store.exists(name) and not (is_torn and store.is_blank(name)):
             raise Conflict(
@@ -107,12 +114,12 @@ def _check_free(job: Job, store: LocalStore, done: Journal) -> None:
 
 
 def _planned_files(job: Job, store: LocalStore) -> Iterator[str]:
-    """Yield the names of the set's files, as long as the folder they share is there at all."""
-    for name in job.files():
-        top, slash, _ = name.partition("/")
-        if slash and not store.exists(top):
-            return
-        yield name
+    """Yield the names of the set's files, as far as folders are there for them at all."""
+    for names in chain([job.files()], index_names(job)):
+        for folder, group in groupby(names, key=lambda name: name.rpartition("/")[0]):
+            if folder and not store.exists(folder):
+                break
+            yield from group
 
 
 def _go_on(job: Job, store: LocalStore, run: Run, done: Journal) -> Outcome:
@@ -137,20 +144,27 @@ def _go_on(job: Job, store: LocalStore, run: Run, done: Journal) -> Outcome:
 
 def make_shard(job: Job, store: LocalStore, shard: Shard) -> Record:
     """Render, encode and publish one shard: all that a worker does."""
-    make = maker(job, store)
     record = Record(shard.number, [], [])
     checksum = job.checksum != "none"
 
-    def samples() -> Iterator[tuple[int, Data]]:
-        for index in range(shard.start, shard.stop):
-            data = make(index)
-            record.sizes.append(len(data))
+    def noted() -> Iterator[Sample]:
+        for sample in samples(job, store, shard):
+            record.sizes.append(len(sample.data))
             if checksum:
-                record.hashes.append(hashlib.sha256(data).hexdigest())
-            yield index, data
+                record.hashes.append(sample.sha256)
+            yield sample
 
-    file_hash = job.layout.write(store, job.names, shard, samples(), checksum=checksum)
-    return record._replace(file_hash=file_hash)
+    write = job.layout.container.write
+    size, sha256 = write(store, job.roster, shard, noted(), checksum=checksum)
+    return record._replace(file_size=size, file_hash=sha256)
+
+
+def samples(job: Job, store: LocalStore, shard: Shard) -> Iterator[Sample]:
+    """Yield the images of a shard as they are written."""
+    make, checksum = maker(job, store), job.checksum != "none"
+    for index in range(shard.start, shard.stop):
+        data = make(index)
+        yield Sample(index, data, hashlib.sha256(data).hexdigest() if checksum else "")
 
 
 def least_work(job: Job, shards: int) -> Work:

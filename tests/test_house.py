@@ -11,8 +11,9 @@ import pixelgen
 ROOT = Path(pixelgen.__file__).parent
 ORDER = [
     "errors", "aside", "parts", "stream", "colors", "families", "formats", "generator", "store",
-    "layouts", "job", "pipe", "sources", "journal", "lock", "manifest", "engines", "writer",
-    "verify", "repair", "replace", "preview", "cli", "__main__",
+    "layouts", "rows", "job", "pipe", "sources", "index", "journal", "lock", "manifest", "records",
+    "extend", "engines", "writer", "verify", "repair", "replace", "preview", "trainers", "cli",
+    "__main__",
 ]  # fmt: skip
 MODULES = sorted(ROOT.rglob("*.py"))
 

@@ -12,6 +12,15 @@ from pixelgen.families.point import Gaussian
 from pixelgen.job import Job
 
 
+def test_a_job_is_a_map_style_data_set() -> None:
+    job = Job(count=5, width=4, height=3)
+
+    assert len(job) == 5
+    assert [image.shape for image in job] == [(3, 4, 3)] * 5
+    with pytest.raises(IndexError):
+        job[5]
+
+
 def test_a_job_is_rebuilt_from_its_spelling() -> None:
     job = Job.parse(count=7, width="20", height=10, color="red", family="gaussian:sigma=3", seed=5)
 

@@ -18,11 +18,11 @@ from pixelgen.families.point import Gaussian
 from pixelgen.formats import Format
 from pixelgen.formats.pillow import Jpeg
 from pixelgen.job import Job
-from pixelgen.layouts import Container
+from pixelgen.layouts import LayoutPart
 from pixelgen.parts import Part, option, parse
 from pixelgen.stream import Stream
 
-KINDS: tuple[type[Part], ...] = (Family, Format, Container, Engine)
+KINDS: tuple[type[Part], ...] = (Family, Format, LayoutPart, Engine)
 EVERY = [(base, part) for base in KINDS for part in parts.known(base.kind).values()]
 
 
@@ -111,7 +111,7 @@ def test_each_part_helps_its_user(base: type[Part], part: type[Part]) -> None:
     [
         (Family, "unifrom", "unknown family 'unifrom': did you mean 'uniform'?"),
         (Format, "pngg", "did you mean 'png'?"),
-        (Container, "file", "did you mean 'files'?"),
+        (LayoutPart, "file", "did you mean 'files'?"),
         (Engine, "lokal", "did you mean 'local'?"),
         (Family, "", "unknown family ''"),
         (Family, "gaussian:sigma", "write 'sigma' as sigma=VALUE"),

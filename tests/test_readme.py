@@ -12,6 +12,8 @@ import pytest
 
 from pixelgen import parts
 from pixelgen.families.presets import PRESETS
+from pixelgen.job import Job
+from pixelgen.trainers import TRAINERS, calls
 from tests.conftest import COMMAND, Run
 
 TEXT = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -35,25 +37,41 @@ def shell(command: str, folder: Path) -> str:
     return done.stderr + done.stdout
 
 
-def test_every_console_command_prints_what_the_readme_says(tmp_path: Path) -> None:
+def test_every_command_and_example_prints_what_the_readme_says(tmp_path: Path) -> None:
+    ran = 0
+    for language, block in re.findall(
+        r"^```(console|python)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE
+    ):
+        run_block = run_console if language == "console" else run_python
+        ran += run_block(block, tmp_path)
+    assert ran >= 30
+
+
+def run_console(block: str, folder: Path) -> int:
+    """Run the commands of a block and compare what they say; return how many there were."""
     checker = doctest.OutputChecker()
-    examples = re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", "".join(blocks("console")), re.MULTILINE)
-    assert len(examples) >= 12
+    examples = re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
     for command, expected in examples:
-        said = shell(command, tmp_path)
+        said = shell(command, folder)
         assert checker.check_output(expected, said, doctest.ELLIPSIS), f"$ {command}\n{said}"
+    return len(examples)
 
 
-def test_the_python_examples_run(tmp_path: Path) -> None:
-    shell("pixelgen generate -q -n 20 -s 300", tmp_path)
-    for code in blocks("python"):
-        done = subprocess.run(
-            [sys.executable, "-c", code], check=False, cwd=tmp_path, capture_output=True, text=True,
-            env=SURROUNDINGS | {"HF_HOME": str(tmp_path / "cache")},
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        assert "17" in code
-        assert done.stdout in ("(300, 300) 17\n", "1000 (300, 300, 3) uint8\n")
+def run_python(code: str, folder: Path) -> int:
+    """Run a block, whose prints tell in a comment what they print; or save it under its name."""
+    if named := re.match(r"# (\w+\.py)\n", code):
+        compile(code, named[1], "exec")
+        (folder / named[1]).write_text(code)
+        return 1
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, cwd=folder, capture_output=True, text=True,
+        env=SURROUNDINGS | {"HF_HOME": str(folder / "cache")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = re.findall(r"^print\(.*\)  # (.+)$", code, re.MULTILINE)
+    assert told
+    assert done.stdout.splitlines()[-len(told) :] == told
+    return 1
 
 
 def test_the_makefile_makes_once_and_goes_on_after_an_interruption(tmp_path: Path) -> None:
@@ -72,7 +90,8 @@ def test_the_makefile_makes_once_and_goes_on_after_an_interruption(tmp_path: Pat
 
 def test_the_ci_steps_pass(tmp_path: Path) -> None:
     (tmp_path / "negatives.toml").write_text(blocks("toml")[0])
-    commands = re.findall(r"- run: (.+)", blocks("yaml")[0])
+    (steps,) = (block for block in blocks("yaml") if block.startswith("steps:"))
+    commands = re.findall(r"- run: (.+)", steps)
 
     assert len(commands) == 2
     assert '"status": 200' in shell(commands[0], tmp_path)
@@ -97,6 +116,37 @@ def test_the_table_of_options_is_that_of_the_help(run: Run) -> None:
 def test_every_promise_names_a_test_that_is_there(named: str) -> None:
     file, _, name = named.partition("::")
     assert f"def {name}(" in (Path(__file__).parent / file).read_text()
+
+
+def rows(head: str) -> dict[str, list[str]]:
+    """Return the rows of a table by the name in their first cell, without its marks."""
+    table = TEXT.partition(f"| {head} |")[2].partition("\n\n")[0]
+    cells = (line.strip("| ").split(" | ") for line in table.splitlines()[2:])
+    return {first.strip("+ `"): others for first, *others in cells}
+
+
+def test_the_table_of_layouts_tells_the_calls_that_are_printed() -> None:
+    table = rows("layout")
+    assert set(table) == set(parts.known("layout"))
+    for name, part in parts.known("layout").items():
+        beside = getattr(part, "containers", None)
+        layout = name if beside is None else f"{(*beside, 'files')[0]},{name}"
+        job = Job.parse(count=1000, layout=layout)
+        (own,) = (each for each in job.layout.parts if each.name == name)
+        call = own.loader("negatives", job.roster)
+        assert table[name][1] == f"`{call}`" if call else "see below" in table[name][1]
+
+
+def test_the_table_of_trainers_tells_their_calls_and_limits() -> None:
+    table = rows("`--for`")
+    assert set(table) == set(TRAINERS)
+    for name, trainer in TRAINERS.items():
+        job = Job.parse(count=1000, layout=trainer.layout)
+        layout, takes, call = table[name]
+        assert layout == f"`{job.layout}`"
+        assert takes.partition(";")[0] == ", ".join(trainer.formats)
+        assert (f"sides from {trainer.least_side}" in takes) == (trainer.least_side > 1)
+        assert [call.strip("`")] == calls(trainer, job, "negatives")
 
 
 @pytest.mark.parametrize(

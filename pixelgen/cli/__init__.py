@@ -16,7 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import click
 
 from pixelgen import __version__
-from pixelgen.cli.commands import list_parts, preview, repair, verify
+from pixelgen.cli.commands import index, list_parts, preview, repair, verify
 from pixelgen.cli.generate import generate
 from pixelgen.cli.output import ReaderGone, report_failure
 from pixelgen.errors import PixelgenError
@@ -30,7 +30,7 @@ def cli() -> None:
     """Write negative (background) samples for machine learning, any number, offline."""
 
 
-for command in (generate, verify, repair, preview, list_parts):
+for command in (generate, verify, repair, index, preview, list_parts):
     cli.add_command(command)
 
 

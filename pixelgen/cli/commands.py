@@ -1,4 +1,4 @@
-"""``pixelgen verify``, ``pixelgen preview`` and ``pixelgen list``: look at sets and parts."""
+"""The commands beside ``generate``: look at sets and parts, mend and index sets."""
 
 import sys
 from itertools import zip_longest
@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.options import draw_seed, look, look_options
-from pixelgen.cli.output import Progress, emit, emit_json, report
+from pixelgen.cli.options import PartName, draw_seed, look, look_options
+from pixelgen.cli.output import Progress, emit, emit_json, report, tell_loaders
 from pixelgen.cli.stop import Stop
 from pixelgen.errors import BadValue
 from pixelgen.parts import known, plural, spell
 
 if TYPE_CHECKING:
+    from pixelgen.parts import Part
     from pixelgen.preview import Tile
 
 _KINDS = ("family", "format", "layout", "engine")
@@ -97,6 +98,40 @@ def repair(**options: Any) -> int:
     if not options["quiet"]:
         verdict = f"{len(damage):,} remade" if damage else "all well"
         report(f"{job.count:,} images checked, {verdict} ({progress.speed})")
+    return 0
+
+
+@click.command()
+@click.argument("directory", default="negatives", metavar="SET")
+@click.option("--layout", type=PartName("layout"), required=True,
+              help="What to add, as a list: coco,yolo; see 'pixelgen list layouts'.")  # fmt: skip
+@click.option("--durability", type=click.Choice(["commit", "none", "each"]), default="commit",
+              show_default=True, help="Against power cuts; as of 'generate'.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")
+def index(directory: str, layout: str, durability: str, as_json: bool, quiet: bool) -> int:
+    """Add sidecars to a finished set ('negatives' if none is named), without opening an image.
+
+    They are made of the manifest, to the bytes that 'generate' would have written. Prints the path
+    of the manifest.
+    """
+    from dataclasses import replace
+
+    from pixelgen.layouts.layout import Layout
+    from pixelgen.store import LocalStore
+    from pixelgen.verify import finished_job
+    from pixelgen.writer import Run, write
+
+    store, stop = LocalStore(directory, durability), Stop()
+    job = finished_job(store)
+    job = replace(job, layout=Layout.parse(f"{job.layout.container},{layout}"))
+    write(job, store, Run(stopped=lambda: bool(stop)))
+    if not quiet:
+        tell_loaders(job, store.root, None)
+    if as_json:
+        emit_json({"status": 200, "link": store.path(job.manifest), "layout": str(job.layout)})
+    else:
+        emit(store.path(job.manifest))
     return 0
 
 
@@ -217,10 +252,22 @@ def list_parts(kind: str, as_json: bool) -> int:
         ])  # fmt: skip
         return 0
     for name, part in parts.items():
-        emit(f"{name:<14} {part.summary()}")
+        emit(f"{name:<14} {part.summary()}{_beside(part)}")
         for parameter in part.parameters():
             emit(f"  {spelled(parameter)}")
+    if singular == "layout":
+        from pixelgen.layouts.layout import UNIVERSAL
+
+        emit(f"universal      All that one directory can be at once: {UNIVERSAL}.")
     return 0
+
+
+def _beside(part: type["Part"]) -> str:
+    """Tell of a sidecar what it goes with."""
+    containers = getattr(part, "containers", None)
+    if containers is None:
+        return ""
+    return f" [beside {' or '.join(containers) or 'any'}]"
 
 
 def _list_presets(as_json: bool) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixelgen.cli.options import (
+    dated,
     draw_seed,
     look,
     look_options,
@@ -13,7 +14,7 @@ from pixelgen.cli.options import (
     run_options,
     set_options,
 )
-from pixelgen.cli.output import Progress, emit, emit_json, human_bytes, report, write
+from pixelgen.cli.output import Progress, emit, emit_json, human_bytes, report, tell_loaders, write
 from pixelgen.cli.stop import Stop
 from pixelgen.errors import BadValue
 
@@ -54,15 +55,35 @@ def generate(**options: Any) -> int:
 def _job(options: dict[str, Any]) -> "Job":
     """Make the job of the recipe and the options, of which the options win."""
     fields = read_recipe(options["recipe"]) if options["recipe"] is not None else {}
-    names = ("count", "format", "layout", "checksum")
+    names = ("count", "format", "layout", "checksum", "label", "split")
     fields |= {name: options[name] for name in names if options[name] is not None}
     from pixelgen.job import Job
 
-    job = Job.parse(**draw_seed(fields | look(options)))
+    if options["trainer"]:
+        from pixelgen.trainers import find
+
+        own = find(options["trainer"]).layout
+        fields["layout"] = f"{own},{fields['layout']}" if "layout" in fields else own
+    job = dated(Job.parse(**draw_seed(fields | look(options))))
+    _check_trainers(job, options)
     is_hidden = job.density == 1 and not any(each.has_coverage for each in job.family.families)
     if is_hidden and job.color is not None and job.color.alpha and not options["quiet"]:
         report(f"note: at density 1 nothing of the color {job.color} is to be seen")
     return job
+
+
+def _check_trainers(job: "Job", options: dict[str, Any]) -> None:
+    """Refuse what the trainer asked for would not take; of others, say what they would not."""
+    from pixelgen.trainers import TRAINERS, find
+
+    if options["trainer"]:
+        for objection in find(options["trainer"]).objections(job):
+            raise BadValue(objection)
+    elif not options["quiet"]:
+        for trainer in TRAINERS.values():
+            if trainer.suits(job):
+                for objection in trainer.objections(job):
+                    report(f"note: {objection}")
 
 
 def _write(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
@@ -100,8 +121,6 @@ def _tell(
     job: "Job", store: "LocalStore", outcome: "Outcome", progress: Progress, options: dict[str, Any]
 ) -> None:
     """Say on stderr what was done, and give the result on stdout."""
-    from pixelgen.journal import MANIFEST
-
     if not options["quiet"]:
         noun = "image" if job.count == 1 else "images"
         kept = f" ({outcome.found:,} were there)" if outcome.found else ""
@@ -111,12 +130,12 @@ def _tell(
             else f"nothing to do: {job.count:,} {noun} there already"
         )
         if job.count:
-            report(f"load it: {job.layout.loader(store.root, job.shard_count, job.names.suffix)}")
+            tell_loaders(job, store.root, options["trainer"])
     if options["as_json"]:
         emit_json({
             "status": 200,
             "id": job.digest,
-            "link": store.path(MANIFEST),
+            "link": store.path(job.manifest),
             "count": job.count,
             "made": outcome.made,
             "found": outcome.found,
@@ -124,7 +143,7 @@ def _tell(
             "seconds": round(progress.seconds, 3),
         })  # fmt: skip
     else:
-        emit(store.path(MANIFEST))
+        emit(store.path(job.manifest))
 
 
 def _dry_run(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:

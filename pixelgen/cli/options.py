@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from pixelgen.errors import BadValue
+
+if TYPE_CHECKING:
+    from pixelgen.job import Job
 
 _RECIPE_LIMIT = 1 << 20  # characters; more is no recipe
 
@@ -22,7 +25,7 @@ class PartName(click.ParamType):  # type: ignore[type-arg] # no generic before c
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """Show the spelling in help."""
-        return "NAME[:KEY=VALUE,…]"
+        return "NAME[:KEY=VALUE,…]" if self.name != "layout" else "NAME[:KEY=VALUE,…],…"
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -35,10 +38,14 @@ class PartName(click.ParamType):  # type: ignore[type-arg] # no generic before c
             from pixelgen.families.presets import PRESETS
 
             about |= {name: preset.about for name, preset in PRESETS.items()}
+        if self.name == "layout":
+            about["universal"] = "All that one directory can be at once."
+        before, comma, last = incomplete.rpartition(",") if self.name == "layout" else ("", "", "")
+        begun = last if comma else incomplete
         return [
-            CompletionItem(name, help=line)
+            CompletionItem(f"{before}{comma}{name}", help=line)
             for name, line in about.items()
-            if name.startswith(incomplete)
+            if name.startswith(begun)
         ]
 
 
@@ -59,7 +66,17 @@ set_options = together([
     click.option("-f", "--format", "--export", "format", type=PartName("format"),
                  help="Kind of file; see 'pixelgen list formats'.  [default: png]"),
     click.option("--layout", type=PartName("layout"),
-                 help="Where images go; see 'pixelgen list layouts'.  [default: files]"),
+                 help="Where images go and what indexes them, as a list: yolo,coco or"
+                      " webdataset:per_shard=500,wids; 'universal' is all that one directory can"
+                      " be; see 'pixelgen list layouts'.  [default: files]"),
+    click.option("--for", "trainer", metavar="TRAINER",
+                 help="Layout, limits and loader call of a training stack: ultralytics, detectron2,"
+                      " mmdet, torchvision, huggingface, opencv, dlib, keras, dali or streaming."),
+    click.option("--class", "label", metavar="NAME",
+                 help="Class of the images, or that they are void of, in layouts that have one."
+                      "  [default: negatives; in yolo and coco object]"),
+    click.option("--split", metavar="NAME=SHARE,…",
+                 help="Share the set out: train=0.9,val=0.1."),
     click.option("-o", "--out", default="negatives", metavar="DIR|-", show_default=True,
                  help="Directory of the set; - writes the one image, or a tar stream of many, to"
                       " standard output."),
@@ -128,6 +145,24 @@ def draw_seed(fields: dict[str, Any]) -> dict[str, Any]:
     import secrets
 
     return fields | {"seed": hex(secrets.randbits(128))}
+
+
+def dated(job: "Job") -> "Job":
+    """Give a layout that tells times the one of SOURCE_DATE_EPOCH, if it is set.
+
+    https://reproducible-builds.org/specs/source-date-epoch/. It becomes a parameter of the layout:
+    what is to be made hangs on the job alone.
+    """
+    import os
+    from dataclasses import replace
+
+    epoch, container = os.environ.get("SOURCE_DATE_EPOCH"), job.layout.container
+    if not epoch or not hasattr(container, "mtime") or container.mtime:
+        return job
+    if not epoch.isdecimal():
+        raise BadValue(f"SOURCE_DATE_EPOCH {epoch[:50]!r} is no number of seconds since 1970")
+    told: dict[str, Any] = {"mtime": int(epoch)}
+    return replace(job, layout=replace(job.layout, container=replace(container, **told)))
 
 
 def _sides(size: str | None, width: int | None, height: int | None) -> dict[str, int]:

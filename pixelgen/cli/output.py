@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from pixelgen.formats import Data
+    from pixelgen.job import Job
 
 _STATUS = {0: 200, 1: 500, 2: 400, 3: 409, 5: 423}
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
@@ -35,6 +36,20 @@ def report_failure(message: str, exit_code: int) -> int:
             emit_json({"status": _STATUS.get(exit_code, 500), "error": line})
     report(f"pixelgen: {line}")
     return exit_code
+
+
+def tell_loaders(job: "Job", root: str, trainer: str | None) -> None:
+    """Say on stderr which calls load a set, into a trainer or wherever its layout is read."""
+    if trainer is None:
+        for call in job.layout.loaders(root, job.roster):
+            report(f"load it: {call}")
+        return
+    from pixelgen.trainers import calls, find
+
+    for call in calls(find(trainer), job, root):
+        report(f"load it: {call}")
+    if find(trainer).hint:
+        report(f"note: {find(trainer).hint}")
 
 
 class ReaderGone(Exception):

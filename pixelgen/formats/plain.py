@@ -154,9 +154,20 @@ class Npy(Format):
     side = (1 << 31) - 1
 
     def encode(self, pixels: Pixels) -> bytes:
-        """Lay out format 1.0 (NEP 1): magic, a padded header, C order, little-endian."""
-        descr = "|u1" if pixels.dtype.itemsize == 1 else "<u2"
-        header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {pixels.shape}, }}"
-        header += " " * (-(len(header) + 11) % 64) + "\n"
-        head = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
-        return head + pixels.astype(descr, copy=False).tobytes()
+        """Lay out the header and the levels, little-endian."""
+        depth = 8 * pixels.dtype.itemsize
+        return (
+            npy_header(pixels.shape, depth) + pixels.astype(npy_type(depth), copy=False).tobytes()
+        )
+
+
+def npy_type(depth: int) -> str:
+    """Return numpy's name of the levels of a depth in bits, little-endian."""
+    return "|u1" if depth == 8 else "<u2"
+
+
+def npy_header(shape: tuple[int, ...], depth: int) -> bytes:
+    """Return what stands before the levels, in C order: format 1.0 of NEP 1, padded to 64."""
+    header = f"{{'descr': '{npy_type(depth)}', 'fortran_order': False, 'shape': {shape}, }}"
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()

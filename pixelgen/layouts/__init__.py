@@ -1,9 +1,31 @@
-"""Layouts: where the encoded images of a set go.
+"""Layouts: where the encoded images of a set go, and what indexes them.
 
-Every module of this folder is searched: each :class:`Container` named in it is known to the
-command line, the manifest, the contract tests and ``pixelgen list layouts``.
+Every module of this folder is searched: each :class:`Container` and each :class:`Sidecar` named in
+it is known to the command line, the manifest, the contract tests and ``pixelgen list layouts``.
 """
 
-from pixelgen.layouts.base import Container, Names, Object, Record, Shard
+from pixelgen.layouts.base import (
+    Catalogue,
+    Container,
+    File,
+    LayoutPart,
+    Object,
+    Record,
+    Sample,
+    Sidecar,
+)
+from pixelgen.layouts.roster import Roster, Shard, Splits
 
-__all__ = ["Container", "Names", "Object", "Record", "Shard"]
+__all__ = [
+    "Catalogue",
+    "Container",
+    "File",
+    "LayoutPart",
+    "Object",
+    "Record",
+    "Roster",
+    "Sample",
+    "Shard",
+    "Sidecar",
+    "Splits",
+]

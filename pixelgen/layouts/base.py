@@ -1,108 +1,199 @@
-"""What a layout is: a container for the encoded images, a shard at a time."""
+"""What a layout is made of: a container for the images, and sidecars, files that index them."""
 
+import json
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
+from pixelgen.errors import BadValue
 from pixelgen.formats.base import Data
+from pixelgen.layouts.roster import Roster, Shard
 from pixelgen.parts import Part
 from pixelgen.store import Chunks, LocalStore
 
-Samples: TypeAlias = Iterable[tuple[int, Data]]
-"""(index, bytes of the file); the bytes stay as they are until the next sample is asked for."""
+File: TypeAlias = tuple[str, Chunks]
+"""The name of a file, relative to the set's directory, and its bytes."""
+
+MANIFEST = "metadata.jsonl"
+"""The manifest of most layouts: the one that Hugging Face datasets look for."""
 
 _SHARD_BYTES = 8 << 20
 _SHARD_SIZES = (1000, 500, 250, 200, 125, 100, 50, 40, 25, 20, 10, 8, 5, 4, 2, 1)
 
 
-class Shard(NamedTuple):
-    """The unit of work, of retry and of commit: the images ``start`` … ``stop``−1."""
+class Sample(NamedTuple):
+    """An image as it is written: its index, its file's bytes and their SHA-256, or ''.
+
+    The bytes stay as they are until the next sample is asked for.
+    """
 
     number: int
-    start: int
-    stop: int
+    data: Data
+    sha256: str
 
 
-@dataclass(frozen=True)
-class Names:
-    """What the files of a set are called: by its count of images and its format's suffix."""
-
-    count: int
-    suffix: str
-
-    def key(self, index: int) -> str:
-        """Return an image's name without suffix: its index, in at least six digits."""
-        return f"{index:0{max(6, len(str(self.count - 1)))}d}"
-
-    def file(self, index: int) -> str:
-        """Return an image's file name."""
-        return self.key(index) + self.suffix
+Samples: TypeAlias = Iterable[Sample]
 
 
 class Object(NamedTuple):
-    """A file of the set: its name, size in bytes and SHA-256 ('' under ``--checksum none``)."""
+    """A file of the set: its name, its size in bytes and its SHA-256.
+
+    A size that nothing tells beforehand is None; the SHA-256 is '' under ``--checksum none``.
+    """
 
     name: str
-    size: int
+    size: int | None
     sha256: str
 
 
 class Record(NamedTuple):
     """What became of a shard: the size in bytes and SHA-256 of each image.
 
-    ``file_hash`` is that of the shard's file, where it is one. No hash under ``--checksum none``.
+    ``file_size`` and ``file_hash`` are those of the shard's file, where it is one; 0 and '' where
+    not, or not known. No hash under ``--checksum none``.
     """
 
     shard: int
     sizes: list[int]
     hashes: list[str]
+    file_size: int = 0
     file_hash: str = ""
+
+    def facts(self, shard: Shard) -> Iterator[tuple[int, int, str]]:
+        """Yield the index, the size and the SHA-256 of each image of the shard."""
+        hashes = self.hashes or [""] * len(self.sizes)
+        yield from zip(range(shard.start, shard.stop), self.sizes, hashes, strict=True)
 
 
 @dataclass(frozen=True)
-class Container(Part):
-    """Where images go; a subclass sets ``name`` and writes the methods below."""
+class Catalogue:
+    """What files that index a set are made of: the rows of its manifest, and its shards' facts."""
+
+    roster: Roster
+    container: "Container"
+    records: Callable[[], Iterator[tuple[Shard, Record]]]
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the lines of the manifest."""
+        for shard, record in self.records():
+            for fact in record.facts(shard):
+                yield self.roster.row(*fact)
+
+    def rows(self, split: str = "") -> Iterator[dict[str, Any]]:
+        """Yield the rows of the manifest, all or those of a split."""
+        for row in map(json.loads, self.lines()):
+            if not split or row["split"] == split:
+                yield row
+
+    def objects(self) -> Iterator[tuple[Shard, Object]]:
+        """Yield the files that hold the images, each with its shard."""
+        for shard, record in self.records():
+            for found in self.container.objects(self.roster, shard, record):
+                yield shard, found
+
+    def split_files(self, stem: str, suffix: str) -> Iterator[tuple[str, str]]:
+        """Yield a file's name, once for each split, with the split.
+
+        A word such as "train" that stands alone in a name would be taken for a split of the images
+        by Hugging Face datasets, which then sees nothing but that file.
+        """
+        for split in self.roster.split_names:
+            yield f"{stem}-{split}set{suffix}" if split else f"{stem}{suffix}", split
+
+
+@dataclass(frozen=True)
+class LayoutPart(Part):
+    """What a container and a sidecar have in common: both may index the set when it is whole."""
 
     kind: ClassVar[str] = "layout"
+    needs_checksum: ClassVar[bool] = False
 
-    def shard_size(self, image_bytes: int) -> int:
+    def index(self, catalogue: Catalogue) -> Iterator[File]:
+        """Yield the files that index the set, from its rows alone, in constant memory.
+
+        Their names hang on nothing but the roster. The few come first, then those that are as many
+        as the images; those of one folder in a row.
+        """
+        yield from ()
+
+    def index_folders(self, roster: Roster) -> Iterator[str]:
+        """Yield the folders of such files, if they have some to themselves."""
+        yield from ()
+
+    def loader(self, root: str, roster: Roster) -> str:
+        """Return the call that loads a set, to show to people; '' where there is none to show."""
+        return ""
+
+
+@dataclass(frozen=True)
+class Container(LayoutPart):
+    """Where images go; a subclass sets ``name`` and writes the methods below.
+
+    ``formats`` are the formats it takes, the first being its default; any if there are none named.
+    ``manifest`` is the name of the manifest. With ``splits_shards`` a shard belongs to one split.
+    """
+
+    formats: ClassVar[tuple[str, ...]] = ()
+    manifest: ClassVar[str] = MANIFEST
+    splits_shards: ClassVar[bool] = False
+
+    def shard_size(self, count: int, image_bytes: int) -> int:
         """Return how many images make a shard: about 8 MiB, and a divisor of 1000."""
         return next(n for n in _SHARD_SIZES if n * image_bytes <= _SHARD_BYTES or n == 1)
 
-    @abstractmethod
-    def write(
-        self, store: LocalStore, names: Names, shard: Shard, samples: Samples, *, checksum: bool
-    ) -> str:
-        """Publish a shard; return the SHA-256 of its file if it is one and ``checksum`` is on."""
+    def encoded_by(self) -> str:
+        """Name the library, with its version, that the bytes hang on; '' if they are ours."""
+        return ""
 
     @abstractmethod
-    def contents(
-        self, names: Names, shard: Shard, samples: Samples
-    ) -> Iterator[tuple[str, Chunks]]:
+    def write(
+        self, store: LocalStore, roster: Roster, shard: Shard, samples: Samples, *, checksum: bool
+    ) -> tuple[int, str]:
+        """Publish a shard; return the size and, with ``checksum``, the SHA-256 of its file.
+
+        (0, '') where it is not one.
+        """
+
+    @abstractmethod
+    def contents(self, roster: Roster, shard: Shard, samples: Samples) -> Iterator[File]:
         """Yield the name and the bytes of each file that holds a shard; take them in order."""
 
     @abstractmethod
-    def read(self, store: LocalStore, names: Names, shard: Shard) -> Iterator[bytes]:
+    def read(self, store: LocalStore, roster: Roster, shard: Shard) -> Iterator[bytes]:
         """Yield the bytes of a shard's images, in order."""
 
     @abstractmethod
-    def location(self, names: Names, index: int) -> dict[str, str]:
+    def location(self, roster: Roster, index: int) -> dict[str, str]:
         """Return the first columns of an image's manifest row, ``file_name`` foremost."""
 
     @abstractmethod
-    def files(self, names: Names, shard: Shard) -> Iterator[str]:
+    def files(self, roster: Roster, shard: Shard) -> Iterator[str]:
         """Yield the names of the files that hold a shard."""
 
-    def objects(self, names: Names, shard: Shard, record: Record) -> Iterator[Object]:
+    @abstractmethod
+    def objects(self, roster: Roster, shard: Shard, record: Record) -> Iterator[Object]:
         """Yield the files that hold a shard, with what its record knows of each."""
-        hashes = record.hashes or [""] * len(record.sizes)
-        yield from map(Object, self.files(names, shard), record.sizes, hashes)
 
     @abstractmethod
-    def folders(self, names: Names) -> Iterator[str]:
+    def folders(self, roster: Roster) -> Iterator[str]:
         """Yield the folders that the files lie in, each once."""
 
-    @abstractmethod
-    def loader(self, root: str, shards: int, suffix: str) -> str:
-        """Return the call that loads a set, to show to people."""
+
+@dataclass(frozen=True)
+class Sidecar(LayoutPart):
+    """Files that index a set for a stack; a subclass sets ``name`` and writes :meth:`index`.
+
+    ``containers`` are those whose images its files can name; any if there are none named.
+    """
+
+    containers: ClassVar[tuple[str, ...]] = ("files",)
+
+    def check(self, container: Container) -> None:
+        """Raise BadValue, with the way out, where the files cannot index such a container."""
+        if self.containers and container.name not in self.containers:
+            wanted = " or ".join(self.containers)
+            raise BadValue(
+                f"{self.name} names the images of layout {wanted}, not of {container.name}; leave"
+                " one of the two out"
+            )

@@ -116,8 +116,9 @@ class LocalStore:
             return self._stage(fd, name, data)
 
     def publish(self, staged: Staged) -> None:
-        """Give a staged file its name."""
+        """Give a staged file its name, and the time of this moment."""
         with telling(self.root), self._folder("") as fd:
+            os.utime(staged.temp, dir_fd=fd)
             self._publish(fd, staged)
 
     def discard(self, staged: Staged) -> None:

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pixelgen import parts
+from pixelgen.layouts import Container, Sidecar
+from pixelgen.layouts.layout import Layout
 from tests.conftest import COMMAND, Done
 
 Process = subprocess.Popen[str]
@@ -17,20 +19,45 @@ ENGINES = tuple(parts.known("engine"))
 
 
 def layouts(per_shard: int) -> list[str]:
-    """Spell every container there is, with so many images in a shard where that can be told."""
-    return [
-        f"{name}:per_shard={per_shard}"
-        if any(parameter["name"] == "per_shard" for parameter in container.parameters())
+    """Spell every container and every sidecar there is, as few layouts as hold them all.
+
+    With so many images in a shard where that can be told.
+    """
+    spelled = {
+        name: f"{name}:per_shard={per_shard}"
+        if any(parameter["name"] == "per_shard" for parameter in part.parameters())
         else name
-        for name, container in parts.known("layout").items()
+        for name, part in parts.known("layout").items()
+        if issubclass(part, Container)
+    }
+    beside: dict[str, list[str]] = {}
+    for name, part in parts.known("layout").items():
+        if issubclass(part, Sidecar):
+            beside.setdefault((*part.containers, "files")[0], []).append(name)
+    return [
+        *(name for container, name in spelled.items() if container not in beside),
+        *(",".join([spelled[container], *names]) for container, names in beside.items()),
+        "files",
     ]
+
+
+def format_of(layout: str, wanted: str = "png") -> str:
+    """Return a format, or where a layout does not hold it the first that it does."""
+    held = Layout.parse(layout).container.formats
+    return wanted if wanted in held or not held else held[0]
+
+
+def manifest_of(layout: str) -> str:
+    """Return the name of the manifest of a set in a layout."""
+    return Layout.parse(layout).container.manifest
 
 
 def ways(per_shard: int, engines: Sequence[str] = ENGINES) -> list[str]:
-    """Spell options: every container with the default engine, every other engine with files."""
-    return [f"--layout {layout} --engine local" for layout in layouts(per_shard)] + [
-        f"--layout files --engine {engine}" for engine in engines if engine != "local"
-    ]
+    """Spell options: every layout with the default engine, every other engine with files."""
+    return [
+        f"--layout {layout} --engine local -f {format_of(layout, 'jpeg')}"
+        for layout in layouts(per_shard)
+    ] + [f"--layout files --engine {engine} -f jpeg" for engine in engines if engine != "local"]
 
 
 def trials(default: int) -> int:

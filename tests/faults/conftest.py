@@ -1,9 +1,44 @@
-"""What an injection needs, tried for real once a run."""
+"""What an injection needs, tried for real once a run; and which trials a short run leaves out."""
 
 import shutil
 import subprocess
+from collections import defaultdict
+from pathlib import Path
+from zlib import crc32
 
 import pytest
+
+from tests.faults import layouts, trials
+
+_CORE = ("files", "webdataset")
+_SHARE = 8  # of the trials of a layout that another stands for
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out most trials of those layouts that are written by the code of two others.
+
+    Of every test an eighth of each layout's trials remain, at least one; with a factor, all.
+    """
+    if trials(1) > 1:
+        return
+    groups: dict[tuple[str, str], list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if item.path.parent == Path(__file__).parent and (layout := _layout(item)):
+            groups[item.nodeid.partition("[")[0], layout].append(item)
+    left_out: set[pytest.Item] = set()
+    for group in groups.values():
+        group.sort(key=lambda item: crc32(item.nodeid.encode()))
+        left_out.update(group[-(-len(group) // _SHARE) :])
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _layout(item: pytest.Item) -> str:
+    """Return the layout that a trial is about; '' if it is none, or one that is tried in full."""
+    values = getattr(getattr(item, "callspec", None), "params", {}).values()
+    words = {word.partition(":")[0] for value in values for word in str(value).split()}
+    others = {layout.partition(":")[0] for layout in layouts(1)}.difference(_CORE)
+    return next(iter(words & others), "")
 
 
 @pytest.fixture(scope="session")

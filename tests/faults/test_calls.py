@@ -16,7 +16,8 @@ from random import Random
 import pytest
 from PIL import Image
 
-from pixelgen.journal import MANIFEST, PLAN, SUMS
+from pixelgen.journal import PLAN, SUMS
+from pixelgen.layouts.base import MANIFEST
 from tests.conftest import Done, tree_digest
 from tests.faults import finish, flip, layouts, running, torn, trials
 
@@ -42,11 +43,15 @@ KINDS: dict[str, tuple[object, ...]] = {
     # The damaged set is mended in place of one made.
     "repair": (),
     "mend": (),
+    # Sidecars are added to a finished set in place of one made.
+    "index": ("--layout", "universal"),
     # A finished set is replaced by the one that is made.
     "force": ("--force",),
     "force tar": ("--force",),
 }
-BEFORE = {"repair": "damaged", "mend": "damaged", "force": "other", "force tar": "tars"}
+BEFORE = {
+    "repair": "damaged", "mend": "damaged", "index": "bare", "force": "other", "force tar": "tars"
+}  # fmt: skip
 
 # strace counts the calls of each thread by themselves; in one thread they are in one order.
 ONE_THREAD = """
@@ -78,6 +83,8 @@ class Bench:
     def command(self) -> tuple[object, ...]:
         if BEFORE.get(self.kind) == "damaged":
             return ("repair", self.cut, "-q", "-j", 1)
+        if self.kind == "index":
+            return ("index", self.cut, *KINDS["index"], "-q")
         return ("generate", *JOB, *KINDS[self.kind], "-q", "-o", self.cut)
 
     @property
@@ -125,8 +132,11 @@ class Bench:
         return ["-e", "inject=renameat2:error=EINVAL"] if self.kind == "links" else []
 
     def _paths(self) -> list[str]:
-        names = ("images", ".pixelgen.lock", ".pixelgen.journal", "pixelgen.json", "sources.jsonl")
-        paths = (self.cut, *(self.cut / name for name in names))
+        names = {".pixelgen.lock", ".pixelgen.journal", "pixelgen.json", "sources.jsonl"}
+        for path in (self.folder / "whole").rglob("*"):
+            place = path.relative_to(self.folder / "whole")
+            names |= {str(place)} if path.is_dir() else {str(place.parent)}
+        paths = (self.cut, *(self.cut / name for name in sorted(names)))
         return [word for path in paths for word in ("-P", str(path))]
 
     def was_refused(self, point: Point) -> bool:
@@ -162,7 +172,8 @@ def bench(
     (folder / "photos").mkdir()
     for level in (50, 100, 150):
         Image.new("RGB", (64, 64), (level, 0, 0)).save(folder / f"photos/{level}.png")
-    others = {"other": ("--seed", 7), "tars": ("--seed", 7, "--layout", "tar:per_shard=4")}
+    others = {"bare": (), "other": ("--seed", 7)}
+    others["tars"] = ("--seed", 7, "--layout", "webdataset:per_shard=4")
     for name, job in {"whole": KINDS[request.param], **others}.items():
         done = finish(folder, "generate", *JOB, *job, "-o", name)
         assert done.returncode == 0, done.stderr

@@ -18,12 +18,22 @@ from zlib import crc32
 import pytest
 
 from pixelgen import parts
-from pixelgen.journal import JOURNAL, MANIFEST, PLAN
+from pixelgen.journal import JOURNAL, PLAN
 from pixelgen.lock import LOCK
 from pixelgen.store import LocalStore
-from pixelgen.verify import finished_job
+from pixelgen.verify import MANIFESTS, finished_job
 from tests.conftest import COMMAND, Done, Run, tree_digest
-from tests.faults import Process, flip, kill_group, layouts, living, running, torn, trials
+from tests.faults import (
+    Process,
+    flip,
+    format_of,
+    kill_group,
+    layouts,
+    living,
+    running,
+    torn,
+    trials,
+)
 from tests.faults.disks import (
     PAGE,
     Disk,
@@ -143,7 +153,7 @@ def sample(positions: range, seed: str) -> list[int]:
 
 @pytest.mark.parametrize(
     ("kind", "layout"),
-    list(dict.fromkeys([(kind, "files") for kind in FORMATS] + [("png", x) for x in layouts(2)])),
+    [(kind, "files") for kind in FORMATS] + [(format_of(x), x) for x in layouts(2)[:-1]],
 )
 def test_a_disk_full_at_any_page_leaves_no_short_file_of_any_format(
     run: Run, small_disk: Path, kind: str, layout: str
@@ -218,7 +228,7 @@ def test_an_ext4_disk_without_inodes_is_a_disk_that_is_full(
     run: Run, tmp_path: Path, layout: str
 ) -> None:
     need("full ext4 disk", why_no_ext4())
-    with ext4(tmp_path / "image", tmp_path / "disk", "-N", 128, size=8) as disk:
+    with ext4(tmp_path / "image", tmp_path / "disk", "-N", 256, size=8) as disk:
         job = full(run, disk.root, "-n", 60, "-s", 8, "--layout", layout)
         free = os.statvfs(disk.root).f_favail
         takers = [disk.root / str(number) for number in range(max(0, free - 6))]
@@ -457,7 +467,7 @@ class Cuts:
         if durability == "each":
             assert bad == []
             assert self.journalled() <= set(contents(self.out))
-        if (self.out / MANIFEST).exists():
+        if any((self.out / name).exists() for name in MANIFESTS):
             assert bad == []
             assert contents(self.out).keys() == contents(self.whole).keys()
 
@@ -465,7 +475,7 @@ class Cuts:
         """Return the files of the shards that the journal says are done."""
         job = finished_job(LocalStore(str(self.whole)))
         shards = [job.shard(json.loads(line)[2]) for line in whole_lines(self.out / JOURNAL)]
-        return {name for shard in shards for name in job.layout.files(job.names, shard)}
+        return {name for shard in shards for name in job.layout.container.files(job.roster, shard)}
 
     def finish(self) -> None:
         """See the same command end with the set of the undisturbed run."""
@@ -594,14 +604,14 @@ def test_a_power_cut_after_the_end_of_a_run_takes_no_image_away(
     run: Run, tmp_path: Path, durability: str, pause: float, seed: int
 ) -> None:
     number = seed + (pause > 0) + (durability == "each")
-    command = order(durability, LAYOUTS[number % 2])
+    command = order(durability, LAYOUTS[crc32(b"%d" % number) % len(LAYOUTS)])
     with cuts(run, tmp_path, command, in_memory=number // 2 % 2 == 0) as trial:
         with trial.running() as process:
             assert process.wait(120) == 0
             time.sleep(pause)
             trial.cut(process)
         trial.check(durability)
-        images = contents(trial.whole).keys() - {MANIFEST}
+        images = contents(trial.whole).keys() - set(MANIFESTS)
         assert torn(trial.out, trial.whole) == []
         assert contents(trial.out).keys() >= images
         trial.finish()

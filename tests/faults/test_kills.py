@@ -15,7 +15,8 @@ from random import Random
 
 import pytest
 
-from pixelgen.journal import JOURNAL, MANIFEST, PLAN, SUMS
+from pixelgen.journal import JOURNAL, PLAN, SUMS
+from pixelgen.verify import MANIFESTS
 from tests.conftest import Done, tree_digest
 from tests.faults import (
     ENGINES,
@@ -34,7 +35,7 @@ from tests.faults import (
 pytestmark = pytest.mark.faults
 
 # Slow to draw and small on disk, so that most moments lie between two files.
-JOB = ("-n", 80, "-s", 512, "-f", "jpeg", "--family", "gradient", "-j", 2)
+JOB = ("-n", 80, "-s", 512, "--family", "gradient", "-j", 2)
 SLOW = ("-n", 12, "-s", 320, "-f", "avif", "-j", 2)
 # A single image that takes several seconds to encode.
 ENDLESS = ("-n", 2, "-s", 4000, "-f", "avif:speed=0")
@@ -178,8 +179,8 @@ def images_kept(scene: Scene) -> int:
     """Return how many images the journal, or the whole set, has."""
     journal = scene.cut / JOURNAL
     if not journal.exists():
-        manifest = scene.cut / MANIFEST
-        return len(manifest.read_text().splitlines()) if manifest.exists() else 0
+        manifests = (scene.cut / name for name in MANIFESTS)
+        return sum(len(path.read_text().splitlines()) for path in manifests if path.exists())
     return sum(len(json.loads(line[9:])[3]) for line in journal.read_text().splitlines())
 
 

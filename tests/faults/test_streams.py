@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pixelgen.job import Job
-from pixelgen.journal import MANIFEST
+from pixelgen.layouts.base import MANIFEST
 from pixelgen.store import LocalStore
 from pixelgen.writer import Run as How
 from pixelgen.writer import write

@@ -1,0 +1,94 @@
+"""WebDataset: tar archives in which the files of a sample stand together, under one key.
+
+https://github.com/webdataset/webdataset: a key ends at the first dot of a name, and archives are
+numbered without a gap.
+"""
+
+import io
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pixelgen.formats.base import Data
+from pixelgen.layouts.archive import END, LATEST, Member, archive, padded
+from pixelgen.layouts.base import Record, Samples
+from pixelgen.layouts.roster import Roster, Shard
+from pixelgen.layouts.shards import Sharded, series
+from pixelgen.parts import option
+
+_CLASS = b"0"
+
+
+@dataclass(frozen=True)
+class WebDataset(Sharded):
+    """Tar archives, negatives-000000.tar and so on: of each image NAME.png, NAME.cls, NAME.json.
+
+    The class is 0, and the JSON the image's row of the manifest.
+    """
+
+    name = "webdataset"
+    aliases = ("tar",)
+
+    mtime: int = option(0, "time of all files in them, in seconds since 1970", low=0, high=LATEST)
+
+    def file(self, split: str, number: int, total: int) -> str:
+        """Return a number in six digits."""
+        return f"{series(split)}-{number:06d}.tar"
+
+    def pack(self, roster: Roster, shard: Shard, samples: Samples) -> Iterator[Data]:
+        """Lay out an archive."""
+        return archive(_members(roster, samples), self.mtime)
+
+    def size(self, roster: Roster, shard: Shard, record: Record) -> int:
+        """Add up the members."""
+        sizes = (size for _, _, size in members_of(roster, shard, record))
+        return sum(map(padded, sizes)) + len(END)
+
+    def unpack(self, file: BinaryIO, roster: Roster, shard: Shard) -> Iterator[bytes]:
+        """Read each image."""
+        try:
+            with tarfile.open(fileobj=file) as tar:
+                for index in range(shard.start, shard.stop):
+                    with tar.extractfile(roster.file(index)) or io.BytesIO() as member:
+                        yield member.read()
+        except (tarfile.TarError, KeyError) as error:
+            raise ValueError(str(error)) from None
+
+    def loader(self, root: str, roster: Roster) -> str:
+        """Return the call of webdataset."""
+        split = roster.split_names[0]
+        shards = roster.split_units(split, roster.shard_count)
+        first, last = (self.file(split, number, 0) for number in (0, max(shards - 1, 0)))
+        if shards > 1:
+            start = len(first) - len("000000.tar")
+            first = f"{first[:start]}{{{first[start:-4]}..{last[start:-4]}}}.tar"
+        return (
+            f'webdataset.WebDataset({f"{root}/{first}"!r}, shardshuffle=False).decode("pil")'
+            f'.to_tuple("{roster.suffix[1:]}", "cls", "json")'
+        )
+
+
+def _members(roster: Roster, samples: Samples) -> Iterator[Member]:
+    """Yield the three files of each sample, in the order of their names."""
+    image_first = roster.suffix < ".cls"
+    for index, data, sha256 in samples:
+        key = roster.key(index)
+        row = roster.row(index, len(data), sha256)[:-1]
+        if image_first:
+            yield key + roster.suffix, data
+        yield f"{key}.cls", _CLASS
+        yield f"{key}.json", row
+        if not image_first:
+            yield key + roster.suffix, data
+
+
+def members_of(roster: Roster, shard: Shard, record: Record) -> Iterator[tuple[str, str, int]]:
+    """Yield key, extension and size of each file of an archive, as they stand in it."""
+    image_first = roster.suffix < ".cls"
+    for index, size, sha256 in record.facts(shard):
+        key, image = roster.key(index), (roster.suffix[1:], size)
+        row = len(roster.row(index, size, sha256)) - 1
+        others = (("cls", len(_CLASS)), ("json", row))
+        for extension, octets in (image, *others) if image_first else (*others, image):
+            yield key, extension, octets

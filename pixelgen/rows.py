@@ -1,0 +1,95 @@
+"""The rows of the manifest: what is told of each image, as one JSON object in a line.
+
+A row hangs on nothing but the job, the index, and the size and hash of the file, so it can be told
+beforehand but for those two. Its keys are the same in every row and none is null: that is what lets
+pandas, Hugging Face datasets, polars and jq take the file as it is. The seed is hexadecimal text,
+the one form that none of them turns into a float.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from pixelgen.formats import Format
+from pixelgen.generator import Generator, Picture
+from pixelgen.layouts import Roster
+from pixelgen.layouts.layout import Layout
+from pixelgen.layouts.roster import Row
+
+
+class Told(Picture, Protocol):
+    """What a row must know of a job besides; see :class:`pixelgen.job.Job`."""
+
+    @property
+    def format(self) -> Format:
+        """What the files are."""
+
+    @property
+    def layout(self) -> Layout:
+        """Where they go."""
+
+    @property
+    def label(self) -> str | None:
+        """The class that the user named."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The folders of images that families take."""
+
+    @property
+    def roster(self) -> Roster:
+        """The images."""
+
+
+def row_writer(job: Told) -> Row:
+    """Return the function that writes a row's line from index, size in bytes and SHA-256."""
+    before: dict[str, object] = {
+        "width": job.width,
+        "height": job.height,
+        "mode": job.mode,
+        "depth": job.depth,
+        "format": job.format.name.upper(),
+    }
+    head, origin, group = _members(before), _origin_writer(job), _group_writer(job)
+    location, roster = job.layout.container.location, job.roster
+
+    def row(index: int, size: int, sha256: str) -> bytes:
+        # Names are plain ASCII by construction, and json.dumps would take longer than all the rest.
+        place = ",".join(f'"{column}":"{name}"' for column, name in location(roster, index).items())
+        digest = f'"sha256":"{sha256}",' if sha256 else ""
+        told = f'"index":{index},{group(index)}{head},"bytes":{size},{digest}{origin(index)}'
+        return f"{{{place},{told}}}\n".encode()
+
+    return row
+
+
+def _group_writer(job: Told) -> Callable[[int], str]:
+    """Return the function that writes what an image belongs to: its class and its split, if any."""
+    label, split = f'"label":"{job.label}",' if job.label else "", job.roster.split
+    if not job.roster.splits:
+        return lambda _: label
+    return lambda index: f'{label}"split":"{split(index)}",'
+
+
+def _origin_writer(job: Told) -> Callable[[int], str]:
+    """Return the function that writes what an image was made of: one text for all, if it can."""
+    generator = Generator(job)
+
+    def write(index: int) -> str:
+        family, density, source = generator.origin(index)
+        columns: dict[str, object] = {"generator": family}
+        if job.sources:
+            columns["source"] = source
+        columns["seed"] = hex(job.seed)
+        if job.color is not None:
+            columns |= {"color": str(job.color), "density": density}
+        return _members(columns)
+
+    if not job.family.is_fixed or job.sources:
+        return write
+    always = write(0)
+    return lambda _: always
+
+
+def _members(values: Mapping[str, object]) -> str:
+    return json.dumps(values, separators=(",", ":"))[1:-1]
