@@ -1,0 +1,1 @@
+"""Sets of every layout, opened by the loaders that they are for."""

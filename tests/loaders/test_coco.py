@@ -1,0 +1,49 @@
+"""COCO files in pycocotools."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.loaders.conftest import COUNT, HEIGHT, SHARES, SPLIT, WIDTH, Sets
+
+api = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
+NAMES = {"coco.json": ("object", COUNT, ())} | {
+    f"coco-{split}set.json": ("bird", share, SPLIT) for split, share in SHARES.items()
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_image_of_a_set_is_in_its_coco_file_and_has_no_annotation(
+    sets: Sets, name: str
+) -> None:
+    label, count, options = NAMES[name]
+    made = sets("files", *options)
+    found = api.COCO(made.root / name)
+
+    assert len(found.getImgIds()) == count
+    assert found.getAnnIds() == []
+    assert [each["name"] for each in found.loadCats(found.getCatIds())] == [label]
+    for image in found.loadImgs(found.getImgIds()):
+        assert (image["width"], image["height"]) == (WIDTH, HEIGHT)
+        assert made.rows[image["id"] - 1]["file_name"] == image["file_name"]
+        assert (made.root / image["file_name"]).is_file()
+
+
+def test_the_coco_files_of_the_splits_share_no_image_and_no_id(sets: Sets) -> None:
+    root = sets("files", *SPLIT).root
+    found = [api.COCO(root / f"coco-{split}set.json") for split in SHARES]
+    ids = [number for each in found for number in each.getImgIds()]
+    names = [image["file_name"] for each in found for image in each.dataset["images"]]
+
+    assert len(set(ids)) == len(set(names)) == COUNT
+
+
+def test_pycocotools_takes_detections_on_a_set(sets: Sets, tmp_path: Path) -> None:
+    evaluate = pytest.importorskip("pycocotools.cocoeval").COCOeval
+    truth = api.COCO(sets("files").root / "coco.json")
+    box = {"image_id": 1, "category_id": 1, "bbox": [1, 1, 9, 9], "score": 0.5}
+    run = evaluate(truth, truth.loadRes([box]), "bbox")
+    run.evaluate()
+
+    assert run.params.imgIds == list(range(1, COUNT + 1))
+    assert [len(each["dtIds"]) for each in run.evalImgs if each] == [1] * 4
