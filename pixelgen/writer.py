@@ -26,12 +26,16 @@ from pixelgen.store import LocalStore
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did: images made now and found done, bytes made, and whether the set is whole."""
+    """What a run did: images made now and found done, and bytes made.
+
+    Whether the set is whole, and whether sidecars were added to it.
+    """
 
     made: int = 0
     found: int = 0
     bytes: int = 0
     complete: bool = True
+    extended: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,16 +76,18 @@ def write(job: Job, store: LocalStore, run: Run) -> Outcome:
     store.create()
     with lock(store):
         store.sweep("")
-        if journal.compare(store, job):
-            if not journal.is_planned(store, job):
-                extend(job, store)
+        is_begun = journal.compare(store, job)
+        extended = is_begun and not journal.is_planned(store, job)
+        if extended:
+            extend(job, store)
+        if is_begun:
             journal.settle_sources(store, job)
             _sweep(job, store)
         else:
             _check_free(job, store, done)
             journal.begin(store, job)
         if journal.is_finished(store, job):  # by another process, or but for its sidecars
-            return Outcome(found=job.count)
+            return Outcome(found=job.count, extended=extended)
         with done.kept():
             return _go_on(job, store, run, done)
 

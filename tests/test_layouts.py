@@ -222,6 +222,14 @@ def test_a_set_keeps_the_sidecars_that_a_later_command_does_not_name(tmp_path: P
     assert json.loads((tmp_path / "pixelgen.json").read_text())["digest"] == whole.digest
 
 
+def test_it_is_told_that_sidecars_were_added_to_a_set(make: Callable[..., Done]) -> None:
+    make("-n", 9, "-s", 8)
+    told = [make("-n", 9, "-s", 8, "--layout", "coco").stderr for _ in range(2)]
+
+    assert "sidecars added: 9 images there already" in told[0]
+    assert "nothing to do: 9 images there already" in told[1]
+
+
 def test_a_sidecar_is_not_written_over_what_is_there(tmp_path: Path) -> None:
     made(tmp_path)
     (tmp_path / "labels").mkdir()

@@ -124,10 +124,11 @@ def _tell(
     if not options["quiet"]:
         noun = "image" if job.count == 1 else "images"
         kept = f" ({outcome.found:,} were there)" if outcome.found else ""
+        done = "sidecars added" if outcome.extended else "nothing to do"
         report(
             f"{outcome.made:,} {noun}, {human_bytes(outcome.bytes)}{kept}, {progress.speed}"
             if outcome.made
-            else f"nothing to do: {job.count:,} {noun} there already"
+            else f"{done}: {job.count:,} {noun} there already"
         )
         if job.count:
             tell_loaders(job, store.root, options["trainer"])
