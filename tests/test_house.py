@@ -12,8 +12,8 @@ ROOT = Path(pixelgen.__file__).parent
 ORDER = [
     "errors", "aside", "parts", "stream", "colors", "families", "formats", "generator", "store",
     "layouts", "rows", "job", "pipe", "sources", "index", "journal", "lock", "manifest", "records",
-    "extend", "engines", "writer", "verify", "repair", "replace", "preview", "trainers", "cli",
-    "__main__",
+    "extend", "engines", "writer", "verify", "repair", "replace", "preview", "trainers", "serve",
+    "cli", "__main__",
 ]  # fmt: skip
 MODULES = sorted(ROOT.rglob("*.py"))
 

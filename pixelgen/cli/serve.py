@@ -1,0 +1,111 @@
+"""``pixelgen serve``: the PixLab endpoint on this machine."""
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from pixelgen.cli.options import together
+from pixelgen.cli.output import emit, emit_json, report
+from pixelgen.errors import BadValue
+
+KEY = "PIXELGEN_SERVE_KEY"
+
+# fmt: off
+_options = together([
+    click.option("--host", default="127.0.0.1", show_default=True,
+                 help="Address to listen on. One that others reach needs a key."),
+    click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True,
+                 help="Port; 0 takes a free one."),
+    click.option("--key-file", metavar="FILE",
+                 help=f"File with the key that requests must bring; {KEY} may hold it instead."
+                      "  [default: any key that is not empty will do]"),
+    click.option("--no-auth", is_flag=True, help="Ask for no key at all."),
+    click.option("--public-url", default="", metavar="URL",
+                 help="What links begin with.  [default: as the request names this machine]"),
+    click.option("--allow-host", multiple=True, metavar="NAME",
+                 help="Name that requests may call this machine by, besides localhost."),
+    click.option("--max-pixels", type=click.IntRange(1, 1 << 27), default=1 << 24,
+                 show_default=True, help="Largest image."),
+    click.option("-j", "--jobs", type=click.IntRange(1), help="Images made at once.  [default: the"
+                 " processors this process may use]"),
+    click.option("--queue", type=click.IntRange(0), default=32, show_default=True,
+                 help="Requests that wait for their turn; more are told to come again (503)."),
+    click.option("--keep-bytes", type=click.IntRange(0), default=64 << 20, show_default=True,
+                 help="Images kept in memory under their links; the oldest go first."),
+    click.option("--keep-seconds", type=click.FloatRange(0), default=3600.0, show_default=True,
+                 help="How long an image is kept."),
+    click.option("--json", "as_json", is_flag=True, help="Print the address as one JSON object."),
+    click.option("-q", "--quiet", is_flag=True, help="Log no requests."),
+])
+# fmt: on
+
+
+@click.command()
+@_options
+def serve(**options: Any) -> int:
+    """Serve PixLab's pixelgenerate and newimage on this machine, offline.
+
+    Prints its address once it answers, logs each request without its query on stderr, and runs
+    until a signal ends it. Takes seed, noise and density besides PixLab's own parameters.
+    """
+    host, key = options["host"], _key(options["key_file"])
+    if not (_is_local(host) or key or options["no_auth"]):
+        raise BadValue(
+            f"others can reach {host}; give them a key by --key-file, or let anyone in by --no-auth"
+        )
+    if key and options["no_auth"]:
+        raise BadValue("give either a key or --no-auth, not both")
+    from pixelgen.engines import cores
+    from pixelgen.serve.app import Rules, endpoint
+    from pixelgen.serve.listen import free_port, listen
+
+    rules = Rules(
+        key=key, open=options["no_auth"], hosts=_names(options), public_url=options["public_url"],
+        most_pixels=options["max_pixels"], makers=options["jobs"] or cores(),
+        queue=options["queue"], kept_bytes=options["keep_bytes"],
+        kept_seconds=options["keep_seconds"],
+    )  # fmt: skip
+    port = free_port(host, options["port"])
+    url = options["public_url"] or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def ready() -> None:
+        if options["as_json"]:
+            emit_json({"status": 200, "link": url, "port": port})
+        else:
+            emit(url)
+
+    app = endpoint(rules) if options["quiet"] else endpoint(rules, report)
+    listen(app, host, port, ready)
+    return 0
+
+
+def _key(path: str | None) -> bytes | None:
+    """Read the key of a file that none but its owner can read, or else of the environment."""
+    if path is None:
+        return os.environ.get(KEY, "").strip().encode() or None
+    try:
+        if Path(path).stat().st_mode & 0o077:
+            raise BadValue(f"others can read the key in {path}; run: chmod 600 {path}")
+        key = Path(path).read_bytes().strip()
+    except OSError as error:
+        raise BadValue(f"cannot read the key in {path}: {error.strerror}") from None
+    if not key:
+        raise BadValue(f"there is no key in {path}")
+    return key
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        raise BadValue(f"host {host!r} is no address; give one such as 127.0.0.1") from None
+
+
+def _names(options: dict[str, Any]) -> tuple[str, ...]:
+    public = urlsplit(options["public_url"]).hostname
+    named = (options["host"], public, *options["allow_host"])
+    return tuple(name.lower() for name in named if name)

@@ -1,0 +1,229 @@
+"""The endpoint as an ASGI application: routes, access, and what an answer looks like.
+
+The contract is that of PixLab's ``pixelgenerate`` and ``newimage``, as documented at
+https://pixlab.io/endpoints/pixelgenerate: JSON with ``status``, ``link``, ``ssl_link`` and ``id``,
+or under ``blob`` the image itself; errors are always JSON, and their status is HTTP's too.
+"""
+
+import asyncio
+import hmac
+import json
+import time
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import quote
+
+from pixelgen.errors import PixelgenError
+from pixelgen.serve.asked import job_of
+from pixelgen.serve.fields import Fields, Refusal, bad, from_body, from_query, truth
+from pixelgen.serve.shelf import Picture, Shelf
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Endpoint: TypeAlias = Callable[[Message, Receive, Send], Coroutine[Any, Any, None]]
+
+BODY_LIMIT = 64 << 10
+PIECE = 256 << 10
+PATIENCE = 10.0  # seconds for a client to send its body, and to take each piece of the answer
+_JSON = "application/json"  # to the letter: clients compare the whole of it
+_MAKERS = ("/pixelgenerate", "/newimage")
+_LOCAL = ("localhost", "127.0.0.1", "[::1]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What is served, to whom, and how much of it at a time.
+
+    ``key`` is the one key that is taken; None takes any that is not empty, and with ``open`` none
+    is asked for. ``hosts`` are the names that a request may call this machine by, besides those of
+    the loopback. At most ``makers`` images are made at once and ``queue`` wait.
+    """
+
+    key: bytes | None = None
+    open: bool = False
+    hosts: tuple[str, ...] = ()
+    public_url: str = ""
+    most_pixels: int = 1 << 24
+    makers: int = 1
+    queue: int = 32
+    kept_bytes: int = 64 << 20
+    kept_seconds: float = 3600.0
+
+
+class Answer(NamedTuple):
+    """What goes back: the status, the type and the bytes of the body, and further headers."""
+
+    status: int
+    type: str
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Request(NamedTuple):
+    """What came: method and path, headers by lower-case name, the fields, and where it came to."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    fields: Fields
+    base: str
+
+
+def endpoint(rules: Rules, log: Callable[[str], object] = lambda _: None) -> Endpoint:
+    """Return the application; ``log`` is told each request in a line, without its query."""
+    desk = _Desk(rules)
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        begun = time.monotonic()
+        try:
+            answer = await desk.answer(await _read(scope, receive, rules))
+        except Refusal as refusal:
+            answer = _refused(refusal)
+        sent = b"" if scope["method"] == "HEAD" else answer.body
+        client = (scope.get("client") or ("-",))[0]
+        log(
+            f"{client} {scope['method']} {quote(scope['path'])} {answer.status} {len(sent)}"
+            f" {1000 * (time.monotonic() - begun):.0f}ms"
+        )
+        await _send(send, answer, sent)
+
+    return app
+
+
+class _Desk:
+    """What requests share: the threads that make images, and the images that are kept."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._shelf = Shelf(rules.kept_bytes, rules.kept_seconds)
+        self._makers = ThreadPoolExecutor(rules.makers)
+        self._at_work = 0
+
+    async def answer(self, request: Request) -> Answer:
+        """Answer a request, or raise Refusal."""
+        is_maker = request.path in _MAKERS
+        allowed = ("GET", "HEAD", "POST") if is_maker else ("GET", "HEAD")
+        kept = None if is_maker else self._shelf.get(request.path.rpartition("/")[2])
+        if not (is_maker or kept or request.path == "/status"):
+            raise Refusal(HTTPStatus.NOT_FOUND, "there is nothing under this path")
+        if request.method not in allowed:
+            told = ", ".join(allowed)
+            raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"the methods here are {told}", allow=told)
+        if kept:
+            return _image(kept)
+        if not is_maker:
+            return _json({"status": 200})
+        self._check_key(request)
+        return await self._make(request)
+
+    def _check_key(self, request: Request) -> None:
+        if self._rules.open:
+            return
+        given = request.headers.get("www-authenticate") or request.fields.get("key", "")
+        wanted = given.encode() if self._rules.key is None else self._rules.key
+        if not given or not hmac.compare_digest(given.encode(), wanted):
+            raise Refusal(HTTPStatus.UNAUTHORIZED, "Missing/Invalid PixLab API Key")
+
+    async def _make(self, request: Request) -> Answer:
+        job = job_of(request.path, request.fields, self._rules.most_pixels)
+        as_blob = truth(request.fields, "blob")
+        if self._at_work >= self._rules.makers + self._rules.queue:
+            raise _busy()
+        self._at_work += 1
+        try:
+            loop = asyncio.get_running_loop()
+            data = await loop.run_in_executor(self._makers, _made, job.maker)
+        except MemoryError:
+            raise _busy() from None
+        except PixelgenError as error:
+            raise bad(str(error)) from None
+        finally:
+            self._at_work -= 1
+        picture = Picture(data, job.format.name)
+        if as_blob:
+            return _image(picture)
+        name = self._shelf.put(picture)
+        link = f"{request.base}/media/{name}"
+        return _json({"status": 200, "link": link, "ssl_link": link, "id": name})
+
+
+def _made(maker: Callable[[], Callable[[int], Any]]) -> bytes:
+    return bytes(maker()(0))
+
+
+def _busy() -> Refusal:
+    return Refusal(
+        HTTPStatus.SERVICE_UNAVAILABLE, "busy; try again in a second", **{"retry-after": "1"}
+    )
+
+
+async def _read(scope: Message, receive: Receive, rules: Rules) -> Request:
+    """Read a request whole; raise Refusal for one that is too large, too slow or not for us."""
+    headers = {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+    }
+    host = headers.get("host", "")
+    known = (*_LOCAL, *rules.hosts)
+    if host.lower() not in known and host.lower().rpartition(":")[0] not in known:
+        raise bad("the Host header names another machine; see --public-url")
+    fields = from_query(scope.get("query_string", b""))
+    if scope["method"] == "POST":
+        try:
+            body = await asyncio.wait_for(_body(receive), PATIENCE)
+        except TimeoutError:
+            raise Refusal(HTTPStatus.REQUEST_TIMEOUT, "the body took too long to come") from None
+        fields |= from_body(headers.get("content-type", ""), body)
+    base = rules.public_url.rstrip("/") or f"{scope.get('scheme', 'http')}://{host}"
+    return Request(scope["method"], scope["path"], headers, fields, base)
+
+
+async def _body(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > BODY_LIMIT:
+            raise bad(f"the body is longer than {BODY_LIMIT:,} bytes")
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return bytes(body)
+
+
+def _refused(refusal: Refusal) -> Answer:
+    answer = _json({"status": refusal.status.value, "error": str(refusal)})
+    return answer._replace(headers=tuple(refusal.headers.items()))
+
+
+def _json(value: dict[str, Any]) -> Answer:
+    return Answer(value["status"], _JSON, json.dumps(value).encode())
+
+
+def _image(picture: Picture) -> Answer:
+    return Answer(200, f"image/{picture.format}", picture.data)
+
+
+async def _send(send: Send, answer: Answer, body: bytes) -> None:
+    """Send an answer a piece at a time; leave a client that does not take them."""
+    headers = (
+        ("content-type", answer.type),
+        ("content-length", str(len(answer.body))),
+        ("x-content-type-options", "nosniff"),
+        ("cache-control", "no-store"),
+        *answer.headers,
+    )
+    spelled = [(name.encode(), value.encode()) for name, value in headers]
+    start = {"type": "http.response.start", "status": answer.status, "headers": spelled}
+    try:
+        await asyncio.wait_for(send(start), PATIENCE)
+        for place in range(0, len(body) or 1, PIECE):
+            piece = body[place : place + PIECE]
+            is_last = place + PIECE >= len(body)
+            part = {"type": "http.response.body", "body": piece, "more_body": not is_last}
+            await asyncio.wait_for(send(part), PATIENCE)
+    except TimeoutError:
+        return

@@ -1,0 +1,630 @@
+"""The endpoint, over real sockets: PixLab's contract, its limits, and clients of other hands."""
+
+import hashlib
+import http.client
+import io
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelgen.job import Job
+from pixelgen.serve.shelf import Picture, Shelf
+from tests.conftest import COMMAND, Run
+
+pytest.importorskip("granian", reason="granian is not installed")
+
+KEY = {"key": "SECRET-0123456789"}
+
+
+class Reply(NamedTuple):
+    """What came back: status, headers by lower-case name, and the body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> dict[str, Any]:
+        assert self.headers["content-type"] == "application/json"
+        found: dict[str, Any] = json.loads(self.body)
+        assert found["status"] == self.status
+        return found
+
+    @property
+    def image(self) -> Image.Image:
+        return Image.open(io.BytesIO(self.body))
+
+
+class Server(NamedTuple):
+    """A server at work: its process, its port, and the file of its log."""
+
+    process: subprocess.Popen[str]
+    port: int
+    log: Path
+
+    def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> Reply:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            connection.request(method, path, body or None, named)
+            reply = connection.getresponse()
+            got = {name.lower(): value for name, value in reply.getheaders()}
+            return Reply(reply.status, got, reply.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str = "/pixelgenerate", /, **fields: object) -> Reply:
+        return self.send("GET", f"{path}?{urlencode(KEY | fields)}")
+
+    def blob(self, path: str = "/pixelgenerate", /, **fields: object) -> Image.Image:
+        reply = self.get(path, blob="true", **fields)
+        assert reply.status == 200, reply.body
+        return reply.image
+
+
+def connected(server: "Server", count: int, stack: ExitStack) -> list[socket.socket]:
+    """Open so many connections."""
+    address = ("127.0.0.1", server.port)
+    return [stack.enter_context(socket.create_connection(address)) for _ in range(count)]
+
+
+def rest(line: socket.socket) -> bytes:
+    """Read until the other side closes."""
+    return b"".join(iter(partial(line.recv, 1 << 20), b""))
+
+
+@contextmanager
+def serving(folder: Path, *options: str, **environment: str) -> Iterator[Server]:
+    log = folder / "log"
+    with log.open("w") as errors, subprocess.Popen(
+        [COMMAND, "serve", "--port", "0", "--json", *options],
+        cwd=folder, stdout=subprocess.PIPE, stderr=errors, text=True,
+        env=os.environ | environment,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        try:
+            told = json.loads(process.stdout.readline())
+            assert told["status"] == 200
+            yield Server(process, told["port"], log)
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("serve")) as server:
+        yield server
+
+
+# The contract
+
+
+def test_an_answer_has_the_fields_of_pixlab_and_its_link_leads_to_the_image(
+    server: Server,
+) -> None:
+    reply = server.get(width=30, height=20)
+    told = reply.json
+
+    assert list(told) == ["status", "link", "ssl_link", "id"]
+    assert told["link"] == told["ssl_link"] == f"http://127.0.0.1:{server.port}/media/{told['id']}"
+    assert re.fullmatch(r"24p[0-9a-f]{32}\.png", told["id"])
+    for path in (f"/media/{told['id']}", f"/{told['id']}"):
+        found = server.send("GET", path)
+        assert found.headers["content-type"] == "image/png"
+        assert found.image.size == (30, 20)
+
+
+def test_the_type_of_json_is_bare_and_nothing_is_kept_by_caches(server: Server) -> None:
+    for reply in (server.get(width=3), server.get(), server.send("GET", "/status")):
+        assert reply.headers["content-type"] == "application/json"
+        assert reply.headers["content-length"] == str(len(reply.body))
+        assert reply.headers["cache-control"] == "no-store"
+        assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_same_seed_gives_the_same_bytes_and_they_are_the_generator_s(server: Server) -> None:
+    asked = {"seed": "0x5", "noise": "gaussian:sigma=20", "color": "red"}
+    replies = [server.get(width=40, height=30, blob=1, **asked).body for _ in range(2)]
+    job = Job.parse(count=1, width=40, height=30, seed=5, family="gaussian:sigma=20", mode="RGB")
+
+    assert replies[0] == replies[1] == bytes(job.maker()(0))
+
+
+def test_without_a_seed_no_two_images_are_the_same(server: Server) -> None:
+    assert server.get(width=9, blob=1).body != server.get(width=9, blob=1).body
+
+
+def test_a_density_lets_the_color_show(server: Server) -> None:
+    drawn = np.asarray(server.blob(width=100, color="#cef48e", density=0.25, seed=1))
+    share = (drawn == (0xCE, 0xF4, 0x8E)).all(axis=2).mean()
+
+    assert abs(share - 0.75) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("color", "mode"),
+    [("", "RGBA"), ("tr", "RGBA"), ("none", "RGBA"), ("TRANSPARENT", "RGBA"), ("gray", "L"),
+     ("grey50", "L"), ("red", "RGB"), ("cef48e", "RGB"), ("#cef48e", "RGB"), ("white", "RGB")],
+)  # fmt: skip
+def test_random_pixels_cover_everything_in_the_mode_that_the_color_asks_for(
+    server: Server, color: str, mode: str
+) -> None:
+    image = server.blob(width=64, color=color)
+
+    assert image.mode == mode
+    if mode == "RGBA":
+        assert image.getchannel("A").getextrema() == (255, 255)
+    levels = np.asarray(image.convert("L") if mode == "L" else image.convert("RGB"))
+    assert abs(float(levels.mean()) - 127.5) < 6
+
+
+@pytest.mark.parametrize(
+    ("export", "kind"),
+    [("", "PNG"), ("png", "PNG"), ("JPEG", "JPEG"), ("jpg", "JPEG"), ("Bmp", "BMP"),
+     ("tif", "TIFF"), ("gif", "GIF"), ("webp", "WEBP")],
+)  # fmt: skip
+def test_every_export_opens_and_its_type_is_told(server: Server, export: str, kind: str) -> None:
+    for color in ("tr", "gray", "blue"):
+        reply = server.get(width=20, export=export, color=color, blob="True")
+        assert reply.headers["content-type"] == f"image/{kind.lower()}"
+        assert (reply.image.format, reply.image.size) == (kind, (20, 20))
+
+
+def test_a_new_image_is_of_one_color(server: Server) -> None:
+    assert server.blob("/newimage", width=5).getcolors() == [(25, 128)]
+    assert server.blob("/newimage", width=5, color="#010203").getcolors() == [(25, (1, 2, 3))]
+    assert server.blob("/newimage", height=5, color="tr").getcolors() == [(25, (0, 0, 0, 0))]
+
+
+def test_one_side_stands_for_both_and_unknown_and_empty_parameters_for_nothing(
+    server: Server,
+) -> None:
+    assert server.blob(width=7).size == server.blob(height=7).size == (7, 7)
+    assert server.blob(width=7, height="", color="", export="", seed="", img="x").size == (7, 7)
+
+
+def multipart(fields: dict[str, object]) -> bytes:
+    return b"".join(
+        f'--B\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    ) + b"--B--\r\n"  # fmt: skip
+
+
+POSTS: dict[str, Callable[[dict[str, object]], bytes]] = {
+    "application/json": lambda fields: json.dumps(fields).encode(),
+    "application/json; charset=utf-8": lambda fields: json.dumps(fields).encode(),
+    "application/x-www-form-urlencoded": lambda fields: urlencode(fields).encode(),
+    "multipart/form-data; boundary=B": multipart,
+}
+
+
+@pytest.mark.parametrize("kind", POSTS)
+@pytest.mark.parametrize("path", ["/pixelgenerate", "/pixelgenerate?"])
+def test_a_post_is_read_in_every_form(server: Server, path: str, kind: str) -> None:
+    body = POSTS[kind](KEY | {"width": 12, "height": 8, "blob": True, "export": "BMP"})
+    reply = server.send("POST", path, body, content_type=kind)
+
+    assert (reply.image.format, reply.image.size) == ("BMP", (12, 8))
+
+
+def test_json_that_curl_calls_a_form_is_read(server: Server) -> None:
+    body = json.dumps(KEY | {"width": 6}).encode()
+    kind = "application/x-www-form-urlencoded"
+
+    assert server.send("POST", "/pixelgenerate", body, content_type=kind).json["id"]
+
+
+def test_a_head_is_answered_without_a_body(server: Server) -> None:
+    reply = server.send("HEAD", f"/pixelgenerate?width=9&blob=1&{urlencode(KEY)}")
+
+    assert (reply.status, reply.body) == (200, b"")
+    assert int(reply.headers["content-length"]) > 9 * 9 * 3
+
+
+@pytest.mark.parametrize("blob", ["", "true"])
+@pytest.mark.parametrize(
+    ("status", "fields", "error"),
+    [(400, {}, "width and height are missing"), (400, {"width": "x"}, "width 'x'"),
+     (400, {"width": 0}, "width '0'"), (400, {"width": -1}, "width '-1'"),
+     (400, {"width": "１"}, "width"), (400, {"width": 10**9}, "width '1000000000'"),
+     (400, {"width": 16000, "height": 16000}, "more than the 16,777,216 pixels"),
+     (400, {"width": 5, "color": "reddish"}, "unknown color"),
+     (400, {"width": 5, "color": "#ggg"}, "unknown color"),
+     (400, {"width": 5, "noise": "nix"}, "unknown family"),
+     (400, {"width": 5, "noise": "os.path"}, "is no family's name"),
+     (400, {"width": 5, "noise": "patch_shuffle:source=.."}, "files of the server"),
+     (400, {"width": 5, "density": 2}, "density 2.0 is out of range"),
+     (400, {"width": 5, "density": "nan"}, "out of range"),
+     (400, {"width": 5, "seed": "zz"}, "seed 'zz'"),
+     (400, {"width": 5, "density": 0.5, "export": "jpeg"}, "cannot hold an alpha channel"),
+     (415, {"width": 5, "export": "pdf"}, "export 'pdf' is not served"),
+     (401, {"width": 5, "key": ""}, "Missing/Invalid PixLab API Key")],
+)  # fmt: skip
+def test_what_cannot_be_is_told_in_json_with_the_status_of_http(
+    server: Server, status: int, fields: dict[str, object], error: str, blob: str
+) -> None:
+    reply = server.get(blob=blob, **fields)
+
+    assert reply.status == status
+    assert error in reply.json["error"]
+    assert "Traceback" not in reply.json["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/", 404), ("GET", "/pixelgenerate/", 404), ("GET", "/media/../etc/passwd", 404),
+     ("GET", "/media/24p00.png", 404), ("DELETE", "/pixelgenerate", 405), ("PUT", "/newimage", 405),
+     ("OPTIONS", "/pixelgenerate", 405), ("POST", "/status", 405),
+     ("GET", "/pixelgenerate?width=5&width=6&key=x", 400),
+     ("GET", "/pixelgenerate?" + "&".join(f"a{n}=1" for n in range(30)), 400),
+     ("GET", "/pixelgenerate?width=%FF%00&key=x", 400),
+     ("GET", "/pixelgenerate?width=5&blob=maybe&key=x", 400)],
+)  # fmt: skip
+def test_what_is_not_there_or_not_done_so_has_its_status(
+    server: Server, method: str, path: str, status: int
+) -> None:
+    reply = server.send(method, path)
+
+    assert reply.json["status"] == status
+    assert ("allow" in reply.headers) == (status == 405)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"[]", b"1", b"[" * 60_000, b'{"width": {"a": 1}, "key": "x"}', b"\xff\xfe",
+     b"x" * 70_000, json.dumps({f"a{n}": 1 for n in range(30)}).encode(),
+     b'{"width": 1e999, "key": "x"}'],
+)  # fmt: skip
+def test_a_body_that_is_none_is_refused(server: Server, body: bytes) -> None:
+    reply = server.send("POST", "/pixelgenerate", body, content_type="application/json")
+
+    assert reply.json["status"] == 400
+
+
+# Who may ask
+
+
+def test_a_key_is_taken_from_the_query_the_header_and_the_body(server: Server) -> None:
+    body = json.dumps({"width": 5, **KEY}).encode()
+
+    assert server.get(width=5).status == 200
+    named = server.send("GET", "/pixelgenerate?width=5", WWW_Authenticate="anything")
+    assert named.status == 200
+    assert server.send("POST", "/pixelgenerate", body).status == 200
+    assert server.send("GET", "/pixelgenerate?width=5").status == 401
+
+
+def test_a_configured_key_is_the_only_one(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("geheim-ü\n")
+    (tmp_path / "key").chmod(0o600)
+    with serving(tmp_path, "--key-file", "key") as server:
+        for key, status in (("geheim-ü", 200), ("geheim", 401), ("é", 401), ("", 401)):
+            reply = server.send("GET", f"/pixelgenerate?width=5&key={quote(key)}")
+            assert reply.status == status, key
+        assert server.send("GET", "/status").status == 200
+    assert "geheim" not in server.log.read_text()
+    with serving(tmp_path, "--no-auth") as server:
+        assert server.send("GET", "/pixelgenerate?width=5").status == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example"])
+def test_a_name_that_is_not_this_machine_s_is_refused(server: Server, host: str) -> None:
+    reply = server.send("GET", f"/pixelgenerate?width=5&{urlencode(KEY)}", Host=host)
+
+    assert reply.json["status"] == 400
+    assert "access-control-allow-origin" not in reply.headers
+
+
+def test_links_begin_with_the_public_url(tmp_path: Path) -> None:
+    with serving(tmp_path, "--public-url", "https://noise.example/") as server:
+        path = f"/pixelgenerate?width=5&{urlencode(KEY)}"
+        reply = server.send("GET", path, Host="noise.example")
+        assert reply.json["link"].startswith("https://noise.example/media/24p")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [(("--host", "192.0.2.1"), "others can reach 192.0.2.1"), (("--host", "nix"), "is no address"),
+     (("--key-file", "nowhere"), "cannot read the key in nowhere"),
+     (("--key-file", "open"), "others can read the key in open; run: chmod 600 open"),
+     (("--key-file", "blank"), "there is no key in blank"),
+     (("--port", "70000"), "70000 is not in the range")],
+)  # fmt: skip
+def test_what_would_be_unsafe_is_refused_in_one_line(
+    run: Run, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    for name, mode in (("open", 0o644), ("blank", 0o600)):
+        (tmp_path / name).write_text("" if name == "blank" else "key")
+        (tmp_path / name).chmod(mode)
+    done = run("serve", *options)
+
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(run: Run, server: Server) -> None:
+    done = run("serve", "--port", server.port)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"pixelgen: cannot listen on 127.0.0.1:{server.port}: ")
+
+
+# Limits
+
+
+def test_the_log_tells_each_request_without_its_query(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        server.get(width=5)
+        server.send("GET", "/a%0Ab?key=SECRET-2")
+    log = server.log.read_text()
+
+    assert re.search(r"^127\.0\.0\.1 GET /pixelgenerate 200 \d+ \d+ms$", log, re.MULTILINE)
+    assert re.search(r"^127\.0\.0\.1 GET /a%0Ab 404 \d+ \d+ms$", log, re.MULTILINE)
+    assert "SECRET" not in log
+
+
+def test_the_shelf_keeps_so_many_bytes_for_so_long() -> None:
+    shelf = Shelf(100, 3600)
+    names = [shelf.put(Picture(bytes(40), "png")) for _ in range(4)]
+
+    assert [shelf.get(name) is not None for name in names] == [False, False, True, True]
+    assert shelf.bytes == 80
+    gone = Shelf(100, 0)
+    name = gone.put(Picture(b"x", "png"))
+    time.sleep(0.01)
+    assert gone.get(name) is None
+    assert gone.bytes == 0
+
+
+def test_more_than_can_wait_are_told_to_come_again(tmp_path: Path) -> None:
+    with serving(tmp_path, "-j", "1", "--queue", "2") as server, ExitStack() as stack:
+        line = f"/pixelgenerate?width=2000&noise=wmm&blob=1&{urlencode(KEY)}"
+        sockets = connected(server, 9, stack)
+        for each in sockets:
+            each.sendall(
+                f"GET {line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+            )
+        begun = time.monotonic()
+        assert server.send("GET", "/status").status == 200
+        assert time.monotonic() - begun < 2
+        replies = [rest(each) for each in sockets]
+    codes = sorted(int(reply.split()[1]) for reply in replies)
+
+    assert codes.count(200) == 3
+    assert codes.count(503) == 6
+    assert sum(b"retry-after: 1\r\n" in reply for reply in replies) == 6
+
+
+def test_slow_clients_are_left_and_hold_nobody_up(tmp_path: Path) -> None:
+    with serving(tmp_path) as server, ExitStack() as stack:
+        *slow, reader = connected(server, 401, stack)
+        line = f"/pixelgenerate?width=4000&noise=solid&export=bmp&blob=1&{urlencode(KEY)}"
+        reader.sendall(f"GET {line} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        for each in slow:
+            each.sendall(b"GET /pixelgenerate?width=5 HTTP/1.1\r\nHost: local")
+        seconds = []
+        for _ in range(50):
+            begun = time.monotonic()
+            assert server.send("GET", "/status").status == 200
+            seconds.append(time.monotonic() - begun)
+        assert sorted(seconds)[25] < 0.05
+        deadline = time.monotonic() + 13
+        for each in slow:
+            each.settimeout(max(0.1, deadline - time.monotonic()))
+            with suppress(ConnectionResetError):
+                assert each.recv(1 << 16) == b"" or each.recv(1 << 16) == b""
+        time.sleep(2)
+        reader.settimeout(5)
+        assert len(rest(reader)) < 4000 * 4000 * 3  # it did not take its answer in time
+
+
+def memory(process: subprocess.Popen[str]) -> int:
+    """Return the resident memory of a process, in KiB."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.findall(r"^VmRSS:\s+(\d+)", status, re.MULTILINE)[0])
+
+
+def hostile(dice: random.Random) -> bytes:
+    """Return a request of one who wishes no good."""
+    words = ["0", "-1", "1e9", "65000", "%00", "%zz", "../..", "\u00e9", "9" * 400, "none", "#", ""]
+    words += ["5"]
+    names = ["width", "height", "color", "export", "blob", "key", "seed", "noise", "density", "x"]
+    paths = ["/pixelgenerate", "/newimage", "/media/x", "/status", "/" + "a" * 3000, "//", "*"]
+    bodies = [b"", b"", b"{", b"[" * 9999, b"width=1&width=1", bytes(2000), b'{"width":1}']
+    kinds = [
+        "", "Content-Type: application/json", "Content-Type: multipart/form-data",
+        "X: " + "y" * 5000, "Transfer-Encoding: chunked", "Host: x",
+    ]  # fmt: skip
+    fields = "&".join(
+        f"{dice.choice(names)}={quote(dice.choice(words), safe='%#/')}"
+        for _ in range(dice.randrange(9))
+    )
+    method = dice.choice(["GET", "GET", "POST", "HEAD", "PUT", "TRACE", "G@T", "get"])
+    path, body, kind = dice.choice(paths), dice.choice(bodies), dice.choice(kinds)
+    length = dice.choice([len(body), len(body), len(body), -1, "x"])
+    head = (
+        f"{method} {path}?{fields} HTTP/1.1", "Host: localhost", *filter(None, [kind]),
+        f"Content-Length: {length}", "Connection: close",
+    )  # fmt: skip
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+def test_hostile_requests_fault_nothing_and_fill_no_memory(tmp_path: Path) -> None:
+    dice, codes = random.Random(6), []
+    with serving(tmp_path, "-q") as server:
+        for number in range(10_000):
+            line = socket.create_connection(("127.0.0.1", server.port), timeout=15)
+            with line, suppress(OSError):
+                line.sendall(hostile(dice))
+                line.shutdown(socket.SHUT_WR)
+                answer = rest(line)
+                codes += [int(answer.split()[1])] if answer else []
+            if number == 500:
+                before = memory(server.process)
+        assert memory(server.process) - before < 50 << 10
+        assert server.get(width=5).status == 200
+    assert server.log.read_text() == ""
+    assert len(codes) > 5000
+    assert not [code for code in codes if code >= 500]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_at_hand_is_answered_before_the_end(tmp_path: Path, number: int) -> None:
+    with serving(tmp_path) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
+            path = f"/pixelgenerate?width=1500&noise=wmm&blob=1&{urlencode(KEY)}"
+            line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            time.sleep(0.1)
+            server.process.send_signal(number)
+            head = line.recv(1 << 16)
+        assert head.startswith(b"HTTP/1.1 200")
+        assert server.process.wait(10) == 0
+
+
+# Clients of other hands
+
+CLIENTS = {
+    "python3": """
+import os, requests
+base = os.environ["BASE"]
+reply = requests.get(base + "/pixelgenerate", params={"width": 32, "height": 24, "color": "tr",
+                     "export": "JPEG", "key": "My_PixLab_Key_1"}).json()
+if reply["status"] != 200:
+    raise SystemExit(reply["error"])
+open("link", "wb").write(requests.get(reply["link"]).content)
+reply = requests.post(base + "/pixelgenerate?", json={"width": 32, "height": 24, "blob": True,
+                      "key": "My_PixLab_Key_1"})
+if reply.headers["Content-Type"] == "application/json":
+    raise SystemExit(reply.json()["error"])
+open("blob", "wb").write(reply.content)
+""",
+    "node": """
+const fs = require("fs"), base = process.env.BASE, key = "My_PixLab_Key_1";
+(async () => {
+  const query = new URLSearchParams({width: 32, height: 24, color: "#cef48e", key});
+  const reply = await (await fetch(`${base}/pixelgenerate?${query}`)).json();
+  if (reply.status !== 200) throw new Error(reply.error);
+  fs.writeFileSync("link", Buffer.from(await (await fetch(reply.ssl_link)).arrayBuffer()));
+  const blob = await fetch(`${base}/pixelgenerate?width=32&height=24&blob=true`,
+                           {headers: {"WWW-Authenticate": key}});
+  if (blob.headers.get("content-type") === "application/json") throw new Error(await blob.text());
+  fs.writeFileSync("blob", Buffer.from(await blob.arrayBuffer()));
+})();
+""",
+    "php": """<?php
+function ask($url, $body = null) {
+    $curl = curl_init($url);
+    curl_setopt($curl, CURLOPT_RETURNTRANSFER, true);
+    if ($body !== null) curl_setopt($curl, CURLOPT_POSTFIELDS, $body);
+    $reply = curl_exec($curl);
+    return [$reply, curl_getinfo($curl, CURLINFO_CONTENT_TYPE)];
+}
+$base = getenv("BASE");
+[$text] = ask("$base/pixelgenerate?width=32&height=24&key=My_PixLab_Key_1");
+$reply = json_decode($text);
+if ($reply->status !== 200) { fwrite(STDERR, $reply->error); exit(1); }
+file_put_contents("link", ask($reply->link)[0]);
+[$image, $type] = ask("$base/pixelgenerate", ["width" => 32, "height" => 24, "blob" => "true",
+                      "key" => "My_PixLab_Key_1"]);
+if ($type === "application/json") { fwrite(STDERR, $image); exit(1); }
+file_put_contents("blob", $image);
+""",
+    "ruby": """
+require "net/http"; require "json"
+base = ENV["BASE"]
+form = {width: 32, height: 24, key: "My_PixLab_Key_1"}
+reply = JSON.parse(Net::HTTP.get(URI("#{base}/pixelgenerate?#{URI.encode_www_form(form)}")))
+abort reply["error"] unless reply["status"] == 200
+File.binwrite("link", Net::HTTP.get(URI(reply["link"])))
+blob = Net::HTTP.post_form(URI("#{base}/pixelgenerate"), form.merge(blob: 1))
+abort blob.body if blob["Content-Type"] == "application/json"
+File.binwrite("blob", blob.body)
+""",
+}
+
+
+@pytest.mark.parametrize("language", CLIENTS)
+def test_a_client_of_pixlab_s_is_answered_unchanged(
+    server: Server, tmp_path: Path, language: str
+) -> None:
+    program = sys.executable if language == "python3" else shutil.which(language)
+    if program is None:
+        pytest.skip(f"{language} is not installed")
+    if language == "python3":
+        pytest.importorskip("requests", reason="requests is not installed")
+    (tmp_path / "client").write_text(CLIENTS[language])
+    done = subprocess.run(
+        [program, "client"], check=False, cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        env=os.environ | {"BASE": f"http://127.0.0.1:{server.port}"},
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    for name in ("link", "blob"):
+        with Image.open(tmp_path / name) as image:
+            assert image.size == (32, 24)
+
+
+def test_the_lines_of_the_readme_answer_as_it_says(server: Server, tmp_path: Path) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"^```sh\npixelgen serve --port 8000\n(.+?)^```", readme, re.M | re.S)
+    assert block
+    told = subprocess.run(
+        ["bash", "-ec", block[1].replace(":8000/", f":{server.port}/")],
+        check=True, cwd=tmp_path, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+
+    assert list(json.loads(told)) == ["status", "link", "ssl_link", "id"]
+    with Image.open(tmp_path / "noise.png") as image:
+        assert image.size == (64, 64)
+
+
+def test_serving_adds_nothing_to_the_start_of_the_local_command(run: Run) -> None:
+    done = run("--version", PYTHONPROFILEIMPORTTIME="1")
+    loaded = re.findall(r"\|\s+(\S+)$", done.stderr, re.MULTILINE)
+
+    assert not {"granian", "asyncio", "email", "http.client", "numpy"} & set(loaded)
+
+
+def test_an_image_is_the_same_from_any_asgi_server(server: Server) -> None:
+    import asyncio
+
+    from pixelgen.serve.app import Rules, endpoint
+
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "GET", "path": "/pixelgenerate",
+        "headers": [(b"host", b"localhost")], "query_string": b"width=9&seed=3&blob=1&key=x",
+    }  # fmt: skip
+    asyncio.run(endpoint(Rules())(scope, receive, send))
+    body = b"".join(message.get("body", b"") for message in sent)
+
+    assert (
+        hashlib.sha256(body).digest()
+        == hashlib.sha256(server.get(width=9, seed=3, blob=1).body).digest()
+    )
