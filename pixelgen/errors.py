@@ -22,6 +22,12 @@ class Conflict(PixelgenError):
     exit_code = 3
 
 
+class Refused(PixelgenError):
+    """The remote endpoint refused, or gave something else than what it was asked for."""
+
+    exit_code = 4
+
+
 class Busy(PixelgenError):
     """Another process is writing to the directory."""
 

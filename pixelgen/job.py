@@ -9,7 +9,7 @@ from functools import cache, lru_cache, partial
 from itertools import chain
 from typing import Any, NamedTuple, Self, cast
 
-from pixelgen import parts
+from pixelgen import endpoint, parts
 from pixelgen.colors import Color, parse_color
 from pixelgen.errors import BadValue
 from pixelgen.families import Family, Shape, Texture
@@ -18,7 +18,7 @@ from pixelgen.families.mix import Member, Mix
 from pixelgen.families.point import Uniform
 from pixelgen.formats import Data, Format
 from pixelgen.generator import MODES, Generator, texture_of
-from pixelgen.layouts import Roster, Shard, Splits
+from pixelgen.layouts import Fact, Roster, Shard, Splits
 from pixelgen.layouts.layout import Layout
 from pixelgen.rows import row_writer
 from pixelgen.stream import SEED_LIMIT, parse_seed
@@ -30,6 +30,7 @@ _PIXEL_BYTES_LIMIT = (1 << 31) - 1
 _LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
 _SPLIT_WORDS = ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval",
                 "evaluation")  # fmt: skip
+_LOCAL = ("family", "density", "mode", "depth", "seed")  # what only images made here have
 _OF_LAYOUT = cast(Format, None)  # filled in when the layout is known
 _UNIFORM = Mix((Member(Uniform()),))
 
@@ -45,6 +46,8 @@ class Job:
     ``family`` may be a mix: a list of families with weights and ranges, or a preset's name.
     ``label`` is the name of a class, for layouts that have one, and ``split`` the shares of the set
     that go to training, validation and so on. A layout may bring a ``format`` of its own.
+    ``remote`` is the address of a PixLab endpoint whose images are fetched instead; what they are
+    like is told by size, colour and format alone, and they cannot be had by index.
 
     >>> job = Job.parse(count=3, width=4, height=2, family="gaussian:sigma=20", color="tr")
     >>> len(job), job[0].shape, job.mode, str(job.family)
@@ -65,6 +68,7 @@ class Job:
     seed: int = 0
     label: str | None = None
     split: Splits | None = None
+    remote: str = ""
 
     def __post_init__(self) -> None:
         """Read the fields, fill in what hangs on others, and refuse what cannot be made."""
@@ -80,6 +84,8 @@ class Job:
             object.__setattr__(self, "mode", "RGB" if opaque else "RGBA")
         self._check_ranges()
         self._check_color()
+        if self.remote:
+            self._check_remote()
         self._check_layout()
         self.format.check(self.width, self.height, self.mode, self.depth)
 
@@ -124,6 +130,22 @@ class Job:
                 f" {self.mode[:-1]}, or a color that is not opaque"
             )
 
+    def _check_remote(self) -> None:
+        """Refuse what cannot be asked of the endpoint, rather than do without it."""
+        plain = Job(count=0, color=self.color)
+        for name in _LOCAL:
+            if getattr(self, name) != getattr(plain, name):
+                raise BadValue(f"the remote endpoint knows no {name}; leave it out")
+        if self.format != type(self.format)() or self.format.name not in endpoint.FORMATS:
+            raise BadValue(
+                f"the remote endpoint gives {', '.join(endpoint.FORMATS)}, without options; not"
+                f" {self.format}"
+            )
+        if self.color is not None and self.color.alpha not in (0, 255):
+            raise BadValue("the remote endpoint knows opaque colors, and tr")
+        if self.checksum == "none":
+            raise BadValue("a remote image cannot be made again: leave out --checksum none")
+
     def _check_layout(self) -> None:
         if self.label is not None and not _LABEL.fullmatch(self.label):
             raise BadValue(
@@ -160,6 +182,9 @@ class Job:
         Raises BadValue for an unknown name and for whatever does not parse.
         """
         known = [field.name for field in fields(cls)]
+        for name in _LOCAL if options.get("remote") else ():
+            if name in options:
+                raise BadValue(f"the remote endpoint knows no {name}; leave it out")
         for name in options:
             if name not in known:
                 near = parts.did_you_mean(name, dict.fromkeys(known))
@@ -174,18 +199,22 @@ class Job:
         return {
             name: value if isinstance(value, int | float | list) else str(value)
             for name, value in spelled.items()
-            if value is not None
+            if value is not None and not (name in _LOCAL if self.remote else name == "remote")
         }
 
     @property
     def algorithm(self) -> str:
         """The families and the versions of their pixels."""
+        if self.remote:
+            return "pixlab"
         return "+".join(sorted({f"{each.name}/{each.version}" for each in self.family.families}))
 
     @property
     def encoder(self) -> str:
         """The libraries, with versions, that the bytes hang on; '' if they are pixelgen's own."""
-        if self.family.is_fixed:
+        if self.remote:
+            by = ""
+        elif self.family.is_fixed:
             by = self.format.encoded_by(texture_of(self, self.family.families[0]))
         else:
             by = next(filter(None, map(self.format.encoded_by, Texture)), "")
@@ -255,7 +284,7 @@ class Job:
 
     def maker(self) -> Callable[[int], Data]:
         """Return the function that makes the bytes of the file of image i."""
-        generator = Generator(self)
+        generator = self._generator()
         encoder = cache(partial(self.format.encoder, self.shape))
 
         def make(index: int) -> Data:
@@ -269,7 +298,12 @@ class Job:
 
         Needs nothing but the job: any image, in any order, in any thread or process.
         """
-        return Generator(self).render(range(self.count)[operator.index(index)]).pixels
+        return self._generator().render(range(self.count)[operator.index(index)]).pixels
+
+    def _generator(self) -> Generator:
+        if self.remote:
+            raise BadValue(f"these images come from {self.remote} and cannot be made here")
+        return Generator(self)
 
     def __len__(self) -> int:
         return self.count
@@ -286,8 +320,8 @@ def _roster(job: Job) -> Roster:
     """Make the roster of a job, whose writer of rows is made when the first is asked for."""
     writer = cache(lambda: row_writer(job))
 
-    def row(index: int, size: int, sha256: str) -> bytes:
-        return writer()(index, size, sha256)
+    def row(fact: Fact) -> bytes:
+        return writer()(fact)
 
     container = job.layout.container
     shard_size = container.shard_size(job.count, job.image_bytes)
@@ -346,6 +380,7 @@ _KINDS: Mapping[str, _Kind] = {
     "seed": _Kind("a whole number", int, parse_seed),
     "label": _Kind("a class's name", str, str.strip),
     "split": _Kind("shares of a set", Splits, Splits.parse),
+    "remote": _Kind("an address", str, endpoint.address),
 }
 
 

@@ -26,7 +26,7 @@ from pixelgen.index import folders, index_names
 from pixelgen.job import Job
 from pixelgen.layouts import Record, Shard
 from pixelgen.store import LocalStore
-from pixelgen.store.log import Log
+from pixelgen.store.log import Log, seal, unseal
 
 PLAN = "pixelgen.json"
 SUMS = "SHA256SUMS"
@@ -223,8 +223,11 @@ class Journal:
         if not 0 <= record.shard < self._job.shard_count:
             return False
         _, start, stop = self._job.shard(record.shard)
-        hashes = stop - start if self._job.checksum != "none" else 0
-        return len(record.sizes) == stop - start and len(record.hashes) == hashes
+        images = stop - start
+        hashes = images if self._job.checksum != "none" else 0
+        origins = images if self._job.remote else 0
+        lengths = len(record.sizes), len(record.hashes), len(record.origins)
+        return lengths == (images, hashes, origins)
 
     def _is_there(self, record: Record, this_mount: bool) -> bool:
         """Tell whether the record's files are there: by size, and by hash of another mount."""
@@ -295,20 +298,17 @@ class Journal:
 
     def line(self, record: Record) -> bytes:
         """Spell a record as a line, which names the mount and the job, too."""
-        body = json.dumps([self._mount, self._id, *record], separators=(",", ":")).encode()
-        return b"%08x %s\n" % (zlib_ng.crc32(body), body)
+        return seal([self._mount, self._id, *record])
 
     def _parse(self, line: bytes) -> tuple[Record | None, str]:
         """Read a line into its record and the mount it was written in; None if it is not ours."""
-        crc, _, body = line.rstrip(b"\n").partition(b" ")
-        if not line.endswith(b"\n") or crc != b"%08x" % zlib_ng.crc32(body):
-            return None, ""
         try:
-            mount, job, shard, sizes, hashes, file_size, file_hash = json.loads(body)
+            mount, job, shard, sizes, hashes, file_size, file_hash, origins = unseal(line)
             record = Record(
-                int(shard), [*map(int, sizes)], [*map(str, hashes)], int(file_size), str(file_hash)
-            )
-        except (ValueError, TypeError, OverflowError, RecursionError):
+                int(shard), [*map(int, sizes)], [*map(str, hashes)], int(file_size), str(file_hash),
+                [*map(str, origins)],
+            )  # fmt: skip
+        except (ValueError, TypeError, OverflowError):
             return None, ""
         return (record if job == self._id else None), mount
 

@@ -21,7 +21,7 @@ def rows(job: Job, records: Records) -> Iterator[bytes]:
     """Yield the lines of the manifest, a piece a shard."""
     row = job.roster.row
     for shard, record in records:
-        yield b"".join(row(*fact) for fact in record.facts(shard))
+        yield b"".join(row(fact) for fact in record.facts(shard))
 
 
 def sums(job: Job, records: Records, others: Iterable[tuple[str, str]]) -> Iterator[bytes]:

@@ -10,20 +10,20 @@ from pixelgen.layouts import Sample, Shard
 from pixelgen.layouts.layout import Layout
 
 
-def stream(job: Job) -> Iterator[Data]:
+def stream(job: Job, images: Iterator[tuple[Data, str]]) -> Iterator[Data]:
     """Yield the file of a job of one image, else a tar archive of all, in order.
+
+    ``images`` are their bytes, each with its origin; see :class:`pixelgen.layouts.Fact`.
 
     In layout ``webdataset`` an archive as of that layout. Raises BadValue for layouts that a stream
     cannot have.
     """
-    make = job.maker()
     if job.layout == Layout():
-        images = ((job.roster.file(index), make(index)) for index in range(job.count))
         if job.count == 1:
-            return (data for _, data in images)
+            return (data for data, _ in images)
         from pixelgen.layouts.archive import archive
 
-        return archive(images)
+        return archive((job.roster.file(index), data) for index, (data, _) in enumerate(images))
     from pixelgen.layouts.webdataset import WebDataset
 
     if not isinstance(job.layout.container, WebDataset) or job.layout.sidecars or job.split:
@@ -31,9 +31,9 @@ def stream(job: Job) -> Iterator[Data]:
             f"layout {job.layout} is about a directory; leave it out where standard output takes"
             " the image, or use webdataset"
         )
-    data = map(make, range(job.count))
+    is_hashed = job.checksum != "none"
     samples = (
-        Sample(index, each, hashlib.sha256(each).hexdigest() if job.checksum != "none" else "")
-        for index, each in enumerate(data)
+        Sample(index, data, hashlib.sha256(data).hexdigest() if is_hashed else "", origin)
+        for index, (data, origin) in enumerate(images)
     )
     return job.layout.container.pack(job.roster, Shard(0, 0, job.count), samples)

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.journal import SUMS
-from pixelgen.layouts import Record, Shard
+from pixelgen.layouts import Fact, Record, Shard
+from pixelgen.rows import origin_of
 from pixelgen.store import LocalStore
 
 
@@ -35,24 +36,28 @@ def _take(lines: Iterator[bytes], count: int) -> list[bytes]:
 
 def read(job: Job, entry: Entry) -> tuple[Record, list[int]]:
     """Return what the rows say, and the images of which they say anything else than the job."""
-    record, wrong = Record(entry.shard.number, [], []), []
+    origins: list[str] = []
+    record, wrong = Record(entry.shard.number, [], [], origins=origins), []
     for index, line in zip(range(*entry.shard[1:]), entry.rows, strict=True):
-        size, sha256 = _facts(line)
-        if job.roster.row(index, size, sha256) != line or bool(sha256) != (job.checksum != "none"):
+        fact = _fact(job, index, line)
+        if job.roster.row(fact) != line or bool(fact.sha256) != (job.checksum != "none"):
             wrong.append(index)
-        record.sizes.append(size)
+        record.sizes.append(fact.size)
         if job.checksum != "none":
-            record.hashes.append(sha256)
+            record.hashes.append(fact.sha256)
+        if job.remote:
+            origins.append(fact.origin)
     return record, wrong
 
 
-def _facts(line: bytes) -> tuple[int, str]:
-    """Return the size and hash that a row gives; (0, '') if it cannot be read."""
+def _fact(job: Job, index: int, line: bytes) -> Fact:
+    """Return what a row tells of its image; nothing of it if it cannot be read."""
     try:
         row = json.loads(line)
-        return int(row["bytes"]), str(row.get("sha256", ""))
+        origin = origin_of(row) if job.remote else ""
+        return Fact(index, int(row["bytes"]), str(row.get("sha256", "")), origin)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        return 0, ""
+        return Fact(index, 0, "", "")
 
 
 def recorded(job: Job, store: LocalStore) -> Iterator[tuple[Shard, Record]]:

@@ -17,7 +17,7 @@ from pixelgen.layouts import Shard
 from pixelgen.lock import lock, release
 from pixelgen.sources import SOURCES
 from pixelgen.store import LocalStore
-from pixelgen.verify import Checked, Damage, check, differing, planned, recorded
+from pixelgen.verify import Checked, Damage, check, check_remade, differing, planned, recorded
 from pixelgen.writer import Run, least_work
 
 
@@ -41,6 +41,7 @@ def repair(job: Job, store: LocalStore, run: Run, *, deep: bool = False) -> Iter
     is finished first. Raises Conflict for bytes of another encoder, and for what is under the set's
     names and cannot be the set's.
     """
+    check_remade(job)
     lists = (job.manifest, *sums_of(job))
     if store.exists(JOURNAL) or not any(map(store.exists, lists)):  # nothing vouches for its files
         writer.write(job, store, run)

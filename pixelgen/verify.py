@@ -12,7 +12,7 @@ from itertools import chain, repeat, takewhile
 from typing import Any, NamedTuple
 
 from pixelgen import journal
-from pixelgen.errors import Conflict, PixelgenError
+from pixelgen.errors import BadValue, Conflict, PixelgenError
 from pixelgen.index import catalogue
 from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, PLAN, SUMS, file_hash
@@ -67,9 +67,19 @@ def finished_job(store: LocalStore) -> Job:
     return job
 
 
+def check_remade(job: Job) -> None:
+    """Raise BadValue where images cannot be made again, to compare or to replace others."""
+    if job.remote:
+        raise BadValue(
+            f"the images of this set came from {job.remote} and cannot be made again; 'pixelgen"
+            " verify', without --deep, checks them by their SHA-256"
+        )
+
+
 def check(job: Job, store: LocalStore, run: Run, *, deep: bool = False) -> Iterator[Checked]:
     """Yield what the check of each shard found, and of the manifest, the sums and the plan."""
     if deep:
+        check_remade(job)
         journal.check_encoder(store, job)
     rows, sums = store.lines(job.manifest), store.lines(SUMS)
     yield from check_shards(job, store, run, cut(job, rows, sums), deep=deep)

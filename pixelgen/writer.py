@@ -6,13 +6,14 @@ names, journal line), sums, one sync, manifest.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain, groupby, takewhile
+from typing import Protocol
 
 from pixelgen import journal, manifest, sources
-from pixelgen.engines import Engine, Local, Work, cores
+from pixelgen.engines import Engine, Local, Serial, Work, cores
 from pixelgen.errors import Conflict, PixelgenError
 from pixelgen.extend import extend
 from pixelgen.formats import Data
@@ -38,18 +39,30 @@ class Outcome:
     extended: bool = False
 
 
+class Source(Protocol):
+    """Where images come from that are not made here; see :mod:`pixelgen.remote.fetch`."""
+
+    def look(self) -> None:
+        """Raise PixelgenError where it gives none, before anything is written."""
+
+    def prepare(self, job: Job, store: LocalStore, shards: Iterable[Shard]) -> Iterator[Shard]:
+        """Yield each shard once its images are in the spool."""
+
+
 @dataclass(frozen=True)
 class Run:
     """How to run a job, whatever the job.
 
     ``jobs`` workers (0: as many as there are processors); ``progress`` is told the images and bytes
-    of each shard; once ``stopped`` is true no further shard is begun.
+    of each shard; once ``stopped`` is true no further shard is begun. Jobs of images that are not
+    made here need a ``source``.
     """
 
     engine: Engine = Local()
     jobs: int = 0
     progress: Callable[[int, int], object] = lambda *_: None
     stopped: Callable[[], bool] = lambda: False
+    source: Source | None = None
 
     @property
     def workers(self) -> int:
@@ -73,6 +86,8 @@ def write(job: Job, store: LocalStore, run: Run) -> Outcome:
     done = Journal(store, job)
     if store.size(PLAN) is None:
         sources.look(job)  # and refuse images that cannot be used, before anything is written
+        if job.remote:
+            _source(job, run).look()
     store.create()
     with lock(store):
         store.sweep("")
@@ -131,10 +146,13 @@ def _planned_files(job: Job, store: LocalStore) -> Iterator[str]:
 def _go_on(job: Job, store: LocalStore, run: Run, done: Journal) -> Outcome:
     """Make the shards that are missing and finish the set, unless stopped before."""
     found, made_bytes = done.images, 0
-    todo = takewhile(lambda _: not run.stopped(), done.missing())
+    todo: Iterator[Shard] = takewhile(lambda _: not run.stopped(), done.missing())
+    if job.remote:
+        todo = _source(job, run).prepare(job, store, todo)
     make = partial(make_shard, job, store)
     work = least_work(job, done.shards_missing)
-    for record in run.engine.map(make, todo, work=work, jobs=run.workers):
+    engine = Serial() if job.remote else run.engine  # the spool holds one shard at a time
+    for record in engine.map(make, todo, work=work, jobs=run.workers):
         done.add(record)
         made_bytes += sum(record.sizes)
         run.progress(len(record.sizes), sum(record.sizes))
@@ -148,9 +166,19 @@ def _go_on(job: Job, store: LocalStore, run: Run, done: Journal) -> Outcome:
     return outcome
 
 
+def _source(job: Job, run: Run) -> Source:
+    if run.source is None:
+        raise PixelgenError(
+            f"images of this set are still to come from {job.remote}: run the 'pixelgen generate"
+            " --remote' that began it again"
+        )
+    return run.source
+
+
 def make_shard(job: Job, store: LocalStore, shard: Shard) -> Record:
     """Render, encode and publish one shard: all that a worker does."""
-    record = Record(shard.number, [], [])
+    origins: list[str] = []
+    record = Record(shard.number, [], [], origins=origins)
     checksum = job.checksum != "none"
 
     def noted() -> Iterator[Sample]:
@@ -158,6 +186,8 @@ def make_shard(job: Job, store: LocalStore, shard: Shard) -> Record:
             record.sizes.append(len(sample.data))
             if checksum:
                 record.hashes.append(sample.sha256)
+            if job.remote:
+                origins.append(sample.origin)
             yield sample
 
     write = job.layout.container.write
@@ -167,10 +197,24 @@ def make_shard(job: Job, store: LocalStore, shard: Shard) -> Record:
 
 def samples(job: Job, store: LocalStore, shard: Shard) -> Iterator[Sample]:
     """Yield the images of a shard as they are written."""
-    make, checksum = maker(job, store), job.checksum != "none"
-    for index in range(shard.start, shard.stop):
-        data = make(index)
-        yield Sample(index, data, hashlib.sha256(data).hexdigest() if checksum else "")
+    images = _fetched(job, store, shard) if job.remote else _made(job, store, shard)
+    checksum = job.checksum != "none"
+    for number, data, origin in images:
+        digest = hashlib.sha256(data).hexdigest() if checksum else ""
+        yield Sample(number, data, digest, origin)
+
+
+def _made(job: Job, store: LocalStore, shard: Shard) -> Iterator[tuple[int, Data, str]]:
+    make = maker(job, store)
+    return ((number, make(number), "") for number in range(shard.start, shard.stop))
+
+
+def _fetched(job: Job, store: LocalStore, shard: Shard) -> Iterator[tuple[int, Data, str]]:
+    from pixelgen.remote.spool import spool  # here, because most jobs fetch nothing
+
+    with spool(store, job, shard) as found:
+        for number, image in found.images():
+            yield number, *image
 
 
 def least_work(job: Job, shards: int) -> Work:

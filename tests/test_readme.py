@@ -105,11 +105,13 @@ def test_the_row_of_the_manifest_is_the_first_of_the_example(run: Run, tmp_path:
     assert blocks("json") == [first + "\n"]
 
 
-def test_the_table_of_options_is_that_of_the_help(run: Run) -> None:
+def test_the_tables_of_options_are_those_of_the_help(run: Run) -> None:
     told = set(re.findall(r"(--[a-z-]+)", run("generate", "--help").stdout))
-    table = TEXT.partition("## Options of `generate`")[2].partition("Standard output")[0]
+    tables = TEXT.partition("## Options of `generate`")[2].partition("Standard output")[0]
+    tables += TEXT.partition("### Images from it")[2].partition("A request is tried")[0]
+    named = set(re.findall(r"^\| (.+?) \|", tables, re.MULTILINE))
 
-    assert set(re.findall(r"`(--[a-z-]+)`", table)) == told - {"--help"}
+    assert set(re.findall(r"`(--[a-z-]+)`", " ".join(named))) == told - {"--help"}
 
 
 @pytest.mark.parametrize("named", re.findall(r"`([\w/]+\.py::\w+)`", TEXT))

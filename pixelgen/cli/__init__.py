@@ -1,8 +1,8 @@
 """The command line: options in, a job out, exit codes. Nothing else imports click, rich or tqdm.
 
 Exit codes: 0 complete (also: nothing to do), 1 failed or incomplete (safe to run again), 2 usage,
-3 the directory holds something else or a check found damage, 5 the directory is in use, 128 + n
-ended by signal n, 141 the reader of the output went away.
+3 the directory holds something else or a check found damage, 4 the remote endpoint refused, 5 the
+directory is in use, 128 + n ended by signal n, 141 the reader of the output went away.
 """
 
 import io

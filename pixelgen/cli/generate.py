@@ -1,6 +1,7 @@
 """``pixelgen generate``: make a set."""
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,10 +16,14 @@ from pixelgen.cli.options import (
     set_options,
 )
 from pixelgen.cli.output import Progress, emit, emit_json, human_bytes, report, tell_loaders, write
+from pixelgen.cli.remote import fetcher, remote_address, remote_options
 from pixelgen.cli.stop import Stop
 from pixelgen.errors import BadValue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pixelgen.formats import Data
     from pixelgen.job import Job
     from pixelgen.store import LocalStore
     from pixelgen.writer import Outcome
@@ -31,6 +36,7 @@ _TRIED = 32  # images of a mix, to estimate the size of all
 @set_options
 @look_options
 @run_options
+@remote_options
 def generate(**options: Any) -> int:
     """Make a set of images: the same job gives the same pixels on any machine.
 
@@ -64,7 +70,8 @@ def _job(options: dict[str, Any]) -> "Job":
 
         own = find(options["trainer"]).layout
         fields["layout"] = f"{own},{fields['layout']}" if "layout" in fields else own
-    job = dated(Job.parse(**draw_seed(fields | look(options))))
+    fields |= look(options) | remote_address(options)
+    job = dated(Job.parse(**draw_seed(fields)))
     _check_trainers(job, options)
     is_hidden = job.density == 1 and not any(each.has_coverage for each in job.family.families)
     if is_hidden and job.color is not None and job.color.alpha and not options["quiet"]:
@@ -96,6 +103,10 @@ def _write(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
     run = writer.Run(
         parse(Engine, options["engine"]), options["jobs"] or 0, progress.update, lambda: bool(stop)
     )
+    source = None
+    if job.remote:  # whose images are done when they come, not when they are written
+        source = fetcher(job, options, progress.update, run.stopped)
+        run = replace(run, progress=lambda *_: None, source=source)
     if options["verbose"] and not options["quiet"]:
         report(
             f"job {job.digest[:16]}: {job.shard_count:,} shards of {job.shard_size} images,"
@@ -113,7 +124,7 @@ def _write(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
         progress.close()
     if not outcome.complete:
         return stop.exit_code
-    _tell(job, store, outcome, progress, options)
+    _tell(job, store, outcome, progress, options | {"requests": source and source.requests})
     return 0
 
 
@@ -125,8 +136,9 @@ def _tell(
         noun = "image" if job.count == 1 else "images"
         kept = f" ({outcome.found:,} were there)" if outcome.found else ""
         done = "sidecars added" if outcome.extended else "nothing to do"
+        asked = f", {options['requests']:,} requests" if options["requests"] else ""
         report(
-            f"{outcome.made:,} {noun}, {human_bytes(outcome.bytes)}{kept}, {progress.speed}"
+            f"{outcome.made:,} {noun}, {human_bytes(outcome.bytes)}{kept}, {progress.speed}{asked}"
             if outcome.made
             else f"{done}: {job.count:,} {noun} there already"
         )
@@ -142,6 +154,7 @@ def _tell(
             "found": outcome.found,
             "bytes": outcome.bytes,
             "seconds": round(progress.seconds, 3),
+            **({"requests": options["requests"]} if job.remote else {}),
         })  # fmt: skip
     else:
         emit(store.path(job.manifest))
@@ -165,8 +178,9 @@ def _dry_run(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
     if options["as_json"]:
         emit_json(facts)
         return 0
-    about = "about " if job.encoder or not job.family.is_fixed else ""
-    emit(f"{job.count:,} images of {job.width}x{job.height} {job.mode}, {job.format}, {job.family}")
+    about = "about " if job.encoder or not job.family.is_fixed or job.remote else ""
+    whence = f"from {job.remote}" if job.remote else f"{job.family}"
+    emit(f"{job.count:,} images of {job.width}x{job.height} {job.mode}, {job.format}, {whence}")
     emit(f"{job.shard_count:,} shards of up to {job.shard_size:,} images")
     emit(f"{about}{expected:,} bytes ({human_bytes(expected)})")
     emit(f"{facts['found']:,} images are there already")
@@ -174,7 +188,9 @@ def _dry_run(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
 
 
 def _expected_bytes(job: "Job") -> int:
-    """Estimate the bytes of all files by those of the first."""
+    """Estimate the bytes of all files by those of the first, or by those of the pixels."""
+    if job.remote:
+        return job.count * job.image_bytes
     make, tried = job.maker(), range(min(job.count, 1 if job.family.is_fixed else _TRIED))
     return sum(len(make(index)) for index in tried) * job.count // max(len(tried), 1)
 
@@ -191,6 +207,13 @@ def _to_stdout(job: "Job", options: dict[str, Any]) -> int:
             )
     if sys.stdout is not None and sys.stdout.isatty():
         raise BadValue("standard output is a terminal: send the image to a file or a pipe")
-    for data in stream(job):  # signals end this at once: a stream has nothing to keep
+    if job.remote:
+        source = fetcher(job, options, lambda *_: None, lambda: False)
+        images: Iterator[tuple[Data, str]] = (
+            (image.data, image.origin) for _, image in source.images(range(job.count))
+        )
+    else:
+        images = ((data, "") for data in map(job.maker(), range(job.count)))
+    for data in stream(job, images):  # signals end this at once: a stream has nothing to keep
         write(data)
     return 0

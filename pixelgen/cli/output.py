@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pixelgen.formats import Data
     from pixelgen.job import Job
 
-_STATUS = {0: 200, 1: 500, 2: 400, 3: 409, 5: 423}
+_STATUS = {0: 200, 1: 500, 2: 400, 3: 409, 4: 502, 5: 423}
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 _PATIENCE = 0.3  # seconds before a bar is worth showing
 _HEARTBEAT = 10.0  # seconds between lines where there is no terminal

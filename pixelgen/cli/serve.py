@@ -2,12 +2,12 @@
 
 import ipaddress
 import os
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
+from pixelgen.cli.keys import read_key
 from pixelgen.cli.options import together
 from pixelgen.cli.output import emit, emit_json, report
 from pixelgen.errors import BadValue
@@ -84,18 +84,10 @@ def serve(**options: Any) -> int:
 
 
 def _key(path: str | None) -> bytes | None:
-    """Read the key of a file that none but its owner can read, or else of the environment."""
-    if path is None:
-        return os.environ.get(KEY, "").strip().encode() or None
-    try:
-        if Path(path).stat().st_mode & 0o077:
-            raise BadValue(f"others can read the key in {path}; run: chmod 600 {path}")
-        key = Path(path).read_bytes().strip()
-    except OSError as error:
-        raise BadValue(f"cannot read the key in {path}: {error.strerror}") from None
-    if not key:
-        raise BadValue(f"there is no key in {path}")
-    return key
+    """Read the key of a file, or else of the environment."""
+    if path is not None:
+        return read_key(path).encode()
+    return os.environ.get(KEY, "").strip().encode() or None
 
 
 def _is_local(host: str) -> bool:

@@ -14,11 +14,12 @@ from pixelgen.layouts.base import (
     Sample,
     Sidecar,
 )
-from pixelgen.layouts.roster import Roster, Shard, Splits
+from pixelgen.layouts.roster import Fact, Roster, Shard, Splits
 
 __all__ = [
     "Catalogue",
     "Container",
+    "Fact",
     "File",
     "LayoutPart",
     "Object",

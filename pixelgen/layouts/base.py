@@ -2,13 +2,13 @@
 
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from pixelgen.errors import BadValue
 from pixelgen.formats.base import Data
-from pixelgen.layouts.roster import Roster, Shard
+from pixelgen.layouts.roster import Fact, Roster, Shard
 from pixelgen.parts import Part
 from pixelgen.store import Chunks, LocalStore
 
@@ -23,14 +23,20 @@ _SHARD_SIZES = (1000, 500, 250, 200, 125, 100, 50, 40, 25, 20, 10, 8, 5, 4, 2, 1
 
 
 class Sample(NamedTuple):
-    """An image as it is written: its index, its file's bytes and their SHA-256, or ''.
+    """An image as it is written: its index, its file's bytes, their SHA-256 or '', and its origin.
 
-    The bytes stay as they are until the next sample is asked for.
+    The bytes stay as they are until the next sample is asked for. For the origin see :class:`Fact`.
     """
 
     number: int
     data: Data
     sha256: str
+    origin: str = ""
+
+    @property
+    def fact(self) -> Fact:
+        """What its row tells of it."""
+        return Fact(self.number, len(self.data), self.sha256, self.origin)
 
 
 Samples: TypeAlias = Iterable[Sample]
@@ -48,10 +54,10 @@ class Object(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What became of a shard: the size in bytes and SHA-256 of each image.
+    """What became of a shard: the size in bytes, the SHA-256 and the origin of each image.
 
     ``file_size`` and ``file_hash`` are those of the shard's file, where it is one; 0 and '' where
-    not, or not known. No hash under ``--checksum none``.
+    not, or not known. No hash under ``--checksum none``, no origin where the job tells it.
     """
 
     shard: int
@@ -59,11 +65,14 @@ class Record(NamedTuple):
     hashes: list[str]
     file_size: int = 0
     file_hash: str = ""
+    origins: Sequence[str] = ()
 
-    def facts(self, shard: Shard) -> Iterator[tuple[int, int, str]]:
-        """Yield the index, the size and the SHA-256 of each image of the shard."""
-        hashes = self.hashes or [""] * len(self.sizes)
-        yield from zip(range(shard.start, shard.stop), self.sizes, hashes, strict=True)
+    def facts(self, shard: Shard) -> Iterator[Fact]:
+        """Yield what is known of each image of the shard."""
+        unknown = [""] * len(self.sizes)
+        told = zip(self.sizes, self.hashes or unknown, self.origins or unknown, strict=True)
+        for index, fact in zip(range(shard.start, shard.stop), told, strict=True):
+            yield Fact(index, *fact)
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ class Catalogue:
         """Yield the lines of the manifest."""
         for shard, record in self.records():
             for fact in record.facts(shard):
-                yield self.roster.row(*fact)
+                yield self.roster.row(fact)
 
     def rows(self, split: str = "") -> Iterator[dict[str, Any]]:
         """Yield the rows of the manifest, all or those of a split."""

@@ -52,8 +52,8 @@ class Loose(Container):
 
     def objects(self, roster: Roster, shard: Shard, record: Record) -> Iterator[Object]:
         """Yield the images."""
-        for index, size, sha256 in record.facts(shard):
-            yield Object(self.path(roster, index), size, sha256)
+        for fact in record.facts(shard):
+            yield Object(self.path(roster, fact.number), fact.size, fact.sha256)
 
     def read(self, store: LocalStore, roster: Roster, shard: Shard) -> Iterator[bytes]:
         """Yield each file."""

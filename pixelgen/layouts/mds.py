@@ -49,16 +49,23 @@ class Mds(Sharded):
     def pack(self, roster: Roster, shard: Shard, samples: Samples) -> Iterator[Data]:
         """Lay out a shard: the samples must be known before their places are."""
         laid = [
-            b"".join((_SIZES.pack(len(data), len(row)), data, _INDEX.pack(index), row))
-            for index, data, sha256 in samples
-            for row in [roster.row(index, len(data), sha256)[:-1]]
+            b"".join(
+                (
+                    _SIZES.pack(len(sample.data), len(row)),
+                    sample.data,
+                    _INDEX.pack(sample.number),
+                    row,
+                )
+            )
+            for sample in samples
+            for row in [roster.row(sample.fact)[:-1]]
         ]
         yield _head(roster, [len(each) for each in laid])
         yield from laid
 
     def size(self, roster: Roster, shard: Shard, record: Record) -> int:
         """Add up the samples and their places."""
-        rows = sum(len(roster.row(*fact)) - 1 for fact in record.facts(shard))
+        rows = sum(len(roster.row(fact)) - 1 for fact in record.facts(shard))
         fixed = (_SIZES.size + _INDEX.size) * len(record.sizes)
         return len(_head(roster, [0] * len(record.sizes))) + fixed + sum(record.sizes) + rows
 

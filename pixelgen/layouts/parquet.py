@@ -99,10 +99,10 @@ class _Sink(io.RawIOBase):
 def _group(roster: Roster, samples: Iterator[Sample]) -> list[dict[str, Any]]:
     """Take the rows of a group, each with its image: at least one, if one is left."""
     group, size = [], 0
-    for index, data, sha256 in samples:
-        image = {"bytes": bytes(data), "path": roster.file(index)}
-        group.append({"image": image, **json.loads(roster.row(index, len(data), sha256))})
-        size += len(data)
+    for sample in samples:
+        image = {"bytes": bytes(sample.data), "path": roster.file(sample.number)}
+        group.append({"image": image, **json.loads(roster.row(sample.fact))})
+        size += len(sample.data)
         if size >= _GROUP_BYTES or len(group) >= _GROUP_ROWS:
             break
     return group

@@ -11,8 +11,21 @@ from typing import NamedTuple, Self, TypeAlias
 
 from pixelgen.errors import BadValue
 
-Row: TypeAlias = Callable[[int, int, str], bytes]
-"""Index, bytes of the file and its SHA-256 ('' if there is none) to the line of the manifest."""
+
+class Fact(NamedTuple):
+    """What becomes known of an image when it is there: bytes of its file, and its SHA-256 or ''.
+
+    ``origin`` tells where it came from, as members of JSON, if that does not follow from the job.
+    """
+
+    number: int
+    size: int
+    sha256: str
+    origin: str
+
+
+Row: TypeAlias = Callable[[Fact], bytes]
+"""What is known of an image to its line of the manifest."""
 
 _CYCLE_LIMIT = 10_000
 _SPLIT = re.compile(

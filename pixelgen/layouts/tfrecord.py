@@ -13,7 +13,7 @@ from typing import BinaryIO, ClassVar
 from pixelgen.errors import PixelgenError
 from pixelgen.formats.base import Data
 from pixelgen.layouts.base import Record, Samples
-from pixelgen.layouts.roster import Roster, Shard
+from pixelgen.layouts.roster import Fact, Roster, Shard
 from pixelgen.layouts.shards import Sharded, series, take
 
 _FRAME = 16  # bytes about a record
@@ -39,15 +39,15 @@ class TfRecord(Sharded):
     def pack(self, roster: Roster, shard: Shard, samples: Samples) -> Iterator[Data]:
         """Frame an example for each image."""
         crc = _masked_crc()
-        for index, data, sha256 in samples:
-            head, tail = _around(roster, index, len(data), sha256)
-            example = b"".join((head, data, tail))
+        for sample in samples:
+            head, tail = _around(roster, sample.fact)
+            example = b"".join((head, sample.data, tail))
             length = struct.pack("<Q", len(example))
             yield b"".join((length, crc(length), example, crc(example)))
 
     def size(self, roster: Roster, shard: Shard, record: Record) -> int:
         """Add up the records."""
-        around = (_around(roster, *fact) for fact in record.facts(shard))
+        around = (_around(roster, fact) for fact in record.facts(shard))
         return sum(_FRAME + len(head) + len(tail) for head, tail in around) + sum(record.sizes)
 
     def unpack(self, file: BinaryIO, roster: Roster, shard: Shard) -> Iterator[bytes]:
@@ -79,7 +79,7 @@ def _masked_crc() -> Callable[[bytes], bytes]:
     return masked
 
 
-def _around(roster: Roster, index: int, size: int, sha256: str) -> tuple[bytes, bytes]:
+def _around(roster: Roster, fact: Fact) -> tuple[bytes, bytes]:
     """Return what stands before and after an image in its example, keys in order.
 
     Protocol Buffers of tensorflow/core/example: Example.features (1), Features.feature (1, a map),
@@ -87,15 +87,15 @@ def _around(roster: Roster, index: int, size: int, sha256: str) -> tuple[bytes, 
     """
     before = _entry(b"image/class/label", 0) + _entry(b"image/class/text", roster.label.encode())
     after = b"".join((
-        _entry(b"image/filename", roster.file(index).encode()),
+        _entry(b"image/filename", roster.file(fact.number).encode()),
         _entry(b"image/format", roster.format.encode()),
         _entry(b"image/height", roster.height),
-        _entry(b"image/key/sha256", sha256.encode()),
-        _entry(b"image/source_id", str(index).encode()),
+        _entry(b"image/key/sha256", fact.sha256.encode()),
+        _entry(b"image/source_id", str(fact.number).encode()),
         _entry(b"image/width", roster.width),
     ))  # fmt: skip
-    head = _entry_head(_IMAGE, size)
-    return _prefix(1, len(before) + len(head) + size + len(after)) + before + head, after
+    head = _entry_head(_IMAGE, fact.size)
+    return _prefix(1, len(before) + len(head) + fact.size + len(after)) + before + head, after
 
 
 def _entry(key: bytes, value: int | bytes) -> bytes:

@@ -72,23 +72,23 @@ class WebDataset(Sharded):
 def _members(roster: Roster, samples: Samples) -> Iterator[Member]:
     """Yield the three files of each sample, in the order of their names."""
     image_first = roster.suffix < ".cls"
-    for index, data, sha256 in samples:
-        key = roster.key(index)
-        row = roster.row(index, len(data), sha256)[:-1]
+    for sample in samples:
+        key = roster.key(sample.number)
+        row = roster.row(sample.fact)[:-1]
         if image_first:
-            yield key + roster.suffix, data
+            yield key + roster.suffix, sample.data
         yield f"{key}.cls", _CLASS
         yield f"{key}.json", row
         if not image_first:
-            yield key + roster.suffix, data
+            yield key + roster.suffix, sample.data
 
 
 def members_of(roster: Roster, shard: Shard, record: Record) -> Iterator[tuple[str, str, int]]:
     """Yield key, extension and size of each file of an archive, as they stand in it."""
     image_first = roster.suffix < ".cls"
-    for index, size, sha256 in record.facts(shard):
-        key, image = roster.key(index), (roster.suffix[1:], size)
-        row = len(roster.row(index, size, sha256)) - 1
+    for fact in record.facts(shard):
+        key, image = roster.key(fact.number), (roster.suffix[1:], fact.size)
+        row = len(roster.row(fact)) - 1
         others = (("cls", len(_CLASS)), ("json", row))
         for extension, octets in (image, *others) if image_first else (*others, image):
             yield key, extension, octets

@@ -1,12 +1,33 @@
 """A log: a file that grows by whole lines, and is read back, through one descriptor."""
 
+import json
 import os
 from collections.abc import Generator
 from contextlib import suppress
+from typing import Any
+
+from zlib_ng import zlib_ng
 
 from pixelgen.aside import aside
 from pixelgen.errors import Conflict
 from pixelgen.store.system import sync_files, telling, write_all
+
+
+def seal(value: Any) -> bytes:
+    """Spell a value as a line that tells when it was torn: the CRC-32 of the rest, and JSON."""
+    body = json.dumps(value, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib_ng.crc32(body), body)
+
+
+def unseal(line: bytes) -> Any:
+    """Return the value of a line; None if it is not to the bit as it was written."""
+    crc, _, body = line.rstrip(b"\n").partition(b" ")
+    if not line.endswith(b"\n") or crc != b"%08x" % zlib_ng.crc32(body):
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 class Log:

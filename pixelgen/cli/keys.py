@@ -1,0 +1,38 @@
+"""Keys: where one may lie, so that nobody else reads it."""
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+from pixelgen.errors import BadValue
+
+_LIMIT = 4096  # bytes; more is no key
+
+
+def read_key(path: str) -> str:
+    """Return the key in a file that none but its owner can read; ``-`` is standard input."""
+    try:
+        if path == "-":
+            text = sys.stdin.buffer.read(_LIMIT)
+        else:
+            with Path(path).open("rb") as file:
+                if os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                    raise BadValue(f"others can read the key in {path}; run: chmod 600 {path}")
+                text = file.read(_LIMIT)
+        key = text.decode().strip()
+    except OSError as error:
+        raise BadValue(f"cannot read the key in {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadValue(f"what is in {path} is no key") from None
+    if not key:
+        raise BadValue(f"there is no key in {path}")
+    return key
+
+
+def own_key_file() -> Path:
+    """Return the path of the key in the user's configuration.
+
+    https://specifications.freedesktop.org/basedir-spec/
+    """
+    return Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "pixelgen" / "key"

@@ -1,0 +1,114 @@
+"""The options of ``generate --remote``, and the fetcher that they ask for."""
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pixelgen.cli.keys import own_key_file, read_key
+from pixelgen.cli.options import together
+from pixelgen.cli.output import report
+from pixelgen.errors import BadValue
+
+if TYPE_CHECKING:
+    from pixelgen.job import Job
+    from pixelgen.remote.client import Client
+    from pixelgen.remote.fetch import Fetcher
+    from pixelgen.remote.secret import Secret
+
+KEY = "PIXLAB_API_KEY"
+URL = "PIXELGEN_REMOTE_URL"
+_DEFAULTS: dict[str, object] = {
+    "remote_url": None, "remote_auth": "header", "remote_mode": "blob", "remote_rate": None,
+    "remote_timeout": 240.0, "remote_allow_host": (), "key": None, "key_file": None,
+}  # fmt: skip
+
+# fmt: off
+remote_options = together([
+    click.option("--remote", is_flag=True,
+                 help="Fetch the images from PixLab's pixelgenerate, one billed request each, -j at"
+                      " once (2 by default)."),
+    click.option("--remote-url", metavar="URL",
+                 help=f"Another endpoint, such as that of 'pixelgen serve'.  [env: {URL}]"),
+    click.option("--remote-auth", type=click.Choice(["header", "query"]), default="header",
+                 show_default=True, help="Where the key goes."),
+    click.option("--remote-mode", type=click.Choice(["blob", "link"]), default="blob",
+                 show_default=True, help="Have the image itself sent, or a link to it."),
+    click.option("--remote-rate", metavar="N/s|N/min|N/h",
+                 help="Most requests in a time: 7/min.  [default: no limit of our own]"),
+    click.option("--remote-timeout", type=click.FloatRange(0.1), default=240.0, show_default=True,
+                 metavar="SECONDS", help="Time for one image, with all tries and waits."),
+    click.option("--remote-allow-host", multiple=True, metavar="NAME",
+                 help="Host that links may lead to, besides PixLab's."),
+    click.option("--key", metavar="KEY",
+                 help=f"The key itself, which shells and process lists keep: {KEY} or --key-file is"
+                      " better."),
+    click.option("--key-file", metavar="FILE",
+                 help=f"File with the key, - for standard input; taken where {KEY} is not set."
+                      "  [default: pixelgen/key in ~/.config]"),
+])
+# fmt: on
+
+
+def remote_address(options: dict[str, Any]) -> dict[str, str]:
+    """Return the field of a job that the options give; refuse such as are of no use without it."""
+    if options["remote"]:
+        from pixelgen.endpoint import PIXLAB
+
+        return {"remote": options["remote_url"] or os.environ.get(URL) or PIXLAB}
+    for name, default in _DEFAULTS.items():
+        if options[name] != default:
+            raise BadValue(f"--{name.replace('_', '-')} is about --remote; give that, too")
+    return {}
+
+
+def fetcher(
+    job: "Job",
+    options: dict[str, Any],
+    progress: Callable[[int, int], object],
+    stopped: Callable[[], bool],
+) -> "Fetcher":
+    """Return what fetches the images of a job; the key is looked for at the first."""
+    from pixelgen.endpoint import PIXLAB
+    from pixelgen.remote.fetch import Fetcher
+
+    def connect() -> "Client":
+        client = _client(job, options)
+        if job.remote == PIXLAB and not options["quiet"]:
+            report(f"note: up to {job.count:,} requests to {PIXLAB}, each of which PixLab bills")
+        return client
+
+    return Fetcher(connect, progress, stopped)
+
+
+def _client(job: "Job", options: dict[str, Any]) -> "Client":
+    from pixelgen.remote.client import Client, Manner
+    from pixelgen.remote.pace import seconds_apart
+
+    rate = options["remote_rate"]
+    manner = Manner(
+        in_query=options["remote_auth"] == "query", by_link=options["remote_mode"] == "link",
+        seconds=options["remote_timeout"], apart=seconds_apart(rate) if rate else 0.0,
+        at_once=options["jobs"] or Manner.at_once, hosts=options["remote_allow_host"],
+    )  # fmt: skip
+    return Client(job, _key(options), manner)
+
+
+def _key(options: dict[str, Any]) -> "Secret":
+    """Find the key."""
+    from pixelgen.remote.secret import Secret
+
+    own = own_key_file()
+    if options["key"]:
+        report("warning: --key is kept in shell histories and shown in process lists")
+        return Secret(options["key"])
+    if in_environment := os.environ.get(KEY, "").strip():
+        return Secret(in_environment)
+    if options["key_file"]:
+        return Secret(read_key(options["key_file"]))
+    if own.exists():
+        return Secret(read_key(str(own)))
+    raise BadValue(
+        f"there is no key: set {KEY}, give --key-file, or put it in {own}; see console.pixlab.io"
+    )

@@ -1,0 +1,243 @@
+"""Whatever an endpoint does: the right exit code and words, in time, and nothing left behind.
+
+Each case is a fault of :mod:`tests.remote.faulty`, met by the command as users run it. Python's own
+audit events tell which hosts it went to, and logging is at its most talkative.
+"""
+
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from PIL import Image
+
+from tests.conftest import COMMAND, MEASURED
+from tests.remote.conftest import Faulty
+from tests.remote.faulty import CASES, SIZE
+
+SECONDS = 8.0  # there are for an image, all tries and waits included
+KEY = f"SECRETKEY-{secrets.token_hex(8)}"
+
+WATCH = """
+import logging, os, sys
+logging.basicConfig(level=logging.DEBUG)
+def told(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        with open(os.environ["WATCHED"], "a") as file:
+            print(arguments[1] if event == "socket.connect" else arguments[:2], file=file)
+sys.addaudithook(told)
+"""
+
+NEAR = r"127\.0\.0\.1|no-such-host\.invalid"
+UNTRUSTED = "the certificate of 127.0.0.1 is not to be trusted"
+NOT_FOLLOWED = "which is not followed"
+
+# Exit code, what is said, and how often the endpoint was asked (None: as often as time allows).
+BLOB: dict[str, tuple[int, str, int | None]] = {
+    "ok": (0, "", 1),
+    "rate_once": (0, "", 2),
+    "fault_twice": (0, "", 3),
+    "wrong_once": (0, "", 2),
+    "stalled_headers": (1, "took longer|nothing came", None),
+    "stalled_body": (1, "took longer|nothing came", None),
+    "slow_body": (1, "took longer", None),
+    "slow_headers": (1, "took longer", None),
+    "endless": (4, "longer than 90,112 bytes", 1),
+    "reset": (1, "broke off|cut short", None),
+    "short_body": (1, "cut short", None),
+    "short_image": (4, "no whole PNG image", 2),
+    "half_image": (4, "no whole PNG image", 2),
+    "empty": (4, "no whole PNG image", 2),
+    "bomb": (4, "longer than 90,112 bytes|compresses its answer", 1),
+    "wrong_size": (4, "an image of 65x48, not of 64x48", 2),
+    "huge_image": (4, "longer than|40000x40000", None),
+    "huge_claim": (4, "an image of 60000x60000, not of 64x48", 2),
+    "other_format": (4, "no whole PNG image", 2),
+    "many_headers": (4, "is no HTTP", 1),
+    "long_header": (4, "is no HTTP", 1),
+    "garbage": (4, "is no HTTP", 1),
+    "chunk_without_end": (4, "is no HTTP", 1),
+    "huge_length": (1, "cut short", None),
+    "bad_length": (4, "no whole PNG image", 2),
+    "fault": (1, r"out of order \(500\): oops", None),
+    "fault_in_html": (1, r"out of order \(503\)", None),
+    "rate_for_a_day": (1, r"requests a minute \(429\); the next try, in \d+,\d+ s", 1),
+    "rate_in_html": (1, r"requests a minute \(429\); the next try, in \d+ s", 1),
+    "key_refused": (4, r"does not accept the key \(401\): Invalid key", 1),
+    "status_in_json": (4, r"does not accept the key \(403\): no", 1),
+    "bad_request": (4, r"refuses the request \(400\): \[31mbad width", 1),
+    "html": (4, "no whole PNG image", 2),
+    "cut_json": (4, "looks like JSON and is none", 1),
+    "deep_json": (4, "longer than|looks like JSON and is none", 1),
+    "list_json": (4, "looks like JSON and is none", 1),
+    "json_for_image": (4, "JSON where an image was asked for", 1),
+    "redirect_loop": (4, "redirects elsewhere", 1),
+    "redirect_elsewhere": (4, "redirects elsewhere", 1),
+    "redirect_to_file": (4, "redirects elsewhere", 1),
+    "key_echoed": (4, r"refuses the request \(400\): what is \*\*\*\?", 1),
+}
+LINK: dict[str, tuple[int, str, int | None]] = {
+    "link_followed": (0, "", 2),
+    "ok": (4, "its answer is no JSON", 1),
+    "link_to_nothing": (4, r"refuses the request \(404\)", 2),
+    "link_redirected": (4, "redirects elsewhere", 2),
+    "link_to_file": (4, f"leads to file://, {NOT_FOLLOWED}", 1),
+    "link_in_plain_http": (4, f"leads to http://10.0.0.1, {NOT_FOLLOWED}", 1),
+    "link_to_metadata": (4, f"leads to http://192.0.2.1, {NOT_FOLLOWED}", 1),
+    "link_to_unlisted": (4, f"leads to https://example.org, {NOT_FOLLOWED}", 1),
+    "link_to_other_bucket": (4, f"leads to https://s3.amazonaws.com, {NOT_FOLLOWED}", 1),
+    "link_out_of_bucket": (4, r"link has \.\. in it", 1),
+    "link_with_suffix": (4, f"leads to https://evilpixlab.xyz, {NOT_FOLLOWED}", 1),
+    "link_to_other_port": (4, NOT_FOLLOWED, 1),
+    "link_with_user": (4, NOT_FOLLOWED, 1),
+    "link_is_number": (4, "its answer has no link", 1),
+    "link_missing": (4, "its answer has no link", 1),
+    "link_with_nul": (4, "its link is no address", 1),
+    "link_with_space": (4, "its link is no address", 1),
+    "key_refused": (4, "does not accept the key", 1),
+}
+NETWORK: dict[str, tuple[int, str]] = {
+    "https://127.0.0.1:{good}/ok": (0, ""),
+    "https://127.0.0.1:{unknown}/ok": (4, UNTRUSTED),
+    "https://127.0.0.1:{wrong}/ok": (4, UNTRUSTED),
+    "https://127.0.0.1:{expired}/ok": (4, UNTRUSTED),
+    "https://127.0.0.1:{http}/ok": (1, "took longer"),
+    "http://127.0.0.1:1/ok": (1, "127.0.0.1 cannot be reached: Connection refused"),
+    "https://no-such-host.invalid/ok": (1, "the name no-such-host.invalid cannot be resolved"),
+}
+
+
+class Done(NamedTuple):
+    """How the command ended: exit code, stderr, seconds, peak KiB, its folder and where it went."""
+
+    code: int
+    said: str
+    seconds: float
+    peak: int
+    folder: Path
+    watched: str
+
+
+def ask(faulty: Faulty, folder: Path, url: str, *options: str, **environment: str) -> Done:
+    """Run ``generate --remote``, watched, in the network of the endpoint."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(WATCH)
+    command = [COMMAND, "generate", "--remote", "-n", "1", "-s", "{}x{}".format(*SIZE), "-o", "set",
+               "--remote-url", url, "--remote-timeout", str(SECONDS), *options]  # fmt: skip
+    begun = time.monotonic()
+    done = subprocess.run(
+        [*faulty.prefix, sys.executable, "-c", MEASURED, *command],
+        check=False, cwd=folder, capture_output=True, text=True, timeout=120,
+        env=os.environ | {
+            "PIXLAB_API_KEY": KEY, "PYTHONPATH": str(folder), "WATCHED": "watched",
+            "SSL_CERT_FILE": str(faulty.ca),
+        } | environment,
+    )  # fmt: skip
+    seconds = time.monotonic() - begun
+    assert KEY not in done.stdout + done.stderr
+    watched = folder / "watched"
+    return Done(
+        done.returncode, done.stderr, seconds, int(done.stdout.split()[-1]), folder,
+        watched.read_text() if watched.exists() else "",
+    )  # fmt: skip
+
+
+def faults(done: Done, code: int, said: str) -> list[str]:
+    """Return what is not as it should be."""
+    lines = [line for line in done.said.splitlines() if line.startswith("pixelgen: ")]
+    left = [path for path in done.folder.rglob("*") if path.is_file()]
+    left = [path for path in left if path.name not in ("sitecustomize.py", "watched")]
+    strangers = [line for line in done.watched.splitlines() if not re.search(NEAR, line)]
+    faults = {
+        f"exit {done.code}, not {code}": done.code != code,
+        f"not said: {said}": bool(said) and not re.search(said, "\n".join(lines)),
+        "a traceback": "Traceback" in done.said,
+        "more than a line": len(lines) != (code != 0),
+        f"{done.seconds:.0f} s": done.seconds > SECONDS + 5,  # of which starting takes some
+        f"{done.peak >> 10} MiB": done.peak > 150 << 10,
+        f"left: {left}": bool(left) and code != 0,
+        f"went to {strangers}": bool(strangers),
+        "the key in a file": any(KEY.encode() in path.read_bytes() for path in left),
+    }
+    if code == 0:
+        with Image.open(done.folder / "set/images/000000.png") as image:
+            image.load()
+            faults["not the image"] = image.size != SIZE
+    wrong = [fault for fault, is_so in faults.items() if is_so]
+    return [*lines, *wrong] if wrong else []
+
+
+def all_at_once(runs: dict[str, tuple[Faulty, Path, str, *tuple[str, ...]]]) -> dict[str, Done]:
+    """Make runs that mostly wait, some at a time."""
+    with ThreadPoolExecutor(6) as pool:
+        return dict(zip(runs, pool.map(lambda run: ask(*run), runs.values()), strict=True))
+
+
+@pytest.mark.parametrize("mode", ["blob", "link"])
+def test_every_fault_ends_in_one_line_in_time_and_leaves_nothing(
+    faulty: Faulty, tmp_path: Path, mode: str
+) -> None:
+    expected = BLOB if mode == "blob" else LINK
+    base = f"http://127.0.0.1:{faulty.ports['http']}"
+    before = {name: len(faulty.requests(name)) for name in expected}
+    done = all_at_once({
+        name: (faulty, tmp_path / name, f"{base}/{name}", "--remote-mode", mode)
+        for name in expected
+    })  # fmt: skip
+    found = {name: faults(done[name], *expected[name][:2]) for name in expected}
+    for name, (*_, requests) in expected.items():
+        seen = len(faulty.requests(name)) - before[name]
+        if requests not in (None, seen):
+            found[name].append(f"{seen} requests, not {requests}")
+
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
+def test_every_case_of_the_endpoint_is_met() -> None:
+    assert set(CASES) == BLOB.keys() | LINK.keys()
+
+
+def test_what_is_wrong_with_the_network_is_said(faulty: Faulty, tmp_path: Path) -> None:
+    done = all_at_once({
+        url: (faulty, tmp_path / str(number), url.format(**faulty.ports))
+        for number, url in enumerate(NETWORK)
+    })  # fmt: skip
+    found = {url: faults(done[url], *NETWORK[url]) for url in NETWORK}
+
+    assert {url: wrong for url, wrong in found.items() if wrong} == {}
+
+
+def test_the_key_goes_in_the_header_to_the_endpoint_and_to_no_link(
+    faulty: Faulty, tmp_path: Path
+) -> None:
+    base = f"http://127.0.0.1:{faulty.ports['http']}/link_followed"
+    done = ask(faulty, tmp_path / "a", base, "--remote-mode", "link", "--color", "#cef48e")
+    asked, followed = faulty.requests("link_followed")[-2:]
+
+    assert done.code == 0
+    assert asked.startswith(
+        "GET /link_followed/pixelgenerate?width=64&height=48&export=PNG&color=%23cef48e HTTP"
+    )
+    assert f"WWW-Authenticate: {KEY}\r\n" in asked
+    assert "Accept-Encoding: identity" in asked
+    assert "/media/" in followed
+    assert KEY not in followed
+    row = json.loads((done.folder / "set/metadata.jsonl").read_text())
+    assert (row["host"], row["id"], row["status"]) == ("127.0.0.1", "24p1.png", 200)
+
+
+def test_the_key_goes_in_the_query_where_that_is_asked_for(faulty: Faulty, tmp_path: Path) -> None:
+    base = f"http://127.0.0.1:{faulty.ports['http']}/ok"
+    done = ask(faulty, tmp_path / "a", base, "--remote-auth", "query")
+    asked = faulty.requests("ok")[-1]
+
+    assert done.code == 0, done.said
+    assert f"&key={KEY} HTTP" in asked
+    assert "WWW-Authenticate" not in asked
