@@ -19,6 +19,8 @@ from urllib.parse import quote
 from pixelgen.errors import PixelgenError
 from pixelgen.serve.asked import job_of
 from pixelgen.serve.fields import Fields, Refusal, bad, from_body, from_query, truth
+from pixelgen.serve.openapi import description
+from pixelgen.serve.page import page
 from pixelgen.serve.shelf import Picture, Shelf
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -104,13 +106,18 @@ class _Desk:
         self._shelf = Shelf(rules.kept_bytes, rules.kept_seconds)
         self._makers = ThreadPoolExecutor(rules.makers)
         self._at_work = 0
+        self._fixed = {
+            "/": _page(),
+            "/openapi.json": Answer(200, _JSON, json.dumps(description()).encode()),
+            "/status": _json({"status": 200}),
+        }
 
     async def answer(self, request: Request) -> Answer:
         """Answer a request, or raise Refusal."""
         is_maker = request.path in _MAKERS
         allowed = ("GET", "HEAD", "POST") if is_maker else ("GET", "HEAD")
         kept = None if is_maker else self._shelf.get(request.path.rpartition("/")[2])
-        if not (is_maker or kept or request.path == "/status"):
+        if not (is_maker or kept or request.path in self._fixed):
             raise Refusal(HTTPStatus.NOT_FOUND, "there is nothing under this path")
         if request.method not in allowed:
             told = ", ".join(allowed)
@@ -118,7 +125,7 @@ class _Desk:
         if kept:
             return _image(kept)
         if not is_maker:
-            return _json({"status": 200})
+            return self._fixed[request.path]
         self._check_key(request)
         return await self._make(request)
 
@@ -147,7 +154,9 @@ class _Desk:
             self._at_work -= 1
         picture = Picture(data, job.format.name)
         if as_blob:
-            return _image(picture)
+            return _image(picture)._replace(
+                headers=(("x-pixelgen-job", json.dumps(job.to_dict())),)
+            )
         name = self._shelf.put(picture)
         link = f"{request.base}/media/{name}"
         return _json({"status": 200, "link": link, "ssl_link": link, "id": name})
@@ -201,6 +210,12 @@ def _refused(refusal: Refusal) -> Answer:
 
 def _json(value: dict[str, Any]) -> Answer:
     return Answer(value["status"], _JSON, json.dumps(value).encode())
+
+
+def _page() -> Answer:
+    text, policy = page()
+    headers = (("content-security-policy", policy), ("referrer-policy", "no-referrer"))
+    return Answer(200, "text/html; charset=utf-8", text, headers)
 
 
 def _image(picture: Picture) -> Answer:
