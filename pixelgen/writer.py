@@ -86,7 +86,7 @@ def write(job: Job, store: LocalStore, run: Run) -> Outcome:
     done = Journal(store, job)
     if store.size(PLAN) is None:
         sources.look(job)  # and refuse images that cannot be used, before anything is written
-        if job.remote:
+        if job.remote and job.count:
             _source(job, run).look()
     store.create()
     with lock(store):

@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import random
 import signal
 import subprocess
 import time
@@ -115,52 +114,6 @@ def test_sub_folders_of_a_thousand_begin_past_ten_thousand_images(tmp_path: Path
         assert sum(1 for _ in (tmp_path / str(count)).rglob("*.png")) == count
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_run_ended_by_a_signal_is_finished_by_the_same_command(
-    make: Callable[..., Done], tmp_path: Path, layout: str, number: signal.Signals
-) -> None:
-    command = ["-n", 3000, "-s", "90", "-j", 2, "--layout", layout, "-q", "-o"]
-    make(*command, "whole")
-    dice = random.Random(f"{number}{layout}")
-    codes = []
-    for _ in range(3):
-        code, complaint = _interrupt(
-            ["generate", *map(str, command), "cut"], tmp_path, number, dice.uniform(0, 0.05)
-        )
-        codes.append(code)
-        assert "Traceback" not in complaint
-        _assert_no_torn_file(tmp_path / "cut", tmp_path / "whole")
-    _wait_for(lambda: not _mentions(tmp_path / "cut"))
-    make(*command, "cut")
-
-    assert set(codes) <= {0, -number, 128 + number}
-    assert set(codes) != {0}, "every signal came too late"
-    assert sorted(p.name for p in (tmp_path / "cut").rglob(".*")) == []
-    assert tree_digest(tmp_path / "cut") == tree_digest(tmp_path / "whole")
-
-
-def _interrupt(
-    command: list[str], folder: Path, number: signal.Signals, delay: float
-) -> tuple[int, str]:
-    """Run a command, send it a signal a while after it did some work, and see it end."""
-    journal = folder / "cut" / JOURNAL
-    before = journal.stat().st_size if journal.exists() else 0
-    process = subprocess.Popen(
-        [COMMAND, *command],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    _wait_for(
-        lambda: process.poll() is not None or (journal.exists() and journal.stat().st_size > before)
-    )
-    time.sleep(delay)
-    process.send_signal(number)
-    _, complaint = process.communicate(timeout=20)
-    return process.returncode, complaint
-
-
 def _wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not condition():
@@ -178,12 +131,6 @@ def _mentions(folder: Path) -> bool:
         if b"cut" in words and Path(path.with_name("cwd")).readlink() == folder.parent:
             return True
     return False
-
-
-def _assert_no_torn_file(cut: Path, whole: Path) -> None:
-    for path in cut.rglob("*.*"):
-        if not path.name.startswith("."):
-            assert path.read_bytes() == (whole / path.relative_to(cut)).read_bytes(), path
 
 
 def test_no_process_outlives_a_killed_parent(tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ remote_options = together([
 def remote_address(options: dict[str, Any]) -> dict[str, str]:
     """Return the field of a job that the options give; refuse such as are of no use without it."""
     if options["remote"]:
+        if options["engine"] != "local":
+            raise BadValue("the remote is asked by this process alone; leave out --engine")
         from pixelgen.endpoint import PIXLAB
 
         return {"remote": options["remote_url"] or os.environ.get(URL) or PIXLAB}

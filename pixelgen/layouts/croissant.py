@@ -62,7 +62,7 @@ def _description(catalogue: Catalogue) -> Iterator[bytes]:
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "name": "negatives",
-        "description": f"{catalogue.roster.count:,} negative samples, made by pixelgen.",
+        "description": f"{catalogue.roster.count:,} negative samples, written by pixelgen.",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "version": "1.0.0",
         "distribution": [_manifest(catalogue, digest.hexdigest()), _images(catalogue.roster)],

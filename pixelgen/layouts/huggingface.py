@@ -16,8 +16,8 @@ from pixelgen.layouts.shards import series
 _BODY = """
 # Negative samples
 
-{count:,} images of {width}×{height} pixels, made by pixelgen; each has its seed and its family in
-a row of its own. There is nothing in them to be found.
+{count:,} images of {width}×{height} pixels, written by pixelgen; each has a row that tells what it
+was made of. There is nothing in them to be found.
 """
 
 

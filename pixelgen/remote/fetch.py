@@ -105,7 +105,9 @@ class Fetcher:
     def _told(self, failure: Failure) -> Exception:
         """Say what failed, what came all the same, and what to do."""
         kept = f"; {self._fetched:,} images came and are kept" if self._fetched else ""
-        way = "; the same command goes on" if failure.kind.error is PixelgenError else ""
+        way = ""
+        if failure.kind.error is PixelgenError:
+            way = "; the same command goes on, or makes images here without --remote"
         return failure.kind.error(f"the remote endpoint: {failure}{kept}{way}")
 
 

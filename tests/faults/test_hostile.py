@@ -1018,7 +1018,12 @@ def peak(folder: Path, count: int, layout: str, shards: int) -> tuple[int, int]:
     return int(code), int(kibibytes)
 
 
-@pytest.mark.parametrize("layout", [*layouts(1000), "tar:per_shard=1"])
+LOOSE_AND_SHARDED = ["files", "webdataset:per_shard=1000"]  # the others are written by their code
+
+
+@pytest.mark.parametrize(
+    "layout", [*(layouts(1000) if trials(1) > 1 else LOOSE_AND_SHARDED), "tar:per_shard=1"]
+)
 def test_a_run_of_a_million_takes_within_a_tenth_the_memory_of_one_of_a_thousand(
     tmp_path: Path, layout: str
 ) -> None:
