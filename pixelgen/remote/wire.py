@@ -13,7 +13,7 @@ import ssl
 import threading
 from contextlib import suppress
 from typing import Any, NamedTuple, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
@@ -194,8 +194,12 @@ class Wire:
         if proxy:
             parts = urlsplit(proxy)
             user = f"{parts.username}:{parts.password or ''}" if parts.username else None
-            given = urllib3.make_headers(proxy_basic_auth=user)
-            manager = urllib3.ProxyManager(proxy, proxy_headers=given, **options)
+            given = urllib3.make_headers(proxy_basic_auth=user and unquote(user))
+            try:
+                manager = urllib3.ProxyManager(proxy, proxy_headers=given, **options)
+            except (HTTPError, ValueError):
+                told = "the proxy that the environment names is none that http goes through"
+                raise Failure(FINAL, told) from None
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
         return manager
 
@@ -214,7 +218,8 @@ def _proxy_for(url: str, host: str) -> str:
     """Return the proxy that the environment names for an address; '' if none."""
     if is_loopback(host) or proxy_bypass(host):
         return ""
-    return getproxies().get(urlsplit(url).scheme, "")
+    proxy = getproxies().get(urlsplit(url).scheme, "")
+    return proxy if "://" in proxy or not proxy else f"http://{proxy}"
 
 
 def _check_public(connection: HTTPConnection) -> None:

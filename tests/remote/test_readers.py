@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from email.utils import formatdate
+from pathlib import Path
 
 import PIL.Image
 import pytest
@@ -16,8 +17,8 @@ from pixelgen.remote.failures import FINAL, RATE, UNAVAILABLE, Failure
 from pixelgen.remote.pace import Pace, seconds_apart
 from pixelgen.remote.reply import check, check_link, link_of, quiet_pillow, read_image
 from pixelgen.remote.secret import Secret
-from pixelgen.remote.wire import Reply
-from tests.remote.faulty import image
+from pixelgen.remote.wire import Deadline, Reply, Wire
+from tests.remote.faulty import Endpoint, image
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -103,6 +104,17 @@ def test_links_to_pixlab_s_own_hosts_are_followed(link: str) -> None:
 def test_links_to_others_are_not(link: str) -> None:
     with pytest.raises(Failure):
         check_link(link, BASE, ())
+
+
+def test_a_link_s_host_that_is_in_this_network_is_sent_nothing(tmp_path: Path) -> None:
+    (tmp_path / "log").touch()
+    url = f"http://127.0.0.1:{Endpoint(tmp_path / 'log').port}/ok"
+    wire = Wire(1)
+    with pytest.raises(Failure, match=r"127\.0\.0\.1, which is not in the public network"):
+        wire.get(url, {}, 1 << 20, Deadline(10), public=True)
+
+    assert (tmp_path / "log").read_text() == ""
+    assert wire.get(url, {}, 1 << 20, Deadline(10)).status == 200
 
 
 @given(st.text() | st.from_regex(r"https?://[\w.@:\[\]-]{0,30}/.{0,20}"))
