@@ -3,9 +3,6 @@
 https://pixlab.io/endpoints/pixelgenerate
 """
 
-import ipaddress
-from urllib.parse import urlsplit
-
 from pixelgen.colors import Color
 from pixelgen.errors import BadValue
 
@@ -20,22 +17,28 @@ def address(text: str) -> str:
     Raises BadValue unless it is https, or http to this machine, without a user or a query.
     """
     url = text.strip().rstrip("/").removesuffix("/pixelgenerate")
+    if not url:
+        return ""
+    from urllib.parse import urlsplit  # here, because most jobs have none
+
     try:
         parts = urlsplit(url)
         known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         known = False
-    if url and (not known or not url.isascii() or not url.isprintable() or " " in url):
+    if not known or not url.isascii() or not url.isprintable() or " " in url:
         raise BadValue(f"{text[:80]!r} is no address; write it as {PIXLAB}")
-    if url and (parts.username is not None or parts.query or parts.fragment or "?" in url):
+    if parts.username is not None or "?" in url or "#" in url:
         raise BadValue("the address of an endpoint has no user, no password and no query")
-    if url and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise BadValue("plain http would show the key to the network; use https")
     return url
 
 
 def is_loopback(host: str) -> bool:
     """Tell whether a host's name can be nothing but this machine."""
+    import ipaddress
+
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.keys import own_key_file, read_key
 from pixelgen.cli.options import together
 from pixelgen.cli.output import report
 from pixelgen.errors import BadValue
@@ -99,6 +98,7 @@ def _client(job: "Job", options: dict[str, Any]) -> "Client":
 
 def _key(options: dict[str, Any]) -> "Secret":
     """Find the key."""
+    from pixelgen.cli.keys import own_key_file, read_key
     from pixelgen.remote.secret import Secret
 
     own = own_key_file()

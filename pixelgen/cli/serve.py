@@ -1,13 +1,10 @@
 """``pixelgen serve``: the PixLab endpoint on this machine."""
 
-import ipaddress
 import os
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
-from pixelgen.cli.keys import read_key
 from pixelgen.cli.options import together
 from pixelgen.cli.output import emit, emit_json, report
 from pixelgen.errors import BadValue
@@ -86,11 +83,15 @@ def serve(**options: Any) -> int:
 def _key(path: str | None) -> bytes | None:
     """Read the key of a file, or else of the environment."""
     if path is not None:
+        from pixelgen.cli.keys import read_key
+
         return read_key(path).encode()
     return os.environ.get(KEY, "").strip().encode() or None
 
 
 def _is_local(host: str) -> bool:
+    import ipaddress
+
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -98,6 +99,8 @@ def _is_local(host: str) -> bool:
 
 
 def _names(options: dict[str, Any]) -> tuple[str, ...]:
+    from urllib.parse import urlsplit
+
     public = urlsplit(options["public_url"]).hostname
     named = (options["host"], public, *options["allow_host"])
     return tuple(name.lower() for name in named if name)
