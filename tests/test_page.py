@@ -1,6 +1,7 @@
 """The page for people, in a real browser: what it shows is what its lines make."""
 
 import base64
+import json
 import os
 import shutil
 import subprocess
@@ -26,7 +27,6 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--window-size=1200,900",
 )  # fmt: skip
-NAMES = "arguments[0](performance.getEntriesByType('resource').map((entry) => entry.name))"
 SHOWN = """
 const done = arguments[0], image = document.getElementById("image"), reader = new FileReader();
 reader.onload = () => done([reader.result, image.naturalWidth, image.naturalHeight]);
@@ -44,7 +44,11 @@ class Page:
     def __init__(self, browser: Any, server: Server, folder: Path) -> None:
         self.browser, self.server, self.folder = browser, server, folder
         folder.mkdir()
-        browser.get(f"http://127.0.0.1:{server.port}/")
+        self.origin = f"http://127.0.0.1:{server.port}/"
+        self.asked: list[str] = []
+        for kind in ("browser", "performance"):
+            browser.get_log(kind)  # what was before this page
+        browser.get(self.origin)
         browser.execute_script(WATCH)
 
     def until(self, is_so: Callable[[], object]) -> None:
@@ -74,21 +78,33 @@ class Page:
         data, width, height = self.browser.execute_async_script(SHOWN)
         return base64.b64decode(data.partition(",")[2]), width, height
 
-    def made(self, name: str) -> bytes:
+    def made(self, name: str, **environment: str) -> bytes:
         """Run a line as it is shown and return the file that it makes."""
         for old in self.folder.iterdir():
             old.unlink()
         path = f"{Path(COMMAND).parent}:{os.environ['PATH']}"
         subprocess.run(
             ["bash", "-ec", self.text(name)], check=True, cwd=self.folder, stderr=subprocess.PIPE,
-            env=os.environ | {"PATH": path},
+            env=os.environ | {"PATH": path} | environment,
         )  # fmt: skip
         (file,) = self.folder.iterdir()
         return file.read_bytes()
 
-    def names(self) -> list[str]:
-        """Return the addresses that the page asked for."""
-        return [str(name) for name in self.browser.execute_async_script(NAMES)]
+    def addresses(self) -> list[str]:
+        """Return the addresses that the browser asked for, of the page's own doing or not."""
+        for entry in self.browser.get_log("performance"):
+            event = json.loads(entry["message"])["message"]
+            if event["method"] == "Network.requestWillBeSent":
+                self.asked.append(event["params"]["request"]["url"])
+        return self.asked
+
+    def check_logs(self) -> None:
+        """Fail for what the browser complains of, and for a request to elsewhere."""
+        refusal = f"{self.origin}pixelgenerate?"  # the log has answers of 400 and more as errors
+        told = [str(entry["message"]) for entry in self.browser.get_log("browser")]
+        assert [each for each in told if not each.startswith(refusal)] == []
+        here = (self.origin, f"blob:{self.origin}", "data:")
+        assert [each for each in self.addresses() if not each.startswith(here)] == []
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +113,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     options.binary_location = CHROMIUM
     for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
         options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
     browser.set_script_timeout(20)
     yield browser
@@ -110,8 +126,7 @@ def page(browser: Any, tmp_path: Path) -> Iterator[Page]:
         page = Page(browser, server, tmp_path / "made")
         page.settled_turn()
         yield page
-    entries = browser.get_log("browser")  # those of the network are answers that are errors
-    assert [each["message"] for each in entries if each["source"] != "network"] == []
+        page.check_logs()
 
 
 def test_the_picture_is_the_one_that_both_lines_make(page: Page) -> None:
@@ -138,19 +153,48 @@ def test_what_the_server_refuses_is_shown_in_its_words(page: Page) -> None:
     assert " bytes in " in page.text("told")
 
 
+def test_an_answer_that_is_not_of_the_endpoint_is_told_by_its_status(page: Page) -> None:
+    page.browser.execute_script("form.elements.color.value = 'x'.repeat(70000); show()")
+    page.settled_turn()
+
+    assert page.text("told").startswith("The server answered 4")
+    assert page.text("command") == ""
+
+
 def test_hostile_words_run_neither_in_the_page_nor_in_a_line(page: Page) -> None:
     page.type(color=HOSTILE, seed=HOSTILE)
 
     assert "unknown color" in page.text("told")
+    assert "<script>" in page.text("told")  # as text, not as an element
     assert page.browser.title == "pixelgen"
     assert b'"status": 400' in page.made("curl")
 
 
-def test_nothing_comes_from_elsewhere(page: Page) -> None:
-    names = page.names()
+def test_every_control_has_a_name_and_works_from_the_keyboard(page: Page) -> None:
+    controls = page.browser.find_elements("css selector", "input, select, button")
+    assert [each.accessible_name.strip() for each in controls] == [
+        "Width", "Height", "Noise", "Color", "Pick a color", "Density", "Export", "Seed",
+        "Another seed", "Key",
+    ]  # fmt: skip
+    before = page.shown()
+    page.browser.find_element("id", "another").send_keys("\n")
+    page.settled_turn()
+    assert page.shown() != before
+    assert page.shown()[0] == page.made("command") == page.made("curl")
 
-    assert names
-    assert all(name.startswith(f"http://127.0.0.1:{page.server.port}/") for name in names)
+
+def test_the_picker_and_the_text_are_of_one_color(page: Page) -> None:
+    page.type(color="#A1b2C3")
+    assert page.browser.find_element("id", "picker").get_property("value") == "#a1b2c3"
+    page.browser.execute_script(
+        "picker.value = '#010203'; picker.dispatchEvent(new Event('input', {bubbles: true}))"
+    )
+    page.settled_turn()
+    assert "color=%23010203&" in page.text("curl")
+
+
+def test_nothing_comes_from_elsewhere(page: Page) -> None:
+    assert any(each.startswith(f"{page.origin}pixelgenerate?") for each in page.addresses())
     policy = page.server.send("GET", "/").headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "unsafe" not in policy
@@ -166,4 +210,6 @@ def test_the_key_is_asked_for_and_goes_into_no_address(browser: Any, tmp_path: P
         field.send_keys("geheim")
         page.until(lambda: " bytes in " in page.text("told"))
         assert "geheim" not in page.text("curl") + page.text("command")
-        assert "geheim" not in " ".join(page.names())
+        assert page.shown()[0] == page.made("curl", PIXLAB_API_KEY="geheim")
+        assert "geheim" not in " ".join(page.addresses())
+        page.check_logs()
