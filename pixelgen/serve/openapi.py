@@ -10,10 +10,12 @@ from pixelgen.parts import known
 from pixelgen.serve.asked import FORMATS, LONGEST_SIDE
 
 _IMAGES: dict[str, Any] = {f"image/{name}": {} for name in dict.fromkeys(FORMATS.values())}
-_SIDE = {"type": "integer", "minimum": 1, "maximum": LONGEST_SIDE}
+_SIDE = {"type": "integer", "minimum": 1, "maximum": LONGEST_SIDE, "examples": [64]}
+_JOB = {"description": "with blob the job, as JSON", "schema": {"type": "string"}}
+_SEED = "^([0-9]{1,38}|0[xX][0-9a-fA-F]{1,32})$"
 _REFUSALS = {
     "400": "a parameter makes no sense", "401": "the key is missing or another",
-    "408": "the body took too long to come", "415": "no such format is served",
+    "415": "no such format is served",
     "503": "busy: come again after the seconds in Retry-After",
 }  # fmt: skip
 
@@ -24,7 +26,8 @@ def description() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "pixelgen serve", "version": __version__,
-            "description": "PixLab's pixelgenerate and newimage, answered on this machine.",
+            "description": "PixLab's pixelgenerate and newimage, answered on this machine. Other"
+                           " methods are answered 405, other paths 404.",
         },
         "paths": {
             "/pixelgenerate": _maker("Random pixels", _asked() | _extensions()),
@@ -33,15 +36,16 @@ def description() -> dict[str, Any]:
                 "summary": "An image that was made, for a while", "security": [],
                 "parameters": [_parameter("id", "path", {"type": "string"})],
                 "responses": {"200": _response("the image", _IMAGES), "404": _error("not there"),
-                              "400": _error("another machine's name")},
+                              "400": _error(_REFUSALS["400"])},
             }},
             "/status": {"get": {
                 "summary": "Whether the server answers", "security": [],
-                "responses": {"200": _response("it does", {"application/json": {}})},
+                "responses": {"200": _told("it does", "Status"), "400": _error(_REFUSALS["400"])},
             }},
         },
         "components": {
-            "schemas": {"Link": _object("link", "ssl_link", "id"), "Error": _object("error")},
+            "schemas": {"Status": _object(), "Link": _object("link", "ssl_link", "id"),
+                        "Error": _object("error")},
             "securitySchemes": {
                 "query": {"type": "apiKey", "in": "query", "name": "key"},
                 "header": {"type": "apiKey", "in": "header", "name": "WWW-Authenticate"},
@@ -55,7 +59,8 @@ def _asked() -> dict[str, Any]:
     """Return PixLab's own parameters."""
     return {
         "width": _SIDE, "height": _SIDE,
-        "color": {"type": "string", "description": "a name, hex, gray0 … gray100, or tr"},
+        "color": {"type": "string", "description": "a name, hex, gray0 … gray100, or tr",
+                  "examples": ["red", "#cef48e", "gray50", "tr"]},
         "export": {"type": "string", "enum": list(FORMATS), "default": "png"},
         "blob": {"type": "boolean", "default": False,
                  "description": "send the image itself, not a link to it"},
@@ -65,17 +70,19 @@ def _asked() -> dict[str, Any]:
 def _extensions() -> dict[str, Any]:
     """Return pixelgen's."""
     return {
-        "seed": {"type": "string", "description": "up to 128 bits; the same gives the same bytes"},
-        "noise": {"type": "string", "default": "uniform",
-                  "description": f"a family, with parameters: {', '.join(known('family'))}"},
+        "seed": {"type": "string", "pattern": _SEED,
+                 "description": "up to 128 bits; the same gives the same bytes"},
+        "noise": {"type": "string", "default": "uniform", "examples": list(known("family")),
+                  "description": "a family, with parameters or without"},
         "density": {"type": "number", "minimum": 0, "maximum": 1},
     }  # fmt: skip
 
 
 def _maker(summary: str, fields: dict[str, Any]) -> dict[str, Any]:
     responses: dict[str, Any] = {status: _error(what) for status, what in _REFUSALS.items()}
-    link = {"application/json": {"schema": {"$ref": "#/components/schemas/Link"}}}
-    responses["200"] = _response("a link to the image; with blob the image", link | _IMAGES)
+    responses["200"] = _told("a link to the image; with blob the image", "Link")
+    responses["200"]["content"] |= _IMAGES
+    responses["200"]["headers"] = {"X-Pixelgen-Job": _JOB}
     given = {"schema": {"type": "object", "properties": fields | {"key": {"type": "string"}}}}
     kinds = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
     query = [_parameter(name, "query", schema) for name, schema in fields.items()]
@@ -83,7 +90,7 @@ def _maker(summary: str, fields: dict[str, Any]) -> dict[str, Any]:
         "get": {"summary": summary, "parameters": query, "responses": responses},
         "post": {
             "summary": summary, "requestBody": {"content": dict.fromkeys(kinds, given)},
-            "responses": responses,
+            "responses": responses | {"408": _error("the body took too long to come")},
         },
     }  # fmt: skip
 
@@ -97,8 +104,12 @@ def _response(what: str, content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _error(what: str) -> dict[str, Any]:
-    schema = {"schema": {"$ref": "#/components/schemas/Error"}}
-    return _response(what, {"application/json": schema})
+    return _told(what, "Error")
+
+
+def _told(what: str, schema: str) -> dict[str, Any]:
+    reference = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+    return _response(what, {"application/json": reference})
 
 
 def _object(*strings: str) -> dict[str, Any]:
