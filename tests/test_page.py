@@ -49,7 +49,6 @@ class Page:
         for kind in ("browser", "performance"):
             browser.get_log(kind)  # what was before this page
         browser.get(self.origin)
-        browser.execute_script(WATCH)
 
     def until(self, is_so: Callable[[], object]) -> None:
         WebDriverWait(self.browser, 20, 0.1).until(lambda _: is_so())
@@ -103,7 +102,7 @@ class Page:
         refusal = f"{self.origin}pixelgenerate?"  # the log has answers of 400 and more as errors
         told = [str(entry["message"]) for entry in self.browser.get_log("browser")]
         assert [each for each in told if not each.startswith(refusal)] == []
-        here = (self.origin, f"blob:{self.origin}", "data:")
+        here = (self.origin, f"blob:{self.origin}", "data:", "chrome://")  # its own first page
         assert [each for each in self.addresses() if not each.startswith(here)] == []
 
 
@@ -116,6 +115,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
     browser.set_script_timeout(20)
+    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
     yield browser
     browser.quit()
 
