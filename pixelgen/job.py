@@ -4,6 +4,7 @@ import hashlib
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, fields
 from functools import cache, lru_cache, partial
 from itertools import chain
@@ -190,6 +191,13 @@ class Job:
                 near = parts.did_you_mean(name, dict.fromkeys(known))
                 raise BadValue(f"a job has no {name!r}{near} (it has {', '.join(known)})")
         return cls(**options)
+
+    def seeded(self, seed: int) -> Self:
+        """Return the same job of another seed, for which nothing else need be read anew."""
+        other = copy(self)
+        object.__setattr__(other, "seed", seed)
+        other._check_ranges()
+        return other
 
     def to_dict(self) -> dict[str, Any]:
         """Spell the job in plain values; :meth:`parse` takes them back. No value is None."""

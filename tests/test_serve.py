@@ -148,6 +148,14 @@ def test_the_same_seed_gives_the_same_bytes_and_they_are_the_generator_s(server:
     assert replies[0] == replies[1] == bytes(job.maker()(0))
 
 
+def test_requests_that_differ_by_their_seed_alone_do_not_get_each_other_s_image(
+    server: Server,
+) -> None:
+    for seed in (1, 2, 1):
+        job = Job.parse(count=1, width=40, height=40, seed=seed, mode="RGBA")
+        assert server.blob(width=40, seed=seed).tobytes() == job.render(0).tobytes()
+
+
 def test_without_a_seed_no_two_images_are_the_same(server: Server) -> None:
     assert server.get(width=9, blob=1).body != server.get(width=9, blob=1).body
 

@@ -56,7 +56,7 @@ def serve(**options: Any) -> int:
         )
     if key and options["no_auth"]:
         raise BadValue("give either a key or --no-auth, not both")
-    from pixelgen.engines import cores
+    from pixelgen.engines import cores, keep_memory
     from pixelgen.serve.app import Rules, endpoint
     from pixelgen.serve.listen import free_port, listen
 
@@ -76,6 +76,7 @@ def serve(**options: Any) -> int:
             emit(url)
 
     app = endpoint(rules) if options["quiet"] else endpoint(rules, report)
+    keep_memory()  # or the pages of each answer would be mapped anew
     listen(app, host, port, ready)
     return 0
 

@@ -233,12 +233,14 @@ async def _send(send: Send, answer: Answer, body: bytes) -> None:
     )
     spelled = [(name.encode(), value.encode()) for name, value in headers]
     start = {"type": "http.response.start", "status": answer.status, "headers": spelled}
+    loop = asyncio.get_running_loop()
     try:
-        await asyncio.wait_for(send(start), PATIENCE)
-        for place in range(0, len(body) or 1, PIECE):
-            piece = body[place : place + PIECE]
-            is_last = place + PIECE >= len(body)
-            part = {"type": "http.response.body", "body": piece, "more_body": not is_last}
-            await asyncio.wait_for(send(part), PATIENCE)
+        async with asyncio.timeout(PATIENCE) as patience:
+            await send(start)
+            for place in range(0, len(body) or 1, PIECE):
+                piece = body[place : place + PIECE]
+                is_last = place + PIECE >= len(body)
+                await send({"type": "http.response.body", "body": piece, "more_body": not is_last})
+                patience.reschedule(loop.time() + PATIENCE)
     except TimeoutError:
         return

@@ -9,12 +9,14 @@ seed gives the same bytes.
 import re
 import secrets
 from collections.abc import Iterator
+from functools import lru_cache
 from http import HTTPStatus
 
 from pixelgen.colors import parse_color
 from pixelgen.errors import BadValue
 from pixelgen.job import Job
 from pixelgen.serve.fields import Fields, Refusal, bad
+from pixelgen.stream import parse_seed
 
 FORMATS = {"png": "png", "jpeg": "jpeg", "jpg": "jpeg", "bmp": "bmp", "tiff": "tiff", "tif": "tiff",
            "gif": "gif", "webp": "webp"}  # fmt: skip
@@ -24,6 +26,7 @@ LONGEST_SIDE = 16_000
 MOST_PIXELS = 1 << 27
 """Above any cap that a user may set: what an image of 16,000 pixels a side would need in memory."""
 
+_DECIDING = ("width", "height", "color", "export", "noise", "density")  # besides the seed
 _TRANSPARENT = ("", "tr", "none", "transparent")
 _GRAY = re.compile(r"gr[ae]y\d{0,3}")
 _NOISE = re.compile(r"[a-z_]{1,30}(:[a-z0-9_=,|.+-]{0,100})?")
@@ -31,6 +34,17 @@ _NOISE = re.compile(r"[a-z_]{1,30}(:[a-z0-9_=,|.+-]{0,100})?")
 
 def job_of(path: str, fields: Fields, most_pixels: int) -> Job:
     """Return the job of a request; raise Refusal, with what to do, where there is none."""
+    deciding = tuple((name, fields[name]) for name in _DECIDING if fields.get(name))
+    try:
+        seed = parse_seed(fields["seed"]) if fields.get("seed") else secrets.randbits(128)
+    except BadValue as error:
+        raise bad(str(error)) from None
+    return _unseeded(path, deciding, most_pixels).seeded(seed)
+
+
+@lru_cache(maxsize=16)  # most ask for the same again, and to read it takes as long as a small image
+def _unseeded(path: str, deciding: tuple[tuple[str, str], ...], most_pixels: int) -> Job:
+    fields = dict(deciding)
     width, height = _sides(fields, most_pixels)
     job = {"count": 1, "width": width, "height": height, "format": _format(fields)}
     color = _color(fields)
@@ -38,7 +52,7 @@ def job_of(path: str, fields: Fields, most_pixels: int) -> Job:
         color = color or "gray"
         job |= {"color": color, "density": 0.0}
     else:
-        job |= _noise(fields)
+        job["family"] = _noise(fields)
         if fields.get("density"):
             job |= {"color": color or "tr", "density": fields["density"]}
     return _first_that_goes(job, color)
@@ -104,8 +118,8 @@ def _format(fields: Fields) -> str:
     return FORMATS[word]
 
 
-def _noise(fields: Fields) -> dict[str, object]:
+def _noise(fields: Fields) -> str:
     noise = fields.get("noise", "").strip() or "uniform"
     if not _NOISE.fullmatch(noise):  # a dotted name would import a module
         raise bad(f"noise {noise[:40]!r} is no family's name; see 'pixelgen list families'")
-    return {"family": noise, "seed": fields.get("seed") or hex(secrets.randbits(128))}
+    return noise
