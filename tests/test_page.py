@@ -164,7 +164,7 @@ def test_an_answer_that_is_not_of_the_endpoint_is_told_by_its_status(page: Page)
 def test_hostile_words_run_neither_in_the_page_nor_in_a_line(page: Page) -> None:
     page.type(color=HOSTILE, seed=HOSTILE)
 
-    assert "unknown color" in page.text("told")
+    assert "is no whole number" in page.text("told")
     assert "<script>" in page.text("told")  # as text, not as an element
     assert page.browser.title == "pixelgen"
     assert b'"status": 400' in page.made("curl")
