@@ -11,7 +11,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar, cast
@@ -30,6 +30,7 @@ R = TypeVar("R")
 _POOL_PAYS = 0.1  # seconds of work: less than that is done before a pool has started
 _REBUILDS = 3
 _THREAD_END = 0.01  # seconds that the system may take to end a thread
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 
@@ -129,7 +130,8 @@ class _Pool(Generic[T, R]):
         from concurrent.futures.process import BrokenProcessPool
 
         try:
-            self._flying[self._executor.submit(self._function, task)] = task
+            with _signals_held():
+                self._flying[self._executor.submit(self._function, task)] = task
         except BrokenProcessPool:
             self._rebuild()
             self.submit(task)
@@ -220,11 +222,22 @@ def _has_one_thread() -> bool:
     return False
 
 
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Hold signals back, also in processes begun here: their parent's handlers are not theirs."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin_worker() -> None:
     """Leave the terminal's signals to the parent, and end when it does, whatever ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # how a broken pool ends those who are left
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     keep_memory()
     _die_with_parent()
     threading.Thread(target=_follow_parent, daemon=True).start()

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -573,6 +574,30 @@ def test_a_worker_that_is_killed_while_it_waits_costs_nothing(tmp_path: Path) ->
 
     assert process.wait(timeout=60) == 0
     assert len(list((tmp_path / "negatives/images").iterdir())) == 600
+
+
+_ENDED_AT_BIRTH = """
+import os, signal, sys
+from pixelgen.cli import main
+forks = []
+os.register_at_fork(
+    before=lambda: forks.append(0),
+    after_in_child=lambda: len(forks) == 2 and os.kill(os.getpid(), signal.SIGTERM),
+)
+code = main(sys.argv[1:])
+sys.exit(code if len(forks) > 2 else "no pool was built anew")
+"""
+
+
+def test_a_worker_told_to_end_as_it_begins_ends_without_a_word(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _ENDED_AT_BIRTH, "generate", "-n", "4000", "-s", "90", "-j", "2",
+         "-q"],
+        cwd=tmp_path, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len(list((tmp_path / "negatives/images").iterdir())) == 4000
 
 
 def _reads_a_pipe(pid: str) -> bool:
