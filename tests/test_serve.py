@@ -508,6 +508,19 @@ def test_a_request_at_hand_is_answered_before_the_end(tmp_path: Path, number: in
         assert server.process.wait(10) == 0
 
 
+def test_a_request_that_outlasts_the_drain_is_left_without_an_answer(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
+            path = f"/pixelgenerate?width=4000&height=4000&noise=wmm&blob=1&{urlencode(KEY)}"
+            line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            time.sleep(0.3)
+            server.process.terminate()
+            with suppress(ConnectionResetError):
+                assert line.recv(1 << 16) == b""
+        assert server.process.wait(10) == 0
+        assert "Error" not in server.log.read_text()
+
+
 # Clients of other hands
 
 CLIENTS = {

@@ -1,6 +1,7 @@
 """Listening: the application behind a real server, until a signal ends it."""
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -47,11 +48,17 @@ async def _listen(app: Endpoint, host: str, port: int, ready: Callable[[], objec
         app, host, port, interface=Interfaces.ASGINL, http=HTTPModes.http1, websockets=False,
         log_enabled=False, http1_settings=settings, backlog=CONNECTIONS, backpressure=CONNECTIONS,
     )  # fmt: skip
-    server.workers_kill_timeout = DRAIN_SECONDS
     loop = asyncio.get_running_loop()
     serving = loop.create_task(server.serve())
+
+    def stop() -> None:
+        server.stop()
+        # An image that is being made cannot be broken off, and a cancelled request would be
+        # answered as if it had failed: when time is up, connections end with the process.
+        loop.call_later(DRAIN_SECONDS, os._exit, 0)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, stop)
     await _reachable(host, port)
     ready()
     await serving

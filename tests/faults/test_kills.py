@@ -130,7 +130,7 @@ def test_a_set_killed_at_any_moment_is_finished_by_the_same_command(
         assert_resumed(scene, dice, seed)
         return process.returncode == -signal.SIGKILL
 
-    repeat(scene, trials(5), f"kill {whom}", trial)
+    repeat(scene, trials(4), f"kill {whom}", trial)
 
 
 @pytest.mark.parametrize("number", STOPS, ids=lambda number: number.name)
@@ -332,4 +332,4 @@ def test_a_worker_killed_at_any_moment_costs_nothing(scene: Scene) -> None:
         assert_identical(scene, seed)
         return bool(workers)
 
-    repeat(scene, trials(4), "worker", trial)
+    repeat(scene, trials(3), "worker", trial)
