@@ -579,7 +579,7 @@ def test_a_second_run_is_refused_with_5_within_a_second_and_the_first_goes_on(
 ) -> None:
     command, whole = pair
     seconds = []
-    for trial in range(trials(1)):
+    for trial in range(trials(2)):
         out = tmp_path / str(trial)
         first = subprocess.Popen([*command, out.name], cwd=tmp_path, stdout=subprocess.DEVNULL)
         assert wait_for((out / JOURNAL).exists, 30)
