@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+
+# Under nohup the programs that tests start would not hear a hangup either.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 COMMAND = str(Path(sys.executable).with_name("pixelgen"))
 
