@@ -52,7 +52,7 @@ async def _listen(app: Endpoint, host: str, port: int, ready: Callable[[], objec
     serving = loop.create_task(server.serve())
 
     def stop() -> None:
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]  # granian tells no type here
         # An image that is being made cannot be broken off, and a cancelled request would be
         # answered as if it had failed: when time is up, connections end with the process.
         loop.call_later(DRAIN_SECONDS, os._exit, 0)
