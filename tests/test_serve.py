@@ -497,11 +497,12 @@ def test_hostile_requests_fault_nothing_and_fill_no_memory(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_request_at_hand_is_answered_before_the_end(tmp_path: Path, number: int) -> None:
-    with serving(tmp_path) as server:
+    with serving(tmp_path, "--jobs", "1", "--queue", "0") as server:
         with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
-            path = f"/pixelgenerate?width=2000&noise=wmm&blob=1&{urlencode(KEY)}"
+            path = f"/pixelgenerate?width=1000&noise=wmm&blob=1&{urlencode(KEY)}"
             line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-            time.sleep(0.4)  # for the request to be read
+            while server.get(width=1).status != 503:  # until it is at hand
+                time.sleep(0.01)
             server.process.send_signal(number)
             head = line.recv(1 << 16)
         assert head.startswith(b"HTTP/1.1 200")
