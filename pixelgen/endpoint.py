@@ -7,12 +7,13 @@ from pixelgen.colors import Color
 from pixelgen.errors import BadValue
 
 PIXLAB = "https://api.pixlab.io"
+_PORTS = {"http": 80, "https": 443}
 FORMATS = ("png", "jpeg", "bmp", "tiff", "gif")
 """The formats that ``export`` is known to take."""
 
 
 def address(text: str) -> str:
-    """Read the address below which an endpoint answers; '' is none.
+    """Read the address below which an endpoint answers, and spell it in one way; '' is none.
 
     Raises BadValue unless it is https, or http to this machine, without a user or a query.
     """
@@ -32,7 +33,8 @@ def address(text: str) -> str:
         raise BadValue("the address of an endpoint has no user, no password and no query")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise BadValue("plain http would show the key to the network; use https")
-    return url
+    host = parts.netloc.lower().removesuffix(f":{_PORTS[parts.scheme]}")
+    return parts._replace(netloc=host).geturl()
 
 
 def is_loopback(host: str) -> bool:

@@ -100,11 +100,7 @@ def compare(store: LocalStore, job: Job) -> bool:
     old, new = found["job"], job.to_dict()
     old["layout"] = str(Job.parse(**old).layout.container)
     new["layout"] = str(job.layout.container)  # sidecars come and go
-    differ = [
-        f"{name} is {old.get(name)}, not {new.get(name)}"
-        for name in dict.fromkeys((*old, *new))
-        if old.get(name) != new.get(name)
-    ]
+    differ = _differences(old, new)
     if not differ and not is_finished(store, job):
         differ = [
             f"{name} was {found[name]}, now it is {now}"
@@ -117,6 +113,17 @@ def compare(store: LocalStore, job: Job) -> bool:
             f"{store.root} holds another job ({'; '.join(differ)}); choose another directory{force}"
         )
     return True
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Say in which fields two jobs differ; what only sets made here have is of no interest."""
+    one_is_remote = ("remote" in old) != ("remote" in new)
+    return [
+        f"{name} is {old.get(name, 'none')}, not {new.get(name, 'none')}"
+        for name in dict.fromkeys((*old, *new))
+        if old.get(name) != new.get(name)
+        and (name in ("remote", "color") or not one_is_remote or (name in old and name in new))
+    ]
 
 
 def is_planned(store: LocalStore, job: Job) -> bool:
@@ -332,7 +339,15 @@ def done_images(store: LocalStore, job: Job) -> int:
         return job.count
     done = Journal(store, job)
     done.replay(store.lines(JOURNAL))
-    return done.images
+    return done.images + (_spooled(store, job, done) if job.remote else 0)
+
+
+def _spooled(store: LocalStore, job: Job, done: Journal) -> int:
+    """Return how many images of shards that are not done were fetched."""
+    from pixelgen.remote.spool import spooled  # here, because most jobs fetch nothing
+
+    there = spooled(store, job)
+    return sum(number in there for shard in done.missing() for number in range(*shard[1:]))
 
 
 @cache

@@ -55,7 +55,7 @@ def _check_whole(old: Job, store: LocalStore, run: Run) -> None:
     """Refuse to remove a set that is not to the byte as it was made."""
     for checked in check(old, store, run):
         for name, what in checked.damage:
-            raise Conflict(f"{store.path(name)} is not as it was made ({what}); move it away")
+            raise Conflict(f"{store.path(name)} is not as it was made ({what}); move the set away")
 
 
 def _check_left(old: Job, store: LocalStore, run: Run) -> None:
@@ -63,6 +63,8 @@ def _check_left(old: Job, store: LocalStore, run: Run) -> None:
 
     Its manifest is where the journal was.
     """
+    if old.remote:
+        _check_spool(store)
     is_begun = store.exists(JOURNAL) and not store.is_blank(JOURNAL)
     if not is_begun and not any(map(store.exists, old.files())):
         return
@@ -76,6 +78,17 @@ def _check_left(old: Job, store: LocalStore, run: Run) -> None:
                 f"the set in {store.root} is not finished, so its files cannot be told from"
                 " others; finish it, or remove the directory"
             )
+
+
+def _check_spool(store: LocalStore) -> None:
+    """Refuse to remove images that were paid for and are not yet in a set."""
+    from pixelgen.remote.spool import SPOOL  # here, because most sets have none
+
+    if store.exists(SPOOL):
+        raise Conflict(
+            f"{store.path(SPOOL)} has images that were fetched for the set there, which is not"
+            " finished; finish it, or remove the directory"
+        )
 
 
 def _lists(old: Job, store: LocalStore) -> list[str]:

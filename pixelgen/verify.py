@@ -58,11 +58,12 @@ def finished_job(store: LocalStore) -> Job:
     """Return the job of a finished set; raise PixelgenError where there is none."""
     job = Job.parse(**planned(store)["job"])
     if not store.exists(JOURNAL) and not store.exists(job.manifest):
-        raise Conflict(f"{store.path(job.manifest)} is missing; 'pixelgen repair' makes it again")
+        way = "move the set away" if job.remote else "'pixelgen repair' makes it again"
+        raise Conflict(f"{store.path(job.manifest)} is missing; {way}")
     if not journal.is_finished(store, job):
+        way = "" if job.remote else ", or 'pixelgen repair'"
         raise PixelgenError(
-            f"the set in {store.root} is not finished; run the command that makes it again, or"
-            " 'pixelgen repair'"
+            f"the set in {store.root} is not finished; run the command that makes it again{way}"
         )
     return job
 
@@ -72,7 +73,8 @@ def check_remade(job: Job) -> None:
     if job.remote:
         raise BadValue(
             f"the images of this set came from {job.remote} and cannot be made again; 'pixelgen"
-            " verify', without --deep, checks them by their SHA-256"
+            " verify', without --deep, checks them by their SHA-256; to have others fetched, move"
+            " the set away"
         )
 
 

@@ -299,7 +299,8 @@ def test_what_is_not_there_or_not_done_so_has_its_status(
     "body",
     [b"{", b"[]", b"1", b"[" * 60_000, b'{"width": {"a": 1}, "key": "x"}', b"\xff\xfe",
      b"x" * 70_000, json.dumps({f"a{n}": 1 for n in range(30)}).encode(),
-     b'{"width": 1e999, "key": "x"}'],
+     b'{"width": 1e999, "key": "x"}', b'{"width": 8, "key": "\\ud800"}',
+     b'{"width": [8], "key": "x"}', b'{"width": 8, "width": 9, "key": "x"}'],
 )  # fmt: skip
 def test_a_body_that_is_none_is_refused(server: Server, body: bytes) -> None:
     reply = server.send("POST", "/pixelgenerate", body, content_type="application/json")
@@ -333,7 +334,9 @@ def test_a_configured_key_is_the_only_one(tmp_path: Path) -> None:
         assert server.send("GET", "/pixelgenerate?width=5").status == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost:abc", "[", ""]
+)
 def test_a_name_that_is_not_this_machine_s_is_refused(server: Server, host: str) -> None:
     reply = server.send("GET", f"/pixelgenerate?width=5&{urlencode(KEY)}", Host=host)
 

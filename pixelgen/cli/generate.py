@@ -15,7 +15,16 @@ from pixelgen.cli.options import (
     run_options,
     set_options,
 )
-from pixelgen.cli.output import Progress, emit, emit_json, human_bytes, report, tell_loaders, write
+from pixelgen.cli.output import (
+    Progress,
+    emit,
+    emit_json,
+    human_bytes,
+    number,
+    report,
+    tell_loaders,
+    write,
+)
 from pixelgen.cli.remote import fetcher, remote_address, remote_options
 from pixelgen.cli.stop import Stop
 from pixelgen.errors import BadValue
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
     from pixelgen.writer import Outcome
 
 _DEFAULT_OUT = "negatives"
+_REMOTE_BYTES = 4  # a pixel: PixLab sends RGBA where no color is asked for
 _TRIED = 32  # images of a mix, to estimate the size of all
 
 
@@ -133,14 +143,14 @@ def _tell(
 ) -> None:
     """Say on stderr what was done, and give the result on stdout."""
     if not options["quiet"]:
-        noun = "image" if job.count == 1 else "images"
         kept = f" ({outcome.found:,} were there)" if outcome.found else ""
         done = "sidecars added" if outcome.extended else "nothing to do"
-        asked = f", {options['requests']:,} requests" if options["requests"] else ""
+        asked = f", {number(options['requests'], 'request')}" if options["requests"] else ""
         report(
-            f"{outcome.made:,} {noun}, {human_bytes(outcome.bytes)}{kept}, {progress.speed}{asked}"
+            f"{number(outcome.made, 'image')}, {human_bytes(outcome.bytes)}{kept},"
+            f" {progress.speed}{asked}"
             if outcome.made
-            else f"{done}: {job.count:,} {noun} there already"
+            else f"{done}: {number(job.count, 'image')} there already"
         )
         if job.count:
             tell_loaders(job, store.root, options["trainer"])
@@ -168,29 +178,35 @@ def _dry_run(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
     if not recall(store, job):
         look(job)
     expected = _expected_bytes(job)
+    found = 0 if options["force"] else done_images(store, job)
     facts = {
         "count": job.count,
         "shards": job.shard_count,
         "bytes": expected,
-        "found": 0 if options["force"] else done_images(store, job),
+        "found": found,
         "id": job.digest,
     }
     if options["as_json"]:
         emit_json(facts)
         return 0
     about = "about " if job.encoder or not job.family.is_fixed or job.remote else ""
-    whence = f"from {job.remote}" if job.remote else f"{job.family}"
-    emit(f"{job.count:,} images of {job.width}x{job.height} {job.mode}, {job.format}, {whence}")
-    emit(f"{job.shard_count:,} shards of up to {job.shard_size:,} images")
-    emit(f"{about}{expected:,} bytes ({human_bytes(expected)})")
-    emit(f"{facts['found']:,} images are there already")
+    what = f"{job.mode}, {job.format}, {job.family}"
+    if job.remote:
+        what = f"{job.format}, from {job.remote}"
+    verb = "is" if found == 1 else "are"
+    emit(f"{number(job.count, 'image')} of {job.width}x{job.height} {what}")
+    emit(f"{number(job.shard_count, 'shard')} of up to {number(job.shard_size, 'image')}")
+    emit(f"{'at most ' if job.remote else ''}{about}{expected:,} bytes ({human_bytes(expected)})")
+    emit(f"{number(found, 'image')} {verb} there already")
+    if job.remote:
+        emit(f"at least {number(job.count - found, 'request')} to {job.remote}")
     return 0
 
 
 def _expected_bytes(job: "Job") -> int:
     """Estimate the bytes of all files by those of the first, or by those of the pixels."""
     if job.remote:
-        return job.count * job.image_bytes
+        return job.count * job.width * job.height * _REMOTE_BYTES
     make, tried = job.maker(), range(min(job.count, 1 if job.family.is_fixed else _TRIED))
     return sum(len(make(index)) for index in tried) * job.count // max(len(tried), 1)
 

@@ -1,5 +1,6 @@
 """Options that commands share, and what completes them."""
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -87,6 +88,24 @@ set_options = together([
     click.option("--checksum", type=click.Choice(["sha256", "none"]),
                  help="Hash every file into the manifest and SHA256SUMS.  [default: sha256]"),
 ])
+
+class Seconds(click.FloatRange):
+    """A time of a day at most."""
+
+    name = "seconds"
+
+    def __init__(self, least: float) -> None:
+        super().__init__(least, 86_400)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read it; nan, which lies in every range, is none."""
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail("nan is no number of seconds", param, ctx)
+        return seconds
+
 
 look_options = together([
     click.option("-s", "--size", metavar="WxH|N", help="Size in pixels.  [default: 300x300]"),

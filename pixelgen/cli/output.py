@@ -94,6 +94,15 @@ def human_bytes(size: float) -> str:
     return f"{size / 1000**power:,.1f} {_UNITS[power]}"
 
 
+def number(count: int, noun: str) -> str:
+    """Spell a number of things.
+
+    >>> number(1, "image"), number(2000, "image")
+    ('1 image', '2,000 images')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def is_lively(stream: Any) -> bool:
     """Tell whether a stream is a terminal that a bar may repaint."""
     dumb = os.environ.get("TERM") == "dumb" or os.environ.get("CI")

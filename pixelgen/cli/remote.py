@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.options import together
-from pixelgen.cli.output import report
+from pixelgen.cli.options import Seconds, together
+from pixelgen.cli.output import number, report
 from pixelgen.errors import BadValue
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ remote_options = together([
                  show_default=True, help="Have the image itself sent, or a link to it."),
     click.option("--remote-rate", metavar="N/s|N/min|N/h",
                  help="Most requests in a time: 7/min.  [default: no limit of our own]"),
-    click.option("--remote-timeout", type=click.FloatRange(0.1), default=240.0, show_default=True,
+    click.option("--remote-timeout", type=Seconds(0.1), default=240.0, show_default=True,
                  metavar="SECONDS", help="Time for one image, with all tries and waits."),
     click.option("--remote-allow-host", multiple=True, metavar="NAME",
                  help="Host that links may lead to, besides PixLab's."),
@@ -57,7 +57,12 @@ def remote_address(options: dict[str, Any]) -> dict[str, str]:
             raise BadValue("the remote is asked by this process alone; leave out --engine")
         from pixelgen.endpoint import PIXLAB
 
-        return {"remote": options["remote_url"] or os.environ.get(URL) or PIXLAB}
+        given = options["remote_url"]
+        url = os.environ.get(URL, PIXLAB) if given is None else given
+        if not url.strip():  # PixLab, which bills, is not what was meant
+            named = URL if given is None else "--remote-url"
+            raise BadValue(f"{named} is empty; give an address, or leave it out for {PIXLAB}")
+        return {"remote": url}
     for name, default in _DEFAULTS.items():
         if options[name] != default:
             raise BadValue(f"--{name.replace('_', '-')} is about --remote; give that, too")
@@ -77,7 +82,7 @@ def fetcher(
     def connect() -> "Client":
         client = _client(job, options)
         if job.remote == PIXLAB and not options["quiet"]:
-            report(f"note: up to {job.count:,} requests to {PIXLAB}, each of which PixLab bills")
+            report(f"note: up to {number(job.count, 'request')} to {PIXLAB}, and PixLab bills each")
         return client
 
     return Fetcher(connect, progress, stopped)
@@ -102,12 +107,13 @@ def _key(options: dict[str, Any]) -> "Secret":
     from pixelgen.remote.secret import Secret
 
     own = own_key_file()
-    if options["key"]:
+    if options["key"] is not None:
+        secret = Secret(options["key"])
         report("warning: --key is kept in shell histories and shown in process lists")
-        return Secret(options["key"])
+        return secret
     if in_environment := os.environ.get(KEY, "").strip():
         return Secret(in_environment)
-    if options["key_file"]:
+    if options["key_file"] is not None:
         return Secret(read_key(options["key_file"]))
     if own.exists():
         return Secret(read_key(str(own)))

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pixelgen.cli.options import together
+from pixelgen.cli.options import Seconds, together
 from pixelgen.cli.output import emit, emit_json, report
 from pixelgen.errors import BadValue
 
@@ -33,7 +33,7 @@ _options = together([
                  help="Requests that wait for their turn; more are told to come again (503)."),
     click.option("--keep-bytes", type=click.IntRange(0), default=64 << 20, show_default=True,
                  help="Images kept in memory under their links; the oldest go first."),
-    click.option("--keep-seconds", type=click.FloatRange(0), default=3600.0, show_default=True,
+    click.option("--keep-seconds", type=Seconds(0), default=3600.0, show_default=True,
                  help="How long an image is kept."),
     click.option("--json", "as_json", is_flag=True, help="Print the address as one JSON object."),
     click.option("-q", "--quiet", is_flag=True, help="Log no requests."),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import chain, islice
 
-from pixelgen.errors import PixelgenError
+from pixelgen.errors import Conflict, PixelgenError
 from pixelgen.job import Job
 from pixelgen.layouts import Shard
 from pixelgen.remote.client import Client, Image
@@ -33,7 +33,7 @@ class Fetcher:
         self._stopped = stopped
         self._client: Client | None = None
         self._first: list[Image] = []
-        self._fetched = 0
+        self._kept = 0
 
     @property
     def requests(self) -> int:
@@ -51,8 +51,11 @@ class Fetcher:
         """
         for shard in shards:
             with spool(store, job, shard) as found:
+                if found.missing:
+                    _check_free(job, store, shard)
                 for number, image in self.images(found.missing):
                     found.add(number, image)
+                    self._kept += 1
                 if found.missing:
                     return
             yield shard
@@ -91,7 +94,6 @@ class Fetcher:
             for future in wait(flying, _TICK, FIRST_COMPLETED).done:
                 number = flying.pop(future)
                 if image := _taken(future, failures):
-                    self._fetched += 1
                     self._progress(1, len(image.data))
                     yield number, image
             if self._stopped():
@@ -104,11 +106,23 @@ class Fetcher:
 
     def _told(self, failure: Failure) -> Exception:
         """Say what failed, what came all the same, and what to do."""
-        kept = f"; {self._fetched:,} images came and are kept" if self._fetched else ""
+        kept = ""
+        if self._kept:
+            kept = f"; images that came are kept ({self._kept:,}), and the same command goes on"
         way = ""
         if failure.kind.error is PixelgenError:
-            way = "; the same command goes on, or makes images here without --remote"
+            way = "; try again later, or make images here without --remote"
         return failure.kind.error(f"the remote endpoint: {failure}{kept}{way}")
+
+
+def _check_free(job: Job, store: LocalStore, shard: Shard) -> None:
+    """Refuse to ask for images whose place is taken: another image is never the same."""
+    for name in job.layout.container.files(job.roster, shard):
+        if store.exists(name) and not store.is_blank(name):
+            raise Conflict(
+                f"{store.path(name)} is there, and nothing tells that it is of this set; move it"
+                " away, or the whole set"
+            )
 
 
 def _taken(future: "Future[Image]", failures: list[Failure]) -> Image | None:

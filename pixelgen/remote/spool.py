@@ -27,7 +27,7 @@ class Spool:
         self._places: dict[int, int] = {}
         place = 0
         for line in log.lines():
-            number = self._read(line)[0]
+            number = _read(self._id, line)[0]
             if number in range(shard.start, shard.stop):
                 self._places[number] = place
             place += len(line)
@@ -52,19 +52,25 @@ class Spool:
         """Yield the images that are there, in order."""
         for number, place in sorted(self._places.items()):
             lines = self._log.lines(place)
-            _, image = self._read(next(lines, b""))
+            _, image = _read(self._id, next(lines, b""))
             lines.close()
             yield number, image
 
-    def _read(self, line: bytes) -> tuple[int, Image]:
-        """Read a line; one that is torn, or of another job, is of no image."""
-        try:
-            job, number, origin, data = unseal(line)
-            if job == self._id:
-                return int(number), Image(base64.b64decode(data), str(origin))
-        except (ValueError, TypeError):
-            pass
-        return -1, Image(b"", "")
+
+def _read(job_id: str, line: bytes) -> tuple[int, Image]:
+    """Read a line; one that is torn, or of another job, is of no image."""
+    try:
+        job, number, origin, data = unseal(line)
+        if job == job_id:
+            return int(number), Image(base64.b64decode(data), str(origin))
+    except (ValueError, TypeError):
+        pass
+    return -1, Image(b"", "")
+
+
+def spooled(store: LocalStore, job: Job) -> set[int]:
+    """Return the numbers of the images in a directory's spool, which need not be there."""
+    return {_read(job.digest, line)[0] for line in store.lines(SPOOL)} - {-1}
 
 
 @contextmanager

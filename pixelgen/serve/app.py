@@ -8,6 +8,7 @@ or under ``blob`` the image itself; errors are always JSON, and their status is 
 import asyncio
 import hmac
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +34,8 @@ PIECE = 256 << 10
 PATIENCE = 10.0  # seconds for a client to send its body, and to take each piece of the answer
 _JSON = "application/json"  # to the letter: clients compare the whole of it
 _MAKERS = ("/pixelgenerate", "/newimage")
-_LOCAL = ("localhost", "127.0.0.1", "[::1]")
+_LOCAL = ("localhost", "127.0.0.1", "::1")
+_HOST = re.compile(r"\[?(.*?)\]?(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,8 +180,8 @@ async def _read(scope: Message, receive: Receive, rules: Rules) -> Request:
         name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
     }
     host = headers.get("host", "")
-    known = (*_LOCAL, *rules.hosts)
-    if host.lower() not in known and host.lower().rpartition(":")[0] not in known:
+    named = _HOST.fullmatch(host.lower())
+    if named is None or named[1] not in (*_LOCAL, *rules.hosts):
         raise bad("the Host header names another machine; see --public-url")
     fields = from_query(scope.get("query_string", b""))
     if scope["method"] == "POST":

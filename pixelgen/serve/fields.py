@@ -7,12 +7,13 @@ import json
 from email import message_from_bytes
 from email.policy import HTTP
 from http import HTTPStatus
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
 from pixelgen.errors import PixelgenError
 
 Fields: TypeAlias = dict[str, str]
+_Value = TypeVar("_Value")
 
 MOST_FIELDS = 20
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
@@ -39,7 +40,7 @@ def from_query(query: bytes) -> Fields:
             query.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS
         )
     except ValueError:
-        raise bad(f"there are more than {MOST_FIELDS} parameters") from None
+        raise _too_many() from None
     return _each_once(pairs)
 
 
@@ -56,16 +57,20 @@ def from_body(content_type: str, body: bytes) -> Fields:
 
 def _from_json(body: bytes) -> Fields:
     try:
-        found = json.loads(body)
+        found = json.loads(body, object_pairs_hook=_each_once)
+        json.dumps(found, ensure_ascii=False).encode()  # \ud800 by itself is no text
     except (ValueError, RecursionError):
         raise bad("the body is no JSON object, and no form") from None
-    if not isinstance(found, dict) or len(found) > MOST_FIELDS:
-        raise bad(f"the body must be a JSON object of at most {MOST_FIELDS} members")
-    return {
-        name: str(value).lower() if isinstance(value, bool) else str(value)
-        for name, value in found.items()
-        if isinstance(value, str | int | float)
-    }
+    if not isinstance(found, dict):
+        raise bad("the body must be a JSON object")
+    return {name: _word(name, value) for name, value in found.items() if value is not None}
+
+
+def _word(name: str, value: object) -> str:
+    """Spell a value of JSON as it would be in a query."""
+    if not isinstance(value, str | int | float):
+        raise bad(f"{name[:20]!r} is neither text nor a number")
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _from_multipart(content_type: str, body: bytes) -> Fields:
@@ -76,17 +81,23 @@ def _from_multipart(content_type: str, body: bytes) -> Fields:
         for part in parts
         if (name := part.get_param("name", header="content-disposition"))
     ]
-    if len(found) > MOST_FIELDS:
-        raise bad(f"there are more than {MOST_FIELDS} parameters")
     return _each_once(found)
 
 
-def _each_once(pairs: list[tuple[str, str]]) -> Fields:
-    fields = dict(pairs)
-    for name in fields:
-        if sum(name == other for other, _ in pairs) > 1:
+def _each_once(pairs: list[tuple[str, _Value]]) -> dict[str, _Value]:
+    """Return the fields by name; raise Refusal where there are too many, or one comes twice."""
+    if len(pairs) > MOST_FIELDS:
+        raise _too_many()
+    fields: dict[str, _Value] = {}
+    for name, value in pairs:
+        if name in fields:
             raise bad(f"the parameter {name[:20]!r} is given twice")
+        fields[name] = value
     return fields
+
+
+def _too_many() -> Refusal:
+    return bad(f"there are more than {MOST_FIELDS} parameters")
 
 
 def truth(fields: Fields, name: str) -> bool:

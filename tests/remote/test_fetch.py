@@ -159,7 +159,7 @@ def test_a_thousand_images_come_through_faults_and_a_kill(run: Run, tmp_path: Pa
         assert not (tmp_path / "set/metadata.jsonl").exists()
         second = asked(run, endpoint, *options)
         while second.returncode in (1, 4) and endpoint.requests < 2000:  # one image had them all
-            assert re.search(r"; [\d,]+ images came and are kept", second.stderr)
+            assert re.search(r"; images that came are kept \([\d,]+\)", second.stderr)
             before = endpoint.requests
             second = asked(run, endpoint, *options)
         endpoint.shutdown()
@@ -184,7 +184,7 @@ def test_a_batch_that_is_refused_half_way_is_kept_and_finished(
         first = asked(run, endpoint, *options)
         assert first.returncode == 4
         assert "does not accept the key (401)" in first.stderr
-        assert "; 7 images came and are kept" in first.stderr
+        assert "; images that came are kept (7), and the same command goes on" in first.stderr
         endpoint.most = 1 << 30
         second = asked(run, endpoint, *options)
         again = asked(run, endpoint, *options, PIXLAB_API_KEY="")
@@ -306,7 +306,62 @@ def test_an_unfinished_set_says_what_finishes_it(run: Run, tmp_path: Path) -> No
         endpoint.shutdown()
 
     assert done.returncode == 1
-    assert "is not finished; run the command that makes it again" in done.stderr
+    assert "is not finished; run the command that makes it again\n" in done.stderr
+
+
+def test_what_was_paid_for_is_counted_and_never_replaced(run: Run, tmp_path: Path) -> None:
+    with Endpoint(most=2) as endpoint:
+        asked(run, endpoint, "-n", 5, "-j", 1)
+        planned = asked(run, endpoint, "-n", 5, "--dry-run")
+        before = tree_digest(tmp_path / "set")
+        others = [
+            run("generate", "-n", 1, "-o", "set", "--force"),
+            asked(run, endpoint, "-n", 6, "--force"),
+        ]
+        endpoint.shutdown()
+
+    assert "2 images are there already\nat least 3 requests to" in planned.stdout
+    for done in others:
+        assert done.returncode == 3
+        assert "has images that were fetched for the set there" in done.stderr
+    assert tree_digest(tmp_path / "set") == before
+
+
+def test_a_lost_image_is_told_with_its_way_out_before_anything_is_asked(
+    run: Run, tmp_path: Path, endpoint: Endpoint
+) -> None:
+    asked(run, endpoint, "-n", 3)
+    lost = tmp_path / "set/images/000001.png"
+    lost.unlink()
+    forced = asked(run, endpoint, "-n", 3, "--force")
+    (tmp_path / "set/metadata.jsonl").unlink()
+    checked, again = run("verify", "set"), asked(run, endpoint, "-n", 3)
+
+    for done in (forced, again, checked):
+        assert done.returncode == 3
+        assert re.search("move .* set", done.stderr)
+        assert "repair" not in done.stderr
+    assert endpoint.requests == 3
+    assert not lost.exists()
+
+
+def test_a_stream_that_breaks_off_promises_nothing(run: Run) -> None:
+    with Endpoint(most=2) as endpoint:
+        done = asked(run, endpoint, "-n", 5, "-j", 1, "-o", "-")
+        endpoint.shutdown()
+
+    assert done.returncode == 4
+    assert "kept" not in done.stderr
+
+
+def test_one_endpoint_is_one_however_it_is_spelled(run: Run, endpoint: Endpoint) -> None:
+    asked(run, endpoint, "-n", 1, "--remote-url", endpoint.url.replace("127.0.0.1", "localhost"))
+    loud = endpoint.url.replace("127.0.0.1", "LOCALHOST") + "/"
+    done = asked(run, endpoint, "-n", 1, "--remote-url", loud)
+
+    assert done.returncode == 0, done.stderr
+    assert endpoint.requests == 1
+    assert Job.parse(remote="https://API.pixlab.io:443", count=1).remote == "https://api.pixlab.io"
 
 
 def test_a_torn_spool_is_asked_for_again_and_nothing_else(run: Run, tmp_path: Path) -> None:
@@ -369,8 +424,9 @@ def test_a_dry_run_asks_for_nothing(run: Run, tmp_path: Path, endpoint: Endpoint
     done = asked(run, endpoint, "-n", 500, "--dry-run", PIXLAB_API_KEY="")
 
     assert done.returncode == 0, done.stderr
-    assert f"500 images of 64x48 RGB, png, from {endpoint.url}" in done.stdout
-    assert "about 4,608,000 bytes" in done.stdout
+    assert f"500 images of 64x48 png, from {endpoint.url}" in done.stdout
+    assert "at most about 6,144,000 bytes" in done.stdout
+    assert f"at least 500 requests to {endpoint.url}" in done.stdout
     assert endpoint.requests == 0
     assert not list(tmp_path.iterdir())
 
@@ -386,6 +442,8 @@ def test_a_dry_run_asks_for_nothing(run: Run, tmp_path: Path, endpoint: Endpoint
      (("--checksum", "none"), "leave out --checksum none"),
      (("--color", "#11223344"), "knows opaque colors, and tr"),
      (("--color", "tr", "-f", "jpeg"), "cannot hold an alpha channel"),
+     *((("--remote-timeout", text), "--remote-timeout") for text in ("nan", "inf", "1e10", "0")),
+     (("--remote-url", ""), "--remote-url is empty"),
      (("--remote-rate", "7"), "write it as 7/min"),
      (("--remote-rate", "0/s"), "write it as 7/min"),
      (("--remote-url", "ftp://a"), "is no address"),
@@ -446,7 +504,7 @@ def test_the_key_is_the_first_that_is_found(run: Run, tmp_path: Path, endpoint: 
 
 @pytest.mark.parametrize(
     ("option", "key", "message"),
-    [("", "", "there is no key: set PIXLAB_API_KEY"),
+    [("", "", "there is no key: set PIXLAB_API_KEY"), ("--key=", "x", "visible ASCII"),
      ("--key-file=open", "", "others can read the key in open; run: chmod 600 open"),
      ("--key-file=none", "", "cannot read the key in none"),
      ("--key-file=blank", "", "there is no key in blank"),
