@@ -164,7 +164,7 @@ class Wire:
     def _exchange(
         self, manager: urllib3.PoolManager, url: str, headers: dict[str, str], most_bytes: int
     ) -> Reply:
-        left = _thread.deadline.seconds
+        left = _thread.deadline.seconds + 0.2  # so that the deadline, where it is nearer, is first
         response = manager.request(
             "GET", url, headers=headers, preload_content=False, decode_content=False,
             redirect=False, retries=False,
