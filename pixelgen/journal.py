@@ -339,15 +339,7 @@ def done_images(store: LocalStore, job: Job) -> int:
         return job.count
     done = Journal(store, job)
     done.replay(store.lines(JOURNAL))
-    return done.images + (_spooled(store, job, done) if job.remote else 0)
-
-
-def _spooled(store: LocalStore, job: Job, done: Journal) -> int:
-    """Return how many images of shards that are not done were fetched."""
-    from pixelgen.remote.spool import spooled  # here, because most jobs fetch nothing
-
-    there = spooled(store, job)
-    return sum(number in there for shard in done.missing() for number in range(*shard[1:]))
+    return done.images
 
 
 @cache

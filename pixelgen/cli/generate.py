@@ -179,6 +179,10 @@ def _dry_run(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
         look(job)
     expected = _expected_bytes(job)
     found = 0 if options["force"] else done_images(store, job)
+    if job.remote and found < job.count:
+        from pixelgen.remote.spool import spooled
+
+        found += spooled(store, job)
     facts = {
         "count": job.count,
         "shards": job.shard_count,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pixelgen.job import Job
+from pixelgen.journal import JOURNAL, Journal
 from pixelgen.layouts import Shard
 from pixelgen.remote.client import Image
 from pixelgen.store import LocalStore
@@ -68,9 +69,12 @@ def _read(job_id: str, line: bytes) -> tuple[int, Image]:
     return -1, Image(b"", "")
 
 
-def spooled(store: LocalStore, job: Job) -> set[int]:
-    """Return the numbers of the images in a directory's spool, which need not be there."""
-    return {_read(job.digest, line)[0] for line in store.lines(SPOOL)} - {-1}
+def spooled(store: LocalStore, job: Job) -> int:
+    """Return how many images of shards that are not done are in a directory's spool, if any."""
+    done = Journal(store, job)
+    done.replay(store.lines(JOURNAL))
+    there = {_read(job.digest, line)[0] for line in store.lines(SPOOL)}
+    return sum(len(there.intersection(range(*shard[1:]))) for shard in done.missing())
 
 
 @contextmanager
