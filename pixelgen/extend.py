@@ -35,8 +35,8 @@ def extend(job: Job, store: LocalStore) -> None:
         kinds = tuple(sorted(added, key=str))
         _put(replace(job, layout=replace(job.layout, sidecars=kinds)), store)
         if job.checksum != "none":
-            store.replace(SUMS, _sums(job, store, hashlib.sha256(text).hexdigest()))
-    store.replace(PLAN, text)
+            store.overwrite(SUMS, _sums(job, store, hashlib.sha256(text).hexdigest()))
+    store.overwrite(PLAN, text)
     store.touch(job.manifest)
 
 

@@ -111,7 +111,7 @@ def _mend_plan(store: LocalStore) -> bool:
         if journal.is_plan(bytes(data)):
             with lock(store):
                 store.sweep("")
-                store.replace(PLAN, bytes(data))
+                store.overwrite(PLAN, bytes(data))
             return True
         data[bit // 8] ^= 1 << bit % 8
     raise Conflict(f"{store.path(PLAN)} is damaged beyond repair; put the old one back")

@@ -13,6 +13,7 @@ from itertools import chain, groupby, takewhile
 from typing import Protocol
 
 from pixelgen import journal, manifest, sources
+from pixelgen.agree import agreed
 from pixelgen.engines import Engine, Local, Serial, Work, cores
 from pixelgen.errors import Conflict, PixelgenError
 from pixelgen.extend import extend
@@ -149,13 +150,14 @@ def _go_on(job: Job, store: LocalStore, run: Run, done: Journal) -> Outcome:
     todo: Iterator[Shard] = takewhile(lambda _: not run.stopped(), done.missing())
     if job.remote:
         todo = _source(job, run).prepare(job, store, todo)
-    make = partial(make_shard, job, store)
     work = least_work(job, done.shards_missing)
     engine = Serial() if job.remote else run.engine  # the spool holds one shard at a time
-    for record in engine.map(make, todo, work=work, jobs=run.workers):
-        done.add(record)
-        made_bytes += sum(record.sizes)
-        run.progress(len(record.sizes), sum(record.sizes))
+    with agreed(job, store, engine) as (there, check):
+        make = partial(make_shard, job, there)
+        for record in engine.map(make, todo, work=work, jobs=run.workers, check=check):
+            done.add(record)
+            made_bytes += sum(record.sizes)
+            run.progress(len(record.sizes), sum(record.sizes))
     outcome = Outcome(done.images - found, found, made_bytes, complete=not done.shards_missing)
     if outcome.complete:
         _sweep(job, store)  # after workers that were killed

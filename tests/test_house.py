@@ -12,8 +12,8 @@ ROOT = Path(pixelgen.__file__).parent
 ORDER = [
     "errors", "aside", "parts", "stream", "colors", "endpoint", "families", "formats", "generator",
     "store", "layouts", "rows", "job", "pipe", "sources", "index", "journal", "lock", "manifest",
-    "records", "extend", "engines", "remote", "writer", "verify", "repair", "replace", "preview",
-    "trainers", "serve", "cli", "__main__",
+    "records", "extend", "engines", "agree", "remote", "writer", "verify", "repair", "replace",
+    "preview", "trainers", "serve", "cli", "__main__",
 ]  # fmt: skip
 MODULES = sorted(ROOT.rglob("*.py"))
 

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from pixelgen import parts
-from pixelgen.engines import Engine, Local, Serial, Work
+from pixelgen.engines import Check, Engine, Local, Serial, Work
 from pixelgen.errors import Busy, Conflict
 from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, PLAN, SUMS
@@ -49,7 +49,13 @@ class Backwards(Engine):
     name = "backwards"
 
     def map(
-        self, function: Callable[[T], R], tasks: Iterable[T], *, work: Work, jobs: int
+        self,
+        function: Callable[[T], R],
+        tasks: Iterable[T],
+        *,
+        work: Work,
+        jobs: int,
+        check: Check | None = None,
     ) -> Iterator[R]:
         return map(function, reversed(list(tasks)))
 

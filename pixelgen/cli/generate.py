@@ -105,13 +105,12 @@ def _check_trainers(job: "Job", options: dict[str, Any]) -> None:
 
 def _write(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
     from pixelgen import writer
-    from pixelgen.engines import Engine
-    from pixelgen.parts import parse
+    from pixelgen.engines import engine_of
 
     stop = Stop()
     progress = Progress(job.count, "made", quiet=options["quiet"])
     run = writer.Run(
-        parse(Engine, options["engine"]), options["jobs"] or 0, progress.update, lambda: bool(stop)
+        engine_of(options["engine"]), options["jobs"] or 0, progress.update, lambda: bool(stop)
     )
     source = None
     if job.remote:  # whose images are done when they come, not when they are written

@@ -13,7 +13,7 @@ import stat
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
 from pixelgen.aside import aside
@@ -44,6 +44,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMP = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.part")
 _NAME_LIMIT = 255
+_SHOWN = "pixelgen.probe"
 
 
 class Staged(NamedTuple):
@@ -67,6 +68,10 @@ class LocalStore:
     def path(self, name: str) -> str:
         """Return the path of a name, for messages."""
         return os.path.join(self.root, name)
+
+    def absolute(self) -> "LocalStore":
+        """Return the same directory as a process in another one names it."""
+        return replace(self, root=os.path.abspath(self.root))
 
     def create(self) -> None:
         """Make the root folder."""
@@ -102,7 +107,7 @@ class LocalStore:
         with self.batch(folder) as put:
             put(base, data)
 
-    def replace(self, name: str, data: Chunks) -> None:
+    def overwrite(self, name: str, data: Chunks) -> None:
         """Put one of our own files of the root in the place of what it was, synced."""
         with telling(self.root, name=name), self._folder("") as fd:
             staged = self._stage(fd, name, data)
@@ -125,6 +130,15 @@ class LocalStore:
         """Drop a staged file."""
         with suppress(OSError), self._folder("") as fd:
             drop(fd, staged.temp)
+
+    @contextmanager
+    def shown(self, data: bytes) -> Iterator[str]:
+        """Show data to whoever sees this directory, under a name of the root, for a while."""
+        staged = self.stage(_SHOWN, data)
+        try:
+            yield staged.temp
+        finally:
+            self.discard(staged)
 
     def move(self, old: str, new: str) -> None:
         """Rename one of our own files of the root to a name that is free."""

@@ -1,71 +1,30 @@
-"""Engines: what maps a function over the shards of a job.
-
-An engine takes tasks one by one, keeps a bounded number in flight and yields results as they come,
-in any order. Results are dropped as they are taken: nothing grows with the number of tasks.
-"""
+"""Processes of this machine as an engine."""
 
 import ctypes
 import os
 import signal
 import threading
 import time
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, cast
 
-from pixelgen.aside import aside
+from pixelgen.engines.base import Check, Engine, R, T, Work, fan_out
+from pixelgen.engines.machine import keep_memory, signals_held
+from pixelgen.engines.serial import map_here
 from pixelgen.errors import PixelgenError
-from pixelgen.parts import Part
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
     from multiprocessing.process import BaseProcess
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 _POOL_PAYS = 0.1  # seconds of work: less than that is done before a pool has started
 _REBUILDS = 3
 _THREAD_END = 0.01  # seconds that the system may take to end a thread
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
-
-
-class Work(NamedTuple):
-    """How much there is to do: the tasks, and the least time that one worker needs for all."""
-
-    tasks: int
-    least_seconds: float
-
-
-@dataclass(frozen=True)
-class Engine(Part):
-    """What runs the work; a subclass sets ``name`` and writes :meth:`map`."""
-
-    kind: ClassVar[str] = "engine"
-
-    @abstractmethod
-    def map(
-        self, function: Callable[[T], R], tasks: Iterable[T], *, work: Work, jobs: int
-    ) -> Iterator[R]:
-        """Yield the function of each task, in any order, by ``jobs`` workers."""
-
-
-@dataclass(frozen=True)
-class Serial(Engine):
-    """The process itself, one shard after the other."""
-
-    name = "serial"
-
-    def map(
-        self, function: Callable[[T], R], tasks: Iterable[T], *, work: Work, jobs: int
-    ) -> Iterator[R]:
-        """Yield in order."""
-        return _map_here(function, tasks)
 
 
 @dataclass(frozen=True)
@@ -75,7 +34,13 @@ class Local(Engine):
     name = "local"
 
     def map(
-        self, function: Callable[[T], R], tasks: Iterable[T], *, work: Work, jobs: int
+        self,
+        function: Callable[[T], R],
+        tasks: Iterable[T],
+        *,
+        work: Work,
+        jobs: int,
+        check: Check | None = None,
     ) -> Iterator[R]:
         """Fan out, unless the work is done here before a pool has started.
 
@@ -86,29 +51,13 @@ class Local(Engine):
         seconds = work.least_seconds
         if jobs > 1 and seconds < _POOL_PAYS:
             begun = time.perf_counter()
-            yield from _map_here(function, islice(left, 1))
+            yield from map_here(function, islice(left, 1))
             seconds = (time.perf_counter() - begun) * (work.tasks - 1)
         if jobs > 1 and seconds > _POOL_PAYS:
-            yield from _fan_out(function, left, jobs)
+            with closing(_Pool(function, jobs)) as pool:
+                yield from fan_out(pool, left)
         else:
-            yield from _map_here(function, left)
-
-
-def _map_here(function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
-    """Map in this process, which hears signals meanwhile."""
-    keep_memory()
-    return (aside(function, task) for task in tasks)
-
-
-def _fan_out(function: Callable[[T], R], tasks: Iterable[T], jobs: int) -> Iterator[R]:
-    """Map by a pool, with two tasks a worker in flight."""
-    with closing(_Pool(function, jobs)) as pool:
-        for task in tasks:
-            pool.submit(task)
-            if pool.in_flight >= 2 * jobs:
-                yield from pool.take()
-        while pool.in_flight:
-            yield from pool.take()
+            yield from map_here(function, left)
 
 
 class _Pool(Generic[T, R]):
@@ -121,16 +70,18 @@ class _Pool(Generic[T, R]):
         self._flying: dict[Future[R], T] = {}
         self._rebuilds = 0
 
-    @property
-    def in_flight(self) -> int:
-        return len(self._flying)
+    def is_full(self) -> bool:
+        return len(self._flying) >= 2 * self._jobs
+
+    def is_idle(self) -> bool:
+        return not self._flying
 
     def submit(self, task: T) -> None:
         """Submit a task; where the pool breaks at that very moment, to the next one."""
         from concurrent.futures.process import BrokenProcessPool
 
         try:
-            with _signals_held():
+            with signals_held(_SIGNALS):
                 self._flying[self._executor.submit(self._function, task)] = task
         except BrokenProcessPool:
             self._rebuild()
@@ -222,16 +173,6 @@ def _has_one_thread() -> bool:
     return False
 
 
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Hold signals back, also in processes begun here: their parent's handlers are not theirs."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _begin_worker() -> None:
     """Leave the terminal's signals to the parent, and end when it does, whatever ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -257,42 +198,3 @@ def _follow_parent() -> None:
     if parent is not None:
         parent.join()
     os._exit(1)
-
-
-def keep_memory() -> None:
-    """Let the C library keep freed memory for the next image, where it is one that can be told to.
-
-    By itself glibc gives arrays of a megabyte back at once, and to have the pages of each image's
-    zeroed and mapped anew takes as long as drawing it.
-    """
-    library = ctypes.CDLL(None)
-    if hasattr(library, "mallopt"):
-        library.mallopt(_M_TRIM_THRESHOLD, 256 << 20)
-        library.mallopt(_M_MMAP_THRESHOLD, 32 << 20)  # the most that it takes
-        library.mallopt(_M_ARENA_MAX, 1)  # one for all threads: only one works at a time
-
-
-def cores() -> int:
-    """Return how many processors this process may use: its affinity, and its cgroup's quota."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(allowed or 1, _quota()))
-
-
-def _quota() -> int:
-    """Return the processors that cgroup v2 or v1 grants, rounded up; a million without limit."""
-    from pathlib import Path
-
-    unlimited = 1 << 20
-    v2 = Path("/sys/fs/cgroup/cpu.max")
-    v1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
-    try:
-        if v2.exists():
-            quota, period = v2.read_text().split()
-        else:
-            quota = v1.read_text()
-            period = v1.with_name("cpu.cfs_period_us").read_text()
-    except OSError:
-        return unlimited
-    if quota == "max" or int(quota) <= 0:
-        return unlimited
-    return -(-int(quota) // int(period))

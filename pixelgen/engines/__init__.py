@@ -1,0 +1,21 @@
+"""Engines: what maps a function over the shards of a job.
+
+A new one is a module here: this process, its pool and a Dask cluster are each one.
+"""
+
+from pixelgen.engines.base import Check, Engine, Work
+from pixelgen.engines.local import Local
+from pixelgen.engines.machine import cores, keep_memory
+from pixelgen.engines.serial import Serial
+from pixelgen.parts import parse
+
+__all__ = ["Check", "Engine", "Local", "Serial", "Work", "cores", "engine_of", "keep_memory"]
+
+
+def engine_of(text: str) -> Engine:
+    """Return the engine of a spelling, or of an address such as dask://host:8786."""
+    if "://" not in text:
+        return parse(Engine, text)
+    from pixelgen.engines.dask import Dask
+
+    return Dask.at(text)

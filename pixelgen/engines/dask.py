@@ -1,0 +1,262 @@
+"""A Dask cluster as an engine, whose workers may be on many machines.
+
+https://distributed.dask.org. Tasks reach a worker as bytes, which it opens once it has seen that
+its pixelgen is the one that wrote them. Whatever Dask says of a lost worker it mends by itself.
+"""
+
+import json
+import logging
+import pickle
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing import resource_tracker
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias
+
+from pixelgen import __version__
+from pixelgen.engines.base import Check, Engine, R, T, Work, fan_out
+from pixelgen.engines.machine import keep_memory, signals_held
+from pixelgen.errors import BadValue, PixelgenError
+from pixelgen.parts import option
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_OF_TERMINAL = (signal.SIGINT, signal.SIGHUP)
+_AHEAD = 2  # tasks in flight a thread of a worker
+_CONNECT = 10.0  # seconds that a scheduler may take to answer
+_PATIENCE = 60.0  # seconds without any worker before the work is given up
+_LOOK = 1.0  # seconds between two looks at which workers there are
+_QUIET = ("distributed", "distributed.client", "distributed.scheduler", "distributed.worker",
+          "distributed.nanny", "bokeh", "tornado", "tornado.application")  # fmt: skip
+
+Versions: TypeAlias = tuple[tuple[str, str], ...]
+"""The names of what pixels and bytes hang on, each with its version."""
+
+
+@dataclass(frozen=True)
+class Dask(Engine):
+    """Workers of a Dask cluster, dask://HOST:PORT; without an address --jobs of them, begun here.
+
+    dask+tls://HOST:PORT and dask:///PATH/scheduler.json are addresses, too.
+    """
+
+    name = "dask"
+    elsewhere = True
+
+    scheduler: str = option("", "its address in Dask's own spelling, or the path of its file")
+
+    @classmethod
+    def at(cls, url: str) -> "Dask":
+        """Return the engine of an address; raise BadValue where it is none."""
+        scheme, _, place = url.partition("://")
+        protocol = {"dask": "tcp", "dask+tls": "tls"}.get(scheme)
+        if protocol is None or not place.strip("/"):
+            raise BadValue(
+                f"engine {url!r} is no address; write it as dask://HOST:8786,"
+                " dask+tls://HOST:8786 or dask:///PATH/scheduler.json"
+            )
+        return cls(place if place.startswith("/") else f"{protocol}://{place}")
+
+    def map(
+        self,
+        function: Callable[[T], R],
+        tasks: Iterable[T],
+        *,
+        work: Work,
+        jobs: int,
+        check: Check | None = None,
+    ) -> Iterator[R]:
+        """Fan out, once every worker was seen to have these versions and to pass the check."""
+        with _connected(self.scheduler, min(jobs, max(work.tasks, 1))) as client:
+            crew = _Crew[T, R](client, pickle.dumps((function, check)))
+            yield from fan_out(crew, tasks)
+
+
+class _Crew(Generic[T, R]):
+    """The workers of a cluster, which apply one function."""
+
+    def __init__(self, client: "Client", order: bytes) -> None:
+        self._client = client
+        self._order = order
+        self._executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
+        self._flying: set[Future[R]] = set()
+        self._threads = 0
+        self._looked = self._seen = time.monotonic()
+        self._await_worker()
+        self._check()
+
+    def is_full(self) -> bool:
+        if time.monotonic() - self._looked > _LOOK:
+            self._look()
+        return len(self._flying) >= _AHEAD * max(self._threads, 1)
+
+    def is_idle(self) -> bool:
+        return not self._flying
+
+    def submit(self, task: T) -> None:
+        submit = self._executor.submit
+        self._flying.add(submit(_apply, versions(), self._order, pickle.dumps(task)))
+
+    def take(self) -> Iterator[R]:
+        done, self._flying = wait(self._flying, timeout=_LOOK, return_when=FIRST_COMPLETED)
+        if not done:
+            self._look()
+        while done:
+            yield _result(done.pop())
+
+    def _look(self) -> None:
+        """See how many workers there are; give up if there has been none for a while."""
+        try:
+            found: dict[str, int] = self._client.nthreads()  # type: ignore[no-untyped-call]
+        except (OSError, CancelledError) as error:
+            raise _gone(error) from None
+        self._threads = sum(found.values())
+        self._looked = time.monotonic()
+        if self._threads:
+            self._seen = self._looked
+        elif self._looked - self._seen > _PATIENCE:
+            raise PixelgenError(
+                f"the Dask scheduler {self._address} has had no worker for {_PATIENCE:.0f} s; start"
+                " some ('dask worker ADDRESS --nthreads 1'), then run the same command again"
+            )
+
+    @property
+    def _address(self) -> str:
+        return str(self._client.scheduler_info(n_workers=0)["address"])
+
+    def _await_worker(self) -> None:
+        self._look()
+        while not self._threads:
+            time.sleep(_LOOK / 10)
+            self._look()
+
+    def _check(self) -> None:
+        """Refuse workers that would not do, before there is any work for them."""
+        found = self._client.run(_begin, versions(), self._order, on_error="return")
+        for address, answer in found.items():
+            if isinstance(answer, PixelgenError):
+                raise PixelgenError(f"the worker {address} {answer}") from None
+            if isinstance(answer, Exception):
+                raise PixelgenError(
+                    f"the worker {address} cannot run pixelgen {__version__} ({answer!r}); install"
+                    " that version there, with its extra 'dask'"
+                ) from None
+
+
+def _result(future: "Future[R]") -> R:
+    """Return the result of a task; what it raised is raised."""
+    from distributed import KilledWorker
+
+    try:
+        return future.result()
+    except KilledWorker:
+        raise PixelgenError(
+            "workers keep dying (killed, or out of memory?); run the same command again with more"
+            " memory for each"
+        ) from None
+    except CancelledError as error:
+        raise _gone(error) from None
+
+
+def _gone(error: BaseException) -> PixelgenError:
+    return PixelgenError(
+        f"the Dask scheduler is gone ({type(error).__name__}); start it again, then run the same"
+        " command again: what is done is kept"
+    )
+
+
+@contextmanager
+def _connected(scheduler: str, jobs: int) -> "Iterator[Client]":
+    """Connect to a scheduler, or start one with so many workers for as long as it is needed."""
+    client = _quiet_client()
+    address = _address_in(scheduler) if scheduler.startswith("/") else scheduler
+    cluster = {
+        "n_workers": jobs, "threads_per_worker": 1, "silence_logs": logging.CRITICAL,
+        "dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False},
+    }  # fmt: skip
+    where = {"address": address, "timeout": _CONNECT} if address else cluster
+    resource_tracker.ensure_running()  # or the thread that does would let signals in again
+    try:
+        with signals_held(_OF_TERMINAL):  # they are this process's alone to hear
+            connected = client(**where, set_as_default=False)
+    except (OSError, TypeError, ValueError) as error:  # the latter two of a lack of certificates
+        raise PixelgenError(
+            f"cannot reach the Dask scheduler {address or 'begun here'}: {error}; see that it runs,"
+            " that its port is open, and for tls that DASK_DISTRIBUTED__COMM__TLS__… name the files"
+        ) from None
+    with connected:
+        yield connected
+
+
+def _address_in(path: str) -> str:
+    """Return the address that a scheduler has written into its file."""
+    try:
+        return str(json.loads(Path(path).read_text())["address"])
+    except OSError as error:
+        raise PixelgenError(
+            f"cannot read {path}: {error.strerror}; 'dask scheduler --scheduler-file {path}' writes"
+            " it when it starts"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise PixelgenError(f"{path} is no file of a Dask scheduler") from None
+
+
+def _quiet_client() -> "type[Client]":
+    """Import Dask, which is told to leave the terminal to us."""
+    try:
+        import dask
+
+        dask.config.set({"logging": dict.fromkeys(_QUIET, "critical")})
+        from distributed import Client
+    except ImportError:
+        raise PixelgenError(
+            "this engine needs Dask: python -m pip install 'pixelgen[dask]'"
+        ) from None
+    return Client
+
+
+@lru_cache(maxsize=1)
+def versions() -> Versions:
+    """Return the versions of what the bytes hang on everywhere."""
+    import numpy as np
+    import PIL
+
+    return (("pixelgen", __version__), ("numpy", np.__version__), ("Pillow", PIL.__version__))
+
+
+# --- in a worker ---
+
+_one_at_a_time = threading.Lock()  # what makes images keeps its buffers from one to the next
+
+
+def _apply(wanted: Versions, order: bytes, task: bytes) -> Any:
+    with _one_at_a_time:
+        return _begun(wanted, order)(pickle.loads(task))  # noqa: S301 – sent by the client
+
+
+def _begin(wanted: Versions, order: bytes) -> None:
+    _begun(wanted, order)
+
+
+@lru_cache(maxsize=1)
+def _begun(wanted: Versions, order: bytes) -> Callable[[Any], Any]:
+    """Return the function of an order, once this worker was seen to be fit for it."""
+    for (name, version), (_, here) in zip(wanted, versions(), strict=True):
+        if here != version:
+            raise PixelgenError(
+                f"has {name} {here}, and the command has {version}: other pixels, or other bytes,"
+                " might come of it; install the same versions everywhere"
+            )
+    keep_memory()
+    function, check = pickle.loads(order)  # noqa: S301 – sent by the client
+    if check:
+        check()
+    made: Callable[[Any], Any] = function
+    return made

@@ -1,0 +1,33 @@
+"""The process itself as an engine."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from pixelgen.aside import aside
+from pixelgen.engines.base import Check, Engine, R, T, Work
+from pixelgen.engines.machine import keep_memory
+
+
+@dataclass(frozen=True)
+class Serial(Engine):
+    """The process itself, one shard after the other."""
+
+    name = "serial"
+
+    def map(
+        self,
+        function: Callable[[T], R],
+        tasks: Iterable[T],
+        *,
+        work: Work,
+        jobs: int,
+        check: Check | None = None,
+    ) -> Iterator[R]:
+        """Yield in order."""
+        return map_here(function, tasks)
+
+
+def map_here(function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
+    """Map in this process, which hears signals meanwhile."""
+    keep_memory()
+    return (aside(function, task) for task in tasks)
