@@ -3,16 +3,17 @@
 ``pixelgen.json``, the plan, is the first file of a set: the job, and the versions its bytes hang
 on. As long as the set is in the making, from before the plan to after the manifest, there are also
 ``.pixelgen.lock`` and ``.pixelgen.journal``: a line for each shard that is done, of the CRC-32 of
-the rest as eight hexadecimal digits, a space, and JSON.
+the rest as eight hexadecimal digits, a space, and JSON. Runs that make a portion of the set each
+have a journal of their own beside it.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from itertools import chain
 from typing import Any
 
@@ -25,6 +26,7 @@ from pixelgen.errors import BadValue, Conflict, PixelgenError
 from pixelgen.index import folders, index_names
 from pixelgen.job import Job
 from pixelgen.layouts import Record, Shard
+from pixelgen.portion import WHOLE, Portion
 from pixelgen.store import LocalStore
 from pixelgen.store.log import Log, seal, unseal
 
@@ -34,6 +36,8 @@ JOURNAL = ".pixelgen.journal"
 
 _SCHEMA = 1
 _ID_DIGITS = 16
+_SETTLED = "settled"
+_SETTLED_SIZE = 64  # bytes that such a line has at most
 
 
 def plan(job: Job) -> dict[str, Any]:
@@ -188,17 +192,20 @@ def settle_sources(store: LocalStore, job: Job) -> None:
 class Journal:
     """The shards of a job that are done: on disk a line each, in memory the place of that line.
 
-    Raises BadValue where the memory has no room for the places.
+    Of a ``portion`` it counts that portion's shards alone. Raises BadValue where the memory has no
+    room for the places.
     """
 
-    def __init__(self, store: LocalStore, job: Job) -> None:
+    def __init__(self, store: LocalStore, job: Job, portion: Portion = WHOLE) -> None:
         self._store = store
         self._job = job
+        self._portion = portion
+        self._name = JOURNAL if portion == WHOLE else portion.journal
         self._places = _places(job.shard_count)
         self._log: Log | None = None
         self._begun = 0
         self.images = 0
-        self.shards_missing = job.shard_count
+        self.shards_missing = len(range(portion.number - 1, job.shard_count, portion.total))
 
     @cached_property
     def _id(self) -> str:
@@ -212,19 +219,56 @@ class Journal:
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Keep the journal in its file, after the lines that are there already."""
-        with self._store.log(JOURNAL) as self._log:
-            self.replay(self._log.lines())
+        with self._store.log(self._name) as self._log:
+            self.replay(self._log.lines)
             self._begun = self._log.size
             yield
 
-    def replay(self, lines: Iterable[bytes]) -> None:
-        """Take every whole line whose files are there; of another mount, with the right hashes."""
-        place = 0
-        for line in lines:
+    def replay(self, lines: Callable[[], Iterable[bytes]]) -> None:
+        """Take what the lines of this journal's file tell, as far as it is true."""
+        for place, _, record in self._true(lines):
+            self._note(record, place)
+
+    def read(self, name: str) -> None:
+        """Take what another journal of the set tells, for as long as none of it is written."""
+        for place, _, record in self._true(partial(self._store.lines, name)):
+            self._note(record, place)
+
+    def told(self, name: str) -> Iterator[Record]:
+        """Yield what another journal of the set tells, as far as it is true."""
+        return (record for _, _, record in self._true(partial(self._store.lines, name)))
+
+    def take_over(self, name: str) -> None:
+        """Take over the lines of another journal of the set, as far as what they tell is true."""
+        for _, line, record in self._true(partial(self._store.lines, name)):
+            if not self.has(record.shard):
+                self._note(record, self._file.append(line))
+
+    def _true(self, lines: Callable[[], Iterable[bytes]]) -> Iterator[tuple[int, bytes, Record]]:
+        """Yield every whole line of the job whose files are there, with its place and its record.
+
+        Of another mount, unless they were settled, with the right hashes.
+        """
+        place, settled = 0, self._settled(lines())
+        for line in lines():
             record, mount = self._parse(line)
-            if record and self._fits(record) and self._is_there(record, mount == self._mount):
-                self._note(record, place)
+            is_safe = mount == self._mount or place < settled
+            if record and self._fits(record) and self._is_there(record, is_safe):
+                yield place, line, record
             place += len(line)
+
+    def _settled(self, lines: Iterable[bytes]) -> int:
+        """Return the place up to which all that lines tell of was on the disk."""
+        place, settled = 0, 0
+        for line in lines:
+            if len(line) <= _SETTLED_SIZE and unseal(line) == [self._id, _SETTLED]:
+                settled = place
+            place += len(line)
+        return settled
+
+    def settle(self) -> None:
+        """Write down that what is done so far is on the disk, for other mounts to believe."""
+        self._file.append(seal([self._id, _SETTLED]))
 
     def _fits(self, record: Record) -> bool:
         if not 0 <= record.shard < self._job.shard_count:
@@ -236,33 +280,40 @@ class Journal:
         lengths = len(record.sizes), len(record.hashes), len(record.origins)
         return lengths == (images, hashes, origins)
 
-    def _is_there(self, record: Record, this_mount: bool) -> bool:
-        """Tell whether the record's files are there: by size, and by hash of another mount."""
+    def _is_there(self, record: Record, is_safe: bool) -> bool:
+        """Tell whether the record's files are there: by size, and unless it is safe by hash."""
         shard, roster = self._job.shard(record.shard), self._job.roster
         return all(
             (size := self._store.size(found.name)) is not None
             and found.size in (None, size)
-            and (this_mount or found.sha256 == file_hash(self._store, found.name))
+            and (is_safe or found.sha256 == file_hash(self._store, found.name))
             for found in self._job.layout.container.objects(roster, shard, record)
         )
 
     def is_begun(self) -> bool:
         """Tell whether the file has a line of this job, whatever became of what it tells of."""
-        return any(self._parse(line)[0] for line in self._store.lines(JOURNAL))
+        return any(self._parse(line)[0] for line in self._store.lines(self._name))
 
     def add(self, record: Record) -> None:
         """Write down that a shard is done."""
         self._note(record, self._file.append(self.line(record)))
 
     def _note(self, record: Record, place: int) -> None:
-        if not self._places[record.shard]:
+        number, total = self._portion
+        if record.shard % total != number - 1:
+            return
+        if not self.has(record.shard):
             self.images += len(record.sizes)
             self.shards_missing -= 1
         self._places[record.shard] = place + 1
 
+    def has(self, shard: int) -> bool:
+        """Tell whether a shard is done."""
+        return bool(self._places[shard])
+
     def missing(self) -> Iterator[Shard]:
         """Yield the shards that are not done."""
-        return (shard for shard in self._job.shards() if not self._places[shard.number])
+        return (each for each in self._portion.shards(self._job) if not self.has(each.number))
 
     def records(self) -> Iterator[tuple[Shard, Record]]:
         """Yield every shard with its record, in order."""
@@ -271,9 +322,8 @@ class Journal:
             record, _ = self._parse(next(lines, b""))
             lines.close()
             if record is None or record.shard != shard.number:
-                raise PixelgenError(
-                    f"{self._store.path(JOURNAL)} was changed meanwhile; run the same command again"
-                )
+                path = self._store.path(self._name)
+                raise PixelgenError(f"{path} was changed meanwhile; run the same command again")
             yield shard, record
 
     def remove(self) -> None:
@@ -331,15 +381,21 @@ def _places(shards: int) -> npt.NDArray[np.int64]:
         ) from None
 
 
-def done_images(store: LocalStore, job: Job) -> int:
-    """Return how many of a job's images a directory holds; raise Conflict for another job's."""
-    if not compare(store, job):
-        return 0
-    if is_finished(store, job):
-        return job.count
-    done = Journal(store, job)
-    done.replay(store.lines(JOURNAL))
-    return done.images
+def others(store: LocalStore) -> Iterator[Portion]:
+    """Yield the portions that have a journal in a directory."""
+    return filter(None, map(Portion.of_journal, store.names()))
+
+
+def look(store: LocalStore, job: Job, portion: Portion = WHOLE) -> Journal:
+    """Return what the journals of a set in the making tell, without a change to any.
+
+    Raises Conflict where the directory holds another job.
+    """
+    done = Journal(store, job, portion)
+    if compare(store, job):
+        for name in (JOURNAL, *(each.journal for each in others(store))):
+            done.read(name)
+    return done
 
 
 @cache

@@ -6,6 +6,7 @@ names, journal line), sums, one sync, manifest.
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -15,15 +16,18 @@ from typing import Protocol
 from pixelgen import journal, manifest, sources
 from pixelgen.agree import agreed
 from pixelgen.engines import Engine, Local, Serial, Work, cores
-from pixelgen.errors import Conflict, PixelgenError
+from pixelgen.errors import Busy, Conflict, PixelgenError
 from pixelgen.extend import extend
 from pixelgen.formats import Data
 from pixelgen.index import folders, index_names
 from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, PLAN, Journal
 from pixelgen.layouts import Record, Sample, Shard
-from pixelgen.lock import lock, release
+from pixelgen.lock import joint_lock, lock, release
+from pixelgen.portion import Portion
 from pixelgen.store import LocalStore
+
+_PATIENCE = 10.0  # seconds that another process may take to begin a set
 
 
 @dataclass(frozen=True)
@@ -85,27 +89,80 @@ def write(job: Job, store: LocalStore, run: Run) -> Outcome:
             release(store)
             return Outcome(found=job.count)
     done = Journal(store, job)
-    if store.size(PLAN) is None:
-        sources.look(job)  # and refuse images that cannot be used, before anything is written
-        if job.remote and job.count:
-            _source(job, run).look()
+    _look(job, store, run)
     store.create()
     with lock(store):
-        store.sweep("")
-        is_begun = journal.compare(store, job)
-        extended = is_begun and not journal.is_planned(store, job)
+        extended = journal.compare(store, job) and not journal.is_planned(store, job)
         if extended:
+            store.sweep("")
             extend(job, store)
-        if is_begun:
-            journal.settle_sources(store, job)
-            _sweep(job, store)
-        else:
-            _check_free(job, store, done)
-            journal.begin(store, job)
+        settle(job, store, done)
         if journal.is_finished(store, job):  # by another process, or but for its sidecars
             return Outcome(found=job.count, extended=extended)
         with done.kept():
-            return _go_on(job, store, run, done)
+            for portion in journal.others(store):
+                done.take_over(portion.journal)
+            outcome = _make(job, store, run, done)
+            if outcome.complete:
+                complete(job, store, done)
+            return outcome
+
+
+def write_portion(job: Job, store: LocalStore, run: Run, portion: Portion) -> Outcome:
+    """Make a portion of a set, or go on with it, while others may make the other ones.
+
+    :func:`pixelgen.finish.finish` ends the set. Raises what :func:`write` raises; Busy only where
+    the same portion is being made, or all of the set.
+    """
+    done = Journal(store, job, portion)
+    _look(job, store, run)
+    store.create()
+    _begin_together(job, store, done)
+    with joint_lock(store), lock(store, portion.lock):
+        settle(job, store, done)
+        if journal.is_finished(store, job):
+            return Outcome(found=portion.images(job))
+        if not journal.is_planned(store, job):
+            raise Conflict(
+                f"{store.root} was begun with other sidecars; give the same --layout to every shard"
+            )
+        with done.kept():
+            outcome = _make(job, store, run, done)
+            if outcome.complete and store.durability != "none":
+                store.sync()
+                done.settle()
+        return outcome
+
+
+def _begin_together(job: Job, store: LocalStore, done: Journal) -> None:
+    """Begin the set, unless another process does, or has."""
+    deadline = time.monotonic() + _PATIENCE
+    while not journal.compare(store, job):
+        try:
+            with lock(store):
+                settle(job, store, done)
+        except Busy:
+            if time.monotonic() > deadline:
+                raise
+
+
+def _look(job: Job, store: LocalStore, run: Run) -> None:
+    """Refuse images that cannot be used, or had, before anything is written."""
+    if store.size(PLAN) is None:
+        sources.look(job)
+        if job.remote and job.count:
+            _source(job, run).look()
+
+
+def settle(job: Job, store: LocalStore, done: Journal) -> None:
+    """Begin a set, or prepare to go on with it; raise Conflict where that cannot be done."""
+    store.sweep("")
+    if journal.compare(store, job):
+        journal.settle_sources(store, job)
+        _sweep(job, store)
+    else:
+        _check_free(job, store, done)
+        journal.begin(store, job)
 
 
 def _sweep(job: Job, store: LocalStore) -> None:
@@ -144,8 +201,17 @@ def _planned_files(job: Job, store: LocalStore) -> Iterator[str]:
             yield from group
 
 
-def _go_on(job: Job, store: LocalStore, run: Run, done: Journal) -> Outcome:
-    """Make the shards that are missing and finish the set, unless stopped before."""
+def complete(job: Job, store: LocalStore, done: Journal) -> None:
+    """Finish a set whose shards are all done."""
+    _sweep(job, store)  # after workers that were killed
+    manifest.publish(job, store, done)
+    for portion in journal.others(store):
+        store.remove(portion.journal)
+    done.remove()
+
+
+def _make(job: Job, store: LocalStore, run: Run, done: Journal) -> Outcome:
+    """Make the shards that are missing, unless stopped before."""
     found, made_bytes = done.images, 0
     todo: Iterator[Shard] = takewhile(lambda _: not run.stopped(), done.missing())
     if job.remote:
@@ -159,11 +225,7 @@ def _go_on(job: Job, store: LocalStore, run: Run, done: Journal) -> Outcome:
             made_bytes += sum(record.sizes)
             run.progress(len(record.sizes), sum(record.sizes))
     outcome = Outcome(done.images - found, found, made_bytes, complete=not done.shards_missing)
-    if outcome.complete:
-        _sweep(job, store)  # after workers that were killed
-        manifest.publish(job, store, done)
-        done.remove()
-    elif not run.stopped():
+    if not outcome.complete and not run.stopped():
         raise PixelgenError(f"{done.shards_missing} shards were lost; run the same command again")
     return outcome
 

@@ -19,6 +19,7 @@ from pixelgen import __version__
 from pixelgen.cli.commands import index, list_parts, preview, repair, verify
 from pixelgen.cli.generate import generate
 from pixelgen.cli.output import ReaderGone, report_failure
+from pixelgen.cli.portions import finish, status
 from pixelgen.cli.serve import serve
 from pixelgen.errors import PixelgenError
 
@@ -31,7 +32,7 @@ def cli() -> None:
     """Write negative (background) samples for machine learning, any number, offline."""
 
 
-for command in (generate, verify, repair, index, preview, list_parts, serve):
+for command in (generate, finish, status, verify, repair, index, preview, list_parts, serve):
     cli.add_command(command)
 
 

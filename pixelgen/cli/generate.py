@@ -25,6 +25,7 @@ from pixelgen.cli.output import (
     tell_loaders,
     write,
 )
+from pixelgen.cli.portions import portion_of
 from pixelgen.cli.remote import fetcher, remote_address, remote_options
 from pixelgen.cli.stop import Stop
 from pixelgen.errors import BadValue
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from pixelgen.formats import Data
     from pixelgen.job import Job
+    from pixelgen.portion import Portion
     from pixelgen.store import LocalStore
     from pixelgen.writer import Outcome
 
@@ -65,7 +67,17 @@ def generate(**options: Any) -> int:
     from pixelgen.store import LocalStore
 
     store = LocalStore(options["out"], options["durability"])
+    if options["shard"] is not None:
+        options["portion"] = _portion(job, options)
     return _dry_run(job, store, options) if options["dry_run"] else _write(job, store, options)
+
+
+def _portion(job: "Job", options: dict[str, Any]) -> "Portion":
+    """Return the portion that is to be made; refuse what is about all of the set."""
+    if job.remote or options["force"]:
+        what = "--force" if options["force"] else "--remote"
+        raise BadValue(f"{what} is about a whole set; leave out --shard")
+    return portion_of(options["shard"])
 
 
 def _job(options: dict[str, Any]) -> "Job":
@@ -107,8 +119,9 @@ def _write(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
     from pixelgen import writer
     from pixelgen.engines import engine_of
 
-    stop = Stop()
-    progress = Progress(job.count, "made", quiet=options["quiet"])
+    stop, portion = Stop(), options.get("portion")
+    count = portion.images(job) if portion else job.count
+    progress = Progress(count, "made", quiet=options["quiet"])
     run = writer.Run(
         engine_of(options["engine"]), options["jobs"] or 0, progress.update, lambda: bool(stop)
     )
@@ -128,11 +141,18 @@ def _write(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
     if stop:
         return stop.exit_code
     try:
-        outcome = writer.write(job, store, run)
+        outcome = (
+            writer.write_portion(job, store, run, portion)
+            if portion
+            else writer.write(job, store, run)
+        )
     finally:
         progress.close()
     if not outcome.complete:
         return stop.exit_code
+    if portion:
+        _tell_portion(job, portion, outcome, progress, options)
+        return 0
     _tell(job, store, outcome, progress, options | {"requests": source and source.requests})
     return 0
 
@@ -169,15 +189,43 @@ def _tell(
         emit(store.path(job.manifest))
 
 
+def _tell_portion(
+    job: "Job",
+    portion: "Portion",
+    outcome: "Outcome",
+    progress: Progress,
+    options: dict[str, Any],
+) -> None:
+    """Say what was done of a set that is not whole yet, and how it becomes so."""
+    if not options["quiet"]:
+        kept = f" ({outcome.found:,} were there)" if outcome.found else ""
+        report(
+            f"shard {portion}: {number(outcome.made, 'image')}, {human_bytes(outcome.bytes)}{kept},"
+            f" {progress.speed}"
+        )
+        if portion.total > 1:
+            report(f"when all {portion.total:,} are done: pixelgen finish {options['out']}")
+    if options["as_json"]:
+        emit_json({
+            "status": 202,
+            "id": job.digest,
+            "shard": str(portion),
+            "count": portion.images(job),
+            "made": outcome.made,
+            "found": outcome.found,
+            "bytes": outcome.bytes,
+            "seconds": round(progress.seconds, 3),
+        })  # fmt: skip
+
+
 def _dry_run(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
     """Print the size of the job and what of it is done, without writing anything."""
-    from pixelgen.journal import done_images
     from pixelgen.sources import look, recall
 
     if not recall(store, job):
         look(job)
     expected = _expected_bytes(job)
-    found = 0 if options["force"] else done_images(store, job)
+    found = 0 if options["force"] else _found(job, store)
     if job.remote and found < job.count:
         from pixelgen.remote.spool import spooled
 
@@ -206,6 +254,14 @@ def _dry_run(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
     return 0
 
 
+def _found(job: "Job", store: "LocalStore") -> int:
+    """Return how many images are there."""
+    from pixelgen.journal import compare, is_finished, look
+
+    is_whole = compare(store, job) and is_finished(store, job)
+    return job.count if is_whole else look(store, job).images
+
+
 def _expected_bytes(job: "Job") -> int:
     """Estimate the bytes of all files by those of the first, or by those of the pixels."""
     if job.remote:
@@ -218,7 +274,7 @@ def _to_stdout(job: "Job", options: dict[str, Any]) -> int:
     """Write the image, or a tar stream of all, to standard output."""
     from pixelgen.pipe import stream
 
-    for name in ("dry_run", "as_json", "force"):
+    for name in ("dry_run", "as_json", "force", "shard"):
         if options[name]:
             raise BadValue(
                 f"--{name.removeprefix('as_').replace('_', '-')} is about a directory; leave it out"

@@ -133,6 +133,10 @@ run_options = together([
                  help="Worker processes.  [default: the processors this process may use]"),
     click.option("--engine", type=PartName("engine"), default="local", show_default=True,
                  help="What runs the workers; see 'pixelgen list engines'."),
+    click.option("--shard", metavar="I/N|slurm",
+                 help="Make every N-th shard alone, beginning with the I-th, as the I-th of N runs"
+                      " of this command; 'pixelgen finish' ends the set. slurm: as the task of a"
+                      " Slurm job array that this is."),
     click.option("--durability", type=click.Choice(["commit", "none", "each"]), default="commit",
                  show_default=True,
                  help="Against power cuts. commit: a set that has its manifest is whole; syncs the"

@@ -72,7 +72,7 @@ def _read(job_id: str, line: bytes) -> tuple[int, Image]:
 def spooled(store: LocalStore, job: Job) -> int:
     """Return how many images of shards that are not done are in a directory's spool, if any."""
     done = Journal(store, job)
-    done.replay(store.lines(JOURNAL))
+    done.read(JOURNAL)
     there = {_read(job.digest, line)[0] for line in store.lines(SPOOL)}
     return sum(len(there.intersection(range(*shard[1:]))) for shard in done.missing())
 

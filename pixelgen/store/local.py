@@ -246,6 +246,14 @@ class LocalStore:
         """Tell whether a regular file is empty or all zeros: what a power cut leaves."""
         return self.size(name) is not None and not any(map(any, self.chunks(name)))
 
+    def names(self) -> list[str]:
+        """Return the names in the root; none where there is no root."""
+        try:
+            with naming(self.root):
+                return os.listdir(self.root)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
     def exists(self, name: str) -> bool:
         """Tell whether anything at all bears the name."""
         return os.path.lexists(self.path(name))

@@ -1,0 +1,106 @@
+"""``pixelgen finish`` and ``pixelgen status``: sets that many runs make, each a portion."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pixelgen.cli.output import emit, emit_json, number, report, tell_loaders
+from pixelgen.errors import BadValue
+
+if TYPE_CHECKING:
+    from pixelgen.portion import Portion
+
+
+def portion_of(text: str) -> "Portion":
+    """Return the portion that --shard names: I/N, or of a task of a Slurm job array."""
+    import os
+
+    from pixelgen.portion import Portion
+
+    return Portion.of_slurm(os.environ) if text == "slurm" else Portion.parse(text)
+
+
+@click.command()
+@click.argument("directories", nargs=-1, required=True, metavar="SET…")
+@click.option("--durability", type=click.Choice(["commit", "none", "each"]), default="commit",
+              show_default=True, help="Against power cuts; as of 'generate'.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")
+def finish(directories: tuple[str, ...], durability: str, as_json: bool, quiet: bool) -> int:
+    """Make one set of what runs with --shard have made; no image is made here.
+
+    Of several places, what the others hold is copied to the first, which may be new. Exits 1 where
+    a shard is missing, and names it. Prints the path of the manifest, which is written last.
+    """
+    from pixelgen.finish import finish as end
+    from pixelgen.finish import planned_job
+    from pixelgen.store import LocalStore
+
+    places = [LocalStore(each, durability) for each in directories]
+    job = planned_job(places)
+    outcome = end(job, places)
+    link = places[0].path(job.manifest)
+    if not quiet:
+        report(f"{number(job.count, 'image')}, complete")
+        tell_loaders(job, places[0].root, None)
+    if as_json:
+        emit_json({"status": 200, "id": job.digest, "link": link, "count": job.count,
+                   "brought": outcome.made})  # fmt: skip
+    else:
+        emit(link)
+    return 0
+
+
+@click.command()
+@click.argument("directory", default="negatives", metavar="SET")
+@click.option("--missing", is_flag=True,
+              help="Print nothing but the numbers I whose --shard I/N is to be run again, as job"
+                   " arrays take them: 3,7-9.")  # fmt: skip
+@click.option("--of", "total", type=click.IntRange(1, 1_000_000), metavar="N",
+              help="In how many shards it is made.  [default: what the runs there were told]"
+              )  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+def status(directory: str, missing: bool, total: int | None, as_json: bool) -> int:
+    """Tell how much of a set ('negatives' if none is named) is there, and what is missing."""
+    from pixelgen.finish import planned_job, portions_missing, totals
+    from pixelgen.journal import is_finished, look
+    from pixelgen.portion import ranges
+    from pixelgen.store import LocalStore
+
+    store = LocalStore(directory)
+    job = planned_job([store])
+    complete = is_finished(store, job)
+    done = None if complete else look(store, job)
+    told = totals([store])
+    if missing and done and total is None and len(told) != 1:
+        raise BadValue(f"{store.root} does not tell in how many shards it is made; give --of N")
+    of = total or (told.pop() if len(told) == 1 else 0)
+    jobs = ",".join(ranges(portions_missing(done, of))) if done and of else ""
+    shards = ",".join(ranges(shard.number for shard in done.missing())) if done else ""
+    facts: dict[str, Any] = {
+        "status": 200 if complete else 202,
+        "count": job.count,
+        "found": done.images if done else job.count,
+        "shards": job.shard_count,
+        "shards_missing": done.shards_missing if done else 0,
+        "missing_shards": shards,
+        "missing_jobs": jobs,
+        "of": of,
+    }
+    if as_json:
+        emit_json(facts)
+    elif missing:
+        emit(jobs)
+    else:
+        _tell(facts)
+    return 0
+
+
+def _tell(facts: dict[str, Any]) -> None:
+    emit(f"{facts['found']:,} of {number(facts['count'], 'image')} are there")
+    if facts["shards_missing"]:
+        emit(f"missing shards: {facts['missing_shards']} ({facts['shards_missing']:,})")
+    if facts["missing_jobs"]:
+        emit(f"to be run again: --shard I/{facts['of']} for I = {facts['missing_jobs']}")
+    if facts["status"] == 202 and not facts["shards_missing"]:
+        emit("nothing is missing: 'pixelgen finish' ends it")

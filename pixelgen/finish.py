@@ -1,0 +1,110 @@
+"""Finish: make one set of what portions of it have done, in one place or in several."""
+
+from collections.abc import Iterator, Sequence
+
+from pixelgen import journal
+from pixelgen.errors import Conflict, PixelgenError
+from pixelgen.job import Job
+from pixelgen.journal import JOURNAL, PLAN, Journal, file_hash
+from pixelgen.layouts import Object, Record
+from pixelgen.lock import lock
+from pixelgen.portion import brief
+from pixelgen.records import recorded
+from pixelgen.sources import recall
+from pixelgen.store import LocalStore
+from pixelgen.verify import planned
+from pixelgen.writer import Outcome, complete, settle
+
+
+def planned_job(places: Sequence[LocalStore]) -> Job:
+    """Return the job that all places are of, of which the first may be empty.
+
+    Raises PixelgenError where one holds no set, Conflict where one holds another's.
+    """
+    is_new = len(places) > 1 and places[0].size(PLAN) is None
+    plans = [planned(place) for place in places[is_new:]]
+    job = Job.parse(**plans[0]["job"])
+    for place, plan in zip(places[is_new:], plans, strict=True):
+        journal.compare(place, job)
+        if plan["sources"] != plans[0]["sources"]:
+            raise Conflict(f"{place.root} is made from other images than {places[is_new].root}")
+    return job
+
+
+def finish(job: Job, places: Sequence[LocalStore]) -> Outcome:
+    """Bring what the other places hold to the first, and end the set there if it is complete.
+
+    The other places stay as they are. Makes no image: raises PixelgenError, which names what is
+    missing, where there is any. What was brought stays, and is not brought again.
+    """
+    store, *others = places
+    if journal.compare(store, job) and journal.is_finished(store, job):
+        return Outcome(found=job.count)
+    if others:
+        recall(others[0], job)  # so that a set may be begun where its source is not
+    done = Journal(store, job)
+    store.create()
+    with lock(store):
+        settle(job, store, done)
+        with done.kept():
+            for portion in journal.others(store):
+                done.take_over(portion.journal)
+            found = done.images
+            for place in others:
+                _bring_all(job, store, place, done)
+            if done.shards_missing:
+                raise PixelgenError(_told(store, job, done, totals(places)))
+            complete(job, store, done)
+    return Outcome(done.images - found, found)
+
+
+def _bring_all(job: Job, store: LocalStore, place: LocalStore, done: Journal) -> None:
+    """Bring the shards that another place has."""
+    for record in _records(job, place):
+        if not done.has(record.shard):
+            shard = job.shard(record.shard)
+            for file in job.layout.container.objects(job.roster, shard, record):
+                _bring(store, place, file)
+            done.add(record)
+
+
+def _records(job: Job, place: LocalStore) -> Iterator[Record]:
+    if journal.is_finished(place, job):
+        yield from (record for _, record in recorded(job, place))
+        return
+    there = Journal(place, job)
+    for name in (JOURNAL, *(portion.journal for portion in journal.others(place))):
+        yield from there.told(name)
+
+
+def _bring(store: LocalStore, place: LocalStore, file: Object) -> None:
+    """Copy a file, once it was seen to be what the record says."""
+    if file.sha256 and file_hash(place, file.name) != file.sha256:
+        raise Conflict(
+            f"{place.path(file.name)} is damaged; remove it, and run the command that made it again"
+        )
+    store.put(file.name, place.chunks(file.name))
+
+
+def totals(places: Sequence[LocalStore]) -> set[int]:
+    """Return in how many portions the set is made, as far as there are journals of such."""
+    return {portion.total for place in places for portion in journal.others(place)}
+
+
+def portions_missing(done: Journal, total: int) -> list[int]:
+    """Return the numbers of the portions, of so many, that are not complete."""
+    return sorted({shard.number % total + 1 for shard in done.missing()})
+
+
+def _told(store: LocalStore, job: Job, done: Journal, of: set[int]) -> str:
+    """Say what is missing, and how it is made."""
+    missing = brief(shard.number for shard in done.missing())
+    way = "run the command that makes the set again"
+    if len(of) == 1:
+        (total,) = of
+        jobs = brief(portions_missing(done, total))
+        way = f"run the command with --shard I/{total} again for I = {jobs}, then finish"
+    return (
+        f"{done.shards_missing:,} of {job.shard_count:,} shards are missing in {store.root}, those"
+        f" numbered {missing}; {way}"
+    )
