@@ -19,7 +19,7 @@ from pixelgen import __version__
 from pixelgen.job import Job
 from tests.conftest import COMMAND, MEASURED, Done, Run, tree_digest
 
-HEAVY = ("numpy", "PIL", "rich", "tqdm", "urllib3", "zlib_ng")
+HEAVY = ("numpy", "PIL", "rich", "tqdm", "urllib3", "zlib_ng", "dask", "distributed")
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
@@ -381,3 +381,39 @@ def test_memory_does_not_grow_with_the_count(tmp_path: Path) -> None:
         peaks.append(usage.ru_maxrss)
 
     assert peaks[1] < peaks[0] * 1.1
+
+
+def test_a_summary_is_appended_in_markdown(tmp_path: Path, run: Run) -> None:
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    job = ("-n", 30, "-s", 16, "--layout", "webdataset:per_shard=10", "--summary", summary, "-q")
+    assert run("generate", *job).returncode == 0
+    assert run("generate", *job).returncode == 0
+    assert run("generate", *job, "--shard", "2/3", "-o", "other").returncode == 0
+    text = summary.read_text()
+    assert text.startswith("before\n### pixelgen: 30 images\n\n| | |\n|-|-|\n")
+    assert "| where | `negatives/metadata.jsonl` |" in text
+    assert "| made now | 30 images" in text
+    assert "| there before | 30 images |" in text
+    assert "| where | `other, shard 2/3` |" in text
+    assert text.count("### ") == 3
+
+
+def test_a_summary_that_cannot_be_written_is_refused_before_the_work(
+    tmp_path: Path, run: Run
+) -> None:
+    done = run("generate", "-n", 3, "--summary", tmp_path / "none" / "file")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert not (tmp_path / "negatives").exists()
+
+
+def test_no_cluster_is_imported_unless_asked_for(tmp_path: Path) -> None:
+    code = (
+        "import sys, pixelgen.cli\n"
+        "assert pixelgen.cli.main(['generate', '-n', '300', '-j', '2', '-q']) == 0\n"
+        "print({'dask', 'distributed', 'fsspec'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.stdout.splitlines()[-1] == "set()"

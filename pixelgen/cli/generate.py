@@ -28,6 +28,7 @@ from pixelgen.cli.output import (
 from pixelgen.cli.portions import portion_of
 from pixelgen.cli.remote import fetcher, remote_address, remote_options
 from pixelgen.cli.stop import Stop
+from pixelgen.cli.summary import append_summary, check_summary
 from pixelgen.errors import BadValue
 
 if TYPE_CHECKING:
@@ -120,6 +121,8 @@ def _write(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
     from pixelgen.engines import engine_of
 
     stop, portion = Stop(), options.get("portion")
+    if options["summary"] is not None:
+        check_summary(options["summary"])
     count = portion.images(job) if portion else job.count
     progress = Progress(count, "made", quiet=options["quiet"])
     run = writer.Run(
@@ -150,11 +153,23 @@ def _write(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
         progress.close()
     if not outcome.complete:
         return stop.exit_code
+    options["requests"] = source.requests if source else None
+    _conclude(job, store, outcome, progress, options)
+    return 0
+
+
+def _conclude(
+    job: "Job", store: "LocalStore", outcome: "Outcome", progress: Progress, options: dict[str, Any]
+) -> None:
+    """Write the summary, if one is asked for, and give the result."""
+    portion = options.get("portion")
+    if options["summary"] is not None:
+        where = f"{store.root}, shard {portion}" if portion else store.path(job.manifest)
+        append_summary(options["summary"], job, outcome, progress, where)
     if portion:
         _tell_portion(job, portion, outcome, progress, options)
-        return 0
-    _tell(job, store, outcome, progress, options | {"requests": source and source.requests})
-    return 0
+    else:
+        _tell(job, store, outcome, progress, options)
 
 
 def _tell(
@@ -274,7 +289,7 @@ def _to_stdout(job: "Job", options: dict[str, Any]) -> int:
     """Write the image, or a tar stream of all, to standard output."""
     from pixelgen.pipe import stream
 
-    for name in ("dry_run", "as_json", "force", "shard"):
+    for name in ("dry_run", "as_json", "force", "shard", "summary"):
         if options[name]:
             raise BadValue(
                 f"--{name.removeprefix('as_').replace('_', '-')} is about a directory; leave it out"

@@ -148,6 +148,8 @@ run_options = together([
     click.option("--dry-run", is_flag=True,
                  help="Say what would be made, and what is there already."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object."),
+    click.option("--summary", metavar="FILE",
+                 help="Append a summary in Markdown, as for $GITHUB_STEP_SUMMARY."),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors."),
     click.option("-v", "--verbose", is_flag=True, help="Say how the work is split."),
 ])

@@ -85,11 +85,12 @@ class Cluster:
                 env=os.environ | {"PYTHONPATH": ROOT, **environment},
                 start_new_session=True,
             )
-        self._stack.callback(_end, process)
+        self._stack.callback(end, process)
         return process
 
 
-def _end(process: Process) -> None:
+def end(process: Process) -> None:
+    """Kill a process and all that it has started, and see it end."""
     kill(process)
     process.wait(20)
 
