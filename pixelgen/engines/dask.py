@@ -8,6 +8,7 @@ import json
 import logging
 import pickle
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -182,9 +183,11 @@ def _connected(scheduler: str, jobs: int) -> "Iterator[Client]":
         "dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False},
     }  # fmt: skip
     where = {"address": address, "timeout": _CONNECT} if address else cluster
-    resource_tracker.ensure_running()  # or the thread that does would let signals in again
     try:
-        with signals_held(_OF_TERMINAL):  # they are this process's alone to hear
+        # What a terminal sends is this process's alone to hear, not its threads' and workers'. The
+        # tracker comes first, because a thread that started it would let signals in again.
+        _start_tracker()
+        with signals_held(_OF_TERMINAL):
             connected = client(**where, set_as_default=False)
     except (OSError, TypeError, ValueError) as error:  # the latter two of a lack of certificates
         raise PixelgenError(
@@ -193,6 +196,16 @@ def _connected(scheduler: str, jobs: int) -> "Iterator[Client]":
         ) from None
     with connected:
         yield connected
+
+
+def _start_tracker() -> None:
+    """Start what removes the semaphores of killed processes; it is to do so without a word."""
+    sys.warnoptions.append("ignore::UserWarning:multiprocessing.resource_tracker")
+    try:
+        with signals_held(_OF_TERMINAL):
+            resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions.pop()
 
 
 def _address_in(path: str) -> str:

@@ -130,7 +130,7 @@ def test_a_set_killed_at_any_moment_is_finished_by_the_same_command(
         assert_resumed(scene, dice, seed)
         return process.returncode == -signal.SIGKILL
 
-    repeat(scene, trials(4), f"kill {whom}", trial)
+    repeat(scene, trials(2), f"kill {whom}", trial)
 
 
 @pytest.mark.parametrize("number", STOPS, ids=lambda number: number.name)
@@ -205,7 +205,7 @@ def test_a_second_signal_of_any_kind_ends_a_run_at_once(tmp_path: Path) -> None:
         assert_resumed(scene, dice, seed)
         return process.returncode == -second
 
-    repeat(scene, trials(3), "two signals", trial)
+    repeat(scene, trials(2), "two signals", trial)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -332,4 +332,4 @@ def test_a_worker_killed_at_any_moment_costs_nothing(scene: Scene) -> None:
         assert_identical(scene, seed)
         return bool(workers)
 
-    repeat(scene, trials(3), "worker", trial)
+    repeat(scene, trials(2), "worker", trial)
