@@ -1,6 +1,5 @@
 """The summary of a run, in Markdown, for the page that a CI system shows of a job."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pixelgen.cli.output import Progress, human_bytes, number
@@ -40,7 +39,7 @@ def _cell(text: str) -> str:
 
 def _append(path: str, text: str) -> None:
     try:
-        with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
+        with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError as error:
         raise BadValue(f"cannot append the summary to {path}: {error.strerror}") from None

@@ -197,8 +197,9 @@ def reset(call: Call) -> None:
 
 @case
 def bomb(call: Call) -> None:
-    packer = zlib.compressobj(9, wbits=31)
-    packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(400)) + packer.flush()
+    packer = zlib.compressobj(9, wbits=-15)
+    block = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    packed = b"\x1f\x8b\x08" + bytes(6) + b"\xff" + 400 * block  # a gzip header, 400 MiB of zeros
     call.send(answer(packed, "200 OK", "image/png", "Content-Encoding: gzip"))
 
 
