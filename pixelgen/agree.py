@@ -8,13 +8,11 @@ from functools import partial
 from pixelgen.engines import Check, Engine
 from pixelgen.errors import BadValue, PixelgenError
 from pixelgen.job import Job
-from pixelgen.store import LocalStore
+from pixelgen.store import Store
 
 
 @contextmanager
-def agreed(
-    job: Job, store: LocalStore, engine: Engine
-) -> Iterator[tuple[LocalStore, Check | None]]:
+def agreed(job: Job, store: Store, engine: Engine) -> Iterator[tuple[Store, Check | None]]:
     """Give the store as workers name it, and what each of them is to be checked by.
 
     A directory that is not the same on two machines would lose what is written to it.
@@ -33,7 +31,7 @@ def agreed(
         yield there, partial(_look, job, there, name, token, job.encoder)
 
 
-def _look(job: Job, store: LocalStore, name: str, token: bytes, encoder: str) -> None:
+def _look(job: Job, store: Store, name: str, token: bytes, encoder: str) -> None:
     """Raise PixelgenError in a worker that sees another store, or has another encoder."""
     try:
         is_seen = store.read(name) == token

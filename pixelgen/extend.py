@@ -16,10 +16,10 @@ from pixelgen.layouts import File
 from pixelgen.manifest import sums
 from pixelgen.records import recorded
 from pixelgen.sources import extras
-from pixelgen.store import LocalStore
+from pixelgen.store import Store
 
 
-def extend(job: Job, store: LocalStore) -> None:
+def extend(job: Job, store: Store) -> None:
     """Give a set the job's sidecars; of one in the making change the plan alone.
 
     The plan is changed last: until then the set is what it was, and the same command goes on.
@@ -40,11 +40,11 @@ def extend(job: Job, store: LocalStore) -> None:
     store.touch(job.manifest)
 
 
-def _index(job: Job, store: LocalStore) -> Iterator[File]:
+def _index(job: Job, store: Store) -> Iterator[File]:
     return job.layout.index(catalogue(job, partial(recorded, job, store)))
 
 
-def _put(job: Job, store: LocalStore) -> None:
+def _put(job: Job, store: Store) -> None:
     """Put the files of some sidecars in place, once it is clear that no name of theirs is taken."""
     for name, data in _index(job, store):
         if store.exists(name) and not store.holds(name, data):
@@ -58,7 +58,7 @@ def _put(job: Job, store: LocalStore) -> None:
         raise
 
 
-def _sums(job: Job, store: LocalStore, plan: str) -> Iterator[bytes]:
+def _sums(job: Job, store: Store, plan: str) -> Iterator[bytes]:
     """Yield the lines of the sums with those of all sidecars, and of a plan of this SHA-256."""
 
     def digests(files: Iterable[File]) -> Iterator[tuple[str, str]]:

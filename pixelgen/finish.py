@@ -11,12 +11,12 @@ from pixelgen.lock import lock
 from pixelgen.portion import brief
 from pixelgen.records import recorded
 from pixelgen.sources import recall
-from pixelgen.store import LocalStore
+from pixelgen.store import Store
 from pixelgen.verify import planned
 from pixelgen.writer import Outcome, complete, settle
 
 
-def planned_job(places: Sequence[LocalStore]) -> Job:
+def planned_job(places: Sequence[Store]) -> Job:
     """Return the job that all places are of, of which the first may be empty.
 
     Raises PixelgenError where one holds no set, Conflict where one holds another's.
@@ -31,7 +31,7 @@ def planned_job(places: Sequence[LocalStore]) -> Job:
     return job
 
 
-def finish(job: Job, places: Sequence[LocalStore]) -> Outcome:
+def finish(job: Job, places: Sequence[Store]) -> Outcome:
     """Bring what the other places hold to the first, and end the set there if it is complete.
 
     The other places stay as they are. Makes no image: raises PixelgenError, which names what is
@@ -58,7 +58,7 @@ def finish(job: Job, places: Sequence[LocalStore]) -> Outcome:
     return Outcome(done.images - found, found)
 
 
-def _bring_all(job: Job, store: LocalStore, place: LocalStore, done: Journal) -> None:
+def _bring_all(job: Job, store: Store, place: Store, done: Journal) -> None:
     """Bring the shards that another place has."""
     for record in _records(job, place):
         if not done.has(record.shard):
@@ -68,7 +68,7 @@ def _bring_all(job: Job, store: LocalStore, place: LocalStore, done: Journal) ->
             done.add(record)
 
 
-def _records(job: Job, place: LocalStore) -> Iterator[Record]:
+def _records(job: Job, place: Store) -> Iterator[Record]:
     if journal.is_finished(place, job):
         yield from (record for _, record in recorded(job, place))
         return
@@ -77,7 +77,7 @@ def _records(job: Job, place: LocalStore) -> Iterator[Record]:
         yield from there.told(name)
 
 
-def _bring(store: LocalStore, place: LocalStore, file: Object) -> None:
+def _bring(store: Store, place: Store, file: Object) -> None:
     """Copy a file, once it was seen to be what the record says."""
     if file.sha256 and file_hash(place, file.name) != file.sha256:
         raise Conflict(
@@ -86,7 +86,7 @@ def _bring(store: LocalStore, place: LocalStore, file: Object) -> None:
     store.put(file.name, place.chunks(file.name))
 
 
-def totals(places: Sequence[LocalStore]) -> set[int]:
+def totals(places: Sequence[Store]) -> set[int]:
     """Return in how many portions the set is made, as far as there are journals of such."""
     return {portion.total for place in places for portion in journal.others(place)}
 
@@ -96,7 +96,7 @@ def portions_missing(done: Journal, total: int) -> list[int]:
     return sorted({shard.number % total + 1 for shard in done.missing()})
 
 
-def _told(store: LocalStore, job: Job, done: Journal, of: set[int]) -> str:
+def _told(store: Store, job: Job, done: Journal, of: set[int]) -> str:
     """Say what is missing, and how it is made."""
     missing = brief(shard.number for shard in done.missing())
     way = "run the command that makes the set again"

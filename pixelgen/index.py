@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pixelgen.formats import Data
 from pixelgen.job import Job
 from pixelgen.layouts import Catalogue, File, Record, Shard
-from pixelgen.store import Chunks, LocalStore
+from pixelgen.store import Chunks, Store
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -41,7 +41,7 @@ def folders(job: Job) -> Iterator[str]:
     return chain(layout.container.folders(job.roster), layout.index_folders(job.roster))
 
 
-def put_index(store: LocalStore, files: Iterable[File]) -> Iterator[tuple[str, str]]:
+def put_index(store: Store, files: Iterable[File]) -> Iterator[tuple[str, str]]:
     """Put the files of the index in place, some of a folder at a time; yield name and SHA-256."""
     for folder, group in groupby(files, key=lambda file: file[0].rpartition("/")[0]):
         while first := next(group, None):

@@ -9,11 +9,10 @@ have a journal of their own beside it.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from itertools import chain
 from typing import Any
 
@@ -27,8 +26,8 @@ from pixelgen.index import folders, index_names
 from pixelgen.job import Job
 from pixelgen.layouts import Record, Shard
 from pixelgen.portion import WHOLE, Portion
-from pixelgen.store import LocalStore
-from pixelgen.store.log import Log, seal, unseal
+from pixelgen.store import Log, Store
+from pixelgen.store.log import seal, unseal
 
 PLAN = "pixelgen.json"
 SUMS = "SHA256SUMS"
@@ -69,7 +68,7 @@ def is_plan(text: bytes) -> bool:
         return False
 
 
-def read_plan(store: LocalStore) -> dict[str, Any] | None:
+def read_plan(store: Store) -> dict[str, Any] | None:
     """Return the plan of a directory, or None where there is none."""
     try:
         text = store.read(PLAN)
@@ -92,7 +91,7 @@ def read_plan(store: LocalStore) -> dict[str, Any] | None:
     return dict(found)
 
 
-def compare(store: LocalStore, job: Job) -> bool:
+def compare(store: Store, job: Job) -> bool:
     """Tell whether the directory holds this job's plan; raise Conflict if it holds another's.
 
     Sidecars do not count: any may be added to a set. A complete set stays what it is whatever
@@ -130,12 +129,12 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     ]
 
 
-def is_planned(store: LocalStore, job: Job) -> bool:
+def is_planned(store: Store, job: Job) -> bool:
     """Tell whether the set's plan is of this very job, sidecars included."""
     return bool((read_plan(store) or {"job": {}})["job"] == job.to_dict())
 
 
-def check_encoder(store: LocalStore, job: Job) -> None:
+def check_encoder(store: Store, job: Job) -> None:
     """Raise Conflict if a set's bytes are of another encoder than would make them now."""
     plan = read_plan(store) or {}
     if plan["encoder"] != job.encoder:
@@ -150,18 +149,18 @@ def sums_of(job: Job) -> tuple[str, ...]:
     return () if job.checksum == "none" else (SUMS,)
 
 
-def is_finished(store: LocalStore, job: Job) -> bool:
+def is_finished(store: Store, job: Job) -> bool:
     """Tell whether the set is complete: it has its manifest, and its journal is gone."""
     return store.size(job.manifest) is not None and not store.exists(JOURNAL)
 
 
-def with_sidecars(store: LocalStore, job: Job) -> Job:
+def with_sidecars(store: Store, job: Job) -> Job:
     """Return the job with the sidecars that the set's plan has besides."""
     planned = Job.parse(**(read_plan(store) or {"job": {}})["job"])
     return replace(job, layout=job.layout.with_sidecars(planned.layout.sidecars))
 
 
-def begin(store: LocalStore, job: Job) -> None:
+def begin(store: Store, job: Job) -> None:
     """Begin the journal, then write the plan: from here on the set is in the making."""
     with store.log(JOURNAL):
         pass
@@ -170,7 +169,7 @@ def begin(store: LocalStore, job: Job) -> None:
     sources.record(store, job)
 
 
-def settle_sources(store: LocalStore, job: Job) -> None:
+def settle_sources(store: Store, job: Job) -> None:
     """Take the user's images as the set's record has them, or record them if it has none yet.
 
     Raises Conflict where they are not those of the plan.
@@ -196,7 +195,7 @@ class Journal:
     room for the places.
     """
 
-    def __init__(self, store: LocalStore, job: Job, portion: Portion = WHOLE) -> None:
+    def __init__(self, store: Store, job: Job, portion: Portion = WHOLE) -> None:
         self._store = store
         self._job = job
         self._portion = portion
@@ -213,8 +212,8 @@ class Journal:
 
     @cached_property
     def _mount(self) -> str:
-        """Name the machine's boot and the disk's mount: what is not synced may outlive neither."""
-        return f"{_boot()} {self._store.mount_id()}"
+        """Name the time for which the store is believed to keep what it has not synced."""
+        return self._store.era()
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -249,11 +248,11 @@ class Journal:
 
         Of another mount, unless they were settled, with the right hashes.
         """
-        place, settled = 0, self._settled(lines())
+        place, settled, sizes = 0, self._settled(lines()), self._store.survey()
         for line in lines():
             record, mount = self._parse(line)
             is_safe = mount == self._mount or place < settled
-            if record and self._fits(record) and self._is_there(record, is_safe):
+            if record and self._fits(record) and self._is_there(record, sizes, is_safe):
                 yield place, line, record
             place += len(line)
 
@@ -280,11 +279,11 @@ class Journal:
         lengths = len(record.sizes), len(record.hashes), len(record.origins)
         return lengths == (images, hashes, origins)
 
-    def _is_there(self, record: Record, is_safe: bool) -> bool:
+    def _is_there(self, record: Record, sizes: Callable[[str], int | None], is_safe: bool) -> bool:
         """Tell whether the record's files are there: by size, and unless it is safe by hash."""
         shard, roster = self._job.shard(record.shard), self._job.roster
         return all(
-            (size := self._store.size(found.name)) is not None
+            (size := sizes(found.name)) is not None
             and found.size in (None, size)
             and (is_safe or found.sha256 == file_hash(self._store, found.name))
             for found in self._job.layout.container.objects(roster, shard, record)
@@ -381,12 +380,12 @@ def _places(shards: int) -> npt.NDArray[np.int64]:
         ) from None
 
 
-def others(store: LocalStore) -> Iterator[Portion]:
+def others(store: Store) -> Iterator[Portion]:
     """Yield the portions that have a journal in a directory."""
-    return filter(None, map(Portion.of_journal, store.names()))
+    return filter(None, map(Portion.of_journal, store.names(".pixelgen.")))
 
 
-def look(store: LocalStore, job: Job, portion: Portion = WHOLE) -> Journal:
+def look(store: Store, job: Job, portion: Portion = WHOLE) -> Journal:
     """Return what the journals of a set in the making tell, without a change to any.
 
     Raises Conflict where the directory holds another job.
@@ -398,17 +397,7 @@ def look(store: LocalStore, job: Job, portion: Portion = WHOLE) -> Journal:
     return done
 
 
-@cache
-def _boot() -> str:
-    """Name the machine's present boot; where that is unknown, no two runs share one."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            return file.read().strip()
-    except FileNotFoundError:
-        return os.urandom(16).hex()
-
-
-def file_hash(store: LocalStore, name: str) -> str:
+def file_hash(store: Store, name: str) -> str:
     """Return the SHA-256 of a file of the store."""
     digest = hashlib.sha256()
     for chunk in store.chunks(name):

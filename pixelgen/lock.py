@@ -1,8 +1,8 @@
 """The lock: a directory is written to by one process at a time, where the file system has locks.
 
-Runs that make a portion of a set each hold it together, and one of their own besides.
-Where it has none, or one that does nothing, unique temporary names, deterministic bytes and renames
-still end in the right set.
+Runs that make a portion of a set each hold it together, and one of their own besides. Where there
+are none, or ones that do nothing, as in an object store, unique temporary names, deterministic
+bytes and renames still end in the right set.
 """
 
 import errno
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from pixelgen.errors import Busy, Conflict, PixelgenError
-from pixelgen.store import LocalStore
+from pixelgen.store import LocalStore, Store
 from pixelgen.store.system import telling
 
 LOCK = ".pixelgen.lock"
@@ -24,21 +24,24 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @contextmanager
-def lock(store: LocalStore, name: str = LOCK) -> Iterator[None]:
+def lock(store: Store, name: str = LOCK) -> Iterator[None]:
     """Hold the directory, or what has a lock of this name, alone; raise Busy if another does."""
     with _held(store, name, fcntl.LOCK_EX, _PATIENCE):
         yield
 
 
 @contextmanager
-def joint_lock(store: LocalStore) -> Iterator[None]:
+def joint_lock(store: Store) -> Iterator[None]:
     """Hold the directory together with others; raise Busy if one holds it alone."""
     with _held(store, LOCK, fcntl.LOCK_SH, _LONG_PATIENCE):
         yield
 
 
 @contextmanager
-def _held(store: LocalStore, name: str, how: int, patience: float) -> Iterator[None]:
+def _held(store: Store, name: str, how: int, patience: float) -> Iterator[None]:
+    if not isinstance(store, LocalStore):  # where unique names and whole objects do it
+        yield
+        return
     deadline = time.monotonic() + patience
     while (fd := _try_lock(store, name, how)) is None:
         if time.monotonic() > deadline:
@@ -56,9 +59,9 @@ def _held(store: LocalStore, name: str, how: int, patience: float) -> Iterator[N
         os.close(fd)
 
 
-def release(store: LocalStore) -> None:
+def release(store: Store) -> None:
     """Remove the lock file that a process left which was killed at the very end of a run."""
-    if store.size(LOCK) == 0:
+    if isinstance(store, LocalStore) and store.size(LOCK) == 0:
         with suppress(Busy), lock(store):
             pass
 

@@ -12,7 +12,7 @@ from pixelgen.job import Job
 from pixelgen.journal import PLAN, SUMS, Journal, file_hash
 from pixelgen.layouts import Record, Shard
 from pixelgen.sources import extras
-from pixelgen.store import LocalStore
+from pixelgen.store import Store
 
 Records: TypeAlias = Iterable[tuple[Shard, Record]]
 
@@ -33,7 +33,7 @@ def sums(job: Job, records: Records, others: Iterable[tuple[str, str]]) -> Itera
         yield f"{sha256}  {name}\n".encode()
 
 
-def sum_of(store: LocalStore, name: str) -> str:
+def sum_of(store: Store, name: str) -> str:
     """Return the SHA-256 that the sums give for a file, or ''."""
     for line in store.lines(SUMS):
         digest, _, file = line.decode(errors="replace").rstrip("\n").partition("  ")
@@ -42,7 +42,7 @@ def sum_of(store: LocalStore, name: str) -> str:
     return ""
 
 
-def publish(job: Job, store: LocalStore, done: Journal) -> None:
+def publish(job: Job, store: Store, done: Journal) -> None:
     """Write the index and the sums, sync everything, and put the manifest in place last."""
     digest = hashlib.sha256()
     manifest = store.stage(job.manifest, hashed(rows(job, done.records()), digest))
@@ -61,7 +61,7 @@ def publish(job: Job, store: LocalStore, done: Journal) -> None:
     store.publish(manifest)
 
 
-def _sync(store: LocalStore, done: Journal) -> None:
+def _sync(store: Store, done: Journal) -> None:
     """Bring the set to the disk; where that fails, believe nothing of it."""
     try:
         store.sync()

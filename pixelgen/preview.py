@@ -11,7 +11,7 @@ from pixelgen.errors import PixelgenError
 from pixelgen.families.base import Pixels
 from pixelgen.generator import Generator
 from pixelgen.job import Job
-from pixelgen.store import LocalStore
+from pixelgen.store import Store
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,7 +31,7 @@ class Tile(NamedTuple):
     image: "Image"
 
 
-def tiles_of_set(job: Job, store: LocalStore, count: int) -> Iterator[Tile]:
+def tiles_of_set(job: Job, store: Store, count: int) -> Iterator[Tile]:
     """Read the first images of a set from its files."""
     count = min(count, job.count)
     images = chain.from_iterable(

@@ -10,7 +10,7 @@ from pixelgen.job import Job
 from pixelgen.journal import SUMS
 from pixelgen.layouts import Fact, Record, Shard
 from pixelgen.rows import origin_of
-from pixelgen.store import LocalStore
+from pixelgen.store import Store
 
 
 class Entry(NamedTuple):
@@ -60,7 +60,7 @@ def _fact(job: Job, index: int, line: bytes) -> Fact:
         return Fact(index, 0, "", "")
 
 
-def recorded(job: Job, store: LocalStore) -> Iterator[tuple[Shard, Record]]:
+def recorded(job: Job, store: Store) -> Iterator[tuple[Shard, Record]]:
     """Yield every shard with its record, without a look at an image.
 
     Raises Conflict where the manifest is damaged.

@@ -16,12 +16,12 @@ from pixelgen.journal import JOURNAL, PLAN, Journal, sums_of
 from pixelgen.layouts import Shard
 from pixelgen.lock import lock, release
 from pixelgen.sources import SOURCES
-from pixelgen.store import LocalStore
+from pixelgen.store import Store
 from pixelgen.verify import Checked, Damage, check, check_remade, differing, planned, recorded
 from pixelgen.writer import Run, least_work
 
 
-def mend(store: LocalStore) -> tuple[Job, list[Damage]]:
+def mend(store: Store) -> tuple[Job, list[Damage]]:
     """Mend the plan and the record of sources, if need be; return the job, and what was mended.
 
     Raises Conflict where that cannot be done, PixelgenError where there is no set.
@@ -34,7 +34,7 @@ def mend(store: LocalStore) -> tuple[Job, list[Damage]]:
     return job, mended
 
 
-def repair(job: Job, store: LocalStore, run: Run, *, deep: bool = False) -> Iterator[Checked]:
+def repair(job: Job, store: Store, run: Run, *, deep: bool = False) -> Iterator[Checked]:
     """Check a set and then remake what is damaged; yield what the check found, shard by shard.
 
     ``deep`` also compares every image with what the job says, as verify does. A set in the making
@@ -67,7 +67,7 @@ def repair(job: Job, store: LocalStore, run: Run, *, deep: bool = False) -> Iter
     writer.write(job, store, run)
 
 
-def _spoilt(job: Job, store: LocalStore, run: Run, wrong: list[Shard]) -> list[str]:
+def _spoilt(job: Job, store: Store, run: Run, wrong: list[Shard]) -> list[str]:
     """Make the shards that are wrong, to learn that it can be done, and which files differ."""
     files = job.layout.container.files
     for name in chain.from_iterable(files(job.roster, shard) for shard in wrong):
@@ -77,12 +77,12 @@ def _spoilt(job: Job, store: LocalStore, run: Run, wrong: list[Shard]) -> list[s
     return list(chain.from_iterable(run.engine.map(make, wrong, work=work, jobs=run.workers)))
 
 
-def _check_regular(store: LocalStore, name: str) -> None:
+def _check_regular(store: Store, name: str) -> None:
     if store.exists(name) and store.size(name) is None:
         raise Conflict(f"{store.path(name)} is no regular file; move it away")
 
 
-def _reopen(job: Job, store: LocalStore, spoilt: list[str], wrong: set[int]) -> None:
+def _reopen(job: Job, store: Store, spoilt: list[str], wrong: set[int]) -> None:
     """Put the set back in the making, without what is spoilt."""
     lists = (job.manifest, *sums_of(job))
     for name in chain(lists, spoilt):
@@ -96,7 +96,7 @@ def _reopen(job: Job, store: LocalStore, spoilt: list[str], wrong: set[int]) -> 
     store.publish(staged)
 
 
-def _mend_plan(store: LocalStore) -> bool:
+def _mend_plan(store: Store) -> bool:
     """Turn the bit that is wrong in a plan, which its CRC-32 tells.
 
     A plan that cannot be mended so raises Conflict.
@@ -117,7 +117,7 @@ def _mend_plan(store: LocalStore) -> bool:
     raise Conflict(f"{store.path(PLAN)} is damaged beyond repair; put the old one back")
 
 
-def _mend_sources(store: LocalStore, job: Job, wanted: list[str]) -> bool:
+def _mend_sources(store: Store, job: Job, wanted: list[str]) -> bool:
     """Write the record of the user's images anew if it is damaged and they are still the same."""
     _check_regular(store, SOURCES)
     if sources.is_sound(store, job, wanted):

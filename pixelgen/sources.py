@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
-from pixelgen.store import LocalStore
+from pixelgen.store import Store
 
 if TYPE_CHECKING:
     from pixelgen.families.source import Folder
@@ -45,7 +45,7 @@ def images(job: Job) -> Iterator[str]:
             yield f"{each.path}/{entry.name}"
 
 
-def record(store: LocalStore, job: Job) -> None:
+def record(store: Store, job: Job) -> None:
     """Write down what the job's folders hold."""
     if job.sources:
         store.put(SOURCES, _lines(job))
@@ -67,7 +67,7 @@ def _lines(job: Job) -> Iterator[bytes]:
             yield json.dumps(row | {"width": width, "height": height}).encode() + b"\n"
 
 
-def is_sound(store: LocalStore, job: Job, wanted: list[str]) -> bool:
+def is_sound(store: Store, job: Job, wanted: list[str]) -> bool:
     """Tell whether the record is to the bit as it was written, of folders with these digests."""
     try:
         recorded = recall(store, job)
@@ -78,7 +78,7 @@ def is_sound(store: LocalStore, job: Job, wanted: list[str]) -> bool:
     return digests(job) == wanted and store.holds(SOURCES, _lines(job))
 
 
-def recall(store: LocalStore, job: Job) -> bool:
+def recall(store: Store, job: Job) -> bool:
     """Take the folders as they were written down; return False where nothing was.
 
     Raises Conflict if the record cannot be read.

@@ -19,7 +19,7 @@ from pixelgen.journal import JOURNAL, PLAN, SUMS, file_hash
 from pixelgen.layouts import File, Object, Record, Shard
 from pixelgen.records import Entry, cut, read
 from pixelgen.sources import SOURCES, extras, is_sound, recall
-from pixelgen.store import LocalStore
+from pixelgen.store import Store
 from pixelgen.writer import Run, least_work, samples
 
 MANIFESTS = ("metadata.jsonl", "manifest.jsonl")
@@ -41,7 +41,7 @@ class Checked(NamedTuple):
     shard: Shard | None = None
 
 
-def planned(store: LocalStore) -> dict[str, Any]:
+def planned(store: Store) -> dict[str, Any]:
     """Return the plan of a set; raise Conflict or PixelgenError where there is none."""
     plan = journal.read_plan(store)
     if plan is None and any(map(store.exists, (PLAN, *MANIFESTS))):
@@ -54,7 +54,7 @@ def planned(store: LocalStore) -> dict[str, Any]:
     return plan
 
 
-def finished_job(store: LocalStore) -> Job:
+def finished_job(store: Store) -> Job:
     """Return the job of a finished set; raise PixelgenError where there is none."""
     job = Job.parse(**planned(store)["job"])
     if not store.exists(JOURNAL) and not store.exists(job.manifest):
@@ -78,7 +78,7 @@ def check_remade(job: Job) -> None:
         )
 
 
-def check(job: Job, store: LocalStore, run: Run, *, deep: bool = False) -> Iterator[Checked]:
+def check(job: Job, store: Store, run: Run, *, deep: bool = False) -> Iterator[Checked]:
     """Yield what the check of each shard found, and of the manifest, the sums and the plan."""
     if deep:
         check_remade(job)
@@ -93,7 +93,7 @@ def check(job: Job, store: LocalStore, run: Run, *, deep: bool = False) -> Itera
 
 
 def check_shards(
-    job: Job, store: LocalStore, run: Run, entries: Iterator[Entry], *, deep: bool = False
+    job: Job, store: Store, run: Run, entries: Iterator[Entry], *, deep: bool = False
 ) -> Iterator[Checked]:
     """Yield what the check of each shard by its lines found."""
     if not recall(store, job):
@@ -103,7 +103,7 @@ def check_shards(
     yield from run.engine.map(check_one, todo, work=work, jobs=run.workers)
 
 
-def _check_shard(job: Job, store: LocalStore, deep: bool, entry: Entry) -> Checked:
+def _check_shard(job: Job, store: Store, deep: bool, entry: Entry) -> Checked:
     """Check the rows of a shard, then its files, then (``deep``) its bytes."""
     record, wrong = read(job, entry)
     damage = [Damage(job.manifest, f"the row of image {i} is damaged or missing") for i in wrong]
@@ -121,7 +121,7 @@ def _check_shard(job: Job, store: LocalStore, deep: bool, entry: Entry) -> Check
     return Checked(len(record.sizes), sum(record.sizes), damage, entry.shard)
 
 
-def recorded(job: Job, store: LocalStore, skip: Container[int]) -> Iterator[Record]:
+def recorded(job: Job, store: Store, skip: Container[int]) -> Iterator[Record]:
     """Yield the records of a checked set's shards, but for some."""
     for entry in cut(job, store.lines(job.manifest), store.lines(SUMS)):
         if entry.shard.number in skip:
@@ -135,7 +135,7 @@ def recorded(job: Job, store: LocalStore, skip: Container[int]) -> Iterator[Reco
         yield record
 
 
-def _check_size(store: LocalStore, found: Object) -> Iterator[Damage]:
+def _check_size(store: Store, found: Object) -> Iterator[Damage]:
     size = store.size(found.name)
     if size is None:
         yield Damage(found.name, "missing, or not a regular file")
@@ -143,7 +143,7 @@ def _check_size(store: LocalStore, found: Object) -> Iterator[Damage]:
         yield Damage(found.name, f"{size:,} bytes, not {found.size:,}")
 
 
-def _check_hash(store: LocalStore, job: Job, found: Object, line: bytes) -> Iterator[Damage]:
+def _check_hash(store: Store, job: Job, found: Object, line: bytes) -> Iterator[Damage]:
     """Compare a file with its row and its line of the sums; what two agree on is right."""
     size = store.size(found.name)
     if size is None:
@@ -168,7 +168,7 @@ def _check_hash(store: LocalStore, job: Job, found: Object, line: bytes) -> Iter
         yield Damage(job.manifest, f"the row of {found.name} is damaged")
 
 
-def differing(job: Job, store: LocalStore, shard: Shard) -> list[str]:
+def differing(job: Job, store: Store, shard: Shard) -> list[str]:
     """Make a shard again and return its files that are there with other bytes."""
     made = samples(job, store, shard)
     return [
@@ -178,7 +178,7 @@ def differing(job: Job, store: LocalStore, shard: Shard) -> list[str]:
     ]
 
 
-def _check_rest(job: Job, store: LocalStore, sums: Iterator[bytes]) -> Iterator[Damage]:
+def _check_rest(job: Job, store: Store, sums: Iterator[bytes]) -> Iterator[Damage]:
     """Check the plan, the record of sources, the index and the manifest by the last sums."""
     index = index_of(job, store, job.manifest)
     if job.checksum == "none":
@@ -196,7 +196,7 @@ def _check_rest(job: Job, store: LocalStore, sums: Iterator[bytes]) -> Iterator[
         yield Damage(SUMS, "more lines than files")
 
 
-def index_of(job: Job, store: LocalStore, manifest: str) -> Iterator[File]:
+def index_of(job: Job, store: Store, manifest: str) -> Iterator[File]:
     """Yield the files of the index as the rows of a manifest make them, right or wrong."""
 
     def records() -> Iterator[tuple[Shard, Record]]:
@@ -206,14 +206,14 @@ def index_of(job: Job, store: LocalStore, manifest: str) -> Iterator[File]:
     return job.layout.index(catalogue(job, records))
 
 
-def _check_sum(store: LocalStore, name: str, line: bytes) -> Iterator[Damage]:
+def _check_sum(store: Store, name: str, line: bytes) -> Iterator[Damage]:
     if store.size(name) is None:
         yield Damage(name, "missing, or not a regular file")
     elif line != f"{file_hash(store, name)}  {name}\n".encode():
         yield Damage(name, f"its SHA-256 is not the one in {SUMS}")
 
 
-def _check_index(store: LocalStore, file: File, line: bytes = b"") -> Iterator[Damage]:
+def _check_index(store: Store, file: File, line: bytes = b"") -> Iterator[Damage]:
     """Compare a file of the index with its line of the sums, or else with what it is made of."""
     name, data = file
     if store.size(name) is None:

@@ -25,7 +25,7 @@ from pixelgen.journal import JOURNAL, PLAN, Journal
 from pixelgen.layouts import Record, Sample, Shard
 from pixelgen.lock import joint_lock, lock, release
 from pixelgen.portion import Portion
-from pixelgen.store import LocalStore
+from pixelgen.store import Store
 
 _PATIENCE = 10.0  # seconds that another process may take to begin a set
 
@@ -50,7 +50,7 @@ class Source(Protocol):
     def look(self) -> None:
         """Raise PixelgenError where it gives none, before anything is written."""
 
-    def prepare(self, job: Job, store: LocalStore, shards: Iterable[Shard]) -> Iterator[Shard]:
+    def prepare(self, job: Job, store: Store, shards: Iterable[Shard]) -> Iterator[Shard]:
         """Yield each shard once its images are in the spool."""
 
 
@@ -75,7 +75,7 @@ class Run:
         return self.jobs or cores()
 
 
-def write(job: Job, store: LocalStore, run: Run) -> Outcome:
+def write(job: Job, store: Store, run: Run) -> Outcome:
     """Bring a set into being, or go on with it; do nothing where it is complete.
 
     Sidecars that it lacks are added to it, and those that it has besides are kept. Raises Conflict
@@ -108,7 +108,7 @@ def write(job: Job, store: LocalStore, run: Run) -> Outcome:
             return outcome
 
 
-def write_portion(job: Job, store: LocalStore, run: Run, portion: Portion) -> Outcome:
+def write_portion(job: Job, store: Store, run: Run, portion: Portion) -> Outcome:
     """Make a portion of a set, or go on with it, while others may make the other ones.
 
     :func:`pixelgen.finish.finish` ends the set. Raises what :func:`write` raises; Busy only where
@@ -134,7 +134,7 @@ def write_portion(job: Job, store: LocalStore, run: Run, portion: Portion) -> Ou
         return outcome
 
 
-def _begin_together(job: Job, store: LocalStore, done: Journal) -> None:
+def _begin_together(job: Job, store: Store, done: Journal) -> None:
     """Begin the set, unless another process does, or has."""
     deadline = time.monotonic() + _PATIENCE
     while not journal.compare(store, job):
@@ -146,7 +146,7 @@ def _begin_together(job: Job, store: LocalStore, done: Journal) -> None:
                 raise
 
 
-def _look(job: Job, store: LocalStore, run: Run) -> None:
+def _look(job: Job, store: Store, run: Run) -> None:
     """Refuse images that cannot be used, or had, before anything is written."""
     if store.size(PLAN) is None:
         sources.look(job)
@@ -154,7 +154,7 @@ def _look(job: Job, store: LocalStore, run: Run) -> None:
             _source(job, run).look()
 
 
-def settle(job: Job, store: LocalStore, done: Journal) -> None:
+def settle(job: Job, store: Store, done: Journal) -> None:
     """Begin a set, or prepare to go on with it; raise Conflict where that cannot be done."""
     store.sweep("")
     if journal.compare(store, job):
@@ -165,18 +165,20 @@ def settle(job: Job, store: LocalStore, done: Journal) -> None:
         journal.begin(store, job)
 
 
-def _sweep(job: Job, store: LocalStore) -> None:
+def _sweep(job: Job, store: Store) -> None:
     """Remove what dead processes left among the set's files."""
     for folder in folders(job):
         store.sweep(folder)
 
 
-def _check_free(job: Job, store: LocalStore, done: Journal) -> None:
+def _check_free(job: Job, store: Store, done: Journal) -> None:
     """Refuse a directory in which something already bears one of the set's names.
 
     A set whose plan is lost is gone on with where its journal or its sums tell what it is, or where
     nothing has any content, as after a power cut.
     """
+    if store.is_new():
+        return
     own = hashlib.sha256(journal.plan_text(journal.plan(job))).hexdigest()
     if done.is_begun() or manifest.sum_of(store, PLAN) == own:
         return
@@ -192,7 +194,7 @@ def _check_free(job: Job, store: LocalStore, done: Journal) -> None:
             )
 
 
-def _planned_files(job: Job, store: LocalStore) -> Iterator[str]:
+def _planned_files(job: Job, store: Store) -> Iterator[str]:
     """Yield the names of the set's files, as far as folders are there for them at all."""
     for names in chain([job.files()], index_names(job)):
         for folder, group in groupby(names, key=lambda name: name.rpartition("/")[0]):
@@ -201,7 +203,7 @@ def _planned_files(job: Job, store: LocalStore) -> Iterator[str]:
             yield from group
 
 
-def complete(job: Job, store: LocalStore, done: Journal) -> None:
+def complete(job: Job, store: Store, done: Journal) -> None:
     """Finish a set whose shards are all done."""
     _sweep(job, store)  # after workers that were killed
     manifest.publish(job, store, done)
@@ -210,7 +212,7 @@ def complete(job: Job, store: LocalStore, done: Journal) -> None:
     done.remove()
 
 
-def _make(job: Job, store: LocalStore, run: Run, done: Journal) -> Outcome:
+def _make(job: Job, store: Store, run: Run, done: Journal) -> Outcome:
     """Make the shards that are missing, unless stopped before."""
     found, made_bytes = done.images, 0
     todo: Iterator[Shard] = takewhile(lambda _: not run.stopped(), done.missing())
@@ -239,7 +241,7 @@ def _source(job: Job, run: Run) -> Source:
     return run.source
 
 
-def make_shard(job: Job, store: LocalStore, shard: Shard) -> Record:
+def make_shard(job: Job, store: Store, shard: Shard) -> Record:
     """Render, encode and publish one shard: all that a worker does."""
     origins: list[str] = []
     record = Record(shard.number, [], [], origins=origins)
@@ -259,7 +261,7 @@ def make_shard(job: Job, store: LocalStore, shard: Shard) -> Record:
     return record._replace(file_size=size, file_hash=sha256)
 
 
-def samples(job: Job, store: LocalStore, shard: Shard) -> Iterator[Sample]:
+def samples(job: Job, store: Store, shard: Shard) -> Iterator[Sample]:
     """Yield the images of a shard as they are written."""
     images = _fetched(job, store, shard) if job.remote else _made(job, store, shard)
     checksum = job.checksum != "none"
@@ -268,12 +270,12 @@ def samples(job: Job, store: LocalStore, shard: Shard) -> Iterator[Sample]:
         yield Sample(number, data, digest, origin)
 
 
-def _made(job: Job, store: LocalStore, shard: Shard) -> Iterator[tuple[int, Data, str]]:
+def _made(job: Job, store: Store, shard: Shard) -> Iterator[tuple[int, Data, str]]:
     make = maker(job, store)
     return ((number, make(number), "") for number in range(shard.start, shard.stop))
 
 
-def _fetched(job: Job, store: LocalStore, shard: Shard) -> Iterator[tuple[int, Data, str]]:
+def _fetched(job: Job, store: Store, shard: Shard) -> Iterator[tuple[int, Data, str]]:
     from pixelgen.remote.spool import spool  # here, because most jobs fetch nothing
 
     with spool(store, job, shard) as found:
@@ -288,7 +290,7 @@ def least_work(job: Job, shards: int) -> Work:
 
 
 @lru_cache(maxsize=1)
-def maker(job: Job, store: LocalStore) -> Callable[[int], Data]:
+def maker(job: Job, store: Store) -> Callable[[int], Data]:
     """Keep what makes the images of a job from one shard to the next."""
     sources.recall(store, job)
     return job.maker()

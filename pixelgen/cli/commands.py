@@ -32,11 +32,11 @@ def verify(directory: str, deep: bool, jobs: int | None, as_json: bool, quiet: b
     Files that are not of the set are left out. Prints a line for each damaged file; exits 3 if
     there is any. Of a set made with --checksum none only --deep sees all.
     """
-    from pixelgen.store import LocalStore
+    from pixelgen.store import store_of
     from pixelgen.verify import check, finished_job
     from pixelgen.writer import Run
 
-    store, stop = LocalStore(directory), Stop()
+    store, stop = store_of(directory), Stop()
     job = finished_job(store)
     progress = Progress(job.count, "checked", quiet=quiet)
     run = Run(jobs=jobs or 0, stopped=lambda: bool(stop))
@@ -76,10 +76,10 @@ def repair(**options: Any) -> int:
     """
     from pixelgen.repair import mend
     from pixelgen.repair import repair as remake
-    from pixelgen.store import LocalStore
+    from pixelgen.store import store_of
     from pixelgen.writer import Run
 
-    store, stop = LocalStore(options["directory"], options["durability"]), Stop()
+    store, stop = store_of(options["directory"], options["durability"]), Stop()
     job, damage = mend(store)
     progress = Progress(job.count, "checked", quiet=options["quiet"])
     run = Run(jobs=options["jobs"] or 0, stopped=lambda: bool(stop))
@@ -118,11 +118,11 @@ def index(directory: str, layout: str, durability: str, as_json: bool, quiet: bo
     from dataclasses import replace
 
     from pixelgen.layouts.layout import Layout
-    from pixelgen.store import LocalStore
+    from pixelgen.store import store_of
     from pixelgen.verify import finished_job
     from pixelgen.writer import Run, write
 
-    store, stop = LocalStore(directory, durability), Stop()
+    store, stop = store_of(directory, durability), Stop()
     job = finished_job(store)
     job = replace(job, layout=Layout.parse(f"{job.layout.container},{layout}"))
     write(job, store, Run(stopped=lambda: bool(stop)))
@@ -163,12 +163,12 @@ def preview(directory: str | None, **options: Any) -> int:
 
 def _set_tiles(directory: str, options: dict[str, Any]) -> "list[Tile]":
     from pixelgen.preview import tiles_of_set
-    from pixelgen.store import LocalStore
+    from pixelgen.store import store_of
     from pixelgen.verify import finished_job
 
     if any(look(options).values()):
         raise BadValue("a set is shown as it is; leave out the options of its making")
-    store = LocalStore(directory)
+    store = store_of(directory)
     return list(tiles_of_set(finished_job(store), store, options["count"]))
 
 

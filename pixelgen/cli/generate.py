@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pixelgen.formats import Data
     from pixelgen.job import Job
     from pixelgen.portion import Portion
-    from pixelgen.store import LocalStore
+    from pixelgen.store import Store
     from pixelgen.writer import Outcome
 
 _DEFAULT_OUT = "negatives"
@@ -61,16 +61,24 @@ def generate(**options: Any) -> int:
         raise BadValue("--blob writes to standard output; leave out --out")
     if options["blob"] or options["out"] == "-":
         return _to_stdout(job, options)
-    if "://" in options["out"] or not options["out"]:
-        raise BadValue(
-            f"{options['out']!r} is no directory's path; this version writes to no other"
-        )
-    from pixelgen.store import LocalStore
+    if not options["out"]:
+        raise BadValue("the output path is empty; name a directory, or a URL")
+    from pixelgen.store import store_of
 
-    store = LocalStore(options["out"], options["durability"])
+    store = store_of(options["out"], options["durability"])
+    if "://" in store.root:
+        _check_objects(job, options)
     if options["shard"] is not None:
         options["portion"] = _portion(job, options)
     return _dry_run(job, store, options) if options["dry_run"] else _write(job, store, options)
+
+
+def _check_objects(job: "Job", options: dict[str, Any]) -> None:
+    """Refuse what only a directory can be used for."""
+    if job.remote:
+        raise BadValue("--remote keeps what was paid for in a directory; name one")
+    if options["force"]:
+        raise BadValue("--force replaces a set in a directory; remove the objects by yourself")
 
 
 def _portion(job: "Job", options: dict[str, Any]) -> "Portion":
@@ -116,9 +124,10 @@ def _check_trainers(job: "Job", options: dict[str, Any]) -> None:
                     report(f"note: {objection}")
 
 
-def _write(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
+def _write(job: "Job", store: "Store", options: dict[str, Any]) -> int:
     from pixelgen import writer
     from pixelgen.engines import engine_of
+    from pixelgen.store import LocalStore
 
     stop, portion = Stop(), options.get("portion")
     if options["summary"] is not None:
@@ -137,7 +146,7 @@ def _write(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
             f"job {job.digest[:16]}: {job.shard_count:,} shards of {job.shard_size} images,"
             f" {run.workers} workers, {job.encoder or 'own'} encoder"
         )
-    if options["force"]:
+    if isinstance(store, LocalStore) and options["force"]:
         from pixelgen.replace import clear
 
         clear(store, job, run)
@@ -159,7 +168,7 @@ def _write(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
 
 
 def _conclude(
-    job: "Job", store: "LocalStore", outcome: "Outcome", progress: Progress, options: dict[str, Any]
+    job: "Job", store: "Store", outcome: "Outcome", progress: Progress, options: dict[str, Any]
 ) -> None:
     """Write the summary, if one is asked for, and give the result."""
     portion = options.get("portion")
@@ -173,7 +182,7 @@ def _conclude(
 
 
 def _tell(
-    job: "Job", store: "LocalStore", outcome: "Outcome", progress: Progress, options: dict[str, Any]
+    job: "Job", store: "Store", outcome: "Outcome", progress: Progress, options: dict[str, Any]
 ) -> None:
     """Say on stderr what was done, and give the result on stdout."""
     if not options["quiet"]:
@@ -233,7 +242,7 @@ def _tell_portion(
         })  # fmt: skip
 
 
-def _dry_run(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
+def _dry_run(job: "Job", store: "Store", options: dict[str, Any]) -> int:
     """Print the size of the job and what of it is done, without writing anything."""
     from pixelgen.sources import look, recall
 
@@ -269,12 +278,13 @@ def _dry_run(job: "Job", store: "LocalStore", options: dict[str, Any]) -> int:
     return 0
 
 
-def _found(job: "Job", store: "LocalStore") -> int:
+def _found(job: "Job", store: "Store") -> int:
     """Return how many images are there."""
     from pixelgen.journal import compare, is_finished, look
 
-    is_whole = compare(store, job) and is_finished(store, job)
-    return job.count if is_whole else look(store, job).images
+    if not compare(store, job):
+        return 0
+    return job.count if is_finished(store, job) else look(store, job).images
 
 
 def _expected_bytes(job: "Job") -> int:

@@ -78,9 +78,9 @@ set_options = together([
                       "  [default: negatives; in yolo and coco object]"),
     click.option("--split", metavar="NAME=SHARE,…",
                  help="Share the set out: train=0.9,val=0.1."),
-    click.option("-o", "--out", default="negatives", metavar="DIR|-", show_default=True,
-                 help="Directory of the set; - writes the one image, or a tar stream of many, to"
-                      " standard output."),
+    click.option("-o", "--out", default="negatives", metavar="DIR|URL|-", show_default=True,
+                 help="Directory of the set, or its URL in an object store; - writes the one image,"
+                      " or a tar stream of many, to standard output."),
     click.option("--blob", is_flag=True, help="The same as -o -."),
     click.option("--recipe", metavar="FILE",
                  help="Take what no option gives from a TOML file, or from the pixelgen.json of a"

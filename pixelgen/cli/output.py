@@ -39,7 +39,12 @@ def report_failure(message: str, exit_code: int) -> int:
 
 
 def tell_loaders(job: "Job", root: str, trainer: str | None) -> None:
-    """Say on stderr which calls load a set, into a trainer or wherever its layout is read."""
+    """Say on stderr which calls load a set, into a trainer or wherever its layout is read.
+
+    Nothing of one in an object store: not all loaders read from there.
+    """
+    if "://" in root:
+        return
     if trainer is None:
         for call in job.layout.loaders(root, job.roster):
             report(f"load it: {call}")

@@ -34,9 +34,9 @@ def finish(directories: tuple[str, ...], durability: str, as_json: bool, quiet: 
     """
     from pixelgen.finish import finish as end
     from pixelgen.finish import planned_job
-    from pixelgen.store import LocalStore
+    from pixelgen.store import store_of
 
-    places = [LocalStore(each, durability) for each in directories]
+    places = [store_of(each, durability) for each in directories]
     job = planned_job(places)
     outcome = end(job, places)
     link = places[0].path(job.manifest)
@@ -65,9 +65,9 @@ def status(directory: str, missing: bool, total: int | None, as_json: bool) -> i
     from pixelgen.finish import planned_job, portions_missing, totals
     from pixelgen.journal import is_finished, look
     from pixelgen.portion import ranges
-    from pixelgen.store import LocalStore
+    from pixelgen.store import store_of
 
-    store = LocalStore(directory)
+    store = store_of(directory)
     job = planned_job([store])
     complete = is_finished(store, job)
     done = None if complete else look(store, job)

@@ -10,7 +10,7 @@ from pixelgen.errors import BadValue
 from pixelgen.formats.base import Data
 from pixelgen.layouts.roster import Fact, Roster, Shard
 from pixelgen.parts import Part
-from pixelgen.store import Chunks, LocalStore
+from pixelgen.store import Chunks, Store
 
 File: TypeAlias = tuple[str, Chunks]
 """The name of a file, relative to the set's directory, and its bytes."""
@@ -157,7 +157,7 @@ class Container(LayoutPart):
 
     @abstractmethod
     def write(
-        self, store: LocalStore, roster: Roster, shard: Shard, samples: Samples, *, checksum: bool
+        self, store: Store, roster: Roster, shard: Shard, samples: Samples, *, checksum: bool
     ) -> tuple[int, str]:
         """Publish a shard; return the size and, with ``checksum``, the SHA-256 of its file.
 
@@ -169,7 +169,7 @@ class Container(LayoutPart):
         """Yield the name and the bytes of each file that holds a shard; take them in order."""
 
     @abstractmethod
-    def read(self, store: LocalStore, roster: Roster, shard: Shard) -> Iterator[bytes]:
+    def read(self, store: Store, roster: Roster, shard: Shard) -> Iterator[bytes]:
         """Yield the bytes of a shard's images, in order."""
 
     @abstractmethod

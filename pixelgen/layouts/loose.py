@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pixelgen.layouts.base import Container, File, Object, Record, Samples
 from pixelgen.layouts.roster import Roster, Shard
-from pixelgen.store import LocalStore, Put
+from pixelgen.store import Put, Store
 
 FLAT_LIMIT = 10_000
 PER_FOLDER = 1_000
@@ -26,7 +26,7 @@ class Loose(Container):
         return f"{self.folder(roster, index)}/{roster.file(index)}"
 
     def write(
-        self, store: LocalStore, roster: Roster, shard: Shard, samples: Samples, *, checksum: bool
+        self, store: Store, roster: Roster, shard: Shard, samples: Samples, *, checksum: bool
     ) -> tuple[int, str]:
         """Publish each image by itself."""
         with ExitStack() as stack:
@@ -55,7 +55,7 @@ class Loose(Container):
         for fact in record.facts(shard):
             yield Object(self.path(roster, fact.number), fact.size, fact.sha256)
 
-    def read(self, store: LocalStore, roster: Roster, shard: Shard) -> Iterator[bytes]:
+    def read(self, store: Store, roster: Roster, shard: Shard) -> Iterator[bytes]:
         """Yield each file."""
         return map(store.read, self.files(roster, shard))
 

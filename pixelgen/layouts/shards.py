@@ -1,7 +1,6 @@
 """Shard files: containers that put many images into one file, for the many and the small."""
 
 import hashlib
-import os
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pixelgen.formats.base import Data
 from pixelgen.layouts.base import Container, File, Object, Record, Samples
 from pixelgen.layouts.roster import Roster, Shard
 from pixelgen.parts import option
-from pixelgen.store import LocalStore
+from pixelgen.store import Store
 
 _MOST_IMAGES = 1000
 _FEWEST_SHARDS = 8  # workers of a loader: one that finds no shard of its own is an error to some
@@ -58,7 +57,7 @@ class Sharded(Container):
         return self.file(split, roster.split_units(split, number), total)
 
     def write(
-        self, store: LocalStore, roster: Roster, shard: Shard, samples: Samples, *, checksum: bool
+        self, store: Store, roster: Roster, shard: Shard, samples: Samples, *, checksum: bool
     ) -> tuple[int, str]:
         """Publish the file whole."""
         digest = hashlib.sha256()
@@ -93,11 +92,11 @@ class Sharded(Container):
         size = record.file_size or self.size(roster, shard, record)
         yield Object(self.place(roster, shard.number), size, record.file_hash)
 
-    def read(self, store: LocalStore, roster: Roster, shard: Shard) -> Iterator[bytes]:
+    def read(self, store: Store, roster: Roster, shard: Shard) -> Iterator[bytes]:
         """Yield each image of the file; raise PixelgenError if it is damaged."""
         name = self.place(roster, shard.number)
         try:
-            with os.fdopen(store.open(name), "rb") as file:
+            with store.reader(name) as file:
                 yield from self.unpack(file, roster, shard)
         except ValueError as error:
             raise PixelgenError(f"{store.path(name)} is damaged: {error}") from None

@@ -10,7 +10,7 @@ from pixelgen.layouts import Shard
 from pixelgen.remote.client import Client, Image
 from pixelgen.remote.failures import Cancelled, Failure
 from pixelgen.remote.spool import SPOOL, spool
-from pixelgen.store import LocalStore
+from pixelgen.store import Store
 
 _TICK = 0.1  # seconds between two looks at whether to stop
 
@@ -44,7 +44,7 @@ class Fetcher:
         """Ask for the first image, before anything is written; raise as :meth:`images` does."""
         self._first += [image for _, image in self.images([0])]
 
-    def prepare(self, job: Job, store: LocalStore, shards: Iterable[Shard]) -> Iterator[Shard]:
+    def prepare(self, job: Job, store: Store, shards: Iterable[Shard]) -> Iterator[Shard]:
         """Yield each shard once all its images are in the spool; end early where stopped.
 
         Raises as :meth:`images` does; what came is kept.
@@ -115,7 +115,7 @@ class Fetcher:
         return failure.kind.error(f"the remote endpoint: {failure}{kept}{way}")
 
 
-def _check_free(job: Job, store: LocalStore, shard: Shard) -> None:
+def _check_free(job: Job, store: Store, shard: Shard) -> None:
     """Refuse to ask for images whose place is taken: another image is never the same."""
     for name in job.layout.container.files(job.roster, shard):
         if store.exists(name) and not store.is_blank(name):

@@ -12,8 +12,8 @@ from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, Journal
 from pixelgen.layouts import Shard
 from pixelgen.remote.client import Image
-from pixelgen.store import LocalStore
-from pixelgen.store.log import Log, seal, unseal
+from pixelgen.store import Log, Store
+from pixelgen.store.log import seal, unseal
 
 SPOOL = ".pixelgen.fetched"
 
@@ -69,7 +69,7 @@ def _read(job_id: str, line: bytes) -> tuple[int, Image]:
     return -1, Image(b"", "")
 
 
-def spooled(store: LocalStore, job: Job) -> int:
+def spooled(store: Store, job: Job) -> int:
     """Return how many images of shards that are not done are in a directory's spool, if any."""
     done = Journal(store, job)
     done.read(JOURNAL)
@@ -78,7 +78,7 @@ def spooled(store: LocalStore, job: Job) -> int:
 
 
 @contextmanager
-def spool(store: LocalStore, job: Job, shard: Shard) -> Iterator[Spool]:
+def spool(store: Store, job: Job, shard: Shard) -> Iterator[Spool]:
     """Open the spool of a shard; one of other shards, which are written by now, is begun anew."""
     with store.log(SPOOL) as log:
         found = Spool(log, job, shard)

@@ -11,20 +11,21 @@ import os
 import re
 import stat
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeAlias
+from typing import BinaryIO
 
 from pixelgen.aside import aside
 from pixelgen.errors import BadValue, Conflict
-from pixelgen.formats.base import Data
-from pixelgen.store.log import Log
+from pixelgen.store.base import Chunks, Put, Staged, Store, pieces
+from pixelgen.store.log import FileLog
 from pixelgen.store.system import (
     NO_FILE,
     READ,
     State,
     alive,
+    boot,
     compare,
     drop,
     host,
@@ -37,9 +38,6 @@ from pixelgen.store.system import (
     write_all,
 )
 
-Chunks: TypeAlias = Data | Iterable[Data]
-Put: TypeAlias = Callable[[str, Chunks], None]
-
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMP = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.part")
@@ -47,15 +45,8 @@ _NAME_LIMIT = 255
 _SHOWN = "pixelgen.probe"
 
 
-class Staged(NamedTuple):
-    """A file written under a temporary name, waiting for its own."""
-
-    name: str
-    temp: str
-
-
 @dataclass(frozen=True)
-class LocalStore:
+class LocalStore(Store):
     """A directory.
 
     ``durability`` says what is synced to the disk: ``none`` nothing, ``commit`` everything once,
@@ -161,7 +152,7 @@ class LocalStore:
                 os.close(fd)
 
     @contextmanager
-    def log(self, name: str) -> Iterator[Log]:
+    def log(self, name: str) -> Iterator[FileLog]:
         """Open a log, a file of the root; make it if there is none."""
         if self.exists(name) and self.size(name) is None:
             raise Conflict(f"{self.path(name)} is not pixelgen's own; move it away")
@@ -172,7 +163,7 @@ class LocalStore:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
                 raise Conflict(f"{self.path(name)} is not pixelgen's own; move it away")
-            yield Log(fd, self.root, name, synced=self.durability == "each")
+            yield FileLog(fd, self.root, name, synced=self.durability == "each")
         finally:
             os.close(fd)
 
@@ -190,10 +181,6 @@ class LocalStore:
                 raise
         raise FileNotFoundError(errno.ENOENT, "no such regular file", self.path(name))
 
-    def read(self, name: str) -> bytes:
-        """Return the bytes of a file."""
-        return b"".join(self.chunks(name))
-
     def lines(self, name: str) -> Generator[bytes]:
         """Yield the lines of a file; nothing where there is no file."""
         with suppress(FileNotFoundError):
@@ -208,22 +195,30 @@ class LocalStore:
                 yield chunk
 
     def holds(self, name: str, data: Chunks) -> bool:
-        """Tell whether a file is there, can be read, and has just these bytes."""
-        pieces = (data,) if isinstance(data, Data) else data
+        """Tell it; what the disk has lost is not there."""
         try:
-            with os.fdopen(self.open(name), "rb") as file:
-                return all(file.read(len(each)) == each for each in pieces) and not file.read(1)
-        except FileNotFoundError:
-            return False
+            return super().holds(name, data)
         except OSError as error:
-            if error.errno == errno.EIO:  # the disk has lost it
+            if error.errno == errno.EIO:
                 return False
             raise
 
-    def mount_id(self) -> int:
-        """Return the number of the mount that the root is on; see :func:`system.mount_id`."""
+    def reader(self, name: str) -> BinaryIO:
+        """Open a regular file."""
+        return os.fdopen(self.open(name), "rb")
+
+    def era(self) -> str:
+        """Name the machine's boot and the mount: what is not synced may outlive neither."""
         with telling(self.root), self._folder("") as fd:
-            return mount_id(fd)
+            return f"{boot()} {mount_id(fd)}"
+
+    def survey(self) -> Callable[[str], int | None]:
+        """Return the same: the system is as fast as can be."""
+        return self.size
+
+    def is_new(self) -> bool:
+        """Tell of no directory: it may hold any number of other files."""
+        return False
 
     def size(self, name: str) -> int | None:
         """Return the size of a regular file, or None where there is none."""
@@ -242,15 +237,11 @@ class LocalStore:
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             os.close(fd)
 
-    def is_blank(self, name: str) -> bool:
-        """Tell whether a regular file is empty or all zeros: what a power cut leaves."""
-        return self.size(name) is not None and not any(map(any, self.chunks(name)))
-
-    def names(self) -> list[str]:
-        """Return the names in the root; none where there is no root."""
+    def names(self, beginning: str) -> list[str]:
+        """List the root."""
         try:
             with naming(self.root):
-                return os.listdir(self.root)
+                return [name for name in os.listdir(self.root) if name.startswith(beginning)]
         except (FileNotFoundError, NotADirectoryError):
             return []
 
@@ -329,7 +320,7 @@ class LocalStore:
         try:
             file = os.open(temp, _NEW, 0o666, dir_fd=fd)
             try:
-                for chunk in (data,) if isinstance(data, Data) else data:
+                for chunk in pieces(data):
                     write_all(file, chunk)
             except BaseException:
                 drop(fd, temp)

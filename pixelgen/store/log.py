@@ -30,7 +30,7 @@ def unseal(line: bytes) -> Any:
         return None
 
 
-class Log:
+class FileLog:
     """A log in the folder ``root``, open under the descriptor ``fd``.
 
     It stays the file it is when another run is done with it and takes its name away.

@@ -165,6 +165,16 @@ def mount_id(fd: int) -> int:
 
 
 @functools.cache
+def boot() -> str:
+    """Name the machine's present boot; where that is unknown, no two runs share one."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return os.urandom(16).hex()
+
+
+@functools.cache
 def host() -> str:
     """Return this machine's name, fit for a file name."""
     return re.sub(r"[^0-9A-Za-z-]", "-", os.uname().nodename)[:64]

@@ -1,0 +1,176 @@
+"""What a store is: where the files of a set are put, under names relative to its root."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
+from typing import BinaryIO, NamedTuple, Protocol, Self, TypeAlias
+
+from pixelgen.formats.base import Data
+
+Chunks: TypeAlias = Data | Iterable[Data]
+Put: TypeAlias = Callable[[str, Chunks], None]
+
+
+def pieces(data: Chunks) -> Iterable[Data]:
+    """Return the pieces of some data, each to be used before the next is taken."""
+    return (data,) if isinstance(data, Data) else data
+
+
+class Staged(NamedTuple):
+    """A file written elsewhere, waiting for its name: where it is."""
+
+    name: str
+    temp: str
+
+
+class Log(Protocol):
+    """What grows by whole lines and is read back, while it is open."""
+
+    @property
+    def size(self) -> int:
+        """The bytes of all lines."""
+
+    def append(self, line: bytes) -> int:
+        """Append a line; return the byte it begins at."""
+
+    def lines(self, start: int = 0) -> Generator[bytes]:
+        """Yield the lines from a byte on."""
+
+    def remove(self) -> None:
+        """Take the log away."""
+
+
+class Store(ABC):
+    """Where the files of a set are put: named bytes, published whole or not at all.
+
+    What bears a name already is never replaced, unless it is to the byte a beginning of the same.
+    Methods raise FileNotFoundError for what is not there, Conflict for a stranger's file under a
+    name, PixelgenError for what the store refuses. A store is hashable and crosses processes.
+    ``root`` is as people name it; ``durability`` says what is to outlive a power cut: none, commit
+    or each.
+    """
+
+    root: str
+    durability: str
+
+    @abstractmethod
+    def path(self, name: str) -> str:
+        """Return what people call the file of a name."""
+
+    @abstractmethod
+    def absolute(self) -> Self:
+        """Return the same store as a process in another directory names it."""
+
+    @abstractmethod
+    def create(self) -> None:
+        """Make the root."""
+
+    # --- what is put ---
+
+    @abstractmethod
+    def batch(self, folder: str) -> AbstractContextManager[Put]:
+        """Put many files into one folder; all are there when the context ends."""
+
+    @abstractmethod
+    def put(self, name: str, data: Chunks) -> None:
+        """Publish one file."""
+
+    @abstractmethod
+    def overwrite(self, name: str, data: Chunks) -> None:
+        """Put one of our own files of the root in the place of what it was."""
+
+    @abstractmethod
+    def stage(self, name: str, data: Chunks) -> Staged:
+        """Write a file of the root, to be published later."""
+
+    @abstractmethod
+    def publish(self, staged: Staged) -> None:
+        """Give a staged file its name."""
+
+    @abstractmethod
+    def discard(self, staged: Staged) -> None:
+        """Drop a staged file."""
+
+    @abstractmethod
+    def shown(self, data: bytes) -> AbstractContextManager[str]:
+        """Show data to whoever sees this store, under a name of the root, for a while."""
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """Remove one of our own files, if it is there."""
+
+    @abstractmethod
+    def log(self, name: str) -> AbstractContextManager[Log]:
+        """Open a log of the root; make it if there is none."""
+
+    # --- what is there ---
+
+    @abstractmethod
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """Yield a file in pieces of megabytes."""
+
+    @abstractmethod
+    def lines(self, name: str) -> Generator[bytes]:
+        """Yield the lines of a file or a log; nothing where there is none."""
+
+    @abstractmethod
+    def reader(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """Open a file to be read at any place."""
+
+    @abstractmethod
+    def size(self, name: str) -> int | None:
+        """Return the size of a file in bytes, or None where there is none."""
+
+    @abstractmethod
+    def survey(self) -> Callable[[str], int | None]:
+        """Return a faster :meth:`size` for many files that do not change meanwhile."""
+
+    @abstractmethod
+    def exists(self, name: str) -> bool:
+        """Tell whether anything at all bears the name."""
+
+    @abstractmethod
+    def names(self, beginning: str) -> list[str]:
+        """Return the names in the root that begin so; none where there is no root."""
+
+    @abstractmethod
+    def is_new(self) -> bool:
+        """Tell, where that is quick, that nothing at all is in the store."""
+
+    @abstractmethod
+    def era(self) -> str:
+        """Name the time for which what was put here is believed to stay."""
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of a file."""
+        return b"".join(self.chunks(name))
+
+    def is_blank(self, name: str) -> bool:
+        """Tell whether a file is empty or all zeros: what a power cut leaves."""
+        return self.size(name) is not None and not any(map(any, self.chunks(name)))
+
+    def holds(self, name: str, data: Chunks) -> bool:
+        """Tell whether a file is there, can be read, and has just these bytes."""
+        with suppress(FileNotFoundError), self.reader(name) as file:
+            return all(file.read(len(each)) == each for each in pieces(data)) and not file.read(1)
+        return False
+
+    # --- what a disk needs besides ---
+
+    def sync(self, name: str = "") -> None:  # noqa: B027 – what is put is safe
+        """Bring one file of the root, or all of it, to the disk."""
+
+    def touch(self, name: str) -> None:  # noqa: B027 – times are the store's own
+        """Set a file's time to now, where that can be done."""
+
+    def forget(self, name: str) -> None:  # noqa: B027 – nothing is remembered
+        """Drop what the system remembers of a file, so that it is read from the disk again."""
+
+    def sweep(self, folder: str) -> None:  # noqa: B027 – nothing is left by the dead
+        """Remove what dead processes of this host left under temporary names in a folder."""
+
+    def check_folder(self, folder: str) -> None:  # noqa: B027 – there are none
+        """Raise Conflict where a folder, or one that it lies in, is a link or a file."""
+
+    def remove_folder(self, folder: str) -> None:  # noqa: B027 – there are none
+        """Remove a folder below the root and those that it lies in, as far as they are empty."""

@@ -1,0 +1,61 @@
+"""The clients of object stores: fsspec's, each of which is a package of its own."""
+
+from functools import lru_cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pixelgen.errors import BadValue, PixelgenError
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+_EXTRAS = {
+    "s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az",
+}  # fmt: skip
+_TIMES = {"connect_timeout": 10, "read_timeout": 60, "retries": {"mode": "standard"}}
+_OPTIONS: dict[str, dict[str, Any]] = {"s3": {"config_kwargs": _TIMES}}
+_FAILURES = {
+    "s3": ("botocore.exceptions.BotoCoreError", "aiohttp.ClientError"),
+    "gs": ("gcsfs.retry.HttpError", "aiohttp.ClientError"),
+    "az": ("azure.core.exceptions.AzureError",),
+}
+# By name, because they are of packages that may not be there.
+_REFUSALS = {
+    "PermissionError", "NoCredentialsError", "PartialCredentialsError", "ProfileNotFound",
+    "NoRegionError", "InvalidRegionError", "ParamValidationError", "ClientAuthenticationError",
+    "TokenRetrievalError", "UnauthorizedSSOTokenError",
+}  # fmt: skip
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Tell whether a failure is one that no repetition mends."""
+    return not _REFUSALS.isdisjoint(kind.__name__ for kind in type(error).__mro__)
+
+
+@lru_cache(maxsize=8)
+def client(root: str) -> "tuple[AbstractFileSystem, str]":
+    """Return the client of a URL, and the root as it names it."""
+    scheme = root.partition("://")[0]
+    extra = _EXTRAS.get(scheme, "s3")
+    options = _OPTIONS.get(_EXTRAS.get(scheme, ""), {})
+    try:
+        from fsspec.core import url_to_fs
+
+        files, path = url_to_fs(root, use_listings_cache=False, **options)
+    except ImportError as error:
+        raise PixelgenError(
+            f"{scheme}:// needs a package more ({error}): python -m pip install 'pixelgen[{extra}]'"
+        ) from None
+    except ValueError as error:
+        raise BadValue(f"{root!r} is no place to write to: {error}") from None
+    return files, path.rstrip("/")
+
+
+@lru_cache(maxsize=8)
+def failures(root: str) -> tuple[type[Exception], ...]:
+    """Return what a client raises when the store fails, or refuses."""
+    found: list[type[Exception]] = [OSError]
+    for path in _FAILURES.get(_EXTRAS.get(root.partition("://")[0], ""), ()):
+        module, _, name = path.rpartition(".")
+        found.append(getattr(import_module(module), name))
+    return tuple(found)

@@ -1,0 +1,285 @@
+"""An object store, by its URL: whole objects, each put in one request.
+
+An object is there whole or not at all, and what was put stays. Nothing is streamed to it: bytes are
+gathered and hashed before they are sent. A request is repeated through an outage, which costs
+nothing but time, because the same bytes go to the same name.
+"""
+
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
+
+from pixelgen.errors import BadValue, Conflict, PixelgenError
+from pixelgen.store.base import Chunks, Put, Staged, Store, pieces
+from pixelgen.store.clients import client, failures, is_refusal
+from pixelgen.store.gather import Gathered, gathered
+from pixelgen.store.objectlog import ObjectLog
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+T = TypeVar("T")
+
+_BUDGET = 60.0  # seconds that a request is repeated for
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0  # seconds between two tries
+_AT_ONCE = 16  # requests of a batch
+_PIECE = 8 << 20  # bytes that are read in a request
+
+
+@dataclass(frozen=True)
+class ObjectStore(Store):
+    """The objects below a URL. ``durability`` has nothing to say: what was put stays."""
+
+    root: str
+    durability: str = "commit"
+
+    @classmethod
+    def at(cls, url: str, durability: str) -> "ObjectStore":
+        """Return the store of a URL; raise BadValue where it is none."""
+        scheme, _, place = url.partition("://")
+        if not scheme or not place or place.startswith("/"):
+            raise BadValue(f"{url!r} names no bucket; write it as s3://BUCKET/PREFIX")
+        store = cls(f"{scheme}://{place.strip('/')}", durability)
+        store._open()
+        return store
+
+    # --- requests ---
+
+    def _open(self) -> "tuple[AbstractFileSystem, str]":
+        """Return the client, and the root as it names it."""
+        return client(self.root)
+
+    def _ask(self, call: Callable[["AbstractFileSystem", str], T], name: str = "") -> T:
+        """Make a request about a name; repeat it while the store fails.
+
+        Raises FileNotFoundError where nothing is there, PixelgenError for what it refuses and for
+        an outage that lasts.
+        """
+        files, root = self._open()
+        path = f"{root}/{name}" if name else root
+        deadline, pause = time.monotonic() + _BUDGET, _FIRST_PAUSE
+        while True:
+            try:
+                return call(files, path)
+            except FileNotFoundError:
+                raise
+            except failures(self.root) as error:
+                refused = is_refusal(error)
+                if refused or time.monotonic() + pause > deadline:
+                    raise PixelgenError(self._told(name, error, lasts=not refused)) from None
+            time.sleep(pause * (0.5 + secrets.randbelow(1000) / 1000))
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _told(self, name: str, error: BaseException, *, lasts: bool) -> str:
+        why = " ".join(str(error).split())[:300] or type(error).__name__
+        if lasts:
+            hint = f"it failed for {_BUDGET:.0f} s; run the same command again to go on"
+        else:
+            hint = "see that your credentials are those of this store, and may read and write there"
+        return f"cannot use {self.path(name) if name else self.root}: {why}; {hint}"
+
+    # --- what is put ---
+
+    def path(self, name: str) -> str:
+        """Return the URL of an object."""
+        return f"{self.root}/{name}"
+
+    def absolute(self) -> "ObjectStore":
+        """Return the same: a URL is one everywhere."""
+        return self
+
+    def create(self) -> None:
+        """Do nothing: there are no directories."""
+
+    @contextmanager
+    def batch(self, folder: str) -> Iterator[Put]:
+        """Put many objects, some at a time."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            sent: list[Future[None]] = []
+
+            def put(base: str, data: Chunks) -> None:
+                name = f"{folder}/{base}" if folder else base
+                whole = b"".join(map(bytes, pieces(data)))
+                if len(sent) >= 2 * _AT_ONCE:
+                    sent.pop(0).result()
+                sent.append(pool.submit(self.put, name, whole))
+
+            yield put
+            for each in sent:
+                each.result()
+
+    def put(self, name: str, data: Chunks) -> None:
+        """Put an object, unless it is there."""
+        with gathered(data) as whole:
+            there = self.size(name)
+            if there is not None and not self._is_beginning(name, whole):
+                raise Conflict(
+                    f"{self.path(name)} is not pixelgen's own and stays as it is; move it away, or"
+                    " choose another prefix"
+                )
+            if there != whole.size:
+                self._send(name, whole)
+
+    def _is_beginning(self, name: str, whole: "Gathered") -> bool:
+        """Tell whether an object is a beginning of some bytes, or all of them."""
+        with whole.open() as file:
+            return all(file.read(len(piece)) == piece for piece in self.chunks(name))
+
+    def _send(self, name: str, whole: "Gathered") -> None:
+        """Send all bytes in one request, and see that as many arrived."""
+
+        def send(files: "AbstractFileSystem", path: str) -> None:
+            if whole.file:
+                files.put_file(whole.file, path)
+            else:
+                files.pipe_file(path, whole.data)
+
+        try:
+            self._ask(send, name)
+        except FileNotFoundError:
+            raise PixelgenError(
+                f"cannot write {self.path(name)}: there is no such bucket"
+            ) from None
+        if (size := self.size(name)) != whole.size:
+            raise PixelgenError(
+                f"{self.path(name)} has {size} bytes after {whole.size} were sent; run the same"
+                " command again"
+            )
+
+    def overwrite(self, name: str, data: Chunks) -> None:
+        """Put one of our own objects in the place of what it was."""
+        with gathered(data) as whole:
+            self._send(name, whole)
+
+    def stage(self, name: str, data: Chunks) -> Staged:
+        """Gather an object in a file of this machine."""
+        with tempfile.NamedTemporaryFile(prefix="pixelgen-", delete=False) as file:
+            try:
+                for piece in pieces(data):
+                    file.write(piece)
+            except BaseException:
+                Path(file.name).unlink()
+                raise
+        return Staged(name, file.name)
+
+    def publish(self, staged: Staged) -> None:
+        """Send what was gathered, and drop it here."""
+        self._send(staged.name, Gathered(b"", staged.temp))
+        self.discard(staged)
+
+    def discard(self, staged: Staged) -> None:
+        """Drop what was gathered."""
+        Path(staged.temp).unlink(missing_ok=True)
+
+    @contextmanager
+    def shown(self, data: bytes) -> Iterator[str]:
+        """Put an object for a while."""
+        name = f".pixelgen.probe.{secrets.token_hex(4)}"
+        self.put(name, data)
+        try:
+            yield name
+        finally:
+            self.remove(name)
+
+    def remove(self, name: str) -> None:
+        """Remove an object, and if it is a log all that it consists of."""
+        for each in (name, *self._parts(name)):
+            with suppress(FileNotFoundError):
+                self._ask(lambda files, path: files.rm_file(path), each)
+
+    @contextmanager
+    def log(self, name: str) -> Iterator[ObjectLog]:
+        """Open a log, which is sent a part at a time, each an object beside the first."""
+        if self.size(name) is None:
+            self.put(name, b"")
+        log = ObjectLog(
+            self.lines(name), partial(self._send_part, name), partial(self.remove, name)
+        )
+        try:
+            yield log
+        finally:
+            log.flush()
+
+    def _send_part(self, name: str, number: str, lines: bytes) -> None:
+        self.put(f"{name}.{number}", lines)
+
+    def _parts(self, name: str) -> list[str]:
+        """Return the objects that a log consists of besides the first; none of another object."""
+        return sorted(self.names(f"{name}.")) if name.startswith(".pixelgen.") else []
+
+    # --- what is there ---
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """Yield an object, a request a piece."""
+        size = self.size(name)
+        if size is None:
+            raise FileNotFoundError(2, "no such object", self.path(name))
+        for start in range(0, size, _PIECE):
+            yield self._ask(partial(_read, start, min(start + _PIECE, size)), name)
+
+    def lines(self, name: str) -> Generator[bytes]:
+        """Yield the lines, of a log those of all its parts."""
+        for each in (name, *self._parts(name)):
+            rest = b""
+            with suppress(FileNotFoundError):
+                for chunk in self.chunks(each):
+                    *whole, rest = (rest + chunk).split(b"\n")
+                    yield from (line + b"\n" for line in whole)
+            if rest:
+                yield rest
+
+    @contextmanager
+    def reader(self, name: str) -> Iterator[BinaryIO]:
+        """Read all of it: what is read at any place is a shard, and fits into memory."""
+        yield BytesIO(self.read(name))
+
+    def size(self, name: str) -> int | None:
+        """Return the size of an object."""
+        try:
+            found = self._ask(lambda files, path: files.info(path), name)
+        except FileNotFoundError:
+            return None
+        return int(found["size"]) if found["type"] == "file" else None
+
+    def survey(self) -> Callable[[str], int | None]:
+        """List all objects once: a thousand of them take the time of one asked for by itself."""
+        return self._sizes("").get
+
+    def _sizes(self, beginning: str) -> dict[str, int]:
+        try:
+            found = self._ask(
+                lambda files, path: files.find(path, prefix=beginning, detail=True), ""
+            )
+        except FileNotFoundError:
+            return {}
+        _, root = self._open()
+        return {path[len(root) + 1 :]: int(each["size"]) for path, each in found.items()}
+
+    def exists(self, name: str) -> bool:
+        """Tell whether an object bears the name, or lies below it."""
+        return bool(self._ask(lambda files, path: files.exists(path), name))
+
+    def names(self, beginning: str) -> list[str]:
+        """List those objects."""
+        found = self._sizes(beginning)
+        return [name for name in found if name.startswith(beginning) and "/" not in name]
+
+    def is_new(self) -> bool:
+        """Tell whether there is nothing below the root."""
+        return not self.exists("")
+
+    def era(self) -> str:
+        """Name the one there is: what was put stays."""
+        return "objects"
+
+
+def _read(start: int, stop: int, files: "AbstractFileSystem", path: str) -> bytes:
+    return bytes(files.cat_file(path, start=start, end=stop))

@@ -1,0 +1,221 @@
+"""Sets in an object store: a real S3 API on loopback, killed, away, wrong keys, the same bytes."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from pixelgen.journal import JOURNAL
+from tests.conftest import Done, Run, tree_digest
+from tests.engines.cluster import ROOT, cluster
+from tests.faults import format_of, layouts, running, wait_for
+from tests.objects.server import Server, s3_server
+
+pytest.importorskip("s3fs", reason="the extra 's3' is not installed")
+pytest.importorskip("moto", reason="a server: moto is not installed")
+pytestmark = pytest.mark.engine
+
+Make = Callable[..., Done]
+
+SLOW = ("-n", 40, "-s", 300, "--family", "gradient", "-f", "png", "-q")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with s3_server(tmp_path_factory.mktemp("server")) as made:
+        yield made
+
+
+@pytest.fixture
+def s3(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """Give the server, to whose keys the environment of commands is set."""
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    return server
+
+
+@pytest.fixture
+def prefix(tmp_path: Path) -> str:
+    return tmp_path.name
+
+
+@pytest.mark.parametrize("layout", layouts(10))
+def test_a_set_is_the_one_of_a_directory_object_by_object(
+    s3: Server, prefix: str, tmp_path: Path, make: Make, layout: str
+) -> None:
+    job = ("-n", 30, "-s", 40, "--layout", layout, "-f", format_of(layout), "-q")
+    make(*job, "-o", "whole")
+    url = f"s3://sets/{prefix}"
+    assert make(*job, "-o", url).stdout.startswith(f"{url}/")
+    assert s3.digest(prefix) == tree_digest(tmp_path / "whole")
+    assert s3.uploads() == []
+
+
+def test_it_is_verified_repaired_indexed_and_previewed(
+    s3: Server, prefix: str, make: Make, run: Run
+) -> None:
+    url = f"s3://sets/{prefix}"
+    job = ("-n", 30, "-s", 40, "--layout", "webdataset:per_shard=10", "-q")
+    make(*job, "-o", url)
+    whole = s3.digest(prefix)
+    assert json.loads(make(*job, "--json", "-o", url).stdout)["made"] == 0
+    assert run("verify", url, "--deep").returncode == 0
+    tar = f"{prefix}/negatives-000001.tar"
+    data = bytearray(s3.read(tar))
+    data[700] ^= 1
+    s3.put(tar, bytes(data))
+    s3.remove(f"{prefix}/negatives-000002.tar")
+    done = run("verify", url)
+    assert done.returncode == 3
+    assert "negatives-000001.tar: its SHA-256" in done.stdout
+    assert "negatives-000002.tar: missing" in done.stdout
+    assert run("repair", url).returncode == 0
+    assert s3.digest(prefix) == whole
+    assert run("index", url, "--layout", "csv").returncode == 0
+    assert run("verify", url).returncode == 0
+    done = run("preview", url, "-n", 2, "-o", "sheet.png")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("layout", ["files", "webdataset:per_shard=5"])
+def test_a_run_killed_at_any_moment_leaves_whole_objects_and_is_gone_on_with(
+    s3: Server, prefix: str, tmp_path: Path, make: Make, layout: str
+) -> None:
+    job = (*SLOW, "--layout", layout, "-j", 2)
+    begun = time.monotonic()
+    make(*job, "-o", f"s3://sets/{prefix}/timed")
+    seconds = time.monotonic() - begun
+    make(*job, "-o", "whole")
+    for trial in range(2):
+        where = f"{prefix}/{trial}"
+        with running(tmp_path, "generate", *job, "-o", f"s3://sets/{where}") as process:
+            time.sleep(Random(f"{layout} {trial}").uniform(0.3, 0.95) * seconds)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(20)
+        assert s3.torn(where, tmp_path / "whole") == []
+        assert s3.uploads() == []
+        make(*job, "-o", f"s3://sets/{where}")
+        assert s3.digest(where) == tree_digest(tmp_path / "whole")
+
+
+def test_what_the_journal_tells_is_not_made_again(
+    s3: Server, prefix: str, tmp_path: Path, make: Make
+) -> None:
+    job = ("-n", 40, "-s", 1200, "--family", "perlin", "--layout", "webdataset:per_shard=2", "-q")
+    url = f"s3://sets/{prefix}"
+    with running(tmp_path, "generate", *job, "-o", url) as process:
+        assert wait_for(lambda: told(s3, prefix) >= 3)
+        process.kill()
+        process.wait(20)
+    kept = told(s3, prefix)
+    done = json.loads(make(*job, "--json", "-o", url).stdout)
+    assert done["found"] == 2 * kept
+    assert done["made"] == 40 - 2 * kept
+
+
+def told(s3: Server, prefix: str) -> int:
+    """Return how many shards the journal tells of."""
+    parts = [name for name in s3.names(prefix) if name.startswith(f"{JOURNAL}.")]
+    return sum(s3.read(f"{prefix}/{name}").count(b"\n") for name in parts)
+
+
+def test_a_server_that_is_away_for_eight_seconds_costs_nothing_but_time(
+    s3: Server, prefix: str, tmp_path: Path, make: Make
+) -> None:
+    job = (*SLOW, "--layout", "webdataset:per_shard=2")
+    make(*job, "-o", "whole")
+    url = f"s3://sets/{prefix}"
+    with running(tmp_path, "generate", *job, "-o", url) as process:
+        assert wait_for(lambda: any(name.endswith(".tar") for name in s3.names(prefix)))
+        s3.proxy.leave()
+        back = threading.Timer(8, s3.proxy.come_back)
+        back.start()
+        _, complaint = process.communicate(timeout=90)
+        back.join()
+        assert (process.returncode, complaint) == (0, "")
+    assert s3.digest(prefix) == tree_digest(tmp_path / "whole")
+
+
+def test_a_wrong_key_or_bucket_is_one_line(s3: Server, run: Run) -> None:
+    for told, words in (
+        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "see that your credentials"),
+        ({"AWS_ACCESS_KEY_ID": "wrong"}, "see that your credentials"),
+    ):
+        done = run("generate", "-n", 3, "-o", "s3://sets/none", **told)
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+        assert words in done.stderr
+    done = run("generate", "-n", 3, "-o", "s3://no-such-bucket/none")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+    assert "no such bucket" in done.stderr
+
+
+@pytest.mark.parametrize("url", ["s3://", "s3:///x", "nonsense://host/path", "://"])
+def test_a_url_that_is_none_is_refused(run: Run, url: str) -> None:
+    done = run("generate", "-n", 3, "-o", url)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+
+
+def test_what_is_about_a_directory_is_refused(s3: Server, run: Run) -> None:
+    for option in ("--force", "--remote"):
+        done = run("generate", "-n", 3, option, "-o", "s3://sets/none", PIXLAB_API_KEY="none")
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert s3.names("none") == []
+
+
+def test_an_object_of_somebody_elses_stays(s3: Server, prefix: str, make: Make, run: Run) -> None:
+    s3.put(f"{prefix}/images/000001.png", b"mine")
+    done = run("generate", "-n", 3, "-o", f"s3://sets/{prefix}")
+    assert done.returncode == 3
+    assert f"s3://sets/{prefix}/images/000001.png" in done.stderr
+    assert s3.names(prefix) == ["images/000001.png"]
+    make("-n", 3, "-q", "-o", f"s3://sets/{prefix}/a")
+    other = run("generate", "-n", 3, "--seed", 1, "-o", f"s3://sets/{prefix}/a")
+    assert other.returncode == 3
+
+
+def test_portions_in_the_store_become_one_set(
+    s3: Server, prefix: str, tmp_path: Path, make: Make, run: Run
+) -> None:
+    job = ("-n", 80, "-s", 40, "--layout", "webdataset:per_shard=10", "-q")
+    make(*job, "-o", "whole")
+    url = f"s3://sets/{prefix}/set"
+    make(*job, "--shard", "1/2", "-o", url)
+    done = run("finish", url)
+    assert done.returncode == 1
+    assert "--shard I/2 again for I = 2" in done.stderr
+    make(*job, "--shard", "2/2", "-o", url)
+    assert run("status", url, "--missing").stdout == "\n"
+    assert run("finish", url, "-q").returncode == 0
+    assert s3.digest(f"{prefix}/set") == tree_digest(tmp_path / "whole")
+    for number in (1, 2):
+        make(*job, "--shard", f"{number}/2", "-o", f"part-{number}")
+    assert run("finish", f"{url}-2", "part-1", "part-2", "-q").returncode == 0
+    assert s3.digest(f"{prefix}/set-2") == tree_digest(tmp_path / "whole")
+
+
+def test_the_commands_of_the_readme_write_there(s3: Server, prefix: str, run: Run) -> None:
+    text = (Path(ROOT) / "README.md").read_text(encoding="utf-8")
+    (commands,) = re.findall(r"^```sh\n([^`]*BUCKET[^`]*)^```$", text, re.MULTILINE)
+    for line in commands.replace("BUCKET", f"sets/{prefix}").splitlines():
+        done = run(*line.split()[1:])
+        assert done.returncode == 0, done.stderr
+
+
+def test_workers_of_a_cluster_write_to_it(
+    s3: Server, prefix: str, tmp_path: Path, make: Make
+) -> None:
+    pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
+    job = ("-n", 80, "-s", 40, "--layout", "webdataset:per_shard=10", "-q")
+    make(*job, "-o", "whole")
+    with cluster(tmp_path / "dask", 2, s3.environment) as made:
+        make(*job, "--engine", made.engine, "-o", f"s3://sets/{prefix}")
+    assert s3.digest(prefix) == tree_digest(tmp_path / "whole")
+    shutil.rmtree(tmp_path / "whole")
