@@ -38,8 +38,10 @@ def _cell(text: str) -> str:
 
 
 def _append(path: str, text: str) -> None:
+    from pathlib import Path
+
     try:
-        with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+        with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError as error:
         raise BadValue(f"cannot append the summary to {path}: {error.strerror}") from None
