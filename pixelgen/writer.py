@@ -25,7 +25,7 @@ from pixelgen.journal import JOURNAL, PLAN, Journal
 from pixelgen.layouts import Record, Sample, Shard
 from pixelgen.lock import joint_lock, lock, release
 from pixelgen.portion import Portion
-from pixelgen.store import Store
+from pixelgen.store import PROBE, Store
 
 _PATIENCE = 10.0  # seconds that another process may take to begin a set
 
@@ -207,8 +207,8 @@ def complete(job: Job, store: Store, done: Journal) -> None:
     """Finish a set whose shards are all done."""
     _sweep(job, store)  # after workers that were killed
     manifest.publish(job, store, done)
-    for portion in journal.others(store):
-        store.remove(portion.journal)
+    for name in (*(portion.journal for portion in journal.others(store)), *store.names(PROBE)):
+        store.remove(name)
     done.remove()
 
 

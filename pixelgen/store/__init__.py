@@ -1,9 +1,9 @@
 """Stores: where the files of a set are put."""
 
-from pixelgen.store.base import Chunks, Log, Put, Staged, Store
+from pixelgen.store.base import PROBE, Chunks, Log, Put, Staged, Store
 from pixelgen.store.local import LocalStore
 
-__all__ = ["Chunks", "LocalStore", "Log", "Put", "Staged", "Store", "store_of"]
+__all__ = ["PROBE", "Chunks", "LocalStore", "Log", "Put", "Staged", "Store", "store_of"]
 
 
 def store_of(place: str, durability: str = "commit") -> Store:

@@ -11,6 +11,10 @@ Chunks: TypeAlias = Data | Iterable[Data]
 Put: TypeAlias = Callable[[str, Chunks], None]
 
 
+PROBE = ".pixelgen.probe."
+"""What the names begin with, in the root, of what :meth:`Store.shown` shows."""
+
+
 def pieces(data: Chunks) -> Iterable[Data]:
     """Return the pieces of some data, each to be used before the next is taken."""
     return (data,) if isinstance(data, Data) else data

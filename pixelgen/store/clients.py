@@ -14,6 +14,7 @@ _EXTRAS = {
 }  # fmt: skip
 _TIMES = {"connect_timeout": 10, "read_timeout": 60, "retries": {"mode": "standard"}}
 _OPTIONS: dict[str, dict[str, Any]] = {"s3": {"config_kwargs": _TIMES}}
+_ONE_REQUEST = 512 << 20  # bytes; s3fs would send parts from 100 MiB on
 _FAILURES = {
     "s3": ("botocore.exceptions.BotoCoreError", "aiohttp.ClientError"),
     "gs": ("gcsfs.retry.HttpError", "aiohttp.ClientError"),
@@ -49,6 +50,15 @@ def client(root: str) -> "tuple[AbstractFileSystem, str]":
     except ValueError as error:
         raise BadValue(f"{root!r} is no place to write to: {error}") from None
     return files, path.rstrip("/")
+
+
+def put_options(root: str, size: int) -> dict[str, Any]:
+    """Return what has a client put so many bytes in one request, as far as memory allows.
+
+    Of parts, those that were sent before a kill stay in the store: unseen, but billed.
+    """
+    is_s3 = _EXTRAS.get(root.partition("://")[0]) == "s3"
+    return {"chunksize": _ONE_REQUEST} if is_s3 and size <= _ONE_REQUEST else {}
 
 
 @lru_cache(maxsize=8)

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from pixelgen.aside import aside
 from pixelgen.errors import BadValue, Conflict
-from pixelgen.store.base import Chunks, Put, Staged, Store, pieces
+from pixelgen.store.base import PROBE, Chunks, Put, Staged, Store, pieces
 from pixelgen.store.log import FileLog
 from pixelgen.store.system import (
     NO_FILE,
@@ -42,7 +42,6 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMP = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.part")
 _NAME_LIMIT = 255
-_SHOWN = "pixelgen.probe"
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ class LocalStore(Store):
     @contextmanager
     def shown(self, data: bytes) -> Iterator[str]:
         """Show data to whoever sees this directory, under a name of the root, for a while."""
-        staged = self.stage(_SHOWN, data)
+        staged = self.stage(PROBE.strip("."), data)
         try:
             yield staged.temp
         finally:

@@ -61,6 +61,11 @@ class ObjectLog:
             file.seek(start)
             yield from file
 
+    def close(self) -> None:
+        """Send what was not yet sent; nothing more is appended."""
+        self.flush()
+        self._file.close()
+
     def remove(self) -> None:
         """Take the log away."""
         self._pending = b""

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from pixelgen.errors import BadValue, Conflict, PixelgenError
-from pixelgen.store.base import Chunks, Put, Staged, Store, pieces
-from pixelgen.store.clients import client, failures, is_refusal
+from pixelgen.store.base import PROBE, Chunks, Put, Staged, Store, pieces
+from pixelgen.store.clients import client, failures, is_refusal, put_options
 from pixelgen.store.gather import Gathered, gathered
 from pixelgen.store.objectlog import ObjectLog
 
@@ -134,13 +134,14 @@ class ObjectStore(Store):
             return all(file.read(len(piece)) == piece for piece in self.chunks(name))
 
     def _send(self, name: str, whole: "Gathered") -> None:
-        """Send all bytes in one request, and see that as many arrived."""
+        """Send all bytes, and see that as many arrived."""
+        options = put_options(self.root, whole.size)
 
         def send(files: "AbstractFileSystem", path: str) -> None:
             if whole.file:
-                files.put_file(whole.file, path)
+                files.put_file(whole.file, path, **options)
             else:
-                files.pipe_file(path, whole.data)
+                files.pipe_file(path, whole.data, **options)
 
         try:
             self._ask(send, name)
@@ -182,7 +183,7 @@ class ObjectStore(Store):
     @contextmanager
     def shown(self, data: bytes) -> Iterator[str]:
         """Put an object for a while."""
-        name = f".pixelgen.probe.{secrets.token_hex(4)}"
+        name = f"{PROBE}{secrets.token_hex(4)}"
         self.put(name, data)
         try:
             yield name
@@ -200,13 +201,9 @@ class ObjectStore(Store):
         """Open a log, which is sent a part at a time, each an object beside the first."""
         if self.size(name) is None:
             self.put(name, b"")
-        log = ObjectLog(
-            self.lines(name), partial(self._send_part, name), partial(self.remove, name)
-        )
-        try:
+        send, clear = partial(self._send_part, name), partial(self.remove, name)
+        with closing(ObjectLog(self.lines(name), send, clear)) as log:
             yield log
-        finally:
-            log.flush()
 
     def _send_part(self, name: str, number: str, lines: bytes) -> None:
         self.put(f"{name}.{number}", lines)

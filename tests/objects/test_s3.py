@@ -7,44 +7,24 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from pixelgen.journal import JOURNAL
+from pixelgen.store import PROBE, store_of
 from tests.conftest import Done, Run, tree_digest
 from tests.engines.cluster import ROOT, cluster
 from tests.faults import format_of, layouts, running, wait_for
-from tests.objects.server import Server, s3_server
+from tests.objects.server import Server
 
-pytest.importorskip("s3fs", reason="the extra 's3' is not installed")
-pytest.importorskip("moto", reason="a server: moto is not installed")
 pytestmark = pytest.mark.engine
 
 Make = Callable[..., Done]
 
 SLOW = ("-n", 40, "-s", 300, "--family", "gradient", "-f", "png", "-q")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with s3_server(tmp_path_factory.mktemp("server")) as made:
-        yield made
-
-
-@pytest.fixture
-def s3(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """Give the server, to whose keys the environment of commands is set."""
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    return server
-
-
-@pytest.fixture
-def prefix(tmp_path: Path) -> str:
-    return tmp_path.name
 
 
 @pytest.mark.parametrize("layout", layouts(10))
@@ -83,6 +63,16 @@ def test_it_is_verified_repaired_indexed_and_previewed(
     assert run("verify", url).returncode == 0
     done = run("preview", url, "-n", 2, "-o", "sheet.png")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("size", [0, 120 << 20, 260 << 20])
+def test_an_object_is_put_in_one_request(s3: Server, prefix: str, size: int) -> None:
+    pieces = (bytes(1 << 20) for _ in range(size >> 20))
+    store_of(f"s3://sets/{prefix}").put("object", pieces)
+    head = s3.client.head_object(Bucket="sets", Key=f"{prefix}/object")
+    assert head["ContentLength"] == size
+    assert "-" not in head["ETag"]  # which has the number of parts, if there are any
+    s3.remove(f"{prefix}/object")
 
 
 @pytest.mark.parametrize("layout", ["files", "webdataset:per_shard=5"])
@@ -215,6 +205,7 @@ def test_workers_of_a_cluster_write_to_it(
     pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
     job = ("-n", 80, "-s", 40, "--layout", "webdataset:per_shard=10", "-q")
     make(*job, "-o", "whole")
+    s3.put(f"{prefix}/{PROBE}dead", b"what a killed run left")
     with cluster(tmp_path / "dask", 2, s3.environment) as made:
         make(*job, "--engine", made.engine, "-o", f"s3://sets/{prefix}")
     assert s3.digest(prefix) == tree_digest(tmp_path / "whole")
