@@ -26,7 +26,7 @@ from pixelgen.index import folders, index_names
 from pixelgen.job import Job
 from pixelgen.layouts import Record, Shard
 from pixelgen.portion import WHOLE, Portion
-from pixelgen.store import Log, Store
+from pixelgen.store import LocalStore, Log, Store
 from pixelgen.store.log import seal, unseal
 
 PLAN = "pixelgen.json"
@@ -111,7 +111,8 @@ def compare(store: Store, job: Job) -> bool:
             if found[name] != now
         ]
     if differ:
-        force = ", or --force to replace that set" if is_finished(store, job) else ""
+        can_go = isinstance(store, LocalStore) and is_finished(store, job)
+        force = ", or --force to replace that set" if can_go else ""
         raise Conflict(
             f"{store.root} holds another job ({'; '.join(differ)}); choose another directory{force}"
         )

@@ -408,7 +408,7 @@ def test_the_shelf_keeps_so_many_bytes_for_so_long() -> None:
 
 def test_more_than_can_wait_are_told_to_come_again(tmp_path: Path) -> None:
     with serving(tmp_path, "-j", "1", "--queue", "2") as server, ExitStack() as stack:
-        line = f"/pixelgenerate?width=2000&noise=wmm&blob=1&{urlencode(KEY)}"
+        line = f"/pixelgenerate?width=1400&noise=wmm&blob=1&{urlencode(KEY)}"
         sockets = connected(server, 9, stack)
         for each in sockets:
             each.sendall(

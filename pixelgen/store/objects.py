@@ -79,11 +79,12 @@ class ObjectStore(Store):
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _told(self, name: str, error: BaseException, *, lasts: bool) -> str:
-        why = " ".join(str(error).split())[:300] or type(error).__name__
+        first, *_ = [*str(error).splitlines(), ""]
+        why = first.strip(" .")[:300] or type(error).__name__
         if lasts:
             hint = f"it failed for {_BUDGET:.0f} s; run the same command again to go on"
         else:
-            hint = "see that your credentials are those of this store, and may read and write there"
+            hint = "see that the bucket is there and that your credentials may read and write in it"
         return f"cannot use {self.path(name) if name else self.root}: {why}; {hint}"
 
     # --- what is put ---

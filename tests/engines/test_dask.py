@@ -122,11 +122,10 @@ def test_a_killed_scheduler_ends_the_run_and_the_next_one_completes_it(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("engine", ["begun", "cluster"])
 def test_a_run_that_is_stopped_is_finished_by_the_same_command(
-    tmp_path: Path, two: Cluster, whole: str, engine: str, number: signal.Signals
+    tmp_path: Path, two: Cluster, whole: str, number: signal.Signals
 ) -> None:
-    command = (*SLOW, "--engine", "dask" if engine == "begun" else two.engine, "-j", 2)
+    command = (*SLOW, "--engine", two.engine)
     with running(tmp_path, "generate", *command, "-o", "cut") as process:
         assert wait_for(lambda: shards(tmp_path / "cut") >= 2)
         if number == signal.SIGINT:  # as of a terminal, which tells the whole group

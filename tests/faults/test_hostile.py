@@ -731,7 +731,7 @@ def test_state_spoiled_at_random_ends_identical_or_is_refused_untouched(
     tmp_path: Path, layout: str, name: str
 ) -> None:
     cut_short(tmp_path / "cut", layout)
-    for seed in range(trials(25)):
+    for seed in range(trials(10)):
         dice = random.Random(seed)
         out = tmp_path / str(seed)
         shutil.copytree(tmp_path / "cut", out, copy_function=os.link)

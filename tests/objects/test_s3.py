@@ -136,8 +136,8 @@ def test_a_server_that_is_away_for_eight_seconds_costs_nothing_but_time(
 
 def test_a_wrong_key_or_bucket_is_one_line(s3: Server, run: Run) -> None:
     for told, words in (
-        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "see that your credentials"),
-        ({"AWS_ACCESS_KEY_ID": "wrong"}, "see that your credentials"),
+        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "that your credentials may read"),
+        ({"AWS_ACCESS_KEY_ID": "wrong"}, "that your credentials may read"),
     ):
         done = run("generate", "-n", 3, "-o", "s3://sets/none", **told)
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
@@ -169,6 +169,7 @@ def test_an_object_of_somebody_elses_stays(s3: Server, prefix: str, make: Make, 
     make("-n", 3, "-q", "-o", f"s3://sets/{prefix}/a")
     other = run("generate", "-n", 3, "--seed", 1, "-o", f"s3://sets/{prefix}/a")
     assert other.returncode == 3
+    assert "--force" not in other.stderr
 
 
 def test_portions_in_the_store_become_one_set(
