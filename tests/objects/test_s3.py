@@ -17,7 +17,7 @@ from pixelgen.journal import JOURNAL
 from pixelgen.store import PROBE, store_of
 from tests.conftest import Done, Run, tree_digest
 from tests.engines.cluster import ROOT, cluster
-from tests.faults import format_of, layouts, running, wait_for
+from tests.faults import format_of, layouts, running, trials, wait_for
 from tests.objects.server import Server
 
 pytestmark = pytest.mark.engine
@@ -84,7 +84,7 @@ def test_a_run_killed_at_any_moment_leaves_whole_objects_and_is_gone_on_with(
     make(*job, "-o", f"s3://sets/{prefix}/timed")
     seconds = time.monotonic() - begun
     make(*job, "-o", "whole")
-    for trial in range(2):
+    for trial in range(trials(2)):
         where = f"{prefix}/{trial}"
         with running(tmp_path, "generate", *job, "-o", f"s3://sets/{where}") as process:
             time.sleep(Random(f"{layout} {trial}").uniform(0.3, 0.95) * seconds)
