@@ -11,8 +11,11 @@ from typing import Protocol
 
 import pytest
 
+from pixelgen.engines.machine import cores
+
 # Under nohup the programs that tests start would not hear a hangup either.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 
 COMMAND = str(Path(sys.executable).with_name("pixelgen"))
 
@@ -27,6 +30,11 @@ sys.exit(code)
 """
 
 Done = subprocess.CompletedProcess[str]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Have one more worker than cores: tests wait a good part of their time."""
+    return cores() + 1
 
 
 class Run(Protocol):

@@ -560,10 +560,16 @@ def test_verify_of_what_may_not_be_read_is_one_line(own_folder: Path, name: str)
 
 # ---- two runs at once
 
+
+def loose_and_sharded(per_shard: int) -> list[str]:
+    """Spell a layout of each kind, by whose code the others are written; with a factor, all."""
+    return layouts(per_shard) if trials(1) > 1 else ["files", f"webdataset:per_shard={per_shard}"]
+
+
 PAIR = ("generate", "-n", "1000", "-s", "2", "-j", "2", "-q", "--layout")
 
 
-@pytest.fixture(scope="module", params=layouts(5))
+@pytest.fixture(scope="module", params=loose_and_sharded(5))
 def pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[tuple[str, ...], str]:
@@ -1018,12 +1024,7 @@ def peak(folder: Path, count: int, layout: str, shards: int) -> tuple[int, int]:
     return int(code), int(kibibytes)
 
 
-LOOSE_AND_SHARDED = ["files", "webdataset:per_shard=1000"]  # the others are written by their code
-
-
-@pytest.mark.parametrize(
-    "layout", [*(layouts(1000) if trials(1) > 1 else LOOSE_AND_SHARDED), "tar:per_shard=1"]
-)
+@pytest.mark.parametrize("layout", [*loose_and_sharded(1000), "tar:per_shard=1"])
 def test_a_run_of_a_million_takes_within_a_tenth_the_memory_of_one_of_a_thousand(
     tmp_path: Path, layout: str
 ) -> None:

@@ -332,4 +332,4 @@ def test_a_worker_killed_at_any_moment_costs_nothing(scene: Scene) -> None:
         assert_identical(scene, seed)
         return bool(workers)
 
-    repeat(scene, trials(2), "worker", trial)
+    repeat(scene, trials(1), "worker", trial)
