@@ -63,10 +63,10 @@ def generate(**options: Any) -> int:
         return _to_stdout(job, options)
     if not options["out"]:
         raise BadValue("the output path is empty; name a directory, or a URL")
-    from pixelgen.store import store_of
+    from pixelgen.store import LocalStore, store_of
 
     store = store_of(options["out"], options["durability"])
-    if "://" in store.root:
+    if not isinstance(store, LocalStore):
         _check_objects(job, options)
     if options["shard"] is not None:
         options["portion"] = _portion(job, options)

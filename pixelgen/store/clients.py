@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _EXTRAS = {
     "s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az",
 }  # fmt: skip
+_OF_A_PROCESS = {"memory"}
 _TIMES = {"connect_timeout": 10, "read_timeout": 60, "retries": {"mode": "standard"}}
 _OPTIONS: dict[str, dict[str, Any]] = {"s3": {"config_kwargs": _TIMES}}
 _ONE_REQUEST = 512 << 20  # bytes; s3fs would send parts from 100 MiB on
@@ -46,6 +47,8 @@ def is_refusal(error: BaseException) -> bool:
 def client(root: str) -> "tuple[AbstractFileSystem, str]":
     """Return the client of a URL, and the root as it names it."""
     scheme = root.partition("://")[0]
+    if scheme in _OF_A_PROCESS:
+        raise BadValue(f"{root!r} would be gone with this process; name a directory, or a bucket")
     extra = _EXTRAS.get(scheme, "s3")
     options = _OPTIONS.get(_EXTRAS.get(scheme, ""), {})
     try:

@@ -46,7 +46,10 @@ class ObjectStore(Store):
         """Return the store of a URL; raise BadValue where it is none."""
         scheme, _, place = url.partition("://")
         if not scheme or not place or place.startswith("/"):
-            raise BadValue(f"{url!r} names no bucket; write it as s3://BUCKET/PREFIX")
+            raise BadValue(
+                f"{url!r} names no bucket; write it as s3://BUCKET/PREFIX, and a directory by its"
+                " path, such as ./set"
+            )
         store = cls(f"{scheme}://{place.strip('/')}", durability)
         store._open()
         return store

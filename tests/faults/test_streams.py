@@ -379,6 +379,7 @@ WORKS = {
     "braces": "{0}{x}",
     "markup": "[red]a[/red]",
     "colon": "C:set",
+    "an address inside": "a/s3://b",
     "semicolon": "a;b&c|d>e",
     "a number": "0",
     "deep": "/".join("abcdefghij"),

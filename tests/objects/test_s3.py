@@ -147,7 +147,10 @@ def test_a_wrong_key_or_bucket_is_one_line(s3: Server, run: Run) -> None:
     assert "no such bucket" in done.stderr
 
 
-@pytest.mark.parametrize("url", ["s3://", "s3:///x", "nonsense://host/path", "://"])
+NO_PLACES = ("://", "s3://", "s3:///x", "s3:/x", "S3:/x", "file:///tmp/x", "memory://x", "none://a/b")
+
+
+@pytest.mark.parametrize("url", NO_PLACES)
 def test_a_url_that_is_none_is_refused(run: Run, url: str) -> None:
     done = run("generate", "-n", 3, "-o", url)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
