@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from pixelgen.engines import Check, Engine
-from pixelgen.errors import BadValue, PixelgenError
+from pixelgen.errors import BadValue, Conflict, PixelgenError
 from pixelgen.job import Job
 from pixelgen.store import Store
 
@@ -34,8 +34,8 @@ def agreed(job: Job, store: Store, engine: Engine) -> Iterator[tuple[Store, Chec
 def _look(job: Job, store: Store, name: str, token: bytes, encoder: str) -> None:
     """Raise PixelgenError in a worker that sees another store, or has another encoder."""
     try:
-        is_seen = store.read(name) == token
-    except OSError:
+        is_seen = store.read(name, len(token)) == token
+    except (OSError, Conflict):
         is_seen = False
     if not is_seen:
         raise PixelgenError(

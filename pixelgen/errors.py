@@ -22,6 +22,10 @@ class Conflict(PixelgenError):
     exit_code = 3
 
 
+class AnotherJob(Conflict):
+    """The directory holds the dataset of another job: nothing of it was touched."""
+
+
 class Refused(PixelgenError):
     """The remote endpoint refused, or gave something else than what it was asked for."""
 

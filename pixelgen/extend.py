@@ -11,26 +11,26 @@ from pixelgen import journal
 from pixelgen.errors import Conflict, PixelgenError
 from pixelgen.index import catalogue, hashed, put_index
 from pixelgen.job import Job
-from pixelgen.journal import PLAN, SUMS, file_hash
+from pixelgen.journal import SUMS, file_hash
 from pixelgen.layouts import File
 from pixelgen.manifest import sums
+from pixelgen.plan import PLAN, Plan
 from pixelgen.records import recorded
 from pixelgen.sources import extras
 from pixelgen.store import Store
 
 
-def extend(job: Job, store: Store) -> None:
+def extend(plan: Plan, job: Job, store: Store) -> None:
     """Give a set the job's sidecars; of one in the making change the plan alone.
 
     The plan is changed last: until then the set is what it was, and the same command goes on.
     Raises Conflict where somebody else's file bears a name of theirs, or the manifest is damaged.
     """
-    plan = journal.read_plan(store) or {}
-    old = Job.parse(**plan["job"])
-    added = set(job.layout.sidecars) - set(old.layout.sidecars)
-    if not set(old.layout.sidecars) < set(job.layout.sidecars):
+    old = set(plan.job.layout.sidecars)
+    added = set(job.layout.sidecars) - old
+    if not old < set(job.layout.sidecars):
         raise Conflict(f"{store.root} got other sidecars meanwhile; run the same command again")
-    text = journal.plan_text(plan | {"job": job.to_dict()})
+    text = plan.with_layout(job.layout).text
     if journal.is_finished(store, job):
         kinds = tuple(sorted(added, key=str))
         _put(replace(job, layout=replace(job.layout, sidecars=kinds)), store)

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from pixelgen import journal
 from pixelgen.errors import Conflict, PixelgenError
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, PLAN, Journal, file_hash
+from pixelgen.journal import JOURNAL, Journal, file_hash
 from pixelgen.layouts import Object, Record
 from pixelgen.lock import lock
+from pixelgen.plan import PLAN
 from pixelgen.portion import brief
+from pixelgen.presence import check_present
 from pixelgen.records import recorded
 from pixelgen.sources import recall
 from pixelgen.store import Store
@@ -22,13 +24,14 @@ def planned_job(places: Sequence[Store]) -> Job:
     Raises PixelgenError where one holds no set, Conflict where one holds another's.
     """
     is_new = len(places) > 1 and places[0].size(PLAN) is None
-    plans = [planned(place) for place in places[is_new:]]
-    job = Job.parse(**plans[0]["job"])
-    for place, plan in zip(places[is_new:], plans, strict=True):
-        journal.compare(place, job)
-        if plan["sources"] != plans[0]["sources"]:
-            raise Conflict(f"{place.root} is made from other images than {places[is_new].root}")
-    return job
+    first, *others = places[is_new:]
+    plan = planned(first)
+    for place in others:
+        there = planned(place)
+        there.check_is_of(plan.job, place.root)
+        if there.sources != plan.sources:
+            raise Conflict(f"{place.root} is made from other images than {first.root}")
+    return plan.job
 
 
 def finish(job: Job, places: Sequence[Store]) -> Outcome:
@@ -38,8 +41,12 @@ def finish(job: Job, places: Sequence[Store]) -> Outcome:
     missing, where there is any. What was brought stays, and is not brought again.
     """
     store, *others = places
-    if journal.compare(store, job) and journal.is_finished(store, job):
+    if journal.matching_plan(store, job) and journal.is_finished(store, job):
+        check_present(job, store)
         return Outcome(found=job.count)
+    for place in places:
+        if plan := journal.matching_plan(place, job):
+            plan.check_same_versions(place.root)
     if others:
         recall(others[0], job)  # so that a set may be begun where its source is not
     done = Journal(store, job)
@@ -64,7 +71,7 @@ def _bring_all(job: Job, store: Store, place: Store, done: Journal) -> None:
         if not done.has(record.shard):
             shard = job.shard(record.shard)
             for file in job.layout.container.objects(job.roster, shard, record):
-                _bring(store, place, file)
+                _bring(job, store, place, file)
             done.add(record)
 
 
@@ -77,11 +84,15 @@ def _records(job: Job, place: Store) -> Iterator[Record]:
         yield from there.told(name)
 
 
-def _bring(store: Store, place: Store, file: Object) -> None:
+def _bring(job: Job, store: Store, place: Store, file: Object) -> None:
     """Copy a file, once it was seen to be what the record says."""
-    if file.sha256 and file_hash(place, file.name) != file.sha256:
+    is_there = place.size(file.name) is not None and file.size in (None, place.size(file.name))
+    if not is_there or (file.sha256 and file_hash(place, file.name) != file.sha256):
         raise Conflict(
-            f"{place.path(file.name)} is damaged; remove it, and run the command that made it again"
+            f"{place.path(file.name)} is missing or damaged; run 'pixelgen repair {place.root}'"
+            if journal.is_finished(place, job)
+            else f"{place.path(file.name)} is damaged; remove it, and run the command that made it"
+            " again"
         )
     store.put(file.name, place.chunks(file.name))
 

@@ -1,148 +1,50 @@
-"""The journal: what of a set is planned and what is done, so that an interrupted run can go on.
+"""The journal: what of a set is done, so that an interrupted run can go on.
 
-``pixelgen.json``, the plan, is the first file of a set: the job, and the versions its bytes hang
-on. As long as the set is in the making, from before the plan to after the manifest, there are also
-``.pixelgen.lock`` and ``.pixelgen.journal``: a line for each shard that is done, of the CRC-32 of
-the rest as eight hexadecimal digits, a space, and JSON. Runs that make a portion of the set each
-have a journal of their own beside it.
+As long as a dataset is unfinished, from before its plan (:mod:`pixelgen.plan`) to after its
+manifest, there are also ``.pixelgen.lock`` and ``.pixelgen.journal``: a line for each shard that is
+done, of the CRC-32 of the rest as eight hexadecimal digits, a space, and JSON. Runs that make a
+portion of the set each have a journal of their own beside it.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from zlib_ng import zlib_ng
 
-from pixelgen import __version__, sources
+from pixelgen import sources
 from pixelgen.errors import BadValue, Conflict, PixelgenError
 from pixelgen.index import folders, index_names
 from pixelgen.job import Job
 from pixelgen.layouts import Record, Shard
+from pixelgen.plan import PLAN, Plan, read_plan_of
 from pixelgen.portion import WHOLE, Portion
-from pixelgen.store import LocalStore, Log, Store
+from pixelgen.store import Log, Store
 from pixelgen.store.log import seal, unseal
 
-PLAN = "pixelgen.json"
 SUMS = "SHA256SUMS"
 JOURNAL = ".pixelgen.journal"
 
-_SCHEMA = 1
 _ID_DIGITS = 16
 _SETTLED = "settled"
 _SETTLED_SIZE = 64  # bytes that such a line has at most
+_LINE, _IMAGE, _FETCHED = 4096, 128, 2048  # bytes of a line: at most, and for each of its images
 
 
-def plan(job: Job) -> dict[str, Any]:
-    """Return what ``pixelgen.json`` says: nothing of clocks, hosts, paths or workers."""
-    return {
-        "schema": _SCHEMA,
-        "pixelgen": __version__,
-        "numpy": np.__version__,
-        "encoder": job.encoder,
-        "algorithm": job.algorithm,
-        "sources": sources.digests(job),
-        "digest": job.digest,
-        "job": job.to_dict(),
-    }
+def matching_plan(store: Store, job: Job) -> Plan | None:
+    """Return the plan of a dataset if it is this job's, None where there is none.
 
-
-def plan_text(plan: dict[str, Any]) -> bytes:
-    """Write a plan down, with the CRC-32 of the rest as its last member."""
-    rest = {name: value for name, value in plan.items() if name != "crc32"}
-    crc = zlib_ng.crc32(json.dumps(rest, indent=1).encode())
-    return json.dumps(rest | {"crc32": f"{crc:08x}"}, indent=1).encode() + b"\n"
-
-
-def is_plan(text: bytes) -> bool:
-    """Tell whether a plan is to the bit as it was written."""
-    try:
-        return plan_text(dict(json.loads(text))) == text
-    except (ValueError, TypeError, RecursionError):
-        return False
-
-
-def read_plan(store: Store) -> dict[str, Any] | None:
-    """Return the plan of a directory, or None where there is none."""
-    try:
-        text = store.read(PLAN)
-    except FileNotFoundError:
-        return None
-    if not any(text):  # torn by a power cut, before anything else was written
-        return None
-    try:
-        found = json.loads(text)
-        if found["schema"] != _SCHEMA:
-            raise Conflict(
-                f"{store.path(PLAN)} is of another version of pixelgen ({found['pixelgen']})"
-            )
-        Job.parse(**found["job"])
-        found["encoder"], found["algorithm"], found["sources"]
-        if not is_plan(text):
-            raise ValueError("its CRC-32 is not the one in it")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Conflict(f"{store.path(PLAN)} is damaged or not pixelgen's: {error}") from None
-    return dict(found)
-
-
-def compare(store: Store, job: Job) -> bool:
-    """Tell whether the directory holds this job's plan; raise Conflict if it holds another's.
-
-    Sidecars do not count: any may be added to a set. A complete set stays what it is whatever
-    encoder is installed now; a set in the making must not get its second half from another encoder.
+    A complete dataset stays what it is whatever versions are installed now; an unfinished one must
+    not get its second half from other versions. Raises AnotherJob where it is another job's,
+    Conflict where it is unfinished and cannot be finished here.
     """
-    found = read_plan(store)
-    if found is None:
-        return False
-    old, new = found["job"], job.to_dict()
-    old["layout"] = str(Job.parse(**old).layout.container)
-    new["layout"] = str(job.layout.container)  # sidecars come and go
-    differ = _differences(old, new)
-    if not differ and not is_finished(store, job):
-        differ = [
-            f"{name} was {found[name]}, now it is {now}"
-            for name, now in (("algorithm", job.algorithm), ("encoder", job.encoder))
-            if found[name] != now
-        ]
-    if differ:
-        can_go = isinstance(store, LocalStore) and is_finished(store, job)
-        force = ", or --force to replace that set" if can_go else ""
-        raise Conflict(
-            f"{store.root} holds another job ({'; '.join(differ)}); choose another directory{force}"
-        )
-    return True
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Say in which fields two jobs differ; what only sets made here have is of no interest."""
-    one_is_remote = ("remote" in old) != ("remote" in new)
-    return [
-        f"{name} is {old.get(name, 'none')}, not {new.get(name, 'none')}"
-        for name in dict.fromkeys((*old, *new))
-        if old.get(name) != new.get(name)
-        and (name in ("remote", "color") or not one_is_remote or (name in old and name in new))
-    ]
-
-
-def is_planned(store: Store, job: Job) -> bool:
-    """Tell whether the set's plan is of this very job, sidecars included."""
-    return bool((read_plan(store) or {"job": {}})["job"] == job.to_dict())
-
-
-def check_encoder(store: Store, job: Job) -> None:
-    """Raise Conflict if a set's bytes are of another encoder than would make them now."""
-    plan = read_plan(store) or {}
-    if plan["encoder"] != job.encoder:
-        raise Conflict(
-            f"{store.root} was encoded by {plan['encoder']}, here is {job.encoder}: bytes cannot be"
-            " compared or remade; install that version, or verify without --deep"
-        )
+    plan = read_plan_of(store, job)
+    if plan and not is_finished(store, job):
+        plan.check_continuable(store.root)
+    return plan
 
 
 def sums_of(job: Job) -> tuple[str, ...]:
@@ -155,32 +57,27 @@ def is_finished(store: Store, job: Job) -> bool:
     return store.size(job.manifest) is not None and not store.exists(JOURNAL)
 
 
-def with_sidecars(store: Store, job: Job) -> Job:
-    """Return the job with the sidecars that the set's plan has besides."""
-    planned = Job.parse(**(read_plan(store) or {"job": {}})["job"])
-    return replace(job, layout=job.layout.with_sidecars(planned.layout.sidecars))
-
-
 def begin(store: Store, job: Job) -> None:
     """Begin the journal, then write the plan: from here on the set is in the making."""
     with store.log(JOURNAL):
         pass
-    store.put(PLAN, plan_text(plan(job)))
+    store.put(PLAN, Plan.of(job).text)
     store.sync(PLAN)
     sources.record(store, job)
 
 
-def settle_sources(store: Store, job: Job) -> None:
+def settle_sources(store: Store, plan: Plan) -> None:
     """Take the user's images as the set's record has them, or record them if it has none yet.
 
     Raises Conflict where they are not those of the plan.
     """
+    job = plan.job
     if not job.sources:
         return
     is_recorded = sources.recall(store, job)
     if not is_recorded:
         sources.look(job)
-    if sources.digests(job) != (read_plan(store) or {}).get("sources"):
+    if sources.digests(job) != list(plan.sources):
         raise Conflict(
             f"the images that the set in {store.root} is made from were changed since it was begun;"
             " put the old ones back, or choose another directory"
@@ -202,6 +99,7 @@ class Journal:
         self._portion = portion
         self._name = JOURNAL if portion == WHOLE else portion.journal
         self._places = _places(job.shard_count)
+        self._most = _LINE + job.shard_size * (_FETCHED if job.remote else _IMAGE)
         self._log: Log | None = None
         self._begun = 0
         self.images = 0
@@ -220,7 +118,7 @@ class Journal:
     def kept(self) -> Iterator[None]:
         """Keep the journal in its file, after the lines that are there already."""
         with self._store.log(self._name) as self._log:
-            self.replay(self._log.lines)
+            self.replay(partial(self._log.lines, most=self._most))
             self._begun = self._log.size
             yield
 
@@ -231,31 +129,36 @@ class Journal:
 
     def read(self, name: str) -> None:
         """Take what another journal of the set tells, for as long as none of it is written."""
-        for place, _, record in self._true(partial(self._store.lines, name)):
+        for place, _, record in self._true(self._lines_of(name)):
             self._note(record, place)
 
     def told(self, name: str) -> Iterator[Record]:
         """Yield what another journal of the set tells, as far as it is true."""
-        return (record for _, _, record in self._true(partial(self._store.lines, name)))
+        return (record for _, _, record in self._true(self._lines_of(name)))
 
     def take_over(self, name: str) -> None:
         """Take over the lines of another journal of the set, as far as what they tell is true."""
-        for _, line, record in self._true(partial(self._store.lines, name)):
+        for _, line, record in self._true(self._lines_of(name)):
             if not self.has(record.shard):
                 self._note(record, self._file.append(line))
+
+    def _lines_of(self, name: str) -> Callable[[], Iterable[bytes]]:
+        """Return what reads the lines of a journal, none longer than those of this job."""
+        return partial(self._store.lines, name, most=self._most)
 
     def _true(self, lines: Callable[[], Iterable[bytes]]) -> Iterator[tuple[int, bytes, Record]]:
         """Yield every whole line of the job whose files are there, with its place and its record.
 
         Of another mount, unless they were settled, with the right hashes.
         """
-        place, settled, sizes = 0, self._settled(lines()), self._store.survey()
-        for line in lines():
-            record, mount = self._parse(line)
-            is_safe = mount == self._mount or place < settled
-            if record and self._fits(record) and self._is_there(record, sizes, is_safe):
-                yield place, line, record
-            place += len(line)
+        place, settled = 0, self._settled(lines())
+        with self._store.size_lookup() as sizes:
+            for line in lines():
+                record, mount = self._parse(line)
+                is_safe = mount == self._mount or place < settled
+                if record and self._fits(record) and self._is_there(record, sizes, is_safe):
+                    yield place, line, record
+                place += len(line)
 
     def _settled(self, lines: Iterable[bytes]) -> int:
         """Return the place up to which all that lines tell of was on the disk."""
@@ -292,7 +195,7 @@ class Journal:
 
     def is_begun(self) -> bool:
         """Tell whether the file has a line of this job, whatever became of what it tells of."""
-        return any(self._parse(line)[0] for line in self._store.lines(self._name))
+        return any(self._parse(line)[0] for line in self._lines_of(self._name)())
 
     def add(self, record: Record) -> None:
         """Write down that a shard is done."""
@@ -318,7 +221,7 @@ class Journal:
     def records(self) -> Iterator[tuple[Shard, Record]]:
         """Yield every shard with its record, in order."""
         for shard in self._job.shards():
-            lines = self._file.lines(int(self._places[shard.number]) - 1)
+            lines = self._file.lines(int(self._places[shard.number]) - 1, most=self._most)
             record, _ = self._parse(next(lines, b""))
             lines.close()
             if record is None or record.shard != shard.number:
@@ -392,7 +295,7 @@ def look(store: Store, job: Job, portion: Portion = WHOLE) -> Journal:
     Raises Conflict where the directory holds another job.
     """
     done = Journal(store, job, portion)
-    if compare(store, job):
+    if matching_plan(store, job):
         for name in (JOURNAL, *(each.journal for each in others(store))):
             done.read(name)
     return done

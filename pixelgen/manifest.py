@@ -9,8 +9,9 @@ from typing import TypeAlias
 from pixelgen.errors import PixelgenError
 from pixelgen.index import catalogue, hashed, put_index
 from pixelgen.job import Job
-from pixelgen.journal import PLAN, SUMS, Journal, file_hash
+from pixelgen.journal import SUMS, Journal, file_hash
 from pixelgen.layouts import Record, Shard
+from pixelgen.plan import PLAN
 from pixelgen.sources import extras
 from pixelgen.store import Store
 

@@ -1,9 +1,11 @@
 """The records of a finished set, read back from the rows of its manifest and from its sums."""
 
 import json
-from collections.abc import Iterator
-from itertools import chain, islice, repeat
-from typing import NamedTuple
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Generic, NamedTuple, TypeVar
 
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
@@ -11,6 +13,65 @@ from pixelgen.journal import SUMS
 from pixelgen.layouts import Fact, Record, Shard
 from pixelgen.rows import origin_of
 from pixelgen.store import Store
+
+Item = TypeVar("Item")
+
+_AHEAD = 64  # lines that are looked at to find the place again after a damage
+_SHA256 = re.compile(rb"[0-9a-f]{64}")
+_INDEX = re.compile(rb'"index":(\d{1,16})\b')
+
+
+class Aligned(Generic[Item]):
+    """Pairs of an item and its line, from lines that should stand in the order of the items.
+
+    Each line is known by a key, so one that is missing or too many does not put out of place all
+    that follow: an item whose line is missing gets an empty one, a damaged line goes to the item in
+    whose place it stands, and lines of no item are counted in ``surplus``.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Item],
+        lines: Iterator[bytes],
+        item_key: Callable[[Item], object],
+        line_key: Callable[[bytes], object],
+    ) -> None:
+        self._items = iter(items)
+        self._lines = lines
+        self._item_key = item_key
+        self._line_key = line_key
+        self._items_ahead: deque[Item] = deque()
+        self._lines_ahead: deque[bytes] = deque()
+        self.surplus = 0
+
+    def __iter__(self) -> Iterator[tuple[Item, bytes]]:
+        return self
+
+    def __next__(self) -> tuple[Item, bytes]:
+        item = self._items_ahead.popleft() if self._items_ahead else next(self._items)
+        line = self._lines_ahead.popleft() if self._lines_ahead else next(self._lines, b"")
+        if line and self._line_key(line) != self._item_key(item):
+            self._lines_ahead.appendleft(line)
+            line = self._find(self._item_key(item))
+        return item, line
+
+    def _find(self, wanted: object) -> bytes:
+        """Return the line of a key that is not the next one; an empty line if it is missing."""
+        self._items_ahead.extend(islice(self._items, _AHEAD - len(self._items_ahead)))
+        self._lines_ahead.extend(islice(self._lines, _AHEAD - len(self._lines_ahead)))
+        keys = [self._line_key(line) for line in self._lines_ahead]
+        if wanted in keys:
+            self.surplus += keys.index(wanted)
+            for _ in range(keys.index(wanted)):
+                self._lines_ahead.popleft()
+            return self._lines_ahead.popleft()
+        following = [self._item_key(item) for item in self._items_ahead]
+        is_damaged = keys[1:2] == following[:1]  # what follows it is in its place
+        return b"" if keys[0] in following and not is_damaged else self._lines_ahead.popleft()
+
+    def has_more(self) -> bool:
+        """Return whether there are lines of no item, now that all items were taken."""
+        return bool(self.surplus or self._lines_ahead or next(self._lines, b""))
 
 
 class Entry(NamedTuple):
@@ -21,17 +82,46 @@ class Entry(NamedTuple):
     sums: list[bytes]
 
 
+def rows_of(job: Job, lines: Iterator[bytes]) -> Aligned[int]:
+    """Align the lines of a manifest with the indices of the images."""
+    return Aligned(range(job.count), lines, lambda index: index, _index_in)
+
+
+def sums_of_files(names: Iterable[str], lines: Iterator[bytes]) -> Aligned[str]:
+    """Align the lines of ``SHA256SUMS`` with the names of files."""
+    return Aligned(names, lines, str.encode, _name_in)
+
+
+def is_sum(line: bytes, name: str) -> bool:
+    """Return whether a line of ``SHA256SUMS`` gives a SHA-256 for a file."""
+    return bool(_SHA256.match(line)) and line[64:] == f"  {name}\n".encode()
+
+
+def _index_in(row: bytes) -> int | None:
+    found = _INDEX.search(row)
+    return int(found[1]) if found else None
+
+
+def _name_in(line: bytes) -> bytes:
+    return line[66:].rstrip(b"\n")
+
+
 def cut(job: Job, rows: Iterator[bytes], sums: Iterator[bytes]) -> Iterator[Entry]:
     """Cut the lines of the manifest and the sums into those of each shard."""
+    has_sums = job.checksum != "none"
+    aligned = sums_of_files(job.files(), sums) if has_sums else None
+    return cut_aligned(job, rows_of(job, rows), aligned)
+
+
+def cut_aligned(job: Job, rows: Aligned[int], sums: Aligned[str] | None) -> Iterator[Entry]:
+    """Cut lines that were aligned with the images and files into those of each shard."""
     files = job.layout.container.files
     for shard in job.shards():
-        listed = sum(1 for _ in files(job.roster, shard)) if job.checksum != "none" else 0
-        yield Entry(shard, _take(rows, shard.stop - shard.start), _take(sums, listed))
-
-
-def _take(lines: Iterator[bytes], count: int) -> list[bytes]:
-    """Take lines, and empty ones where there are too few."""
-    return list(islice(chain(lines, repeat(b"")), count))
+        yield Entry(
+            shard,
+            [line for _, line in islice(rows, shard.stop - shard.start)],
+            [next(sums)[1] for _ in files(job.roster, shard)] if sums else [],
+        )
 
 
 def read(job: Job, entry: Entry) -> tuple[Record, list[int]]:

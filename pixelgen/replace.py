@@ -7,14 +7,15 @@ from pixelgen import journal
 from pixelgen.errors import Conflict
 from pixelgen.index import folders, index_names
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, PLAN, SUMS, file_hash, sums_of
+from pixelgen.journal import JOURNAL, SUMS, file_hash, sums_of
 from pixelgen.lock import lock
 from pixelgen.manifest import sum_of
+from pixelgen.plan import PLAN, Plan, read_plan
 from pixelgen.records import cut
 from pixelgen.sources import SOURCES, extras, images, is_sound, look
 from pixelgen.store import LocalStore
 from pixelgen.verify import check, check_shards, index_of
-from pixelgen.writer import Run
+from pixelgen.writer import Run, check_source, check_workers
 
 
 def clear(store: LocalStore, new: Job, run: Run) -> None:
@@ -25,35 +26,37 @@ def clear(store: LocalStore, new: Job, run: Run) -> None:
     that is stopped before all are checked removes nothing. One that is killed later is gone on with
     by the same command.
     """
-    plan = journal.read_plan(store)
+    plan = read_plan(store)
     if plan is None:
         return
-    old = Job.parse(**plan["job"])
-    is_same = old == new and plan["encoder"] == new.encoder and plan["algorithm"] == new.algorithm
+    old = plan.job
+    is_same = old == new and not plan.changed_versions()
     if is_same and not journal.is_finished(store, old):  # this command was interrupted, and goes on
         return
     _check_sources(new, store)
     with lock(store):
         is_finished = journal.is_finished(store, old)
         if is_finished:
-            _check_whole(old, store, run)
+            _check_whole(plan, store, run)
         else:
             _check_left(old, store, run)
-        _check_free(old, new, store)
+        _check_free(plan, new, store)
+        check_workers(new, store, run)
+        check_source(new, run)  # last, because its image is paid for
         if run.stopped():
             return
         if is_finished:  # so that what is left never looks complete, but can be told from others
             store.move(old.manifest, JOURNAL)
         index = index_names(old) if store.exists(JOURNAL) else ()  # it is the last to go
-        for name in chain(old.files(), *index, _lists(old, store), (JOURNAL, PLAN)):
+        for name in chain(old.files(), *index, _lists(plan, store), (JOURNAL, PLAN)):
             store.remove(name)
         for folder in folders(old):
             store.remove_folder(folder)
 
 
-def _check_whole(old: Job, store: LocalStore, run: Run) -> None:
+def _check_whole(plan: Plan, store: LocalStore, run: Run) -> None:
     """Refuse to remove a set that is not to the byte as it was made."""
-    for checked in check(old, store, run):
+    for checked in check(plan, store, run):
         for name, what in checked.damage:
             raise Conflict(f"{store.path(name)} is not as it was made ({what}); move the set away")
 
@@ -91,10 +94,10 @@ def _check_spool(store: LocalStore) -> None:
         )
 
 
-def _lists(old: Job, store: LocalStore) -> list[str]:
+def _lists(plan: Plan, store: LocalStore) -> list[str]:
     """Return the names of the sums and the record of sources, as far as they are the set's own."""
-    plan = journal.read_plan(store) or {}
-    lists = [SOURCES] if old.sources and is_sound(store, old, plan["sources"]) else []
+    old = plan.job
+    lists = [SOURCES] if old.sources and is_sound(store, old, plan.sources) else []
     if old.checksum != "none" and sum_of(store, PLAN) == file_hash(store, PLAN):
         lists.append(SUMS)
     return lists
@@ -113,12 +116,13 @@ def _check_sources(new: Job, store: LocalStore) -> None:
             )
 
 
-def _check_free(old: Job, new: Job, store: LocalStore) -> None:
+def _check_free(plan: Plan, new: Job, store: LocalStore) -> None:
     """Refuse where what is not of the old set bears a name of the new one."""
+    old = plan.job
     for folder in folders(new):
         store.check_folder(folder)
     lists = chain(extras(new), sums_of(new), (new.manifest,), *index_names(new))
     taken = {name for name in chain(lists, new.files()) if store.exists(name)}
-    own = chain(_lists(old, store), (old.manifest,), *index_names(old))
+    own = chain(_lists(plan, store), (old.manifest,), *index_names(old))
     for name in taken.difference(own, old.files()):
         raise Conflict(f"{store.path(name)} is not of the set there; move it away")

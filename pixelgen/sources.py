@@ -6,7 +6,7 @@ run that goes on, every worker and every check take the images that it names, an
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pixelgen.errors import Conflict
@@ -67,7 +67,7 @@ def _lines(job: Job) -> Iterator[bytes]:
             yield json.dumps(row | {"width": width, "height": height}).encode() + b"\n"
 
 
-def is_sound(store: Store, job: Job, wanted: list[str]) -> bool:
+def is_sound(store: Store, job: Job, wanted: Sequence[str]) -> bool:
     """Tell whether the record is to the bit as it was written, of folders with these digests."""
     try:
         recorded = recall(store, job)
@@ -75,7 +75,7 @@ def is_sound(store: Store, job: Job, wanted: list[str]) -> bool:
         return False
     if not recorded or not job.sources:
         return recorded
-    return digests(job) == wanted and store.holds(SOURCES, _lines(job))
+    return digests(job) == list(wanted) and store.holds(SOURCES, _lines(job))
 
 
 def recall(store: Store, job: Job) -> bool:

@@ -6,23 +6,25 @@ renders and encodes every image again and compares bytes, so it needs neither ha
 
 import errno
 import hashlib
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import partial
-from itertools import chain, repeat, takewhile
-from typing import Any, NamedTuple
+from itertools import chain, islice, repeat, takewhile
+from typing import NamedTuple
 
 from pixelgen import journal
 from pixelgen.errors import BadValue, Conflict, PixelgenError
-from pixelgen.index import catalogue
+from pixelgen.index import catalogue, index_names
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, PLAN, SUMS, file_hash
-from pixelgen.layouts import File, Object, Record, Shard
-from pixelgen.records import Entry, cut, read
+from pixelgen.journal import JOURNAL, SUMS, file_hash, sums_of
+from pixelgen.layouts import File, Object, Record, Sample, Shard
+from pixelgen.plan import PLAN, Plan, read_plan
+from pixelgen.records import Aligned, Entry, cut, cut_aligned, is_sum, read, rows_of, sums_of_files
 from pixelgen.sources import SOURCES, extras, is_sound, recall
 from pixelgen.store import Store
 from pixelgen.writer import Run, least_work, samples
 
 MANIFESTS = ("metadata.jsonl", "manifest.jsonl")
+NO_LIMIT = 1 << 62
 
 
 class Damage(NamedTuple):
@@ -41,9 +43,19 @@ class Checked(NamedTuple):
     shard: Shard | None = None
 
 
-def planned(store: Store) -> dict[str, Any]:
+class Extent(NamedTuple):
+    """How far a check goes: whether images are made again, and the most damages of a shard."""
+
+    deep: bool = False
+    most: int = NO_LIMIT
+
+
+EVERYTHING = Extent()
+
+
+def planned(store: Store) -> Plan:
     """Return the plan of a set; raise Conflict or PixelgenError where there is none."""
-    plan = journal.read_plan(store)
+    plan = read_plan(store)
     if plan is None and any(map(store.exists, (PLAN, *MANIFESTS))):
         raise Conflict(
             f"{store.path(PLAN)} is missing or empty; put the old one back, or run the command that"
@@ -54,9 +66,10 @@ def planned(store: Store) -> dict[str, Any]:
     return plan
 
 
-def finished_job(store: Store) -> Job:
-    """Return the job of a finished set; raise PixelgenError where there is none."""
-    job = Job.parse(**planned(store)["job"])
+def finished_plan(store: Store) -> Plan:
+    """Return the plan of a finished set; raise PixelgenError where there is none."""
+    plan = planned(store)
+    job = plan.job
     if not store.exists(JOURNAL) and not store.exists(job.manifest):
         way = "move the set away" if job.remote else "'pixelgen repair' makes it again"
         raise Conflict(f"{store.path(job.manifest)} is missing; {way}")
@@ -65,7 +78,7 @@ def finished_job(store: Store) -> Job:
         raise PixelgenError(
             f"the set in {store.root} is not finished; run the command that makes it again{way}"
         )
-    return job
+    return plan
 
 
 def check_remade(job: Job) -> None:
@@ -78,47 +91,81 @@ def check_remade(job: Job) -> None:
         )
 
 
-def check(job: Job, store: Store, run: Run, *, deep: bool = False) -> Iterator[Checked]:
-    """Yield what the check of each shard found, and of the manifest, the sums and the plan."""
+def check(
+    plan: Plan, store: Store, run: Run, *, deep: bool = False, most: int = NO_LIMIT
+) -> Iterator[Checked]:
+    """Yield what the check of each shard found, and of the manifest, the sums and the plan.
+
+    Of one shard at most so many damages are told. Raises Conflict for a ``deep`` check of images
+    that cannot be made here again.
+    """
+    job = plan.job
     if deep:
         check_remade(job)
-        journal.check_encoder(store, job)
-    rows, sums = store.lines(job.manifest), store.lines(SUMS)
-    yield from check_shards(job, store, run, cut(job, rows, sums), deep=deep)
-    if not run.stopped():
-        damage = [*_check_rest(job, store, sums)]
-        if next(rows, b""):
-            damage.append(Damage(job.manifest, "more rows than images"))
-        yield Checked(0, 0, damage)
+        plan.check_remakeable(store.root)
+    rows = rows_of(job, store.lines(job.manifest))
+    sums = None
+    if sums_of(job) and store.size(SUMS) is None:
+        yield Checked(0, 0, [Damage(SUMS, "missing, or not a regular file")])
+    elif sums_of(job):
+        sums = sums_of_files(chain(job.files(), _other_names(job)), store.lines(SUMS))
+    are_rows_right = True
+    entries = cut_aligned(job, rows, sums)
+    for checked in check_shards(job, store, run, entries, Extent(deep, most)):
+        are_rows_right &= all(name != job.manifest for name, _ in checked.damage)
+        yield checked
+    if run.stopped():
+        return
+    damage = chain(
+        _check_rest(plan, store, sums), _check_ends(job, store, rows, sums, are_rows_right)
+    )
+    yield Checked(0, 0, list(islice(damage, most)))
 
 
 def check_shards(
-    job: Job, store: Store, run: Run, entries: Iterator[Entry], *, deep: bool = False
+    job: Job, store: Store, run: Run, entries: Iterator[Entry], extent: Extent = EVERYTHING
 ) -> Iterator[Checked]:
     """Yield what the check of each shard by its lines found."""
     if not recall(store, job):
         raise Conflict(f"{store.path(SOURCES)} is missing; put it back")
     todo = takewhile(lambda _: not run.stopped(), entries)
-    check_one, work = partial(_check_shard, job, store, deep), least_work(job, job.shard_count)
+    check_one, work = partial(_check_shard, job, store, extent), least_work(job, job.shard_count)
     yield from run.engine.map(check_one, todo, work=work, jobs=run.workers)
 
 
-def _check_shard(job: Job, store: Store, deep: bool, entry: Entry) -> Checked:
+def _check_shard(job: Job, store: Store, extent: Extent, entry: Entry) -> Checked:
     """Check the rows of a shard, then its files, then (``deep``) its bytes."""
     record, wrong = read(job, entry)
-    damage = [Damage(job.manifest, f"the row of image {i} is damaged or missing") for i in wrong]
-    for found, line in zip(
-        job.layout.container.objects(job.roster, entry.shard, record),
-        chain(entry.sums, repeat(b"")),
-        strict=False,
-    ):
-        has_sums = job.checksum != "none"
-        damage += _check_hash(store, job, found, line) if has_sums else _check_size(store, found)
-    if deep:
+    damage = list(islice(_check_lines(job, store, entry, record, wrong), extent.most))
+    if extent.deep and len(damage) < extent.most:
         known = {name for name, _ in damage}
-        differ = [name for name in differing(job, store, entry.shard) if name not in known]
+        made = samples(job, store, entry.shard)
+        differ = [name for name in differing(job, store, entry.shard, made) if name not in known]
         damage += [Damage(name, "its bytes are not those of the job") for name in differ]
     return Checked(len(record.sizes), sum(record.sizes), damage, entry.shard)
+
+
+def _check_lines(
+    job: Job, store: Store, entry: Entry, record: Record, wrong: list[int]
+) -> Iterator[Damage]:
+    """Check the rows of a shard, and its files by their rows and lines of the sums."""
+    for index in wrong:
+        what = "is damaged" if entry.rows[index - entry.shard.start] else "is missing"
+        yield Damage(job.manifest, f"the row of image {index} {what}")
+    has_hashes = job.checksum != "none"
+    files = _trusted(job, entry.shard, record, wrong)
+    for found, line in zip(files, entry.sums or repeat(None), strict=False):
+        yield from _check_hash(store, job, found, line) if has_hashes else _check_size(store, found)
+
+
+def _trusted(job: Job, shard: Shard, record: Record, wrong: list[int]) -> Iterator[Object]:
+    """Yield a shard's files with what its record knows of each, but for what wrong rows say."""
+    is_one_file = len(record.sizes) != sum(1 for _ in job.layout.container.files(job.roster, shard))
+    unknown = set(wrong)
+    files = job.layout.container.objects(job.roster, shard, record)
+    for index, found in enumerate(files, shard.start):
+        is_unknown = bool(unknown) if is_one_file else index in unknown
+        yield Object(found.name, None, "") if is_unknown else found
 
 
 def recorded(job: Job, store: Store, skip: Container[int]) -> Iterator[Record]:
@@ -143,8 +190,11 @@ def _check_size(store: Store, found: Object) -> Iterator[Damage]:
         yield Damage(found.name, f"{size:,} bytes, not {found.size:,}")
 
 
-def _check_hash(store: Store, job: Job, found: Object, line: bytes) -> Iterator[Damage]:
-    """Compare a file with its row and its line of the sums; what two agree on is right."""
+def _check_hash(store: Store, job: Job, found: Object, line: bytes | None) -> Iterator[Damage]:
+    """Compare a file with its row and its line of the sums; what two agree on is right.
+
+    The line is None where there are no sums.
+    """
     size = store.size(found.name)
     if size is None:
         yield Damage(found.name, "missing, or not a regular file")
@@ -156,21 +206,28 @@ def _check_hash(store: Store, job: Job, found: Object, line: bytes) -> Iterator[
             raise
         yield Damage(found.name, "the disk cannot read it")
         return
-    in_sums = line == f"{actual}  {found.name}\n".encode()
-    is_sized = found.size in (None, size)
-    if actual != found.sha256 and not in_sums:
+    length = "" if found.size in (None, size) else f", should be {found.size:,}"
+    if actual == found.sha256 or line == f"{actual}  {found.name}\n".encode():
+        yield from _check_lists(job, found, line, Object(found.name, size, actual))
+    elif found.sha256 or (line and is_sum(line, found.name)):
         differs = f"its SHA-256 is not that of {job.manifest if found.sha256 else SUMS}"
-        length = "" if is_sized else f", should be {found.size:,}"
         yield Damage(found.name, f"{differs} ({size:,} bytes{length})")
-    elif not in_sums:
-        yield Damage(SUMS, f"the line of {found.name} is damaged or missing")
-    elif (found.sha256 and actual != found.sha256) or not is_sized:
-        yield Damage(job.manifest, f"the row of {found.name} is damaged")
+    elif length:  # and nothing tells its SHA-256
+        yield Damage(found.name, f"{size:,} bytes{length}")
+    elif line is not None:
+        yield Damage(SUMS, f"the line of {found.name} is {'damaged' if line else 'missing'}")
 
 
-def differing(job: Job, store: Store, shard: Shard) -> list[str]:
-    """Make a shard again and return its files that are there with other bytes."""
-    made = samples(job, store, shard)
+def _check_lists(job: Job, told: Object, line: bytes | None, true: Object) -> Iterator[Damage]:
+    """Compare what the lists tell of a file that is right with what is true."""
+    if line not in (None, f"{true.sha256}  {true.name}\n".encode()):
+        yield Damage(SUMS, f"the line of {true.name} is {'damaged' if line else 'missing'}")
+    elif told.sha256 not in ("", true.sha256) or told.size not in (None, true.size):
+        yield Damage(job.manifest, f"the row of {true.name} is damaged")
+
+
+def differing(job: Job, store: Store, shard: Shard, made: Iterable[Sample]) -> list[str]:
+    """Return the files of a shard that are there with other bytes than images that were made."""
     return [
         name
         for name, data in job.layout.container.contents(job.roster, shard, made)
@@ -178,22 +235,37 @@ def differing(job: Job, store: Store, shard: Shard) -> list[str]:
     ]
 
 
-def _check_rest(job: Job, store: Store, sums: Iterator[bytes]) -> Iterator[Damage]:
-    """Check the plan, the record of sources, the index and the manifest by the last sums."""
-    index = index_of(job, store, job.manifest)
-    if job.checksum == "none":
-        if not is_sound(store, job, (journal.read_plan(store) or {})["sources"]):
+def _check_rest(plan: Plan, store: Store, sums: Aligned[str] | None) -> Iterator[Damage]:
+    """Check the plan, the record of sources and the index, each by its line of the sums."""
+    job = plan.job
+    if sums is None:
+        if not is_sound(store, job, plan.sources):
             yield Damage(SOURCES, "damaged")
-        yield from chain.from_iterable(_check_index(store, file) for file in index)
-        return
-    lines = chain(sums, repeat(b""))
-    for name in (PLAN, *extras(job)):
-        yield from _check_sum(store, name, next(lines))
-    for file in index:
-        yield from _check_index(store, file, next(lines))
-    yield from _check_sum(store, job.manifest, next(lines))
-    if next(lines):
+    else:
+        for name in (PLAN, *extras(job)):
+            yield from _check_sum(store, name, next(sums)[1])
+    for file in index_of(job, store, job.manifest):
+        yield from _check_index(store, file, next(sums)[1] if sums else None)
+
+
+def _check_ends(
+    job: Job, store: Store, rows: Aligned[int], sums: Aligned[str] | None, are_rows_right: bool
+) -> Iterator[Damage]:
+    """Check that the manifest is the one of the sums, and that neither has lines too many."""
+    line = next(sums)[1] if sums else None
+    if rows.has_more():
+        yield Damage(job.manifest, "more rows than images")
+    elif line is not None and are_rows_right:  # a damaged row is told by itself
+        yield from _check_sum(store, job.manifest, line)
+    if sums and sums.has_more():
         yield Damage(SUMS, "more lines than files")
+
+
+def _other_names(job: Job) -> Iterator[str]:
+    """Yield the names in the sums after those of the files that hold images."""
+    yield from (PLAN, *extras(job))
+    yield from chain.from_iterable(index_names(job))
+    yield job.manifest
 
 
 def index_of(job: Job, store: Store, manifest: str) -> Iterator[File]:
@@ -207,13 +279,16 @@ def index_of(job: Job, store: Store, manifest: str) -> Iterator[File]:
 
 
 def _check_sum(store: Store, name: str, line: bytes) -> Iterator[Damage]:
+    """Compare a file with its line of the sums, which may be what is wrong."""
     if store.size(name) is None:
         yield Damage(name, "missing, or not a regular file")
+    elif not is_sum(line, name):
+        yield Damage(SUMS, f"the line of {name} is {'damaged' if line else 'missing'}")
     elif line != f"{file_hash(store, name)}  {name}\n".encode():
         yield Damage(name, f"its SHA-256 is not the one in {SUMS}")
 
 
-def _check_index(store: Store, file: File, line: bytes = b"") -> Iterator[Damage]:
+def _check_index(store: Store, file: File, line: bytes | None) -> Iterator[Damage]:
     """Compare a file of the index with its line of the sums, or else with what it is made of."""
     name, data = file
     if store.size(name) is None:
@@ -221,5 +296,5 @@ def _check_index(store: Store, file: File, line: bytes = b"") -> Iterator[Damage
     elif line != f"{file_hash(store, name)}  {name}\n".encode():
         if not store.holds(name, data):
             yield Damage(name, "it is not what the rows of the manifest make")
-        elif line:
-            yield Damage(SUMS, f"the line of {name} is damaged or missing")
+        elif line is not None:
+            yield Damage(SUMS, f"the line of {name} is {'damaged' if line else 'missing'}")

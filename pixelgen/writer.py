@@ -7,8 +7,9 @@ names, journal line), sums, one sync, manifest.
 
 import hashlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import chain, groupby, takewhile
 from typing import Protocol
@@ -21,10 +22,12 @@ from pixelgen.extend import extend
 from pixelgen.formats import Data
 from pixelgen.index import folders, index_names
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, PLAN, Journal
+from pixelgen.journal import JOURNAL, Journal, matching_plan
 from pixelgen.layouts import Record, Sample, Shard
 from pixelgen.lock import joint_lock, lock, release
+from pixelgen.plan import PLAN, Plan
 from pixelgen.portion import Portion
+from pixelgen.presence import check_present
 from pixelgen.store import PROBE, Store
 
 _PATIENCE = 10.0  # seconds that another process may take to begin a set
@@ -80,11 +83,16 @@ def write(job: Job, store: Store, run: Run) -> Outcome:
 
     Sidecars that it lacks are added to it, and those that it has besides are kept. Raises Conflict
     where the directory holds another job or a file of somebody else's under one of the set's names,
+    or where files of a complete set are missing or of another size;
     Busy where another process writes to it, PixelgenError where writing fails.
     """
-    if journal.compare(store, job):
-        job = journal.with_sidecars(store, job)
-        if journal.is_finished(store, job) and journal.is_planned(store, job):
+    plan = matching_plan(store, job)
+    if plan:
+        job = replace(job, layout=job.layout.with_sidecars(plan.job.layout.sidecars))
+        is_finished = journal.is_finished(store, job)
+        if is_finished:
+            check_present(plan.job, store)
+        if is_finished and plan.job == job:
             store.touch(job.manifest)
             release(store)
             return Outcome(found=job.count)
@@ -92,10 +100,11 @@ def write(job: Job, store: Store, run: Run) -> Outcome:
     _look(job, store, run)
     store.create()
     with lock(store):
-        extended = journal.compare(store, job) and not journal.is_planned(store, job)
-        if extended:
+        plan = matching_plan(store, job)  # another process may have begun it, or ended it
+        extended = plan is not None and plan.job != job
+        if plan and extended:
             store.sweep("")
-            extend(job, store)
+            extend(plan, job, store)
         settle(job, store, done)
         if journal.is_finished(store, job):  # by another process, or but for its sidecars
             return Outcome(found=job.count, extended=extended)
@@ -121,11 +130,9 @@ def write_portion(job: Job, store: Store, run: Run, portion: Portion) -> Outcome
     with joint_lock(store), lock(store, portion.lock):
         settle(job, store, done)
         if journal.is_finished(store, job):
+            check_present(job, store)
             return Outcome(found=portion.images(job))
-        if not journal.is_planned(store, job):
-            raise Conflict(
-                f"{store.root} was begun with other sidecars; give the same --layout to every shard"
-            )
+        _check_begun_alike(job, store)
         with done.kept():
             outcome = _make(job, store, run, done)
             if outcome.complete and store.durability != "none":
@@ -134,10 +141,20 @@ def write_portion(job: Job, store: Store, run: Run, portion: Portion) -> Outcome
         return outcome
 
 
+def _check_begun_alike(job: Job, store: Store) -> None:
+    """Refuse to make a part of a dataset that was begun with other sidecars, or other versions."""
+    plan = matching_plan(store, job)
+    if plan is None or plan.job != job:
+        raise Conflict(
+            f"{store.root} was begun with other sidecars; give the same --layout to every shard"
+        )
+    plan.check_same_versions(store.root)
+
+
 def _begin_together(job: Job, store: Store, done: Journal) -> None:
     """Begin the set, unless another process does, or has."""
     deadline = time.monotonic() + _PATIENCE
-    while not journal.compare(store, job):
+    while not matching_plan(store, job):
         try:
             with lock(store):
                 settle(job, store, done)
@@ -150,15 +167,28 @@ def _look(job: Job, store: Store, run: Run) -> None:
     """Refuse images that cannot be used, or had, before anything is written."""
     if store.size(PLAN) is None:
         sources.look(job)
-        if job.remote and job.count:
-            _source(job, run).look()
+        check_source(job, run)
+
+
+def check_source(job: Job, run: Run) -> None:
+    """Raise PixelgenError where images are to be fetched and none can be had."""
+    if job.remote and job.count:
+        _source(job, run).look()
+
+
+def check_workers(job: Job, store: Store, run: Run) -> None:
+    """Raise PixelgenError where the engine has no workers elsewhere that are fit for a job."""
+    if run.engine.elsewhere and not job.remote:
+        with agreed(job, store, run.engine) as (_, check):
+            work = Work(1, 0.0)
+            deque(run.engine.map(str, (), work=work, jobs=run.workers, check=check), maxlen=0)
 
 
 def settle(job: Job, store: Store, done: Journal) -> None:
     """Begin a set, or prepare to go on with it; raise Conflict where that cannot be done."""
     store.sweep("")
-    if journal.compare(store, job):
-        journal.settle_sources(store, job)
+    if plan := matching_plan(store, job):
+        journal.settle_sources(store, plan)
         _sweep(job, store)
     else:
         _check_free(job, store, done)
@@ -179,7 +209,7 @@ def _check_free(job: Job, store: Store, done: Journal) -> None:
     """
     if store.is_new():
         return
-    own = hashlib.sha256(journal.plan_text(journal.plan(job))).hexdigest()
+    own = hashlib.sha256(Plan.of(job).text).hexdigest()
     if done.is_begun() or manifest.sum_of(store, PLAN) == own:
         return
     is_torn = store.is_blank(PLAN)

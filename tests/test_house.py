@@ -11,9 +11,9 @@ import pixelgen
 ROOT = Path(pixelgen.__file__).parent
 ORDER = [
     "errors", "aside", "parts", "stream", "colors", "endpoint", "families", "formats", "generator",
-    "store", "layouts", "rows", "job", "pipe", "sources", "index", "portion", "journal", "lock",
-    "manifest", "records", "extend", "engines", "agree", "remote", "writer", "verify", "repair",
-    "finish", "replace", "preview", "trainers", "serve", "cli", "__main__",
+    "store", "layouts", "rows", "job", "pipe", "sources", "index", "portion", "plan", "journal",
+    "lock", "manifest", "records", "presence", "extend", "engines", "agree", "remote", "writer",
+    "verify", "repair", "finish", "replace", "preview", "trainers", "serve", "cli", "__main__",
 ]  # fmt: skip
 MODULES = sorted(ROOT.rglob("*.py"))
 

@@ -164,14 +164,12 @@ def test_a_sidecar_added_later_is_the_one_that_would_have_been_made(
     later = tmp_path / "later"
     bare = replace(job, layout=Layout(job.layout.container))
     write(bare, LocalStore(str(later), "none"), How(Serial()))
-    images = [later / name for name in job.files()]
-    if job.layout.container.name == "files":
-        for image in images:
-            image.rename(image.with_suffix(".away"))  # none is opened, nor missed
+    images = {later / name: (later / name).read_bytes() for name in job.files()}
+    for image, data in images.items():
+        image.write_bytes(bytes(len(data)))  # their sizes are looked at, and nothing else
     write(job, LocalStore(str(later), "none"), How(Serial()))
-    for image in images:
-        if not image.exists():
-            image.with_suffix(".away").rename(image)
+    for image, data in images.items():
+        image.write_bytes(data)
 
     assert tree_digest(later) == tree_digest(tmp_path / "at once")
 

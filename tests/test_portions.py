@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen.journal import JOURNAL, PLAN
+from pixelgen.journal import JOURNAL
+from pixelgen.plan import PLAN
 from pixelgen.verify import MANIFESTS
 from tests.conftest import COMMAND, Done, Run, tree_digest
 from tests.faults import finish, layouts, running, wait_for

@@ -16,10 +16,10 @@ from pixelgen.engines import Serial
 from pixelgen.errors import Conflict
 from pixelgen.families import source
 from pixelgen.job import Job
-from pixelgen.journal import plan_text
+from pixelgen.plan import plan_text
 from pixelgen.repair import mend, repair
 from pixelgen.store import LocalStore
-from pixelgen.verify import check, finished_job
+from pixelgen.verify import check, finished_plan
 from pixelgen.writer import Run, write
 from tests.conftest import Done, tree_digest
 from tests.conftest import Run as Command
@@ -51,7 +51,7 @@ def mended(store: LocalStore, *, deep: bool = False) -> list[str]:
 
 def is_found(store: LocalStore) -> bool:
     try:
-        return any(checked.damage for checked in check(finished_job(store), store, SERIAL))
+        return any(checked.damage for checked in check(finished_plan(store), store, SERIAL))
     except Conflict:
         return True
 
@@ -196,7 +196,7 @@ def test_bytes_of_another_encoder_are_not_remade(tmp_path: Path) -> None:
     sums.write_text("".join(f"{digest}  pixelgen.json\n" if "pixelgen.json" in line else line + "\n"
                             for line in lines))  # fmt: skip
     (tmp_path / "set/images/000001.png").unlink()
-    with pytest.raises(Conflict, match="was encoded by zlib-old"):
+    with pytest.raises(Conflict, match="encoder was zlib-old, now it is"):
         mended(store)
     assert (tmp_path / "set/metadata.jsonl").exists()
 

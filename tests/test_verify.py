@@ -11,9 +11,9 @@ import pytest
 
 from pixelgen.errors import PixelgenError
 from pixelgen.job import Job
-from pixelgen.journal import plan_text
+from pixelgen.plan import plan_text
 from pixelgen.store import LocalStore
-from pixelgen.verify import check, finished_job
+from pixelgen.verify import check, finished_plan
 from pixelgen.writer import Run as How
 from pixelgen.writer import write
 from tests.conftest import Done, Run
@@ -28,13 +28,13 @@ JOBS: dict[str, dict[str, Any]] = {
 
 def damage(root: Path, *, deep: bool = False) -> list[str]:
     store = LocalStore(str(root))
-    found = check(finished_job(store), store, How(), deep=deep)
+    found = check(finished_plan(store), store, How(), deep=deep)
     return [name for checked in found for name, _ in checked.damage]
 
 
 def complaints(root: Path) -> str:
     store = LocalStore(str(root))
-    found = check(finished_job(store), store, How())
+    found = check(finished_plan(store), store, How())
     return "\n".join(" ".join(damaged) for checked in found for damaged in checked.damage)
 
 
@@ -131,6 +131,52 @@ def test_edited_lists_are_named(
     assert name in complaints(tmp_path)
 
 
+ONE_DAMAGE: dict[str, Callable[[list[str], int], list[str]]] = {
+    "taken out": lambda lines, place: [*lines[:place], *lines[place + 1 :]],
+    "doubled": lambda lines, place: [*lines[: place + 1], *lines[place:]],
+    "another's": lambda lines, place: [*lines[:place], "what is this\n", *lines[place + 1 :]],
+    "a figure": lambda lines, place: [*lines[:place], lines[place][:-9] + "X" + lines[place][-8:],
+                                      *lines[place + 1 :]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", ONE_DAMAGE)
+@pytest.mark.parametrize("name", ["metadata.jsonl", "SHA256SUMS"])
+@pytest.mark.parametrize("layout", ["files,coco,yolo", "webdataset:per_shard=3"])
+def test_one_line_that_is_wrong_is_one_damage(
+    layout: str, name: str, edit: str, tmp_path: Path
+) -> None:
+    write(Job.parse(count=10, width=9, height=7, layout=layout), LocalStore(str(tmp_path)), How())
+    path = tmp_path / name
+    whole = path.read_text().splitlines(keepends=True)
+    for place in range(len(whole)):
+        path.write_text("".join(ONE_DAMAGE[edit](whole, place)))
+        found = damage(tmp_path)
+        assert len(found) == 1, (place, found)
+        if not (edit == "a figure" and name == "SHA256SUMS"):  # its file may be what is wrong
+            assert found == [name], place
+    path.write_text("".join(whole))
+    assert damage(tmp_path) == []
+
+
+def test_a_plan_of_more_images_than_there_are_is_told_in_a_moment(run: Run, tmp_path: Path) -> None:
+    root = tmp_path / "negatives"
+    write(Job.parse(count=4, width=9, height=7), LocalStore(str(root)), How())
+    members = json.loads((root / "pixelgen.json").read_text())
+    members["job"]["count"] = 1 << 53
+    (root / "pixelgen.json").write_bytes(plan_text(members))
+    done = run("verify", "--max-errors", 7)
+    listed = run("verify", "--json", "-q")
+
+    assert (done.returncode, listed.returncode) == (3, 3)
+    assert len(done.stdout.splitlines()) == 7
+    assert "7 damaged, and the check stopped there (see --max-errors)" in done.stderr
+    assert len(json.loads(listed.stdout)["damage"]) == 1000
+    for command in (("status",), ("finish", "negatives"), ("index", "--layout", "coco"),
+                    ("preview", "-n", 3), ("repair",)):  # fmt: skip
+        assert run(*command).returncode in (0, 3), command
+
+
 def test_the_command_names_what_is_damaged_and_exits_with_3(
     make: Callable[..., Done], run: Run, tmp_path: Path
 ) -> None:
@@ -198,4 +244,4 @@ def test_deep_refuses_to_compare_with_another_encoder_s_bytes(
     done = run("verify", "--deep")
 
     assert done.returncode == 3
-    assert "was encoded by Pillow 0" in done.stderr
+    assert "encoder was Pillow 0, now it is" in done.stderr

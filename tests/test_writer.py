@@ -21,9 +21,10 @@ from pixelgen import parts
 from pixelgen.engines import Check, Engine, Local, Serial, Work
 from pixelgen.errors import Busy, Conflict
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, PLAN, SUMS
+from pixelgen.journal import JOURNAL, SUMS
 from pixelgen.layouts.base import MANIFEST
 from pixelgen.lock import LOCK, lock
+from pixelgen.plan import PLAN
 from pixelgen.replace import clear
 from pixelgen.store import LocalStore
 from pixelgen.writer import Run as How

@@ -24,39 +24,54 @@ _CELL = 24  # pixels of an image's side in the terminal
 @click.argument("directory", default="negatives", metavar="SET")
 @click.option("--deep", is_flag=True, help="Make every image again and compare its bytes.")
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Worker processes.")
+@click.option("--max-errors", type=click.IntRange(1), default=1000, show_default=True,
+              help="Stop when so much damage was found.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")
-def verify(directory: str, deep: bool, jobs: int | None, as_json: bool, quiet: bool) -> int:
+def verify(**options: Any) -> int:
     """Check a finished set ('negatives' if none is named): rows, sizes and SHA-256 of every file.
 
-    Files that are not of the set are left out. Prints a line for each damaged file; exits 3 if
-    there is any. Of a set made with --checksum none only --deep sees all.
+    Files that are not of the set are left out. Prints a line for each damaged file as it is found;
+    exits 3 if there is any. Of a set made with --checksum none only --deep sees all.
     """
     from pixelgen.store import store_of
-    from pixelgen.verify import check, finished_job
+    from pixelgen.verify import check, finished_plan
     from pixelgen.writer import Run
 
-    store, stop = store_of(directory), Stop()
-    job = finished_job(store)
-    progress = Progress(job.count, "checked", quiet=quiet)
-    run = Run(jobs=jobs or 0, stopped=lambda: bool(stop))
-    damage = []
-    for checked in check(job, store, run, deep=deep):
+    store, stop, most = store_of(options["directory"]), Stop("verify again"), options["max_errors"]
+    plan = finished_plan(store)
+    progress = Progress(plan.job.count, "checked", quiet=options["quiet"])
+    run = Run(jobs=options["jobs"] or 0, stopped=lambda: bool(stop))
+    found: list[dict[str, str]] = []
+    count = 0
+    for checked in check(plan, store, run, deep=options["deep"], most=most):
         progress.update(checked.images, checked.bytes)
-        damage += checked.damage
+        for name, what in checked.damage[: most - count]:
+            count += 1
+            if options["as_json"]:
+                found.append({"file": name, "what": what})
+            else:
+                progress.clear()
+                emit(f"{name}: {what}")
+        if count == most:
+            break
     progress.close()
     if stop:
         return stop.exit_code
-    if as_json:
-        found = [{"file": name, "what": what} for name, what in damage]
-        emit_json({"status": 409 if damage else 200, "count": job.count, "damage": found})
-    else:
-        for name, what in damage:
-            emit(f"{name}: {what}")
-    if not quiet:
-        verdict = f"{len(damage):,} damaged" if damage else "all well"
-        report(f"{job.count:,} images checked, {verdict} ({progress.speed})")
-    return 3 if damage else 0
+    if options["as_json"]:
+        status = 409 if count else 200
+        emit_json({"status": status, "count": plan.job.count, "damage": found})
+    if not options["quiet"]:
+        report(_verdict(plan.job.count, count, progress, most))
+    return 3 if count else 0
+
+
+def _verdict(images: int, damaged: int, progress: Progress, most: int) -> str:
+    """Say what a check came to."""
+    if damaged == most:
+        return f"{damaged:,} damaged, and the check stopped there (see --max-errors)"
+    verdict = f"{damaged:,} damaged" if damaged else "all well"
+    return f"{images:,} images checked, {verdict} ({progress.speed})"
 
 
 @click.command()
@@ -72,18 +87,19 @@ def repair(**options: Any) -> int:
 
     It is made from its job, to the same bytes. Touches nothing that is right, and no file that is
     not of the set. Prints a line for each file that it remade. Finishes a set that is in the
-    making.
+    making. Of a set of another version, whose images cannot be remade here, it changes nothing.
     """
     from pixelgen.repair import mend
     from pixelgen.repair import repair as remake
     from pixelgen.store import store_of
     from pixelgen.writer import Run
 
-    store, stop = store_of(options["directory"], options["durability"]), Stop()
-    job, damage = mend(store)
-    progress = Progress(job.count, "checked", quiet=options["quiet"])
+    store = store_of(options["directory"], options["durability"])
+    stop = Stop("the same command finishes it")
+    plan, damage = mend(store)
+    progress = Progress(plan.job.count, "checked", quiet=options["quiet"])
     run = Run(jobs=options["jobs"] or 0, stopped=lambda: bool(stop))
-    for checked in remake(job, store, run, deep=options["deep"]):
+    for checked in remake(plan, store, run, deep=options["deep"]):
         progress.update(checked.images, checked.bytes)
         damage += checked.damage
     progress.close()
@@ -91,13 +107,13 @@ def repair(**options: Any) -> int:
         return stop.exit_code
     if options["as_json"]:
         remade = [{"file": name, "what": what} for name, what in damage]
-        emit_json({"status": 200, "count": job.count, "remade": remade})
+        emit_json({"status": 200, "count": plan.job.count, "remade": remade})
     else:
         for name, what in damage:
             emit(f"{name}: {what}; remade")
     if not options["quiet"]:
         verdict = f"{len(damage):,} remade" if damage else "all well"
-        report(f"{job.count:,} images checked, {verdict} ({progress.speed})")
+        report(f"{plan.job.count:,} images checked, {verdict} ({progress.speed})")
     return 0
 
 
@@ -119,11 +135,11 @@ def index(directory: str, layout: str, durability: str, as_json: bool, quiet: bo
 
     from pixelgen.layouts.layout import Layout
     from pixelgen.store import store_of
-    from pixelgen.verify import finished_job
+    from pixelgen.verify import finished_plan
     from pixelgen.writer import Run, write
 
-    store, stop = store_of(directory, durability), Stop()
-    job = finished_job(store)
+    store, stop = store_of(directory, durability), Stop("the same command finishes it")
+    job = finished_plan(store).job
     job = replace(job, layout=Layout.parse(f"{job.layout.container},{layout}"))
     write(job, store, Run(stopped=lambda: bool(stop)))
     if not quiet:
@@ -164,12 +180,12 @@ def preview(directory: str | None, **options: Any) -> int:
 def _set_tiles(directory: str, options: dict[str, Any]) -> "list[Tile]":
     from pixelgen.preview import tiles_of_set
     from pixelgen.store import store_of
-    from pixelgen.verify import finished_job
+    from pixelgen.verify import finished_plan
 
     if any(look(options).values()):
         raise BadValue("a set is shown as it is; leave out the options of its making")
     store = store_of(directory)
-    return list(tiles_of_set(finished_job(store), store, options["count"]))
+    return list(tiles_of_set(finished_plan(store).job, store, options["count"]))
 
 
 def _family_tiles(options: dict[str, Any]) -> "list[Tile]":

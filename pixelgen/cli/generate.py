@@ -129,7 +129,7 @@ def _write(job: "Job", store: "Store", options: dict[str, Any]) -> int:
     from pixelgen.engines import engine_of
     from pixelgen.store import LocalStore
 
-    stop, portion = Stop(), options.get("portion")
+    stop, portion = Stop("the same command finishes it"), options.get("portion")
     if options["summary"] is not None:
         check_summary(options["summary"])
     count = portion.images(job) if portion else job.count
@@ -280,11 +280,16 @@ def _dry_run(job: "Job", store: "Store", options: dict[str, Any]) -> int:
 
 def _found(job: "Job", store: "Store") -> int:
     """Return how many images are there."""
-    from pixelgen.journal import compare, is_finished, look
+    from pixelgen.journal import is_finished, look, matching_plan
+    from pixelgen.presence import check_present
 
-    if not compare(store, job):
+    plan = matching_plan(store, job)
+    if plan is None:
         return 0
-    return job.count if is_finished(store, job) else look(store, job).images
+    if not is_finished(store, job):
+        return look(store, job).images
+    check_present(plan.job, store)
+    return job.count
 
 
 def _expected_bytes(job: "Job") -> int:

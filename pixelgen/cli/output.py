@@ -147,6 +147,11 @@ class Progress:
         self._bar.set_postfix_str(f"{human_bytes(self._bytes / self.seconds)}/s", refresh=False)
         self._bar.update(self._images - self._bar.n)
 
+    def clear(self) -> None:
+        """Take the bar away for a line of the result; the next update paints it again."""
+        if self._bar is not None:
+            self._bar.clear()
+
     def close(self) -> None:
         """Take the bar away."""
         if self._bar is not None:

@@ -1,5 +1,6 @@
 """``pixelgen finish`` and ``pixelgen status``: sets that many runs make, each a portion."""
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,7 +9,9 @@ from pixelgen.cli.output import emit, emit_json, number, report, tell_loaders
 from pixelgen.errors import BadValue
 
 if TYPE_CHECKING:
+    from pixelgen.job import Job
     from pixelgen.portion import Portion
+    from pixelgen.store import Store
 
 
 def portion_of(text: str) -> "Portion":
@@ -61,7 +64,11 @@ def finish(directories: tuple[str, ...], durability: str, as_json: bool, quiet: 
               )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def status(directory: str, missing: bool, total: int | None, as_json: bool) -> int:
-    """Tell how much of a set ('negatives' if none is named) is there, and what is missing."""
+    """Tell how much of a set ('negatives' if none is named) is there, and what is missing.
+
+    Of a finished set the names and sizes of all files are compared with the disk; exits with 3 if
+    any is missing.
+    """
     from pixelgen.finish import planned_job, portions_missing, totals
     from pixelgen.journal import is_finished, look
     from pixelgen.portion import ranges
@@ -69,31 +76,50 @@ def status(directory: str, missing: bool, total: int | None, as_json: bool) -> i
 
     store = store_of(directory)
     job = planned_job([store])
-    complete = is_finished(store, job)
-    done = None if complete else look(store, job)
-    told = totals([store])
-    if missing and done and total is None and len(told) != 1:
+    if is_finished(store, job):
+        return _finished_status(job, store, as_json=as_json, quiet=missing)
+    done, runs = look(store, job), totals([store])
+    if missing and total is None and len(runs) != 1:
         raise BadValue(f"{store.root} does not tell in how many shards it is made; give --of N")
-    of = total or (told.pop() if len(told) == 1 else 0)
-    jobs = ",".join(ranges(portions_missing(done, of))) if done and of else ""
-    shards = ",".join(ranges(shard.number for shard in done.missing())) if done else ""
+    of = total or (runs.pop() if len(runs) == 1 else 0)
     facts: dict[str, Any] = {
-        "status": 200 if complete else 202,
+        "status": 202,
         "count": job.count,
-        "found": done.images if done else job.count,
+        "found": done.images,
         "shards": job.shard_count,
-        "shards_missing": done.shards_missing if done else 0,
-        "missing_shards": shards,
-        "missing_jobs": jobs,
+        "shards_missing": done.shards_missing,
+        "missing_shards": ",".join(ranges(shard.number for shard in done.missing())),
+        "missing_jobs": ",".join(ranges(portions_missing(done, of))) if of else "",
         "of": of,
     }
     if as_json:
         emit_json(facts)
     elif missing:
-        emit(jobs)
+        emit(facts["missing_jobs"])
     else:
         _tell(facts)
     return 0
+
+
+def _finished_status(job: "Job", store: "Store", *, as_json: bool, quiet: bool) -> int:
+    """Compare a finished set with the disk, and say what is there."""
+    from pixelgen.presence import COUNTED, describe_missing, missing_files
+
+    lost = list(islice(missing_files(job, store), COUNTED))
+    found = job.count - sum(each.images for each in lost)
+    if as_json:
+        emit_json({
+            "status": 409 if lost else 200, "count": job.count, "found": found,
+            "shards": job.shard_count, "shards_missing": 0, "missing_shards": "",
+            "missing_jobs": "", "of": 0, "missing_files": [each.name for each in lost],
+        })  # fmt: skip
+    elif quiet:
+        emit("")
+    else:
+        emit(f"{found:,} of {number(job.count, 'image')} are there")
+    if lost:
+        report(f"pixelgen: {describe_missing(job, store, lost)}")
+    return 3 if lost else 0
 
 
 def _tell(facts: dict[str, Any]) -> None:

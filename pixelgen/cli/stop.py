@@ -10,10 +10,11 @@ _GRACE = 4.0  # seconds for the shards at hand
 
 
 class Stop:
-    """Whether, and by which signal, this run was asked to stop."""
+    """Whether, and by which signal, this run was asked to stop; ``then`` says what to do after."""
 
-    def __init__(self) -> None:
+    def __init__(self, then: str) -> None:
         self.signal = 0
+        self._then = then
         for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
                 signal.signal(number, self._on_signal)
@@ -33,6 +34,6 @@ class Stop:
                 signal.signal(other, signal.SIG_DFL)  # the next one ends us; workers follow
         signal.signal(signal.SIGALRM, lambda *_: os._exit(self.exit_code))
         signal.setitimer(signal.ITIMER_REAL, _GRACE)
-        line = f"pixelgen: {signal.Signals(number).name}: stopping; the same command finishes it\n"
+        line = f"pixelgen: {signal.Signals(number).name}: stopping; {self._then}\n"
         with suppress(OSError):  # not print: a handler may run in the middle of one
             os.write(2, line.encode())

@@ -57,7 +57,7 @@ class Loose(Container):
 
     def read(self, store: Store, roster: Roster, shard: Shard) -> Iterator[bytes]:
         """Yield each file."""
-        return map(store.read, self.files(roster, shard))
+        return (store.read(name, roster.most_bytes) for name in self.files(roster, shard))
 
 
 def numbered(top: str, roster: Roster, index: int) -> str:

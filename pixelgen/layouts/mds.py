@@ -72,11 +72,12 @@ class Mds(Sharded):
     def unpack(self, file: BinaryIO, roster: Roster, shard: Shard) -> Iterator[bytes]:
         """Read the image out of each sample."""
         count = shard.stop - shard.start
-        places = struct.unpack(f"<{count + 2}I", take(file, 4 * (count + 2)))[1:]
+        head = 4 * (count + 2)
+        places = struct.unpack(f"<{count + 2}I", take(file, head, head))[1:]
         for start in places[:-1]:
             file.seek(start)
-            size, _ = _SIZES.unpack(take(file, _SIZES.size))
-            yield take(file, size)
+            size, _ = _SIZES.unpack(take(file, _SIZES.size, _SIZES.size))
+            yield take(file, size, roster.most_bytes)
 
     def index(self, catalogue: Catalogue) -> Iterator[File]:
         """Yield the index of the shards of each split."""

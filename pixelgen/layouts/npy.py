@@ -37,13 +37,14 @@ class Npy(Sharded):
 
     def unpack(self, file: BinaryIO, roster: Roster, shard: Shard) -> Iterator[bytes]:
         """Give each image its header back."""
-        if take(file, len(_header(roster, shard))) != _header(roster, shard):
+        header = _header(roster, shard)
+        if take(file, len(header), len(header)) != header:
             raise ValueError("its header is not that of the set")
         own = npy_header(_shape(roster), roster.depth)
         height, width, channels = _shape(roster)
         octets = height * width * channels * roster.depth // 8
         for _ in range(shard.start, shard.stop):
-            yield own + take(file, octets)
+            yield own + take(file, octets, octets)
 
     def loader(self, root: str, roster: Roster) -> str:
         """Return numpy's call, which maps them into memory."""

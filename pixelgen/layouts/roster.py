@@ -142,6 +142,11 @@ class Roster:
     unit: int
     row: Row = field(compare=False, repr=False)
 
+    @property
+    def most_bytes(self) -> int:
+        """The bytes that the file of an image has at most; a larger one is not read."""
+        return 16 * self.width * self.height + (1 << 20)
+
     def key(self, index: int) -> str:
         """Return an image's name without suffix: its index, in at least six digits."""
         return f"{index:0{max(6, len(str(self.count - 1)))}d}"

@@ -112,8 +112,13 @@ def series(split: str) -> str:
     return f"negatives-{split}" if split else "negatives"
 
 
-def take(file: BinaryIO, size: int) -> bytes:
-    """Read so many bytes, or raise ValueError."""
+def take(file: BinaryIO, size: int, most: int) -> bytes:
+    """Read so many bytes; raise ValueError if there are fewer, or it would be more than ``most``.
+
+    A size that a file gives is not to be believed.
+    """
+    if size > most:
+        raise ValueError(f"it says that an image has {size:,} bytes")
     data = file.read(size)
     if len(data) != size:
         raise ValueError("it is cut short")

@@ -53,8 +53,8 @@ class TfRecord(Sharded):
     def unpack(self, file: BinaryIO, roster: Roster, shard: Shard) -> Iterator[bytes]:
         """Read the image out of each example."""
         for _ in range(shard.start, shard.stop):
-            (length,) = struct.unpack("<Q", take(file, 8))
-            yield _image(take(file, length + 8)[4:-4])
+            (length,) = struct.unpack("<Q", take(file, 8, 8))
+            yield _image(take(file, length + 8, roster.most_bytes)[4:-4])
 
     def loader(self, root: str, roster: Roster) -> str:
         """Return the call of TensorFlow."""

@@ -50,8 +50,7 @@ class WebDataset(Sharded):
         try:
             with tarfile.open(fileobj=file) as tar:
                 for index in range(shard.start, shard.stop):
-                    with tar.extractfile(roster.file(index)) or io.BytesIO() as member:
-                        yield member.read()
+                    yield _content(tar, roster.file(index), roster.most_bytes)
         except (tarfile.TarError, KeyError) as error:
             raise ValueError(str(error)) from None
 
@@ -67,6 +66,15 @@ class WebDataset(Sharded):
             f'webdataset.WebDataset({f"{root}/{first}"!r}, shardshuffle=False).decode("pil")'
             f'.to_tuple("{roster.suffix[1:]}", "cls", "json")'
         )
+
+
+def _content(tar: tarfile.TarFile, name: str, most: int) -> bytes:
+    """Return a file of an archive; raise ValueError for links, sparse files and too large ones."""
+    member = tar.getmember(name)
+    if not member.isreg() or member.issparse() or member.size > most:
+        raise ValueError(f"{name} in it is not an image")
+    with tar.extractfile(member) or io.BytesIO() as file:
+        return file.read()
 
 
 def _members(roster: Roster, samples: Samples) -> Iterator[Member]:

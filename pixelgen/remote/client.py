@@ -66,7 +66,7 @@ class Client:
         self._pace = Pace(manner.apart)
         self._over = threading.Event()
         self._deadlines: set[Deadline] = set()
-        self._most_bytes = 8 * job.width * job.height + (64 << 10)
+        self._most_bytes = most_bytes(job)
 
     @property
     def at_once(self) -> int:
@@ -174,6 +174,11 @@ class Client:
 
     def _cap(self) -> int:
         return _JSON_BYTES if self._manner.by_link else self._most_bytes
+
+
+def most_bytes(job: Job) -> int:
+    """Return the bytes that the file of an image has at most; more are not taken."""
+    return 8 * job.width * job.height + (64 << 10)
 
 
 def _image(picture: Picture, host: str | None, name: str) -> Image:

@@ -41,8 +41,12 @@ class Fetcher:
         return self._client.requests if self._client else 0
 
     def look(self) -> None:
-        """Ask for the first image, before anything is written; raise as :meth:`images` does."""
-        self._first += [image for _, image in self.images([0])]
+        """Ask for the first image, before anything is written; raise as :meth:`images` does.
+
+        Asks only once: the image is kept until it is wanted.
+        """
+        if not self._first:
+            self._first += [image for _, image in self.images([0])]
 
     def prepare(self, job: Job, store: Store, shards: Iterable[Shard]) -> Iterator[Shard]:
         """Yield each shard once all its images are in the spool; end early where stopped.

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, Journal
 from pixelgen.layouts import Shard
-from pixelgen.remote.client import Image
+from pixelgen.remote.client import Image, most_bytes
 from pixelgen.store import Log, Store
 from pixelgen.store.log import seal, unseal
 
@@ -27,7 +27,8 @@ class Spool:
         self._shard = shard
         self._places: dict[int, int] = {}
         place = 0
-        for line in log.lines():
+        self._most = _line_limit(job)
+        for line in log.lines(most=self._most):
             number = _read(self._id, line)[0]
             if number in range(shard.start, shard.stop):
                 self._places[number] = place
@@ -52,10 +53,15 @@ class Spool:
     def images(self) -> Iterator[tuple[int, Image]]:
         """Yield the images that are there, in order."""
         for number, place in sorted(self._places.items()):
-            lines = self._log.lines(place)
+            lines = self._log.lines(place, most=self._most)
             _, image = _read(self._id, next(lines, b""))
             lines.close()
             yield number, image
+
+
+def _line_limit(job: Job) -> int:
+    """Return the most bytes that the line of an image has: in base64, and what is told of it."""
+    return 4096 + most_bytes(job) * 4 // 3
 
 
 def _read(job_id: str, line: bytes) -> tuple[int, Image]:
@@ -73,7 +79,8 @@ def spooled(store: Store, job: Job) -> int:
     """Return how many images of shards that are not done are in a directory's spool, if any."""
     done = Journal(store, job)
     done.read(JOURNAL)
-    there = {_read(job.digest, line)[0] for line in store.lines(SPOOL)}
+    lines = store.lines(SPOOL, most=_line_limit(job))
+    there = {_read(job.digest, line)[0] for line in lines}
     return sum(len(there.intersection(range(*shard[1:]))) for shard in done.missing())
 
 

@@ -5,10 +5,15 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from typing import BinaryIO, NamedTuple, Protocol, Self, TypeAlias
 
+from pixelgen.errors import Conflict
 from pixelgen.formats.base import Data
 
 Chunks: TypeAlias = Data | Iterable[Data]
 Put: TypeAlias = Callable[[str, Chunks], None]
+SizeLookup: TypeAlias = Callable[[str], int | None]
+
+LINE_LIMIT = 64 << 10
+"""Bytes that a line of a manifest, of the sums or of a record of sources has at most."""
 
 
 PROBE = ".pixelgen.probe."
@@ -37,8 +42,8 @@ class Log(Protocol):
     def append(self, line: bytes) -> int:
         """Append a line; return the byte it begins at."""
 
-    def lines(self, start: int = 0) -> Generator[bytes]:
-        """Yield the lines from a byte on."""
+    def lines(self, start: int = 0, *, most: int) -> Generator[bytes]:
+        """Yield the lines from a byte on, one of more than ``most`` bytes in pieces."""
 
     def remove(self) -> None:
         """Take the log away."""
@@ -114,8 +119,11 @@ class Store(ABC):
         """Yield a file in pieces of megabytes."""
 
     @abstractmethod
-    def lines(self, name: str) -> Generator[bytes]:
-        """Yield the lines of a file or a log; nothing where there is none."""
+    def lines(self, name: str, *, most: int = LINE_LIMIT) -> Generator[bytes]:
+        """Yield the lines of a file or a log; nothing where there is none.
+
+        One of more than ``most`` bytes comes in pieces of so many, so that no file fills memory.
+        """
 
     @abstractmethod
     def reader(self, name: str) -> AbstractContextManager[BinaryIO]:
@@ -126,8 +134,8 @@ class Store(ABC):
         """Return the size of a file in bytes, or None where there is none."""
 
     @abstractmethod
-    def survey(self) -> Callable[[str], int | None]:
-        """Return a faster :meth:`size` for many files that do not change meanwhile."""
+    def size_lookup(self) -> AbstractContextManager[SizeLookup]:
+        """Give a faster :meth:`size` for many files that do not change meanwhile."""
 
     @abstractmethod
     def exists(self, name: str) -> bool:
@@ -145,8 +153,13 @@ class Store(ABC):
     def era(self) -> str:
         """Name the time for which what was put here is believed to stay."""
 
-    def read(self, name: str) -> bytes:
-        """Return the bytes of a file."""
+    def read(self, name: str, most: int) -> bytes:
+        """Return the bytes of a file; raise Conflict if there are more than ``most``."""
+        size = self.size(name)
+        if size is not None and size > most:
+            raise Conflict(
+                f"{self.path(name)} is {size:,} bytes long; such a file has at most {most:,}"
+            )
         return b"".join(self.chunks(name))
 
     def is_blank(self, name: str) -> bool:

@@ -11,14 +11,14 @@ import os
 import re
 import stat
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from pixelgen.aside import aside
 from pixelgen.errors import BadValue, Conflict
-from pixelgen.store.base import PROBE, Chunks, Put, Staged, Store, pieces
+from pixelgen.store.base import LINE_LIMIT, PROBE, Chunks, Put, SizeLookup, Staged, Store, pieces
 from pixelgen.store.log import FileLog
 from pixelgen.store.system import (
     NO_FILE,
@@ -42,6 +42,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMP = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.part")
 _NAME_LIMIT = 255
+_FOLDERS_OPEN = 32
 
 
 @dataclass(frozen=True)
@@ -180,12 +181,12 @@ class LocalStore(Store):
                 raise
         raise FileNotFoundError(errno.ENOENT, "no such regular file", self.path(name))
 
-    def lines(self, name: str) -> Generator[bytes]:
+    def lines(self, name: str, *, most: int = LINE_LIMIT) -> Generator[bytes]:
         """Yield the lines of a file; nothing where there is no file."""
         with suppress(FileNotFoundError):
             file = self.open(name)
             with naming(self.path(name)), os.fdopen(file, "rb") as lines:
-                yield from lines
+                yield from iter(lambda: lines.readline(most), b"")
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield a file in pieces of a megabyte."""
@@ -211,9 +212,35 @@ class LocalStore(Store):
         with telling(self.root), self._folder("") as fd:
             return f"{boot()} {mount_id(fd)}"
 
-    def survey(self) -> Callable[[str], int | None]:
-        """Return the same: the system is as fast as can be."""
-        return self.size
+    @contextmanager
+    def size_lookup(self) -> Iterator[SizeLookup]:
+        """Keep some folders open, so that a file costs one call of the system."""
+        opened: dict[str, int | None] = {}
+
+        def close_all() -> None:
+            for fd in filter(None, opened.values()):
+                os.close(fd)
+            opened.clear()
+
+        def size(name: str) -> int | None:
+            folder, _, base = name.rpartition("/")
+            if folder not in opened and len(opened) >= _FOLDERS_OPEN:
+                close_all()
+            if folder not in opened:
+                opened[folder] = self._descriptor(folder)
+            fd = opened[folder]
+            return None if fd is None else _size_in(fd, base)
+
+        try:
+            yield size
+        finally:
+            close_all()
+
+    def _descriptor(self, folder: str) -> int | None:
+        """Return a descriptor of a folder, for the caller to close; None where there is none."""
+        with suppress(FileNotFoundError, NotADirectoryError, Conflict), self._folder(folder) as fd:
+            return os.dup(fd)
+        return None
 
     def is_new(self) -> bool:
         """Tell of no directory: it may hold any number of other files."""
@@ -224,10 +251,9 @@ class LocalStore(Store):
         folder, base = os.path.split(name)
         try:
             with naming(self.path(name)), self._folder(folder) as fd:
-                found = os.stat(base, dir_fd=fd, follow_symlinks=False)
+                return _size_in(fd, base)
         except (FileNotFoundError, NotADirectoryError, Conflict):
             return None
-        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def forget(self, name: str) -> None:
         """Drop what the system remembers of a file, so that it is read from the disk again."""
@@ -349,3 +375,12 @@ class LocalStore(Store):
                 f"{staged.name} in {self.root} is not pixelgen's own and stays as it is; move it"
                 " away, or choose another directory"
             )
+
+
+def _size_in(fd: int, base: str) -> int | None:
+    """Return the size of a regular file in an open folder; None where there is none."""
+    try:
+        found = os.stat(base, dir_fd=fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None

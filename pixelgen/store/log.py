@@ -58,11 +58,11 @@ class FileLog:
         """The bytes of the file."""
         return os.fstat(self._fd).st_size
 
-    def lines(self, start: int = 0) -> Generator[bytes]:
-        """Yield the lines from a byte on."""
+    def lines(self, start: int = 0, *, most: int) -> Generator[bytes]:
+        """Yield the lines from a byte on, one of more than ``most`` bytes in pieces."""
         with os.fdopen(os.dup(self._fd), "rb") as file:
             file.seek(start)
-            yield from file
+            yield from iter(lambda: file.readline(most), b"")
 
     def remove(self) -> None:
         """Take the log's name away; raise Conflict if it is a stranger's by now."""

@@ -10,14 +10,14 @@ _APART = 1.0  # seconds between two objects; a kill costs the lines of so long
 
 
 class ObjectLog:
-    """A log that holds some lines already; it is read from a file of this machine.
+    """A log that holds whole lines already; it is read from a file of this machine.
 
     ``send`` puts lines under a number, and ``clear`` takes all of them away.
     """
 
     def __init__(
         self,
-        lines: Iterable[bytes],
+        pieces: Iterable[bytes],
         send: Callable[[str, bytes], None],
         clear: Callable[[], None],
     ) -> None:
@@ -28,8 +28,8 @@ class ObjectLog:
         self._sent = 0
         self._pending = b""
         self._flushed = time.monotonic()
-        for line in lines:
-            self._file.write(line if line.endswith(b"\n") else line + b"\n")
+        for piece in pieces:
+            self._file.write(piece)
 
     def append(self, line: bytes) -> int:
         """Append a line, and send what is due; return the byte it begins at."""
@@ -54,12 +54,12 @@ class ObjectLog:
         """The bytes of all lines."""
         return self._file.seek(0, os.SEEK_END)
 
-    def lines(self, start: int = 0) -> Generator[bytes]:
-        """Yield the lines from a byte on."""
+    def lines(self, start: int = 0, *, most: int) -> Generator[bytes]:
+        """Yield the lines from a byte on, one of more than ``most`` bytes in pieces."""
         self._file.flush()
         with os.fdopen(os.dup(self._file.fileno()), "rb") as file:
             file.seek(start)
-            yield from file
+            yield from iter(lambda: file.readline(most), b"")
 
     def close(self) -> None:
         """Send what was not yet sent; nothing more is appended."""

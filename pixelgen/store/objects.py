@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from pixelgen.errors import BadValue, Conflict, PixelgenError
-from pixelgen.store.base import PROBE, Chunks, Put, Staged, Store, pieces
+from pixelgen.store.base import LINE_LIMIT, PROBE, Chunks, Put, SizeLookup, Staged, Store, pieces
 from pixelgen.store.clients import client, failures, is_refusal, put_options
 from pixelgen.store.gather import Gathered, gathered
 from pixelgen.store.objectlog import ObjectLog
@@ -206,8 +206,18 @@ class ObjectStore(Store):
         if self.size(name) is None:
             self.put(name, b"")
         send, clear = partial(self._send_part, name), partial(self.remove, name)
-        with closing(ObjectLog(self.lines(name), send, clear)) as log:
+        with closing(ObjectLog(self._log_pieces(name), send, clear)) as log:
             yield log
+
+    def _log_pieces(self, name: str) -> Iterator[bytes]:
+        """Yield what a log holds, with an end to a line that its writer did not finish."""
+        for each in (name, *self._parts(name)):
+            piece = b"\n"
+            with suppress(FileNotFoundError):
+                for piece in self.chunks(each):
+                    yield piece
+            if not piece.endswith(b"\n"):
+                yield b"\n"
 
     def _send_part(self, name: str, number: str, lines: bytes) -> None:
         self.put(f"{name}.{number}", lines)
@@ -226,21 +236,25 @@ class ObjectStore(Store):
         for start in range(0, size, _PIECE):
             yield self._ask(partial(_read, start, min(start + _PIECE, size)), name)
 
-    def lines(self, name: str) -> Generator[bytes]:
+    def lines(self, name: str, *, most: int = LINE_LIMIT) -> Generator[bytes]:
         """Yield the lines, of a log those of all its parts."""
         for each in (name, *self._parts(name)):
             rest = b""
             with suppress(FileNotFoundError):
                 for chunk in self.chunks(each):
-                    *whole, rest = (rest + chunk).split(b"\n")
-                    yield from (line + b"\n" for line in whole)
+                    *whole, rest = BytesIO(rest + chunk).readlines()
+                    for line in whole:
+                        yield from _in_pieces(line, most)
+                    if len(rest) > most:
+                        *whole, rest = _in_pieces(rest, most)
+                        yield from whole
             if rest:
                 yield rest
 
     @contextmanager
     def reader(self, name: str) -> Iterator[BinaryIO]:
         """Read all of it: what is read at any place is a shard, and fits into memory."""
-        yield BytesIO(self.read(name))
+        yield BytesIO(b"".join(self.chunks(name)))
 
     def size(self, name: str) -> int | None:
         """Return the size of an object."""
@@ -250,9 +264,10 @@ class ObjectStore(Store):
             return None
         return int(found["size"]) if found["type"] == "file" else None
 
-    def survey(self) -> Callable[[str], int | None]:
+    @contextmanager
+    def size_lookup(self) -> Iterator[SizeLookup]:
         """List all objects once: a thousand of them take the time of one asked for by itself."""
-        return self._sizes("").get
+        yield self._sizes("").get
 
     def _sizes(self, beginning: str) -> dict[str, int]:
         try:
@@ -284,3 +299,8 @@ class ObjectStore(Store):
 
 def _read(start: int, stop: int, files: "AbstractFileSystem", path: str) -> bytes:
     return bytes(files.cat_file(path, start=start, end=stop))
+
+
+def _in_pieces(line: bytes, most: int) -> list[bytes]:
+    """Cut a line that is too long into pieces."""
+    return [line[start : start + most] for start in range(0, len(line), most)]

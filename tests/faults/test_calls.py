@@ -17,8 +17,9 @@ from random import Random
 import pytest
 from PIL import Image
 
-from pixelgen.journal import PLAN, SUMS
+from pixelgen.journal import SUMS
 from pixelgen.layouts.base import MANIFEST
+from pixelgen.plan import PLAN
 from tests.conftest import Done, tree_digest
 from tests.faults import finish, flip, layouts, running, torn, trials
 

@@ -18,10 +18,11 @@ from zlib import crc32
 import pytest
 
 from pixelgen import parts
-from pixelgen.journal import JOURNAL, PLAN
+from pixelgen.journal import JOURNAL
 from pixelgen.lock import LOCK
+from pixelgen.plan import PLAN
 from pixelgen.store import LocalStore
-from pixelgen.verify import MANIFESTS, finished_job
+from pixelgen.verify import MANIFESTS, finished_plan
 from tests.conftest import COMMAND, Done, Run, tree_digest
 from tests.faults import (
     Process,
@@ -473,7 +474,7 @@ class Cuts:
 
     def journalled(self) -> set[str]:
         """Return the files of the shards that the journal says are done."""
-        job = finished_job(LocalStore(str(self.whole)))
+        job = finished_plan(LocalStore(str(self.whole))).job
         shards = [job.shard(json.loads(line)[2]) for line in whole_lines(self.out / JOURNAL)]
         return {name for shard in shards for name in job.layout.container.files(job.roster, shard)}
 

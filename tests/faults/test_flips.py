@@ -12,7 +12,7 @@ from pixelgen.families import source
 from pixelgen.job import Job
 from pixelgen.repair import mend, repair
 from pixelgen.store import LocalStore
-from pixelgen.verify import check, finished_job
+from pixelgen.verify import check, finished_plan
 from pixelgen.writer import Run, write
 from tests.conftest import tree_digest
 from tests.faults import flip, format_of, layouts, trials
@@ -51,7 +51,7 @@ def made(root: str, **options: object) -> LocalStore:
 def found(store: LocalStore, *, deep: bool) -> bool:
     """Tell whether a check finds any damage."""
     try:
-        return any(one.damage for one in check(finished_job(store), store, SERIAL, deep=deep))
+        return any(one.damage for one in check(finished_plan(store), store, SERIAL, deep=deep))
     except Conflict:
         return True
 

@@ -25,13 +25,14 @@ from pixelgen.engines import Serial
 from pixelgen.errors import Conflict, PixelgenError
 from pixelgen.index import index_names
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, PLAN, SUMS
+from pixelgen.journal import JOURNAL, SUMS
 from pixelgen.layouts.base import MANIFEST
 from pixelgen.lock import LOCK
+from pixelgen.plan import PLAN
 from pixelgen.replace import clear
 from pixelgen.sources import SOURCES
 from pixelgen.store import LocalStore
-from pixelgen.verify import check, finished_job
+from pixelgen.verify import check, finished_plan
 from pixelgen.writer import Run as How
 from pixelgen.writer import write
 from tests.conftest import COMMAND, MEASURED, Done, Run, tree_digest
@@ -418,7 +419,7 @@ def verified(out: Path, *, deep: bool = False) -> tuple[int, str]:
     """Verify a set in this process; return the exit code, and what is told."""
     store = LocalStore(str(out))
     try:
-        found = list(check(finished_job(store), store, How(Serial()), deep=deep))
+        found = list(check(finished_plan(store), store, How(Serial()), deep=deep))
     except PixelgenError as error:
         return error.exit_code, str(error)
     told = [f"{name}: {what}" for checked in found for name, what in checked.damage]

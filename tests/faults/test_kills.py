@@ -15,7 +15,8 @@ from random import Random
 
 import pytest
 
-from pixelgen.journal import JOURNAL, PLAN, SUMS
+from pixelgen.journal import JOURNAL, SUMS
+from pixelgen.plan import PLAN
 from pixelgen.verify import MANIFESTS
 from tests.conftest import Done, tree_digest
 from tests.faults import (

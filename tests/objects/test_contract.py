@@ -41,18 +41,25 @@ def test_what_is_put_is_there(place: Place) -> None:
         for number in range(40):
             put(f"{number}", b"%d" % number)
     for name in ("whole", "folder/pieces"):
-        assert store.read(name) == b"one\ntwo\n"
+        assert store.read(name, 1 << 20) == b"one\ntwo\n"
         assert list(store.lines(name)) == [b"one\n", b"two\n"]
         assert (store.size(name), store.exists(name)) == (8, True)
         assert store.holds(name, b"one\ntwo\n")
         assert not store.holds(name, b"one\n")
         assert not store.holds(name, b"one\ntwo\nthree\n")
-    assert [store.read(f"folder/{number}") for number in (0, 39)] == [b"0", b"39"]
+    assert [store.read(f"folder/{number}", 9) for number in (0, 39)] == [b"0", b"39"]
     with store.reader("whole") as file:
         file.seek(4)
         assert file.read() == b"two\n"
-    sizes = store.survey()
-    assert [sizes(name) for name in ("whole", "folder/39", "folder", "none")] == [8, 2, None, None]
+    with store.size_lookup() as size_of:
+        names = ("whole", "folder/39", "folder", "none", "none/39")
+        assert [size_of(name) for name in names] == [8, 2, None, None, None]
+    assert [store.size(name) for name in ("whole", "folder/39", "folder", "none")] == [
+        8,
+        2,
+        None,
+        None,
+    ]
     assert store.names("who") == ["whole"]
 
 
@@ -64,7 +71,7 @@ def test_what_is_not_there_is_told_to_be_missing(place: Place) -> None:
     assert list(store.lines("none")) == []
     assert store.names("") == []
     with pytest.raises(FileNotFoundError):
-        store.read("none")
+        store.read("none", 1 << 20)
     store.remove("none")
 
 
@@ -77,7 +84,7 @@ def test_a_name_is_given_once(place: Place) -> None:
         store.put("torn", b"one")
         with pytest.raises(Conflict, match=r"foreign( in .*)? is not pixelgen's own and stays"):
             store.put("foreign", b"one")
-    assert (store.read("torn"), store.read("foreign")) == (b"one", b"mine")
+    assert (store.read("torn", 1 << 20), store.read("foreign", 1 << 20)) == (b"one", b"mine")
 
 
 def test_what_fails_on_the_way_is_not_there(place: Place) -> None:
@@ -100,15 +107,15 @@ def test_what_is_ours_is_replaced_staged_and_removed(place: Place) -> None:
     store.create()
     store.put("one", b"1")
     store.overwrite("one", b"one")
-    assert store.read("one") == b"one"
+    assert store.read("one", 1 << 20) == b"one"
     store.publish(store.stage("two", iter((b"t", b"wo"))))
     store.discard(store.stage("three", b"three"))
-    assert store.read("two") == b"two"
+    assert store.read("two", 1 << 20) == b"two"
     assert sorted(store.names("")) == ["one", "two"]
     store.put("blank", bytes(9))
     assert [store.is_blank(name) for name in ("one", "blank", "none")] == [False, True, False]
     with store.shown(b"a token") as name:
-        assert store_of(store.root).read(name) == b"a token"
+        assert store_of(store.root).read(name, 1 << 20) == b"a token"
     for name in ("one", "two", "blank"):
         store.remove(name)
     assert store.names("") == []
@@ -121,10 +128,10 @@ def test_a_log_is_gone_on_with(place: Place) -> None:
     with store.log(name) as log:
         assert log.append(b"one\n") == 0
         place_of_two = log.append(b"two\n")
-        assert list(log.lines(place_of_two)) == [b"two\n"]
+        assert list(log.lines(place_of_two, most=99)) == [b"two\n"]
     with store.log(name) as log:
         assert (log.size, place_of_two) == (8, 4)
-        assert next(log.lines(log.append(b"three\n"))) == b"three\n"
+        assert next(log.lines(log.append(b"three\n"), most=99)) == b"three\n"
     assert list(store.lines(name)) == [b"one\n", b"two\n", b"three\n"]
     with store.log(name) as log:
         log.remove()

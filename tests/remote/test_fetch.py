@@ -32,7 +32,7 @@ from pixelgen import parts
 from pixelgen.job import Job
 from pixelgen.layouts import Container, Sidecar
 from pixelgen.store import LocalStore
-from pixelgen.verify import Damage, check, finished_job
+from pixelgen.verify import Damage, check, finished_plan
 from pixelgen.writer import Run as Running
 from tests.conftest import COMMAND, Done, Run, tree_digest
 from tests.remote.conftest import certify
@@ -248,7 +248,7 @@ def test_fetched_images_go_to_every_layout_and_are_checked_by_their_hashes(
     store = LocalStore(str(tmp_path / "set"))
 
     def damage() -> list[Damage]:
-        found = check(finished_job(store), store, Running(jobs=1))
+        found = check(finished_plan(store), store, Running(jobs=1))
         return [each for checked in found for each in checked.damage]
 
     assert made.returncode == 0, made.stderr
