@@ -16,14 +16,19 @@ Naming a subclass is all it takes to make it known::
 
         name = "half"
 
-One of another project has no ``name`` of its own: it is spelled, and found, by its dotted path.
+One of another project has no ``name`` of its own: it is spelled by its dotted path. It is known
+once its module was imported, and a name in a recipe, a plan or a request imports nothing. What may
+be imported is what the user names: on the command line, in ``PIXELGEN_PLUGINS`` (dotted paths with
+commas between), or by installing a package with an entry point in the group ``pixelgen.families``,
+``pixelgen.formats``, ``pixelgen.layouts`` or ``pixelgen.engines``.
 """
 
 import math
+import os
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 from pixelgen.errors import BadValue
 
@@ -31,7 +36,11 @@ Value = int | float | bool | str
 T = TypeVar("T", int, float, bool, str)
 P = TypeVar("P", bound="Part")
 
+PLUGINS = "PIXELGEN_PLUGINS"
+
 _REGISTRY: dict[str, dict[str, type["Part"]]] = {}
+_FOREIGN: dict[str, type["Part"]] = {}  # those of other projects, by their dotted paths
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 _COMMA = r"; a comma within a value is written \,"
 _WORDS: Mapping[str, bool] = {
     "true": True, "yes": True, "on": True, "1": True,
@@ -72,6 +81,7 @@ class Part:
                 raise TypeError(f"two {cls.kind} parts are named {cls.name!r}")
         elif not cls.__module__.startswith("pixelgen."):
             cls.name = f"{cls.__module__}.{cls.__qualname__}"
+            _FOREIGN[cls.name] = cls
 
     def __post_init__(self) -> None:
         """Bring each parameter to its type and check its bounds."""
@@ -136,7 +146,7 @@ def parse(base: type[P], text: str) -> P:
 def find(base: type[P], name: str) -> type[P]:
     """Return the part of a name, or raise BadValue; import the whole kind only if need be."""
     if "." in name:
-        return _import(base, name.strip())
+        return _find_foreign(base, name.strip())
     name = name.strip().lower()
     found = _REGISTRY[base.kind].get(name)
     if found and issubclass(found, base):
@@ -145,16 +155,47 @@ def find(base: type[P], name: str) -> type[P]:
     for part in known(base.kind).values():
         if issubclass(part, base):
             names |= dict.fromkeys((part.name, *part.aliases), part)
-    if name not in names:
-        raise BadValue(
-            f"unknown {base.kind} {name!r}{did_you_mean(name, names)}"
-            f" (see: pixelgen list {plural(base.kind)})"
-        )
-    return names[name]
+    if name in names:
+        return names[name]
+    plugins = _plugins(base.kind)
+    if name in plugins:
+        return _checked(base, import_part(base.kind, plugins[name]))
+    raise BadValue(
+        f"unknown {base.kind} {name!r}{did_you_mean(name, dict.fromkeys([*names, *plugins]))}"
+        f" (see: pixelgen list {plural(base.kind)})"
+    )
 
 
-def _import(base: type[P], path: str) -> type[P]:
-    """Return the part that another project has under a dotted path."""
+def _find_foreign(base: type[P], path: str) -> type[P]:
+    """Return the part of another project that a dotted path names; import only what is allowed."""
+    found = _FOREIGN.get(path)
+    if found is None:
+        allowed = [each.strip() for each in os.environ.get(PLUGINS, "").split(",")]
+        if path not in allowed and path not in _plugins(base.kind).values():
+            raise BadValue(
+                f"{base.kind} {path!r} is not part of pixelgen, and that a file names it does not"
+                f" import its code; if you trust it, name it in {PLUGINS}"
+            )
+        found = import_part(base.kind, path)
+    return _checked(base, found)
+
+
+def _checked(base: type[P], found: type[Part]) -> type[P]:
+    if not issubclass(found, base):
+        raise BadValue(f"{found.name} must be a subclass of {base.__module__}.{base.__name__}")
+    return found
+
+
+def import_named(kind: str, text: str) -> None:
+    """Import the parts of other projects that the user named, in a spelling or a list of such."""
+    for spelled in re.split(r"(?<!\\),", text):
+        name = spelled.partition(":")[0].partition("=")[0].strip()
+        if _DOTTED.fullmatch(name):
+            import_part(kind, name)
+
+
+def import_part(kind: str, path: str) -> type[Part]:
+    """Import the part of another project that has a dotted path; raise BadValue if it is none."""
     import importlib
 
     module, _, name = path.rpartition(".")
@@ -162,15 +203,29 @@ def _import(base: type[P], path: str) -> type[P]:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise BadValue(
-            f"{base.kind} {path!r} cannot be imported: {error}; install it, or name its folder in"
+            f"{kind} {path!r} cannot be imported: {error}; install it, or name its folder in"
             " PYTHONPATH"
         ) from None
-    if not (isinstance(found, type) and issubclass(found, base)) or found.name != path:
+    is_part = isinstance(found, type) and issubclass(found, Part)
+    if not is_part or getattr(found, "kind", "") != kind or found.name != path:
         raise BadValue(
-            f"{path} is no {base.kind} of another project: it must be a subclass of"
-            f" {base.__module__}.{base.__name__} without a name of its own"
+            f"{path} is not a {kind} of another project: it must be a subclass of pixelgen's base"
+            f" class for {plural(kind)}, without a name of its own"
         )
-    return found
+    return cast(type[Part], found)
+
+
+def _plugins(kind: str) -> dict[str, str]:
+    """Return the dotted paths of the parts that installed packages offer, by their short names."""
+    from importlib.metadata import entry_points
+
+    found = entry_points(group=f"pixelgen.{plural(kind)}")
+    return {each.name: each.value.replace(":", ".") for each in found}
+
+
+def installed(kind: str) -> dict[str, type[Part]]:
+    """Import the parts of a kind that installed packages offer; return them by short name."""
+    return {name: import_part(kind, path) for name, path in sorted(_plugins(kind).items())}
 
 
 def plural(kind: str) -> str:

@@ -10,7 +10,7 @@ from pixelgen.cli.options import PartName, draw_seed, look, look_options
 from pixelgen.cli.output import Progress, emit, emit_json, report, tell_loaders
 from pixelgen.cli.stop import Stop
 from pixelgen.errors import BadValue
-from pixelgen.parts import known, plural, spell
+from pixelgen.parts import installed, known, plural, spell
 
 if TYPE_CHECKING:
     from pixelgen.parts import Part
@@ -260,7 +260,7 @@ def list_parts(kind: str, as_json: bool) -> int:
     if kind == "presets":
         return _list_presets(as_json)
     singular = next(name for name in _KINDS if plural(name) == kind)
-    parts = known(singular)
+    parts = known(singular) | installed(singular)
     if as_json:
         emit_json([
             {"name": name, "summary": part.summary(), "parameters": part.parameters()}

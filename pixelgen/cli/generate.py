@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,10 +27,10 @@ from pixelgen.cli.output import (
     write,
 )
 from pixelgen.cli.portions import portion_of
-from pixelgen.cli.remote import fetcher, remote_address, remote_options
+from pixelgen.cli.remote import check_named_address, fetcher, remote_address, remote_options
 from pixelgen.cli.stop import Stop
 from pixelgen.cli.summary import append_summary, check_summary
-from pixelgen.errors import BadValue
+from pixelgen.errors import AnotherJob, BadValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,21 +57,42 @@ def generate(**options: Any) -> int:
     The same command again does nothing when the set is complete, and goes on with it when it was
     interrupted. Prints the path of the manifest, which is written last.
     """
-    job = _job(options)
     if options["blob"] and options["out"] not in (_DEFAULT_OUT, "-"):
         raise BadValue("--blob writes to standard output; leave out --out")
+    fields = _fields(options)
     if options["blob"] or options["out"] == "-":
-        return _to_stdout(job, options)
+        return _to_stdout(_job(draw_seed(fields), options), options)
     if not options["out"]:
         raise BadValue("the output path is empty; name a directory, or a URL")
     from pixelgen.store import LocalStore, store_of
 
     store = store_of(options["out"], options["durability"])
+    job = _job(draw_seed(fields, partial(_seed_there, store, options)), options)
     if not isinstance(store, LocalStore):
         _check_objects(job, options)
     if options["shard"] is not None:
         options["portion"] = _portion(job, options)
     return _dry_run(job, store, options) if options["dry_run"] else _write(job, store, options)
+
+
+def _seed_there(store: "Store", options: dict[str, Any]) -> int | None:
+    """Return the seed of the dataset that is there, so that --seed random goes on with it.
+
+    None where there is none, or where --force replaces it. Raises BadValue for a partition that
+    would draw a seed of its own.
+    """
+    from pixelgen.journal import is_finished
+    from pixelgen.plan import read_plan
+
+    plan = read_plan(store)
+    if plan and not (options["force"] and is_finished(store, plan.job)):
+        return plan.job.seed
+    if options["shard"] is not None:
+        raise BadValue(
+            "--seed random cannot be combined with --shard: all runs of a dataset need the same"
+            " seed; give a number"
+        )
+    return None
 
 
 def _check_objects(job: "Job", options: dict[str, Any]) -> None:
@@ -89,20 +111,30 @@ def _portion(job: "Job", options: dict[str, Any]) -> "Portion":
     return portion_of(options["shard"])
 
 
-def _job(options: dict[str, Any]) -> "Job":
-    """Make the job of the recipe and the options, of which the options win."""
+def _fields(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of the recipe and the options, of which the options win.
+
+    An address that a recipe names is compared with that of the options, and never asked.
+    """
+    address = remote_address(options)
     fields = read_recipe(options["recipe"]) if options["recipe"] is not None else {}
+    if named := fields.pop("remote", None):
+        check_named_address(str(named), address.get("remote"), options["recipe"])
     names = ("count", "format", "layout", "checksum", "label", "split")
     fields |= {name: options[name] for name in names if options[name] is not None}
-    from pixelgen.job import Job
-
     if options["trainer"]:
         from pixelgen.trainers import find
 
         own = find(options["trainer"]).layout
         fields["layout"] = f"{own},{fields['layout']}" if "layout" in fields else own
-    fields |= look(options) | remote_address(options)
-    job = dated(Job.parse(**draw_seed(fields)))
+    return fields | look(options) | address
+
+
+def _job(fields: dict[str, Any], options: dict[str, Any]) -> "Job":
+    """Make the job, and say what of it is not as it may seem."""
+    from pixelgen.job import Job
+
+    job = dated(Job.parse(**fields))
     _check_trainers(job, options)
     is_hidden = job.density == 1 and not any(each.has_coverage for each in job.family.families)
     if is_hidden and job.color is not None and job.color.alpha and not options["quiet"]:
@@ -158,6 +190,8 @@ def _write(job: "Job", store: "Store", options: dict[str, Any]) -> int:
             if portion
             else writer.write(job, store, run)
         )
+    except AnotherJob as error:
+        raise AnotherJob(f"{error}{_force_hint(job, store, options)}") from None
     finally:
         progress.close()
     if not outcome.complete:
@@ -165,6 +199,17 @@ def _write(job: "Job", store: "Store", options: dict[str, Any]) -> int:
     options["requests"] = source.requests if source else None
     _conclude(job, store, outcome, progress, options)
     return 0
+
+
+def _force_hint(job: "Job", store: "Store", options: dict[str, Any]) -> str:
+    """Return the way out that --force is, where it is one."""
+    from pixelgen.journal import is_finished
+    from pixelgen.plan import read_plan
+    from pixelgen.store import LocalStore
+
+    plan = read_plan(store)
+    can_force = plan and isinstance(store, LocalStore) and options["shard"] is None
+    return ", or --force to replace that set" if can_force and is_finished(store, job) else ""
 
 
 def _conclude(

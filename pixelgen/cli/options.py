@@ -28,13 +28,21 @@ class PartName(click.ParamType):  # type: ignore[type-arg] # no generic before c
         """Show the spelling in help."""
         return "NAME[:KEY=VALUE,…]" if self.name != "layout" else "NAME[:KEY=VALUE,…],…"
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Import the parts of other projects that the command line names; files name none."""
+        from pixelgen.parts import import_named
+
+        import_named(self.name, str(value))
+        return str(value)
+
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Offer the names, each with its one line of help; for families also the presets'."""
-        from pixelgen.parts import known
+        from pixelgen.parts import installed, known
 
-        about = {name: part.summary() for name, part in known(self.name).items()}
+        parts = known(self.name) | installed(self.name)
+        about = {name: part.summary() for name, part in parts.items()}
         if self.name == "family":
             from pixelgen.families.presets import PRESETS
 
@@ -163,13 +171,16 @@ def look(options: dict[str, Any]) -> dict[str, Any]:
     return given | _sides(options["size"], options["width"], options["height"])
 
 
-def draw_seed(fields: dict[str, Any]) -> dict[str, Any]:
-    """Replace the seed "random" by a drawn one."""
+def draw_seed(
+    fields: dict[str, Any], seed_there: Callable[[], int | None] = lambda: None
+) -> dict[str, Any]:
+    """Replace the seed "random" by the one that is there already, or else by a drawn one."""
     if fields.get("seed") != "random":
         return fields
     import secrets
 
-    return fields | {"seed": hex(secrets.randbits(128))}
+    seed = seed_there()
+    return fields | {"seed": hex(secrets.randbits(128) if seed is None else seed)}
 
 
 def dated(job: "Job") -> "Job":

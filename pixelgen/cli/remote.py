@@ -69,6 +69,23 @@ def remote_address(options: dict[str, Any]) -> dict[str, str]:
     return {}
 
 
+def check_named_address(named: str, asked: str | None, recipe: str) -> None:
+    """Refuse a recipe that names another address than the options do: the key would go there."""
+    from pixelgen.endpoint import address
+
+    if asked is None:
+        raise BadValue(
+            f"the recipe {recipe} is of images fetched from {named!r}; a recipe does not choose"
+            " where the key is sent: add --remote, and --remote-url for another address than"
+            " PixLab's"
+        )
+    if address(named) != address(asked):
+        raise BadValue(
+            f"the recipe {recipe} names the address {named!r}, and --remote asks {asked!r}; to ask"
+            " the other one, give it as --remote-url"
+        )
+
+
 def fetcher(
     job: "Job",
     options: dict[str, Any],
