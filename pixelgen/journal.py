@@ -75,8 +75,6 @@ def settle_sources(store: Store, plan: Plan) -> None:
     if not job.sources:
         return
     is_recorded = sources.recall(store, job)
-    if not is_recorded:
-        sources.look(job)
     if sources.digests(job) != list(plan.sources):
         raise Conflict(
             f"the images that the set in {store.root} is made from were changed since it was begun;"

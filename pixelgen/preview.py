@@ -1,6 +1,5 @@
 """Contact sheets: a look at a set, or at families before any set is made."""
 
-import io
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,7 +8,9 @@ import numpy as np
 
 from pixelgen.errors import PixelgenError
 from pixelgen.families.base import Pixels
+from pixelgen.formats.plain import npy_header, npy_type
 from pixelgen.generator import Generator
+from pixelgen.image_files import UnusableImage, decode
 from pixelgen.job import Job
 from pixelgen.store import Store
 
@@ -39,7 +40,7 @@ def tiles_of_set(job: Job, store: Store, count: int) -> Iterator[Tile]:
         for shard in map(job.shard, range(-(-count // job.shard_size)))
     )
     for index, data in zip(range(count), images, strict=False):
-        yield Tile(job.roster.file(index), _decode(data, job.roster.file(index)))
+        yield Tile(job.roster.file(index), _decode(data, job, job.roster.file(index)))
 
 
 def tiles_of_job(job: Job) -> Iterator[Tile]:
@@ -99,22 +100,28 @@ def _flat(image: "Image") -> "Image":
     return flat
 
 
-def _decode(data: bytes, name: str) -> "Image":
-    from PIL import Image
-
+def _decode(data: bytes, job: Job, name: str) -> "Image":
+    """Decode an image of a set; raise PixelgenError for what is none of it, whatever it claims."""
     try:
-        if data.startswith(b"\x93NUMPY"):
-            return _picture(np.load(io.BytesIO(data)))
-        image = Image.open(io.BytesIO(data))
-        image.load()
-    except (OSError, ValueError, SyntaxError) as error:  # what numpy and Pillow raise
+        if job.format.name == "npy":
+            return _picture(_array(data, job))
+        image = decode(data, (job.width, job.height))
+    except UnusableImage as error:
         raise PixelgenError(
-            f"{name} cannot be shown: it is damaged (see: pixelgen verify), or of a kind that"
-            f" Pillow does not read ({error})"
+            f"{name} cannot be shown: it is {error}; 'pixelgen verify' tells whether it was changed"
         ) from None
     if image.mode.startswith("I"):  # 16-bit gray: show the high bytes
         return _picture(np.asarray(image).astype(np.uint16)[..., None])
     return image
+
+
+def _array(data: bytes, job: Job) -> Pixels:
+    """Read numpy's file of an image's levels, whose header must be the job's to the byte."""
+    header = npy_header(job.shape.levels, job.depth)
+    if not data.startswith(header) or len(data) != len(header) + job.image_bytes:
+        raise UnusableImage("not an array of this set")
+    levels: Pixels = np.frombuffer(data, npy_type(job.depth), offset=len(header))
+    return levels.reshape(job.shape.levels)
 
 
 def _picture(pixels: Pixels) -> "Image":

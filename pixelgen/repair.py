@@ -217,7 +217,9 @@ def _mend_sources(store: Store, plan: Plan) -> bool:
     _check_regular(store, SOURCES)
     if sources.is_sound(store, job, plan.sources):
         return False
-    sources.look(job)
+    sources.look(
+        job, skip_damaged=True
+    )  # those that were left out before are, or the digest differs
     if sources.digests(job) != list(plan.sources):
         raise Conflict(
             f"{store.path(SOURCES)} is damaged, and the images that {store.root} is made from are"

@@ -33,7 +33,7 @@ def clear(store: LocalStore, new: Job, run: Run) -> None:
     is_same = old == new and not plan.changed_versions()
     if is_same and not journal.is_finished(store, old):  # this command was interrupted, and goes on
         return
-    _check_sources(new, store)
+    _check_sources(new, store, run)
     with lock(store):
         is_finished = journal.is_finished(store, old)
         if is_finished:
@@ -103,9 +103,9 @@ def _lists(plan: Plan, store: LocalStore) -> list[str]:
     return lists
 
 
-def _check_sources(new: Job, store: LocalStore) -> None:
+def _check_sources(new: Job, store: LocalStore, run: Run) -> None:
     """Refuse to remove what the new set is to be made from, or to begin what cannot be made."""
-    look(new)
+    look(new, skip_damaged=run.skip_damaged)
     root = os.path.realpath(store.root)
     for path in chain(new.sources, images(new)):
         paths = os.path.realpath(path), root

@@ -6,16 +6,19 @@ run that goes on, every worker and every check take the images that it names, an
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pixelgen.errors import Conflict
+from pixelgen.image_files import is_inside
 from pixelgen.job import Job
 from pixelgen.store import Store
 
 if TYPE_CHECKING:
-    from pixelgen.families.source import Folder
+    from pixelgen.families.source import Entry, Folder
 
+_SHA256 = re.compile("[0-9a-f]{64}")
 SOURCES = "sources.jsonl"
 
 
@@ -24,13 +27,22 @@ def extras(job: Job) -> tuple[str, ...]:
     return (SOURCES,) if job.sources else ()
 
 
-def look(job: Job) -> None:
-    """Look at the job's folders as they are now; raise BadValue for images that cannot be used."""
+def look(job: Job, *, skip_damaged: bool = False) -> list[str]:
+    """Look at the job's folders as they are now, and return what was left out and why.
+
+    Raises BadValue for images that cannot be used; with ``skip_damaged`` those that cannot be
+    decoded are left out.
+    """
+    skipped: list[str] = []
     if job.sources:
-        from pixelgen.families.source import remember, scan
+        from pixelgen.families.source import listed, remember, scan
 
         for path in job.sources:
-            remember(scan(path)).check(job.width, job.height)
+            found = remember(scan(path, skip_damaged=skip_damaged))
+            found.check(job.width, job.height)
+            if found.skipped:
+                skipped.append(f"left out of {path!r}: {listed(found.skipped)}")
+    return skipped
 
 
 def digests(job: Job) -> list[str]:
@@ -85,14 +97,15 @@ def recall(store: Store, job: Job) -> bool:
     """
     if not job.sources or store.size(SOURCES) is None:
         return not job.sources
-    from pixelgen.families.source import Entry, Folder, remember
+    from pixelgen.families.source import MOST_IMAGES, Entry, Folder, remember
 
     entries: dict[str, list[Entry]] = {path: [] for path in job.sources}
     try:
-        for line in store.lines(SOURCES):
+        for count, line in enumerate(store.lines(SOURCES), 1):
+            if count > MOST_IMAGES * len(entries):
+                raise ValueError("it has too many lines")
             row = json.loads(line)
-            entry = Entry(row["file_name"], row["sha256"], row["width"], row["height"])
-            entries[row["source"]].append(entry)
+            entries[row["source"]].append(_entry(row))
     except (ValueError, KeyError, TypeError, RecursionError):
         raise Conflict(f"{store.path(SOURCES)} is damaged; put the old one back") from None
     if not all(entries.values()):
@@ -100,3 +113,15 @@ def recall(store: Store, job: Job) -> bool:
     for path, found in entries.items():
         remember(Folder(path, tuple(found)))
     return True
+
+
+def _entry(row: dict[str, Any]) -> "Entry":
+    """Read an image's line; raise ValueError, TypeError or KeyError for what no folder holds."""
+    from pixelgen.families.source import Entry
+
+    entry = Entry(row["file_name"], row["sha256"], row["width"], row["height"])
+    is_plain = isinstance(entry.name, str) and is_inside(entry.name)
+    sides = [type(side) is int and 0 < side < 1 << 31 for side in entry[2:]]
+    if not is_plain or not _SHA256.fullmatch(entry.sha256) or not all(sides):
+        raise ValueError("it names no image below a folder")
+    return entry

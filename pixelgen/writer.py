@@ -63,7 +63,8 @@ class Run:
 
     ``jobs`` workers (0: as many as there are processors); ``progress`` is told the images and bytes
     of each shard; once ``stopped`` is true no further shard is begun. Jobs of images that are not
-    made here need a ``source``.
+    made here need a ``source``. With ``skip_damaged``, source images that cannot be decoded are
+    left out, and ``note`` is told which.
     """
 
     engine: Engine = Local()
@@ -71,6 +72,8 @@ class Run:
     progress: Callable[[int, int], object] = lambda *_: None
     stopped: Callable[[], bool] = lambda: False
     source: Source | None = None
+    skip_damaged: bool = False
+    note: Callable[[str], object] = lambda _: None
 
     @property
     def workers(self) -> int:
@@ -165,8 +168,11 @@ def _begin_together(job: Job, store: Store, done: Journal) -> None:
 
 def _look(job: Job, store: Store, run: Run) -> None:
     """Refuse images that cannot be used, or had, before anything is written."""
-    if store.size(PLAN) is None:
-        sources.look(job)
+    is_begun = store.size(PLAN) is not None
+    if not is_begun or not all(map(store.exists, sources.extras(job))):
+        for left_out in sources.look(job, skip_damaged=run.skip_damaged):
+            run.note(left_out)
+    if not is_begun:
         check_source(job, run)
 
 

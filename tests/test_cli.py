@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import pwd
 import re
 import struct
 import subprocess
@@ -16,6 +17,8 @@ import numpy as np
 import pytest
 
 from pixelgen import __version__
+from pixelgen.cli import main
+from pixelgen.cli.keys import own_key_file
 from pixelgen.job import Job
 from tests.conftest import COMMAND, MEASURED, Done, Run, tree_digest
 
@@ -417,3 +420,33 @@ def test_no_cluster_is_imported_unless_asked_for(tmp_path: Path) -> None:
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path
     )
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_a_user_without_a_home_has_no_key_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_: int) -> None:
+        raise KeyError
+
+    for name in ("HOME", "XDG_CONFIG_HOME", "PIXLAB_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+
+    assert own_key_file() is None
+    assert main(("generate", "-n", "1", "-s", "8", "--remote", "-o", "nowhere")) == 2
+
+
+def test_an_interrupted_run_of_a_random_seed_is_finished_by_the_same_command(
+    make: Callable[..., Done], run: Run, tmp_path: Path
+) -> None:
+    command = ("-n", 3, "-s", 8, "--seed", "random", "-o", "set")
+    make(*command)
+    whole = tree_digest(tmp_path / "set")
+    (tmp_path / "set/metadata.jsonl").unlink()
+    (tmp_path / "set/.pixelgen.journal").touch()  # as an interrupted run leaves it
+    make(*command)
+    assert tree_digest(tmp_path / "set") == whole
+    assert "nothing to do" in make(*command).stderr
+    make(*command, "--force")
+    assert tree_digest(tmp_path / "set") != whole
+    refused = run("generate", "-n", 3, "--seed", "random", "--shard", "1/2", "-o", "parts")
+    assert refused.returncode == 2
+    assert "--seed random cannot be combined with --shard" in refused.stderr

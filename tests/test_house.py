@@ -10,10 +10,11 @@ import pixelgen
 
 ROOT = Path(pixelgen.__file__).parent
 ORDER = [
-    "errors", "aside", "parts", "stream", "colors", "endpoint", "families", "formats", "generator",
-    "store", "layouts", "rows", "job", "pipe", "sources", "index", "portion", "plan", "journal",
-    "lock", "manifest", "records", "presence", "extend", "engines", "agree", "remote", "writer",
-    "verify", "repair", "finish", "replace", "preview", "trainers", "serve", "cli", "__main__",
+    "errors", "aside", "parts", "stream", "colors", "endpoint", "image_files", "families",
+    "formats", "generator", "store", "layouts", "rows", "job", "pipe", "sources", "index",
+    "portion", "plan", "journal", "lock", "manifest", "records", "presence", "extend", "engines",
+    "agree", "remote", "writer", "verify", "repair", "finish", "replace", "preview", "trainers",
+    "serve", "cli", "__main__",
 ]  # fmt: skip
 MODULES = sorted(ROOT.rglob("*.py"))
 

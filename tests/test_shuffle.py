@@ -234,7 +234,7 @@ def test_a_set_can_be_verified_without_its_sources(photos: Path, run: Run) -> No
     deep = run("verify", "--deep", "set")
     assert deep.returncode == 1
     assert "photos" in deep.stderr
-    assert "put it back" in deep.stderr
+    assert "put the old one back" in deep.stderr
 
 
 def test_an_image_that_changed_meanwhile_stops_the_run(photos: Path, run: Run) -> None:
@@ -268,7 +268,7 @@ def test_a_damaged_or_missing_record_is_found(photos: Path, run: Run, tmp_path: 
     [
         (shutil.rmtree, "cannot read the source"),
         (lambda folder: [f.unlink() for f in folder.rglob("*.*")], "holds no images"),
-        (lambda folder: (folder / "x.png").write_bytes(b"\x89PNG torn"), "x.png is no image"),
+        (lambda folder: (folder / "x.png").write_bytes(b"\x89PNG torn"), "x.png is not an image"),
         (lambda folder: Image.new("L", (30, 200)).save(folder / "y.png"), "y.png (30x200)"),
         (lambda folder: (folder / "z.jpg").mkdir(), None),
     ],
@@ -290,22 +290,38 @@ def test_sources_that_cannot_be_used_are_named_before_anything_is_written(
     assert not Path(tmp_path, "set").exists()
 
 
-@pytest.mark.parametrize(("name", "code"), [("a.png", 2), ("b.jpg", 1)])
-def test_an_image_that_is_cut_short_is_named(
-    name: str, code: int, photos: Path, run: Run, tmp_path: Path
+def test_images_that_are_cut_short_are_all_named_before_the_first_is_made(
+    photos: Path, run: Run, tmp_path: Path
 ) -> None:
-    whole = (photos / name).read_bytes()
-    for file in photos.rglob("*.*"):
-        file.unlink()
-    (photos / name).write_bytes(whole[: len(whole) // 2])
-    made = run("generate", "-n", "3", "-s", "40", "--family", f"patch_shuffle:source={photos}",
+    for name in ("a.png", "b.jpg"):  # a PNG has checksums, a JPEG must be decoded
+        whole = (photos / name).read_bytes()
+        (photos / name).write_bytes(whole[: len(whole) // 2])
+    command = ("generate", "-n", 3, "-s", 40, "--family", f"patch_shuffle:source={photos}",
                "-o", "set")  # fmt: skip
+    refused = run(*command)
 
-    assert made.returncode == code  # PNG has checksums, a JPEG must be decoded first
-    assert f"{name} is damaged" in made.stderr
-    assert len(made.stderr.splitlines()) == 1
-    assert not Path(tmp_path, "set/metadata.jsonl").exists()
-    assert code == 1 or not Path(tmp_path, "set").exists()
+    assert refused.returncode == 2
+    assert "2 files in the source" in refused.stderr
+    assert "a.png is damaged" in refused.stderr
+    assert "b.jpg is damaged" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert not Path(tmp_path, "set").exists()
+    made = run(*command, "--skip-damaged")
+    assert made.returncode == 0
+    assert "a.png is damaged" in made.stderr
+    recorded = Path(tmp_path, "set/sources.jsonl").read_text()
+    assert "a.png" not in recorded
+    assert "b.jpg" not in recorded
+    assert run(*command, "--skip-damaged").returncode == 0
+    Path(tmp_path, "set/sources.jsonl").unlink()
+    assert run("repair", "set").returncode == 0
+    assert Path(tmp_path, "set/sources.jsonl").read_text() == recorded
+
+
+def test_skipping_needs_something_to_skip(run: Run) -> None:
+    done = run("generate", "-n", 1, "-s", 8, "--skip-damaged")
+    assert done.returncode == 2
+    assert "--skip-damaged is for families that take your images" in done.stderr
 
 
 def test_a_set_is_not_replaced_by_one_made_from_it(run: Run, make: Make, tmp_path: Path) -> None:

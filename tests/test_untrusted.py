@@ -5,7 +5,12 @@ address to ask, and no place to write to.
 """
 
 import json
+import os
 import shutil
+import struct
+import subprocess
+import sys
+import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,9 +18,11 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from pixelgen.cli import main
 from pixelgen.plan import plan_text
-from tests.conftest import Run
+from tests.conftest import COMMAND, MEASURED, Done, Run
 
 COMMANDS: dict[str, tuple[object, ...]] = {
     "generate": ("generate", "-n", 3, "-s", 8, "-o", "set"),
@@ -177,9 +184,11 @@ def test_a_recipe_that_names_an_address_does_not_get_the_key(
 
 
 def test_a_plan_that_names_an_address_does_not_get_the_key(
-    trap: Trap, run: Run, tmp_path: Path
+    trap: Trap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert run("generate", "-n", 3, "-s", 8, "-o", "whole").returncode == 0
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIXLAB_API_KEY", "abcdefghijklmnop")
+    assert main(("generate", "-n", "3", "-s", "8", "-o", "whole")) == 0
     plan = tmp_path / "whole/pixelgen.json"
     members: dict[str, Any] = json.loads(plan.read_text())
     for name in ("family", "mode", "depth", "seed"):
@@ -193,8 +202,178 @@ def test_a_plan_that_names_an_address_does_not_get_the_key(
             if is_unfinished:
                 (tmp_path / "set/metadata.jsonl").unlink()
                 (tmp_path / "set/.pixelgen.journal").touch()
-            done = run(*command, PIXLAB_API_KEY="abcdefghijklmnop")
-            assert done.returncode in (0, 1, 2, 3), (name, done.stderr)
+            assert main([*map(str, command)]) in (0, 1, 2, 3), name
             assert trap.requests == 0, name
             shutil.rmtree(tmp_path / "set")
             shutil.rmtree(tmp_path / "new", ignore_errors=True)
+
+
+# --- files ---
+
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n{} loop\n"
+
+
+def png_claiming(width: int, height: int) -> bytes:
+    """Return the beginning of a PNG of any size."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = b"IDAT" + zlib.compress(bytes(99))
+    chunks = [struct.pack(">I", len(each) - 4) + each + struct.pack(">I", zlib.crc32(each))
+              for each in (head, data, b"IEND")]  # fmt: skip
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.fixture
+def interpreter(tmp_path: Path) -> Path:
+    """A stand-in for Ghostscript that leaves a trace, first in the PATH."""
+    program = tmp_path / "bin/gs"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\nexit 1\n")
+    program.chmod(0o755)
+    return program
+
+
+def test_an_image_is_decoded_by_the_formats_that_are_named_and_no_program_is_run(
+    interpreter: Path, run: Run, tmp_path: Path
+) -> None:
+    path = {"PATH": f"{interpreter.parent}:{os.environ['PATH']}"}
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "photos/a.png")
+    (tmp_path / "photos/b.png").write_bytes(POSTSCRIPT)
+    family = ("--family", "pixel_shuffle:source=photos")
+    made = run("generate", "-n", 1, "-s", 8, *family, "-o", "made", **path)
+    skipped = run("generate", "-n", 1, "-s", 8, *family, "-o", "made", "--skip-damaged", **path)
+    assert run("generate", "-n", 1, "-s", 64, "-o", "set").returncode == 0
+    (tmp_path / "set/images/000000.png").write_bytes(POSTSCRIPT)
+    shown = run("preview", "set", "-o", "sheet.png", **path)
+
+    assert (made.returncode, skipped.returncode, shown.returncode) == (2, 0, 1)
+    for done in (made, skipped, shown):
+        assert "not an image of a kind that is read" in done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (png_claiming(60_000, 60_000), "more than 178,956,970 pixels"),
+        (png_claiming(64, 64), "damaged"),
+        (b"", "not an image of a kind that is read"),
+    ],
+)
+def test_sizes_are_looked_at_before_an_image_is_decoded(
+    data: bytes, message: str, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/b.png").write_bytes(data)
+    done = run("generate", "-n", 1, "-s", 8, "--family", "pixel_shuffle:source=photos")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert run("generate", "-n", 1, "-s", 64, "-o", "set").returncode == 0
+    (tmp_path / "set/images/000000.png").write_bytes(data)
+    shown = run("preview", "set")
+    assert shown.returncode == 1
+    assert "cannot be shown" in shown.stderr
+
+
+def test_a_source_of_more_bytes_than_an_image_has_is_not_read(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    with (tmp_path / "photos/b.png").open("wb") as file:
+        file.truncate(40 << 30)
+    done = run("generate", "-n", 1, "-s", 8, "--family", "pixel_shuffle:source=photos")
+
+    assert done.returncode == 2
+    assert "42,949,672,960 bytes long, and the most is 536,870,912" in done.stderr
+
+
+ROW = {"source": "photos", "file_name": "a.png", "sha256": "0" * 64, "width": 64, "height": 64}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"file_name": "../a.png"},
+        {"file_name": "/etc/passwd"},
+        {"file_name": "b/../../a.png"},
+        {"file_name": "./a.png"},
+        {"file_name": "a\x00.png"},
+        {"file_name": "a\x1b[2J.png"},
+        {"file_name": 1},
+        {"sha256": "0"},
+        {"sha256": 0},
+        {"width": 0},
+        {"width": True},
+        {"height": 1 << 31},
+        {"source": "/"},
+        {"source": []},
+    ],
+)
+def test_a_record_of_sources_names_files_below_the_folder_alone(
+    change: dict[str, object], run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "photos/a.png")
+    family = ("--family", "pixel_shuffle:source=photos")
+    assert run("generate", "-n", 1, "-s", 8, *family, "-o", "set").returncode == 0
+    (tmp_path / "set/sources.jsonl").write_text(json.dumps(ROW | change) + "\n")
+    for deep in ((), ("--deep",)):
+        done = run("verify", "set", *deep)
+        assert done.returncode == 3
+        assert "sources.jsonl is damaged" in done.stderr
+
+
+def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "photos/a.png")
+    family = ("--family", "pixel_shuffle:source=photos")
+    assert run("generate", "-n", 1, "-s", 8, *family, "-o", "set").returncode == 0
+    for name in ("photos/a.png", "set/images/000000.png", "set/metadata.jsonl", "set/SHA256SUMS",
+                 "set/sources.jsonl", "set/pixelgen.json"):  # fmt: skip
+        (tmp_path / name).rename(tmp_path / "aside")
+        os.mkfifo(tmp_path / name)
+        for command in ("deep verify", "repair", "status"):
+            done = run(*COMMANDS[command])
+            assert done.returncode in (0, 1, 3), (name, command, done.stderr)
+        (tmp_path / name).unlink()
+        (tmp_path / "aside").rename(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["pixelgen.json", "SHA256SUMS", "metadata.jsonl", "sources.jsonl", "images/000000.png"],
+)
+def test_no_file_is_read_into_memory_whole(name: str, tmp_path: Path) -> None:
+    def run(*arguments: object) -> Done:
+        command = (sys.executable, "-c", MEASURED, COMMAND, *map(str, arguments))
+        return subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
+
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "photos/a.png")
+    family = ("--family", "pixel_shuffle:source=photos")
+    assert run("generate", "-n", 3, "-s", 8, *family, "-o", "set").returncode == 0
+    with (tmp_path / "set" / name).open("r+b") as file:
+        file.truncate(1 << 30)  # a sparse file
+    for command in (("verify", "set"), ("status", "set"), ("repair", "set")):
+        done = run(*command)
+        assert done.returncode in (0, 1, 3), (command, done.stderr)
+        assert "Traceback" not in done.stderr
+        peak = int(done.stdout.rpartition(" ")[2])
+        assert peak < 200 << 10, (command, peak)
+
+
+def test_what_a_file_says_does_not_reach_the_terminal_as_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(("generate", "-n", "3", "-s", "8", "-o", "set")) == 0
+    plan = tmp_path / "set/pixelgen.json"
+    members = json.loads(plan.read_text())
+    for name, value in (
+        ("encoder", "\x1b[2J\x1b]0;title\x07"),
+        ("job", members["job"] | {"family": "\x1b[31mred\u202e"}),
+        ("\x1b[2J", 1),
+    ):
+        plan.write_bytes(plan_text(members | {name: value}))
+        for command in COMMANDS.values():
+            main([*map(str, command)])
+            said = capfd.readouterr()
+            assert not {"\x1b", "\x07", "\u202e"} & {*said.out, *said.err}, command

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixelgen.cli.options import PartName, draw_seed, look, look_options
-from pixelgen.cli.output import Progress, emit, emit_json, report, tell_loaders
+from pixelgen.cli.output import Progress, emit, emit_json, emit_path, report, tell_loaders, write
 from pixelgen.cli.stop import Stop
 from pixelgen.errors import BadValue
 from pixelgen.parts import installed, known, plural, spell
@@ -136,18 +136,19 @@ def index(directory: str, layout: str, durability: str, as_json: bool, quiet: bo
     from pixelgen.layouts.layout import Layout
     from pixelgen.store import store_of
     from pixelgen.verify import finished_plan
-    from pixelgen.writer import Run, write
+    from pixelgen.writer import Run
+    from pixelgen.writer import write as make
 
     store, stop = store_of(directory, durability), Stop("the same command finishes it")
     job = finished_plan(store).job
     job = replace(job, layout=Layout.parse(f"{job.layout.container},{layout}"))
-    write(job, store, Run(stopped=lambda: bool(stop)))
+    make(job, store, Run(stopped=lambda: bool(stop)))
     if not quiet:
         tell_loaders(job, store.root, None)
     if as_json:
         emit_json({"status": 200, "link": store.path(job.manifest), "layout": str(job.layout)})
     else:
-        emit(store.path(job.manifest))
+        emit_path(store.path(job.manifest))
     return 0
 
 
@@ -221,7 +222,7 @@ def _save(tiles: "list[Tile]", options: dict[str, Any]) -> None:
         ) from None
     with naming(options["out"]):
         path.write_bytes(buffer.getvalue())
-    emit(options["out"])
+    emit_path(options["out"])
 
 
 def _show(tiles: "list[Tile]") -> None:
@@ -249,7 +250,7 @@ def _show(tiles: "list[Tile]") -> None:
     console = Console(file=sys.stdout)
     with console.capture() as captured:
         console.print(Columns(map(drawn, tiles)))
-    emit(captured.get())
+    write(captured.get().encode() + b"\n")
 
 
 @click.command("list")

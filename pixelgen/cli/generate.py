@@ -20,6 +20,7 @@ from pixelgen.cli.output import (
     Progress,
     emit,
     emit_json,
+    emit_path,
     human_bytes,
     number,
     report,
@@ -135,6 +136,8 @@ def _job(fields: dict[str, Any], options: dict[str, Any]) -> "Job":
     from pixelgen.job import Job
 
     job = dated(Job.parse(**fields))
+    if options["skip_damaged"] and not job.sources:
+        raise BadValue("--skip-damaged is for families that take your images; leave it out")
     _check_trainers(job, options)
     is_hidden = job.density == 1 and not any(each.has_coverage for each in job.family.families)
     if is_hidden and job.color is not None and job.color.alpha and not options["quiet"]:
@@ -167,8 +170,10 @@ def _write(job: "Job", store: "Store", options: dict[str, Any]) -> int:
     count = portion.images(job) if portion else job.count
     progress = Progress(count, "made", quiet=options["quiet"])
     run = writer.Run(
-        engine_of(options["engine"]), options["jobs"] or 0, progress.update, lambda: bool(stop)
-    )
+        engine_of(options["engine"]), options["jobs"] or 0, progress.update, lambda: bool(stop),
+        skip_damaged=options["skip_damaged"],
+        note=(lambda _: None) if options["quiet"] else report,
+    )  # fmt: skip
     source = None
     if job.remote:  # whose images are done when they come, not when they are written
         source = fetcher(job, options, progress.update, run.stopped)
@@ -255,7 +260,7 @@ def _tell(
             **({"requests": options["requests"]} if job.remote else {}),
         })  # fmt: skip
     else:
-        emit(store.path(job.manifest))
+        emit_path(store.path(job.manifest))
 
 
 def _tell_portion(
@@ -292,7 +297,7 @@ def _dry_run(job: "Job", store: "Store", options: dict[str, Any]) -> int:
     from pixelgen.sources import look, recall
 
     if not recall(store, job):
-        look(job)
+        look(job, skip_damaged=options["skip_damaged"])
     expected = _expected_bytes(job)
     found = 0 if options["force"] else _found(job, store)
     if job.remote and found < job.count:
@@ -348,6 +353,7 @@ def _expected_bytes(job: "Job") -> int:
 def _to_stdout(job: "Job", options: dict[str, Any]) -> int:
     """Write the image, or a tar stream of all, to standard output."""
     from pixelgen.pipe import stream
+    from pixelgen.sources import look as look_at_sources
 
     for name in ("dry_run", "as_json", "force", "shard", "summary"):
         if options[name]:
@@ -355,6 +361,7 @@ def _to_stdout(job: "Job", options: dict[str, Any]) -> int:
                 f"--{name.removeprefix('as_').replace('_', '-')} is about a directory; leave it out"
                 " where standard output takes the image"
             )
+    look_at_sources(job, skip_damaged=options["skip_damaged"])
     if sys.stdout is not None and sys.stdout.isatty():
         raise BadValue("standard output is a terminal: send the image to a file or a pipe")
     if job.remote:

@@ -30,9 +30,14 @@ def read_key(path: str) -> str:
     return key
 
 
-def own_key_file() -> Path:
-    """Return the path of the key in the user's configuration.
+def own_key_file() -> Path | None:
+    """Return the path of the key in the user's configuration; None for a user without a home.
 
     https://specifications.freedesktop.org/basedir-spec/
     """
-    return Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "pixelgen" / "key"
+    configured = os.environ.get("XDG_CONFIG_HOME")
+    try:
+        folder = Path(configured) if configured else Path("~/.config").expanduser()
+    except RuntimeError:  # HOME is not set, and the system does not know the user
+        return None
+    return folder / "pixelgen" / "key"

@@ -93,6 +93,9 @@ set_options = together([
     click.option("--recipe", metavar="FILE",
                  help="Take what no option gives from a TOML file, or from the pixelgen.json of a"
                       " set."),
+    click.option("--skip-damaged", is_flag=True,
+                 help="Leave out images of yours that cannot be decoded, and name them, instead of"
+                      " refusing them all."),
     click.option("--checksum", type=click.Choice(["sha256", "none"]),
                  help="Hash every file into the manifest and SHA256SUMS.  [default: sha256]"),
 ])

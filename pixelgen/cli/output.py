@@ -25,7 +25,29 @@ _HEARTBEAT = 10.0  # seconds between lines where there is no terminal
 def report(message: str) -> None:
     """Say something on stderr; if nobody can hear it, the work goes on all the same."""
     with suppress(OSError):
-        click.echo(message, err=True)
+        click.echo(printable(message), err=True)
+
+
+def printable(text: str) -> str:
+    r"""Spell out what a terminal would obey or hide: control and format characters, and their kin.
+
+    What a file, a plan or a peer says may be in any message.
+
+    >>> printable("a\x1b[2Jb – ü")
+    'a\\x1b[2Jb – ü'
+    """
+    return "".join(
+        each if each.isprintable() or _is_undecodable(each) else _escaped(each) for each in text
+    )
+
+
+def _is_undecodable(character: str) -> bool:
+    """Return whether a character stands for a byte of a path that is not text (PEP 383)."""
+    return "\udc80" <= character <= "\udcff"
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def report_failure(message: str, exit_code: int) -> int:
@@ -77,7 +99,12 @@ def write(data: "Data") -> None:
 
 def emit(text: str) -> None:
     """Write a line of the result to stdout, undecodable paths as the bytes they are."""
-    write(text.encode(errors="surrogateescape") + b"\n")
+    emit_path(printable(text))
+
+
+def emit_path(path: str) -> None:
+    """Write a path to stdout as it is, for programs."""
+    write(path.encode(errors="surrogateescape") + b"\n")
 
 
 def emit_json(value: Any) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.output import emit, emit_json, number, report, tell_loaders
+from pixelgen.cli.output import emit, emit_json, emit_path, number, report, tell_loaders
 from pixelgen.errors import BadValue
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def finish(directories: tuple[str, ...], durability: str, as_json: bool, quiet: 
         emit_json({"status": 200, "id": job.digest, "link": link, "count": job.count,
                    "brought": outcome.made})  # fmt: skip
     else:
-        emit(link)
+        emit_path(link)
     return 0
 
 

@@ -132,8 +132,7 @@ def _key(options: dict[str, Any]) -> "Secret":
         return Secret(in_environment)
     if options["key_file"] is not None:
         return Secret(read_key(options["key_file"]))
-    if own.exists():
+    if own and own.exists():
         return Secret(read_key(str(own)))
-    raise BadValue(
-        f"there is no key: set {KEY}, give --key-file, or put it in {own}; see console.pixlab.io"
-    )
+    kept = f", or put it in {own}" if own else ""
+    raise BadValue(f"there is no key: set {KEY} or give --key-file{kept}; see console.pixlab.io")

@@ -9,15 +9,13 @@ JPEG decode to is Pillow's affair.
 """
 
 import hashlib
-import io
 import os
 import re
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,16 +23,17 @@ import numpy.typing as npt
 from pixelgen.colors import luma
 from pixelgen.errors import BadValue, PixelgenError
 from pixelgen.families.base import Coverage, Family, Pixels, Shape, render_named
+from pixelgen.image_files import UnusableImage, decode, read_file
 from pixelgen.parts import option
 from pixelgen.stream import PARAMETERS, Stream
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 _NAME = re.compile(
     r"[^.].*\.(avif|bmp|gif|jp2|jpe?g|pgm|png|ppm|tga|tiff?|webp)", re.IGNORECASE | re.DOTALL
 )
-_NAMED = 3  # of the images that cannot be used
+_NAMED = 3  # of the images that are too small
+_LISTED = 100  # of the images that cannot be used
+MOST_IMAGES = 1_000_000
+"""The images of a folder: all of their names and hashes are kept in memory."""
 
 
 class Entry(NamedTuple):
@@ -48,10 +47,14 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Folder:
-    """The images of a folder, as they were when it was first looked at."""
+    """The images of a folder, as they were when it was first looked at.
+
+    ``skipped`` says of each file that was left out why it cannot be used.
+    """
 
     path: str
     entries: tuple[Entry, ...]
+    skipped: tuple[str, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -85,30 +88,53 @@ def remember(found: Folder) -> Folder:
     return found
 
 
-def scan(path: str) -> Folder:
-    """Look at a folder; raise BadValue if there is nothing in it, or something that is no image.
+def scan(path: str, *, skip_damaged: bool = False) -> Folder:
+    """Look at a folder, and decode each image in it once, whole.
 
-    Links to files are followed, links to folders are not; hidden files and folders are left out.
+    Raises BadValue if there is nothing in it, or naming every file that is not an image, or a
+    damaged one; with ``skip_damaged`` those are left out. Links to files are followed, links to
+    folders are not; hidden files and folders are left out.
     """
+    entries: list[Entry] = []
+    damaged: list[str] = []
     try:
-        names = sorted(_names(path), key=os.fsencode)
-        entries = tuple(_entry(path, name) for name in names)
+        for name in sorted(_names(path), key=os.fsencode):
+            try:
+                entries.append(_entry(path, name))
+            except UnusableImage as error:
+                damaged.append(f"{name} is {error}")
     except OSError as error:
         raise BadValue(f"cannot read the source {error.filename}: {error.strerror}") from None
+    if damaged and not skip_damaged:
+        count = f"{len(damaged):,} {'file' if len(damaged) == 1 else 'files'}"
+        raise BadValue(
+            f"{count} in the source {path!r} cannot be used: {listed(damaged)}; take them out, or"
+            " leave them out with --skip-damaged"
+        )
     if not entries:
         raise BadValue(f"the source {path!r} holds no images (.png, .jpg, .webp, …)")
-    return Folder(path, entries)
+    return Folder(path, tuple(entries), tuple(damaged))
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Join texts for a message, the first hundred of them."""
+    more = f" and {len(texts) - _LISTED:,} more" if len(texts) > _LISTED else ""
+    return ", ".join(texts[:_LISTED]) + more
 
 
 def _names(path: str) -> Iterator[str]:
     def refuse(error: OSError) -> None:
         raise error
 
+    count = 0
     for parent, folders, files in os.walk(path, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             file = Path(parent, name)
             if _NAME.fullmatch(name) and file.is_file():
+                count += 1
+                if count > MOST_IMAGES:
+                    raise BadValue(f"the source {path!r} holds more than {MOST_IMAGES:,} images")
                 yield file.relative_to(path).as_posix()
 
 
@@ -116,56 +142,31 @@ def _entry(path: str, name: str) -> Entry:
     file = Path(path) / name
     if not str(file).isprintable():
         raise BadValue(f"the name of the image {str(file)!r} is not plain text; rename it")
-    data = file.read_bytes()
-    image = _open(data, file)
+    data = read_file(file)
+    image = decode(data)
     if image.mode in ("F", "I"):
-        raise BadValue(f"{file} has levels of 32 bits; make it one of 8 or 16 bits")
-    try:
-        image.verify()
-    except (OSError, ValueError, SyntaxError) as error:
-        raise BadValue(f"{file} is damaged ({error}); take it out") from None
+        raise UnusableImage("one with levels of 32 bits; make it one of 8 or 16 bits")
     return Entry(name, hashlib.sha256(data).hexdigest(), *image.size)
-
-
-def _open(data: bytes, path: Path) -> "Image":
-    """Open an image, or raise BadValue naming the file."""
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(data))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise BadValue(f"{path} is no image that Pillow reads; take it out") from None
 
 
 @lru_cache(maxsize=1)
 def _decoded(path: Path, entry: Entry) -> npt.NDArray[Any]:
     """Return an image's levels, (height, width, 4), 8 or 16 bits, alpha last."""
     file = path / entry.name
+    way = "put the old one back, or make the set anew in another directory"
     try:
-        data = file.read_bytes()
+        data = read_file(file)
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise PixelgenError(f"{file.absolute()} was changed meanwhile; {way}")
+        image = decode(data)
     except OSError as error:
-        raise PixelgenError(
-            f"cannot read {file.absolute()}: {error.strerror}; put it back, or make the set anew in"
-            " another directory"
-        ) from None
-    if hashlib.sha256(data).hexdigest() != entry.sha256:
-        raise PixelgenError(
-            f"{file.absolute()} was changed meanwhile; put the old one back, or make the set anew"
-            " in another directory"
-        )
-    image = _open(data, file)
-    try:
-        if image.mode.startswith("I;16"):
-            gray = np.asarray(image).astype(np.uint16)
-            return np.stack([gray, gray, gray, np.full_like(gray, 65535)], axis=-1)
-        return np.asarray(image.convert("RGBA"))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise PixelgenError(
-            f"{file.absolute()} is damaged ({error}); take it out, and make the set anew in another"
-            " directory"
-        ) from None
+        raise PixelgenError(f"cannot read {file.absolute()}: {error.strerror}; {way}") from None
+    except UnusableImage as error:
+        raise PixelgenError(f"{file.absolute()} is {error}; {way}") from None
+    if image.mode.startswith("I;16"):
+        gray = np.asarray(image).astype(np.uint16)
+        return np.stack([gray, gray, gray, np.full_like(gray, 65535)], axis=-1)
+    return np.asarray(image.convert("RGBA"))
 
 
 @dataclass(frozen=True)

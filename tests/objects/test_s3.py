@@ -147,7 +147,8 @@ def test_a_wrong_key_or_bucket_is_one_line(s3: Server, run: Run) -> None:
     assert "no such bucket" in done.stderr
 
 
-NO_PLACES = ("://", "s3://", "s3:///x", "s3:/x", "S3:/x", "file:///x", "memory://x", "none://a/b")
+NO_PLACES = ("://", "s3://", "s3:///x", "s3:/x", "S3:/x", "file:///x", "memory://x", "none://a/b",
+             "http://a/b", "HTTPS://a/b", "http:/a")  # fmt: skip
 
 
 @pytest.mark.parametrize("url", NO_PLACES)
