@@ -70,9 +70,10 @@ def finished_plan(store: Store) -> Plan:
     """Return the plan of a finished set; raise PixelgenError where there is none."""
     plan = planned(store)
     job = plan.job
-    if not store.exists(JOURNAL) and not store.exists(job.manifest):
+    if not store.exists(JOURNAL) and store.size(job.manifest) is None:
         way = "move the set away" if job.remote else "'pixelgen repair' makes it again"
-        raise Conflict(f"{store.path(job.manifest)} is missing; {way}")
+        what = "not a regular file" if store.exists(job.manifest) else "missing"
+        raise Conflict(f"{store.path(job.manifest)} is {what}; {way}")
     if not journal.is_finished(store, job):
         way = "" if job.remote else ", or 'pixelgen repair'"
         raise PixelgenError(

@@ -377,3 +377,12 @@ def test_what_a_file_says_does_not_reach_the_terminal_as_commands(
             main([*map(str, command)])
             said = capfd.readouterr()
             assert not {"\x1b", "\x07", "\u202e"} & {*said.out, *said.err}, command
+
+
+def test_to_verify_a_hostile_dataset_is_safe() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.hostile", "300"], check=False, capture_output=True, text=True,
+        cwd=Path(__file__).parent.parent,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "cases 300, codes" in done.stderr
