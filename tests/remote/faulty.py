@@ -44,12 +44,22 @@ def claiming(side: int, data: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
+def half_rows() -> bytes:
+    """Return a PNG, right in all its chunks, that has half of its rows."""
+    width, height = SIZE
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    data = zlib.compress(bytes(height // 2 * (1 + width)))
+    chunks = (chunk(b"IHDR", head), chunk(b"IDAT", data), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
 def zeros(count: int) -> bytes:
-    """Return so many zero bytes deflated, without ever having them all."""
-    packer = zlib.compressobj(9)
-    block = bytes(1 << 20)
-    packed = [packer.compress(block) for _ in range(count >> 20)]
-    return b"".join(packed) + packer.flush()
+    """Return so many zero bytes, in whole MiB, deflated, in no time: one block again and again."""
+    packer = zlib.compressobj(9, wbits=-15)
+    block = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    size = count >> 20 << 20
+    adler = (size % 65521) << 16 | 1
+    return b"\x78\xda" + (size >> 20) * block + b"\x03\x00" + struct.pack(">I", adler)
 
 
 def answer(
@@ -111,6 +121,12 @@ sending("ok", lambda: answer(image()))
 sending("short_image", lambda: answer(image()[:-100]))
 sending("half_image", lambda: answer(image()[:4000]))
 sending("empty", lambda: answer(b""))
+sending("png_without_end", lambda: answer(image()[:-12]))
+sending("png_with_more", lambda: answer(image() + b"more"))
+sending("two_pngs", lambda: answer(2 * image()))
+sending("jpeg_without_end", lambda: answer(image(kind="JPEG")[:-2]))
+sending("jpeg_with_more", lambda: answer(image(kind="JPEG") + b"more"))
+sending("png_of_half_rows", lambda: answer(half_rows()))
 sending("wrong_size", lambda: answer(image((65, 48))))
 sending("huge_image", lambda: answer(claiming(40_000, zeros(40_000 * 5001))))
 sending("huge_claim", lambda: answer(claiming(60_000, b"")))

@@ -52,20 +52,26 @@ BLOB: dict[str, tuple[int, str, int | None]] = {
     "endless": (4, "longer than 90,112 bytes", 1),
     "reset": (1, "broke off|cut short", None),
     "short_body": (1, "cut short", None),
-    "short_image": (4, "no whole PNG image", 2),
-    "half_image": (4, "no whole PNG image", 2),
-    "empty": (4, "no whole PNG image", 2),
+    "short_image": (4, r"the PNG it sent has no end \(IEND\)", 2),
+    "half_image": (4, r"the PNG it sent has no end \(IEND\)", 2),
+    "png_without_end": (4, r"the PNG it sent has no end \(IEND\)", 2),
+    "png_with_more": (4, r"the PNG it sent has bytes after its end \(IEND\): 4", 2),
+    "two_pngs": (4, r"the PNG it sent has bytes after its end \(IEND\)", 2),
+    "png_of_half_rows": (4, "bytes of image data instead of 3,120", 2),
+    "jpeg_without_end": (4, r"the JPEG it sent has no end \(EOI\)", 2),
+    "jpeg_with_more": (4, r"the JPEG it sent has bytes after its end \(EOI\): 4", 2),
+    "empty": (4, "what it sent is not a PNG image", 2),
     "bomb": (4, "longer than 90,112 bytes|compresses its answer", None),
-    "wrong_size": (4, "an image of 65x48, not of 64x48", 2),
-    "huge_image": (4, "longer than|40000x40000", None),
-    "huge_claim": (4, "an image of 60000x60000, not of 64x48", 2),
-    "other_format": (4, "no whole PNG image", 2),
+    "wrong_size": (4, "the PNG it sent is 65x48 pixels, not 64x48", 2),
+    "huge_image": (4, "longer than|40000x40000 pixels", None),
+    "huge_claim": (4, "the PNG it sent is 60000x60000 pixels, not 64x48", 2),
+    "other_format": (4, "what it sent is not a PNG image", 2),
     "many_headers": (4, "is no HTTP", 1),
     "long_header": (4, "is no HTTP", 1),
     "garbage": (4, "is no HTTP", 1),
     "chunk_without_end": (4, "is no HTTP", 1),
     "huge_length": (1, "cut short", None),
-    "bad_length": (4, "no whole PNG image", 2),
+    "bad_length": (4, "what it sent is not a PNG image", 2),
     "fault": (1, r"out of order \(500\): oops", None),
     "fault_in_html": (1, r"out of order \(503\)", None),
     "rate_for_a_day": (1, r"requests a minute \(429\); the next try, in \d+,\d+ s", 1),
@@ -73,7 +79,7 @@ BLOB: dict[str, tuple[int, str, int | None]] = {
     "key_refused": (4, r"does not accept the key \(401\): Invalid key", 1),
     "status_in_json": (4, r"does not accept the key \(403\): no", 1),
     "bad_request": (4, r"refuses the request \(400\): \[31mbad width", 1),
-    "html": (4, "no whole PNG image", 2),
+    "html": (4, "what it sent is not a PNG image", 2),
     "cut_json": (4, "looks like JSON and is none", 1),
     "deep_json": (4, "longer than|looks like JSON and is none", 1),
     "list_json": (4, "looks like JSON and is none", 1),
@@ -131,12 +137,13 @@ def ask(faulty: Faulty, folder: Path, url: str, *options: str, **environment: st
     (folder / "sitecustomize.py").write_text(WATCH)
     command = [COMMAND, "generate", "--remote", "-n", "1", "-s", "{}x{}".format(*SIZE), "-o", "set",
                "--remote-url", url, "--remote-timeout", str(SECONDS), *options]  # fmt: skip
+    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     begun = time.monotonic()
     done = subprocess.run(
         [*faulty.prefix, sys.executable, "-c", MEASURED, *command],
         check=False, cwd=folder, capture_output=True, text=True, timeout=120,
         env=os.environ | {
-            "PIXLAB_API_KEY": KEY, "PYTHONPATH": str(folder), "WATCHED": "watched",
+            "PIXLAB_API_KEY": KEY, "PYTHONPATH": path, "WATCHED": "watched",
             "SSL_CERT_FILE": str(faulty.ca),
         } | environment,
     )  # fmt: skip
@@ -188,7 +195,10 @@ def test_every_fault_ends_in_one_line_in_time_and_leaves_nothing(
     base = f"http://127.0.0.1:{faulty.ports['http']}"
     before = {name: len(faulty.requests(name)) for name in expected}
     done = all_at_once({
-        name: (faulty, tmp_path / name, f"{base}/{name}", "--remote-mode", mode)
+        name: (
+            faulty, tmp_path / name, f"{base}/{name}", "--remote-mode", mode,
+            "-f", "jpeg" if name.startswith("jpeg_") else "png",
+        )
         for name in expected
     })  # fmt: skip
     found = {name: faults(done[name], *expected[name][:2]) for name in expected}
