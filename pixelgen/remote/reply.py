@@ -67,6 +67,8 @@ def check(reply: Reply, key: Secret) -> dict[str, Any] | None:
     status = reply.status
     if status == HTTPStatus.OK and told is not None:
         status = told.get("status", 0)
+    if not isinstance(status, int):
+        raise Failure(FINAL, "its answer has a status that is not a number")
     if status != HTTPStatus.OK:
         error = str((told or {}).get("error", ""))
         _fail(status, key.redact(error), _seconds(reply.headers.get("retry-after", "")))
@@ -83,7 +85,7 @@ def _json(body: bytes) -> dict[str, Any]:
     return told
 
 
-def _fail(status: object, error: str, wait: float | None) -> NoReturn:
+def _fail(status: int, error: str, wait: float | None) -> NoReturn:
     """Raise what a status means."""
     said = f": {error}" if error else ""
     if status in (401, 403):
@@ -107,11 +109,14 @@ def _seconds(text: str) -> float | None:
 
 
 def link_of(told: dict[str, Any]) -> tuple[str, str]:
-    """Return the link and the id of a JSON reply; raise Failure where there is no link."""
+    """Return the link and the id of a JSON reply; raise Failure where there is no link.
+
+    The id is returned whole, so that a key in it is found before it is shortened.
+    """
     link = told.get("ssl_link") or told.get("link")
     if not isinstance(link, str):
         raise Failure(FINAL, "its answer has no link")
-    return link, str(told.get("id", ""))[:200]
+    return link, str(told.get("id", ""))
 
 
 def check_link(link: str, base: str, allowed: tuple[str, ...]) -> SplitResult:

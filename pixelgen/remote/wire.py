@@ -8,6 +8,7 @@ content is decoded (a bomb would go off).
 import http.client
 import ipaddress
 import logging
+import re
 import socket
 import ssl
 import threading
@@ -21,6 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
+    InvalidHeader,
     NameResolutionError,
     NewConnectionError,
     ProtocolError,
@@ -35,6 +37,8 @@ from pixelgen.remote.failures import FINAL, UNAVAILABLE, Cancelled, Failure
 _PIECE = 64 << 10
 _CONNECT_SECONDS = 10.0
 _SILENCE_SECONDS = 30.0
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_INVALID_LENGTH = "its answer has an invalid Content-Length"
 _thread = threading.local()
 
 
@@ -172,6 +176,7 @@ class Wire:
         )  # fmt: skip
         try:
             named = {name.lower(): value for name, value in response.headers.items()}
+            _check_framing(named)
             body = _body(response, most_bytes)
         except BaseException:
             response.close()
@@ -204,6 +209,15 @@ class Wire:
         return manager
 
 
+def _check_framing(headers: dict[str, str]) -> None:
+    """Refuse a body whose end is not clear (RFC 9112, section 6.3), at which libraries guess."""
+    lengths = {length.strip() for length in headers.get("content-length", "0").split(",")}
+    if len(lengths) > 1 or not _LENGTH.fullmatch(lengths.pop()):
+        raise Failure(FINAL, _INVALID_LENGTH)
+    if headers.get("transfer-encoding", "chunked").lower() != "chunked":
+        raise Failure(FINAL, "its answer has a Transfer-Encoding other than chunked")
+
+
 def _body(response: urllib3.BaseHTTPResponse, most_bytes: int) -> bytes:
     """Read a body as it is sent, counting."""
     body = bytearray()
@@ -232,6 +246,8 @@ def _check_public(connection: HTTPConnection) -> None:
 
 def _told(error: Exception, host: str) -> Failure:
     """Say what failed in words of our own: those of the library have the address in them."""
+    if isinstance(error, InvalidHeader):  # of several lengths
+        return Failure(FINAL, _INVALID_LENGTH)
     cause = error.__cause__ or (error.args[-1] if error.args else None)
     if isinstance(error, SSLError) and isinstance(error.args[0], ssl.SSLCertVerificationError):
         reason = error.args[0].verify_message

@@ -71,6 +71,18 @@ def answer(
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
+def framed(body: bytes, *headers: str) -> bytes:
+    """Return an HTTP answer with a body and these headers alone."""
+    return "\r\n".join(("HTTP/1.1 200 OK", *headers)).encode() + b"\r\n\r\n" + body
+
+
+def in_chunks(body: bytes, last: bytes = b"0\r\n\r\n") -> bytes:
+    """Return an HTTP answer whose body is in chunks of 1000 bytes, and the last one."""
+    pieces = (body[place : place + 1000] for place in range(0, len(body), 1000))
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+    return framed(chunks + last, "Transfer-Encoding: chunked")
+
+
 def told(value: object, status: str = "200 OK", *more: str) -> bytes:
     """Return an answer in JSON."""
     return answer(json.dumps(value).encode(), status, "application/json", *more)
@@ -152,7 +164,19 @@ sending("redirect_to_file", lambda: answer(b"", "301 Go", "t", "Location: file:/
 sending("chunk_without_end", lambda: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         + b"1" * (64 << 20))  # fmt: skip
 sending("huge_length", lambda: answer(b"x" * 100, length=10**15))
-sending("bad_length", lambda: b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nabc")
+sending("bad_length", lambda: framed(image(), "Content-Length: -5"))
+sending("no_number_length", lambda: framed(image(), "Content-Length: all"))
+sending("two_lengths", lambda: framed(image(), "Content-Length: 9", "Content-Length: 10"))
+sending("length_too_small", lambda: answer(image(), length=1000))
+sending("chunks", lambda: in_chunks(image()))
+sending("chunks_without_last", lambda: in_chunks(image(), b""))
+sending("chunk_cut", lambda: in_chunks(image())[:-1000])
+sending("packed_chunks", lambda: framed(image(), "Transfer-Encoding: gzip, chunked"))
+sending("closed", lambda: framed(image(), "Connection: close"))
+sending("closed_early", lambda: framed(image()[:-12], "Connection: close"))
+sending("wrong_type", lambda: answer(image(), "200 OK", "image/jpeg"))
+sending("part", lambda: answer(image(), "206 Partial Content"))
+sending("status_is_text", lambda: told({"status": "200 \x1b[31m", "error": "no"}))
 leading("link_to_file", "file:///etc/passwd")
 leading("link_in_plain_http", "http://10.0.0.1/a.png")
 leading("link_to_metadata", "http://192.0.2.1/latest/meta-data")

@@ -1,5 +1,6 @@
 """The readers of what comes from outside: whatever comes, an answer or one of our own errors."""
 
+import json
 import time
 import warnings
 from collections.abc import Iterator
@@ -83,6 +84,23 @@ def test_a_date_says_when_to_try_again() -> None:
         check(Reply(429, {"retry-after": formatdate(time.time() + 90)}, b""), KEY)
 
     assert raised.value.wait == pytest.approx(90, abs=3)
+
+
+@pytest.mark.parametrize("status", [KEY.reveal(), [200], None, 200.5, {"a": 1}])
+def test_a_status_that_is_no_number_is_refused_and_not_shown(status: object) -> None:
+    body = json.dumps({"status": status}).encode()
+    with pytest.raises(Failure, match="a status that is not a number") as raised:
+        check(Reply(200, {}, body), KEY)
+
+    assert KEY.reveal() not in str(raised.value)
+
+
+def test_a_key_in_an_id_is_taken_out_before_the_id_is_shortened() -> None:
+    """Of a key that is cut in the middle, nothing could be recognized."""
+    _, name = link_of({"link": "https://pixlab.xyz/a.png", "id": 190 * "x" + KEY.reveal()})
+
+    assert KEY.redact(name) == 190 * "x" + "***"
+    assert len(KEY.redact(name + 999 * "y")) == 201
 
 
 @pytest.mark.parametrize(
