@@ -20,6 +20,8 @@ from pixelgen.remote.structure.damage import (
 _EOI, _SOS = 0xD9, 0xDA
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15, without DHT, JPG and DAC
 _HUFFMAN = {0xC0, 0xC1, 0xC2}  # baseline, extended sequential and progressive
+_PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
+_LOSSLESS = {0xC3, 0xC7, 0xCB, 0xCF}
 _NO_SEGMENT = {0x01, 0xD8, *range(0xD0, 0xD8)}  # TEM, SOI and RST0 to RST7 have no parameters
 _HIERARCHICAL = {0xDE, 0xDF}  # DHP and EXP
 _SCANS = 100  # at most, as libtiff has it; encoders write about ten, and each is decoded in full
@@ -62,16 +64,40 @@ def check_segments(data: bytes | memoryview) -> Sequence[_Segment]:
     segments = list(_segments(data))
     markers = [segment.marker for segment in segments]
     check_metadata(sum(len(segment.payload) for segment in segments))
-    frames = [marker for marker in markers if marker in _FRAMES]
     if _SOS not in markers or not _FRAMES.intersection(markers[: markers.index(_SOS)]):
         raise Damage("has no image data (SOF, SOS)")
+    frames = [segment for segment in segments if segment.marker in _FRAMES]
     if len(frames) > 1 or _HIERARCHICAL.intersection(markers):
         raise Damage("has more than one frame (SOF)")
-    if len(segments[markers.index(frames[0])].payload) < 6:
-        raise Damage("has an invalid header (SOF)")
-    if markers.count(_SOS) > _SCANS:
-        raise Damage(f"has more than {_SCANS} scans (SOS)")
+    _check_scans(frames[0], [segment for segment in segments if segment.marker == _SOS])
     return segments
+
+
+def _check_scans(frame: _Segment, scans: Sequence[_Segment]) -> None:
+    """Check that each coefficient of each component is in scans, to its last bit (G.1.1.1)."""
+    if len(scans) > _SCANS:
+        raise Damage(f"has more than {_SCANS} scans (SOS)")
+    if len(frame.payload) < 9:
+        raise Damage("has an invalid header (SOF)")
+    missing = {component: {*range(64)} for component in bytes(frame.payload[6::3])}
+    for scan in scans:
+        components, first, last, low_bits = _scan_header(scan.payload)
+        if frame.marker not in _PROGRESSIVE:
+            first, last, low_bits = 0, 63, 0
+        if low_bits == 0:
+            for component in components:
+                missing.get(component, set()).difference_update(range(first, last + 1))
+    if any(missing.values()) and frame.marker not in _LOSSLESS:
+        raise Damage("lacks a scan (SOS)")
+
+
+def _scan_header(payload: memoryview) -> tuple[bytes, int, int, int]:
+    """Return a scan's components, its first and last coefficient, and the bits that it leaves."""
+    count = payload[0] if payload else 0
+    if len(payload) != 4 + 2 * count:
+        raise Damage("has an invalid header of a scan (SOS)")
+    first, last, bits = payload[-3:]
+    return bytes(payload[1 : 1 + 2 * count : 2]), first, last, bits & 15
 
 
 def _segments(data: bytes | memoryview) -> Iterator[_Segment]:

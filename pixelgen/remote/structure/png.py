@@ -22,6 +22,7 @@ _SIGNATURE_BYTES = 8
 _CHUNKS = 100_000  # at most: one row a chunk, which some encoders write, is fine
 _CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_INDEXED = 3
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 # The passes of Adam7: the first column and row, and the steps to the next ones.
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
@@ -44,6 +45,7 @@ def check_png(data: bytes, width: int, height: int) -> list[bytes]:
     """
     chunks = list(_chunks(data, width, height))
     _check_order([chunk.kind for chunk in chunks])
+    _check_palette(chunks)
     _check_frames(chunks, width, height)
     _check_metadata(chunks)
     needed = _raw_bytes(chunks[0].data)
@@ -109,6 +111,13 @@ def _check_order(kinds: Sequence[bytes]) -> None:
         raise Damage("has image data in two places (IDAT)")
     if b"PLTE" in kinds[first:]:
         raise Damage("has its palette after the image data (PLTE)")
+
+
+def _check_palette(chunks: Sequence[_Chunk]) -> None:
+    """Check that there is a palette if the pixels are numbers of its colors."""
+    has_palette = any(chunk.kind == b"PLTE" for chunk in chunks)
+    if chunks[0].data[9] == _INDEXED and not has_palette:
+        raise Damage("has no palette (PLTE)")
 
 
 def _check_frames(chunks: Sequence[_Chunk], width: int, height: int) -> None:
