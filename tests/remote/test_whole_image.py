@@ -453,6 +453,18 @@ CASES = {
         "tiff", r"compressed data without an end \(strip or tile\)", True,
         lambda: deflated_tiff(less=4),
     ),
+    "tiff with strips and tiles": Case(
+        "tiff", "has strips and tiles", True,
+        lambda: tiled_tiff(16).replace(long_tag(262, 1), long_tag(273, 1)),
+    ),
+    "tiff with a tag twice": Case(
+        "tiff", "has tag 256 twice", False,
+        lambda: tiled_tiff(16).replace(long_tag(257, HEIGHT), long_tag(256, HEIGHT)),
+    ),
+    "tiff with tiles of an odd size": Case(
+        "tiff", "tiles of 17x16 pixels", False,
+        lambda: tiled_tiff(16).replace(long_tag(322, 16), long_tag(322, 17)),
+    ),
     "tiff with too many strips": Case(
         "tiff", "has 1 strips or tiles instead of 48", True,
         lambda: with_tag(encode("tiff", "L"), 278, value=1),
@@ -569,6 +581,11 @@ def padded_bmp() -> bytes:
     return with_field(data, 2, len(data))
 
 
+def long_tag(tag: int, value: int) -> bytes:
+    """Return the entry of a tag with one integer, in a big-endian TIFF."""
+    return struct.pack(">HHII", tag, 4, 1, value)
+
+
 def tiled_tiff(tile: int, *, rows: int | None = None) -> bytes:
     """Return a gray TIFF, big-endian, of square tiles of zeros."""
     rows = rows or tile
@@ -582,7 +599,7 @@ def tiled_tiff(tile: int, *, rows: int | None = None) -> bytes:
             [tile * rows] * count,
         )
     )
-    entries = [struct.pack(">HHII", tag, 4, 1, value) for tag, value in tags.items()]
+    entries = [long_tag(tag, value) for tag, value in tags.items()]
     entries += [
         struct.pack(">HHII", tag, 4, count, place + 4 * count * number)
         for number, tag in enumerate((324, 325))
@@ -747,9 +764,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "png pixels": lambda: png(chunk(b"IDAT", packed_zeros(200 << 20)), IEND),
     "png profile": lambda: png(chunk(b"iCCP", b"p\0\0" + packed_zeros(200 << 20)), IDAT, IEND),
     "tiff tag": lambda: with_tag(encode("tiff", "L"), 258, count=1 << 30),
-    "tiff tile": lambda: tiled_tiff(16)[:-1].replace(
-        struct.pack(">HHII", 322, 4, 1, 16), struct.pack(">HHII", 322, 4, 1, 1 << 30)
-    ),
+    "tiff tile": lambda: tiled_tiff(16).replace(long_tag(322, 16), long_tag(322, 1 << 30)),
     "jpeg scans": many_scans,
     "gif frames": lambda: frames("gif"),
 }

@@ -163,6 +163,8 @@ def check_tiff(data: bytes, width: int, height: int) -> list[bytes]:
     compression = _integer(fields, _Tag.COMPRESSION, _RAW)
     if compression not in (_RAW, _JPEG, *_DEFLATE, *_UNCHECKED):
         raise Damage(f"uses compression {compression}, which is not one of TIFF 6.0")
+    if _Tag.STRIP_OFFSETS in fields and _Tag.TILE_OFFSETS in fields:
+        raise Damage("has strips and tiles, of which a decoder may take either")
     total = 0
     for segment in _segments(file, fields, width, height):
         total += len(segment.data)
