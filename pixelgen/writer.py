@@ -172,7 +172,10 @@ def _look(job: Job, store: Store, run: Run) -> None:
     if not is_begun or not all(map(store.exists, sources.extras(job))):
         for left_out in sources.look(job, skip_damaged=run.skip_damaged):
             run.note(left_out)
-    if not is_begun:
+    if job.remote and not is_begun:
+        from pixelgen.remote.spool import check_spool  # here, because most jobs fetch nothing
+
+        check_spool(store, job)
         check_source(job, run)
 
 

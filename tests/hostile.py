@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,9 @@ JOBS: dict[str, dict[str, Any]] = {
 }
 NAMES = (
     "evilmod.Thing", "../../../etc/passwd", "/etc/passwd", "a\x00b", "\x1b[2J", "\ud800", "",
-    "http://127.0.0.1:9/", "file:///etc/passwd", "files,evilmod.Thing", "webdataset:per_shard=1000000",
-    "pixel_shuffle:source=/", "pixel_shuffle:source=../photos", "unheard_of", "0x" + "f" * 40, "9" * 5000,
+    "http://127.0.0.1:9/", "file:///etc/passwd", "files,evilmod.Thing", "unheard_of",
+    "webdataset:per_shard=1000000", "pixel_shuffle:source=/", "pixel_shuffle:source=../photos",
+    "0x" + "f" * 40, "9" * 5000,
 )  # fmt: skip
 NUMBERS = (0, -1, 1, 5, 1 << 31, 1 << 53, 1 << 200, 0.5, float("nan"), float("inf"))
 
@@ -106,7 +108,8 @@ def spoilings(draw: st.DrawFn) -> tuple[str, list[tuple[str, str, Any]]]:
         st.tuples(file, st.just("replace"), st.binary(max_size=99)),
         st.tuples(file, st.sampled_from(["remove", "link", "folder", "pipe", "sparse", "double"]),
                   st.none()),
-        st.tuples(st.just("pixelgen.json"), st.just("member"), st.tuples(word, place, st.booleans())),
+        st.tuples(st.just("pixelgen.json"), st.just("member"),
+                  st.tuples(word, place, st.booleans())),
         st.tuples(st.sampled_from(["metadata.jsonl", "sources.jsonl"]), st.just("row"),
                   st.tuples(place, place, word)),
         st.tuples(st.just("SHA256SUMS"), st.just("line"), st.tuples(place, st.sampled_from(NAMES))),
@@ -133,30 +136,32 @@ def spoil(path: Path, how: str, value: Any) -> None:
 
 def edit(path: Path, how: str, value: Any) -> None:
     """Change the bytes of a file."""
-    data = bytearray(path.read_bytes())
     if how == "sparse":
         os.truncate(path, 300 << 20)
         return
-    if how == "double":
-        data = data * 2
-    elif how == "replace":
-        data = bytearray(value)
-    elif how == "cut":
-        del data[int(value * len(data)) :]
-    elif how == "flip" and data:
-        data[int(value * len(data))] ^= 1 << int(value * 8)
-    elif how == "insert":
-        place, extra = value
-        data[int(place * len(data)) : int(place * len(data))] = extra
-    elif how == "line":
-        lines = data.splitlines(keepends=True) or [b""]
-        place = int(value[0] * len(lines))
-        lines[place] = bytes(lines[place][:66]) + value[1].encode(errors="replace") + b"\n"
-        data = bytearray(b"".join(lines))
-    elif how in ("member", "row"):
-        with suppress(ValueError, TypeError, AttributeError, IndexError):
-            data = bytearray((edit_plan if how == "member" else edit_row)(bytes(data), value))
-    path.write_bytes(data)
+    with suppress(ValueError, TypeError, AttributeError, IndexError):
+        path.write_bytes(EDITS[how](path.read_bytes(), value))
+
+
+def flipped(data: bytes, place: float) -> bytes:
+    """Flip a bit."""
+    spoilt = bytearray(data)
+    spoilt[int(place * len(data))] ^= 1 << int(place * 8)
+    return bytes(spoilt)
+
+
+def inserted(data: bytes, value: tuple[float, bytes]) -> bytes:
+    """Insert bytes at a place."""
+    place = int(value[0] * len(data))
+    return data[:place] + value[1] + data[place:]
+
+
+def edit_line(text: bytes, value: tuple[float, str]) -> bytes:
+    """Have a line of the sums name another file."""
+    lines = text.splitlines(keepends=True)
+    place = int(value[0] * len(lines))
+    lines[place] = lines[place][:66] + value[1].encode(errors="replace") + b"\n"
+    return b"".join(lines)
 
 
 def edit_plan(text: bytes, value: tuple[Any, float, bool]) -> bytes:
@@ -178,6 +183,18 @@ def edit_row(text: bytes, value: tuple[float, float, Any]) -> bytes:
     return b"".join(lines)
 
 
+EDITS: dict[str, Callable[[bytes, Any], bytes]] = {
+    "double": lambda data, _: data * 2,
+    "replace": lambda _, value: bytes(value),
+    "cut": lambda data, place: data[: int(place * len(data))],
+    "flip": flipped,
+    "insert": inserted,
+    "line": edit_line,
+    "member": edit_plan,
+    "row": edit_row,
+}
+
+
 def state(root: Path) -> list[tuple[str, int, int]]:
     """Return the names, sizes and times of all files."""
     found = ((path, path.lstat()) for path in sorted(root.rglob("*")))
@@ -192,8 +209,8 @@ def peak_memory() -> int:
 
 def run(cases: int, number: int | None) -> None:
     """Spoil and verify so many datasets."""
-    own = (sys.prefix, sys.base_prefix, str(Path(__file__).parent.parent), "/proc/", "/sys/fs/cgroup",
-           "/dev/null", "/etc/localtime", "/usr/lib", "/usr/share")  # fmt: skip
+    own = (sys.prefix, sys.base_prefix, str(Path(__file__).parent.parent), "/proc/",
+           "/sys/fs/cgroup", "/dev/null", "/etc/localtime", "/usr/lib", "/usr/share")  # fmt: skip
     codes: Counter[int] = Counter()
     longest, peak = 0.0, 0
     with tempfile.TemporaryDirectory() as folder:

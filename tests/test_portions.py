@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pixelgen.journal import JOURNAL
-from pixelgen.plan import PLAN
+from pixelgen.plan import PLAN, plan_text
 from pixelgen.verify import MANIFESTS
 from tests.conftest import COMMAND, Done, Run, tree_digest
 from tests.faults import finish, layouts, running, wait_for
@@ -121,6 +121,30 @@ def test_places_of_two_jobs_are_refused(tmp_path: Path, run: Run) -> None:
     assert "two holds another job (seed" in done.stderr
     assert run("finish", "one", "nothing").returncode == 1
     assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize(("name", "value"), [("pixelgen", "0.0.1"), ("numpy", "1.0")])
+def test_parts_of_another_version_are_refused_and_stay(
+    name: str, value: str, tmp_path: Path, run: Run
+) -> None:
+    for number in (1, 2):
+        assert portion(tmp_path / f"place-{number}", number, total=2).returncode == 0
+    assert portion(tmp_path / "shared", 1, total=2).returncode == 0
+    for place in ("place-2", "shared"):
+        plan = tmp_path / place / PLAN
+        plan.write_bytes(plan_text(json.loads(plan.read_text()) | {name: value}))
+    before = tree_digest(tmp_path)
+    for command in (
+        ("finish", "out", "place-1", "place-2"),
+        ("finish", "place-2", "place-1"),
+        ("finish", "shared"),
+        ("generate", *JOB, "--shard", "2/2", "-o", "shared"),
+    ):
+        done = run(*command)
+        assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), command
+        assert f"{name} was {value}, now it is" in done.stderr
+        assert "must be made by the same versions" in done.stderr
+    assert tree_digest(tmp_path) == before
 
 
 def test_a_run_without_shard_takes_over_what_portions_have_done(tmp_path: Path, make: Make) -> None:

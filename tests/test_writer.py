@@ -320,6 +320,34 @@ def test_force_removes_nothing_where_the_new_set_cannot_be_made(
     assert tree_digest(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--engine", "dask://127.0.0.1:9"), "cannot reach the Dask scheduler"),
+        (("--engine", "dask", "--family", "pixel_shuffle:source=photos"), "as an absolute path"),
+        (("--remote", "--remote-url", "http://127.0.0.1:9", "--remote-timeout", 1), "the remote"),
+        (("--family", "pixel_shuffle:source=nowhere"), "cannot read the source"),
+        (("--summary", "nowhere/summary.md"), "cannot append the summary"),
+    ],
+)
+def test_force_removes_nothing_before_the_new_set_is_sure_to_begin(
+    options: tuple[object, ...],
+    message: str,
+    make: Callable[..., Done],
+    run: Run,
+    tmp_path: Path,
+) -> None:
+    make("-n", 3, "-s", 8)
+    (tmp_path / "photos").mkdir()
+    Image.new("L", (9, 9)).save(tmp_path / "photos/a.png")
+    before = tree_digest(tmp_path)
+    done = run("generate", "-n", 9, "-s", 8, "--force", *options, PIXLAB_API_KEY="abcdefghijklmnop")
+
+    assert done.returncode in (1, 2), done.stderr
+    assert message in done.stderr
+    assert tree_digest(tmp_path) == before
+
+
 def test_force_leaves_no_empty_folder(make: Callable[..., Done], tmp_path: Path) -> None:
     make("-n", 10_001, "-s", 1)
     make("-n", 3, "-s", 1, "--layout", "tar", "--force")

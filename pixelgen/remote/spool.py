@@ -8,6 +8,7 @@ import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, Journal
 from pixelgen.layouts import Shard
@@ -82,6 +83,16 @@ def spooled(store: Store, job: Job) -> int:
     lines = store.lines(SPOOL, most=_line_limit(job))
     there = {_read(job.digest, line)[0] for line in lines}
     return sum(len(there.intersection(range(*shard[1:]))) for shard in done.missing())
+
+
+def check_spool(store: Store, job: Job) -> None:
+    """Raise Conflict where a directory's spool holds images that were fetched for another job."""
+    for line in store.lines(SPOOL, most=_line_limit(job)):
+        if unseal(line) is not None and _read(job.digest, line)[0] < 0:
+            raise Conflict(
+                f"{store.path(SPOOL)} holds images that were fetched and paid for, for another set;"
+                " move it away"
+            )
 
 
 @contextmanager

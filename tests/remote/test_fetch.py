@@ -32,6 +32,7 @@ from pixelgen import parts
 from pixelgen.job import Job
 from pixelgen.layouts import Container, Sidecar
 from pixelgen.store import LocalStore
+from pixelgen.store.log import seal
 from pixelgen.verify import Damage, check, finished_plan
 from pixelgen.writer import Run as Running
 from tests.conftest import COMMAND, Done, Run, tree_digest
@@ -632,3 +633,18 @@ def test_sets_of_many_threads_are_whole(run: Run, tmp_path: Path, endpoint: Endp
     assert endpoint.requests == 90
     for number in range(3):
         assert run("verify", f"set{number}").returncode == 0
+
+
+def test_images_that_were_paid_for_for_another_set_are_not_dropped(
+    run: Run, tmp_path: Path, endpoint: Endpoint
+) -> None:
+    (tmp_path / "set").mkdir()
+    spool = tmp_path / "set/.pixelgen.fetched"
+    spool.write_bytes(seal(["0" * 64, 0, "", "AAAA"]))
+    before = spool.read_bytes()
+    done = run("generate", "-n", 3, "-s", 8, "--remote", "--remote-url", endpoint.url, "-o", "set",
+               PIXLAB_API_KEY="abcdefghijklmnop")  # fmt: skip
+
+    assert done.returncode == 3
+    assert "for another set; move it away" in done.stderr
+    assert spool.read_bytes() == before
