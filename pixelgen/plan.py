@@ -67,9 +67,8 @@ class Plan:
     def parse(cls, text: bytes) -> Self:
         """Read a plan.
 
-        Raises ValueError for whatever is not a plan to the bit as some pixelgen wrote it, or is a
-        plan that this pixelgen does not understand; NewerPlan, a ValueError, if that is because a
-        newer one wrote it.
+        Raises ValueError, which says what the plan is, for one that is not to the bit as some
+        pixelgen wrote it, and for one that this pixelgen does not understand.
         """
         try:
             members = json.loads(text)
@@ -77,15 +76,19 @@ class Plan:
                 raise ValueError("it is not a JSON object")
             if not is_plan(text):
                 raise ValueError("its CRC-32 is not the one in it")
-        except RecursionError:
-            raise ValueError("it is nested too deeply") from None
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"is damaged or not pixelgen's: {error}") from None
         try:
             return cls(**_read_members(members), text=text)
         except (ValueError, KeyError, TypeError) as error:
             version = str(members.get("pixelgen", ""))
             if _is_newer(version):
-                raise NewerPlan(version) from None
-            raise ValueError(_reason(error)) from None
+                raise ValueError(
+                    f"was written by pixelgen {version}, which is newer than this one"
+                    f" ({__version__}): python -m pip install 'pixelgen>={version}'"
+                ) from None
+            reason = f"its member {error} is missing" if isinstance(error, KeyError) else error
+            raise ValueError(f"cannot be used here: {reason}") from None
 
     def with_layout(self, layout: Layout) -> "Plan":
         """Return the plan with another list of sidecars; all else stays as it was written."""
@@ -115,7 +118,8 @@ class Plan:
         if changed := self.changed_versions():
             raise Conflict(
                 f"the images in {root} are of another version and cannot be remade or compared here"
-                f" ({changed}); {self._install()}, or use 'pixelgen verify' without --deep"
+                f" ({changed}); {self._install()}; 'pixelgen verify' without --deep checks them by"
+                " their SHA-256"
             )
 
     def check_continuable(self, root: str) -> None:
@@ -142,16 +146,6 @@ class Plan:
         if self.pixelgen == __version__:
             return "install the same versions as then"
         return f"install that version (python -m pip install 'pixelgen=={self.pixelgen}')"
-
-
-class NewerPlan(ValueError):
-    """A plan that this pixelgen does not understand because a newer one wrote it."""
-
-    def __init__(self, version: str) -> None:
-        super().__init__(
-            f"was written by pixelgen {version}, which is newer than this one ({__version__}):"
-            f" python -m pip install 'pixelgen>={version}'"
-        )
 
 
 def plan_text(members: dict[str, Any]) -> bytes:
@@ -182,10 +176,8 @@ def read_plan(store: Store) -> Plan | None:
         return None
     try:
         return Plan.parse(text)
-    except NewerPlan as error:
-        raise Conflict(f"{store.path(PLAN)} {error}") from None
     except ValueError as error:
-        raise Conflict(f"{store.path(PLAN)} is damaged or not pixelgen's: {error}") from None
+        raise Conflict(f"{store.path(PLAN)} {error}") from None
 
 
 def read_plan_of(store: Store, job: Job) -> Plan | None:
@@ -228,11 +220,6 @@ def _read_members(members: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(images, list) or not all(isinstance(each, str) for each in images):
         raise TypeError("its sources are not a list of text")
     return texts | {"sources": tuple(images), "job": Job.parse(**members["job"])}
-
-
-def _reason(error: Exception) -> str:
-    """Say why a plan cannot be read."""
-    return f"its member {error} is missing" if isinstance(error, KeyError) else str(error)
 
 
 def _is_newer(version: str) -> bool:
