@@ -73,6 +73,15 @@ class Server(NamedTuple):
     def get(self, path: str = "/pixelgenerate", /, **fields: object) -> Reply:
         return self.send("GET", f"{path}?{urlencode(KEY | fields)}")
 
+    def send_raw(self, request: bytes) -> Reply:
+        """Send bytes as they are, and read the one reply to them."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as line:
+            line.sendall(request)
+            reply = http.client.HTTPResponse(line)
+            reply.begin()
+            got = {name.lower(): value for name, value in reply.getheaders()}
+            return Reply(reply.status, got, reply.read())
+
     def blob(self, path: str = "/pixelgenerate", /, **fields: object) -> Image.Image:
         reply = self.get(path, blob="true", **fields)
         assert reply.status == 200, reply.body
@@ -335,13 +344,49 @@ def test_a_configured_key_is_the_only_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost:abc", "[", ""]
+    "host",
+    ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "127.1", "localhost.", "[::2]"],
 )
-def test_a_name_that_is_not_this_machine_s_is_refused(server: Server, host: str) -> None:
-    reply = server.send("GET", f"/pixelgenerate?width=5&{urlencode(KEY)}", Host=host)
+@pytest.mark.parametrize("path", ["/pixelgenerate?width=5&key=x", "/status", "/", "/media/x"])
+def test_a_name_that_is_not_this_server_s_is_refused(server: Server, path: str, host: str) -> None:
+    reply = server.send("GET", path, Host=host)
 
     assert reply.json["status"] == 400
+    assert "is not a name of this server" in reply.json["error"]
     assert "access-control-allow-origin" not in reply.headers
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["Host: localhost:0", "Host: localhost:65536", "Host: localhost:abc", "Host: localhost:",
+     "Host: localhost:+80", "Host: localhost:80:80", "Host: user@localhost",
+     "Host: user:pw@localhost", "Host: local host", "Host: localhost/status", "Host: localhost?a",
+     "Host: localhost#a", "Host: localhost%00", "Host: localhost\\", "Host: [::1", "Host: ::1]",
+     "Host: ::1", "Host: []", "Host: [::1]x", "Host: [:::1]", "Host: [1.2.3.4]",
+     "Host: [localhost]", "Host: [::1%25lo]", "Host: localhost, evil.example",
+     "Host: localhost\r\nHost: localhost", "Host: localhost\r\nhost: evil.example",
+     "Host: l\u00f6calhost", "Host: http://localhost"],
+)  # fmt: skip
+def test_a_malformed_host_is_refused(server: Server, lines: str) -> None:
+    reply = server.send_raw(f"GET /status HTTP/1.1\r\n{lines}\r\n\r\n".encode())
+
+    assert reply.json["status"] == 400
+    assert "is malformed; send one NAME or NAME:PORT" in reply.json["error"]
+
+
+@pytest.mark.parametrize("lines", ["", "Host:\r\n", "Host:   \r\n"])
+def test_a_missing_host_is_refused(server: Server, lines: str) -> None:
+    reply = server.send_raw(f"GET /status HTTP/1.1\r\n{lines}\r\n".encode())
+
+    assert reply.json["status"] == 400
+    assert reply.json["error"].startswith("the Host header is missing")
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LocalHost:8000", "127.0.0.1:1", "[::1]", "[0:0::1]:65535"]
+)
+def test_a_well_formed_host_of_the_loopback_is_accepted(server: Server, host: str) -> None:
+    assert server.send("GET", "/status", Host=host).json == {"status": 200}
 
 
 def test_links_begin_with_the_public_url(tmp_path: Path) -> None:
@@ -446,6 +491,76 @@ def test_slow_clients_are_left_and_hold_nobody_up(tmp_path: Path) -> None:
         time.sleep(2)
         reader.settimeout(5)
         assert len(rest(reader)) < 4000 * 4000 * 3  # it did not take its answer in time
+
+
+HOST = b"Host: localhost\r\n"
+
+
+@pytest.mark.parametrize(
+    "lines", [b"X: a\r\n" * 64, b"X: a\r\n" * 99, b"X: %b\r\n" % (b"a" * (32 << 10)),
+              b"X: %b\r\n" % (b"a" * 200_000), b"%b: a\r\n" % (b"a" * (32 << 10)),
+              (b"X: %b\r\n" % (b"a" * 1000)) * 40],
+    ids=len,
+)  # fmt: skip
+def test_headers_beyond_the_limits_are_refused_in_json(server: Server, lines: bytes) -> None:
+    reply = server.send_raw(b"GET /status HTTP/1.1\r\n" + HOST + lines + b"\r\n")
+
+    assert reply.json["status"] == 431
+    assert "at most 64 headers and 32,768 bytes are accepted" in reply.json["error"]
+
+
+def test_headers_within_the_limits_are_accepted(server: Server) -> None:
+    lines = b"X: a\r\n" * 62 + b"X: %b\r\n" % (b"a" * 32_000)
+
+    assert server.send_raw(b"GET /status HTTP/1.1\r\n" + HOST + lines + b"\r\n").status == 200
+
+
+@pytest.mark.parametrize("target", ["/" + "a" * 9000, "/status?" + "a" * 9000, "/?" + "a" * 60_000])
+def test_a_target_beyond_the_limit_is_refused_in_json(server: Server, target: str) -> None:
+    reply = server.send("GET", target)
+
+    assert reply.json["status"] == 414
+    assert "at most 8,192 are accepted" in reply.json["error"]
+
+
+@pytest.mark.parametrize("chunks", [b"zz\r\n", b"5\r\nwidth-and-more\r\n", b"-1\r\n\r\n"])
+def test_a_body_in_malformed_chunks_is_refused_in_json(server: Server, chunks: bytes) -> None:
+    head = b"POST /pixelgenerate?width=5&key=x HTTP/1.1\r\n" + HOST
+    reply = server.send_raw(head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
+
+    assert reply.json["status"] == 400
+    assert "the body ends early or is malformed" in reply.json["error"]
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "OPTIONS", "get", "PROPFIND"])
+def test_a_method_that_is_not_served_is_refused_in_json(server: Server, method: str) -> None:
+    request = f"{method} /status HTTP/1.1\r\n".encode() + HOST + b"\r\n"
+
+    assert server.send_raw(request).json["status"] == 405
+
+
+@pytest.mark.parametrize(
+    ("request_line", "lines", "status"),
+    [(b"\0garbage", HOST, 400), (b"GET", HOST, 400), (b"GET /", HOST, 400),
+     (b"G@T / HTTP/1.1", HOST, 400), (b"GET /a b HTTP/1.1", HOST, 400),
+     (b"GET / HTTP/9.9", HOST, 400), (b"GET /\"<> HTTP/1.1", HOST, 400),
+     (b"GET /%b HTTP/1.1" % (b"a" * 70_000), HOST, 414),
+     (b"GET / HTTP/1.1", HOST + b"X : a\r\n", 400), (b"GET / HTTP/1.1", HOST + b"X\r\n", 400),
+     (b"GET / HTTP/1.1", HOST + b"X: a\0\r\n", 400),
+     (b"GET / HTTP/1.1", HOST + b"X: a\r\n" * 100, 431),
+     (b"POST / HTTP/1.1", HOST + b"Content-Length: -1\r\n", 400),
+     (b"POST / HTTP/1.1", HOST + b"Content-Length: 1\r\nContent-Length: 2\r\n", 400),
+     (b"POST / HTTP/1.1", HOST + b"Transfer-Encoding: gzip\r\n", 400)],
+    ids=range(15),
+)  # fmt: skip
+def test_what_granian_refuses_has_its_status_and_no_body(
+    server: Server, request_line: bytes, lines: bytes, status: int
+) -> None:
+    """Such a request does not reach the application, and granian has no hook for the answer."""
+    reply = server.send_raw(request_line + b"\r\n" + lines + b"\r\n")
+
+    assert (reply.status, reply.body) == (status, b"")
+    assert server.send("GET", "/status").status == 200
 
 
 def memory(process: subprocess.Popen[str]) -> int:

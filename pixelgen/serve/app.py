@@ -8,7 +8,6 @@ or under ``blob`` the image itself; errors are always JSON, and their status is 
 import asyncio
 import hmac
 import json
-import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from urllib.parse import quote
 from pixelgen.errors import PixelgenError
 from pixelgen.serve.asked import job_of
 from pixelgen.serve.fields import Fields, Refusal, bad, from_body, from_query, truth
+from pixelgen.serve.headers import check_target, parse_host, read_headers
 from pixelgen.serve.openapi import description
 from pixelgen.serve.page import page
 from pixelgen.serve.shelf import Picture, Shelf
@@ -35,7 +35,6 @@ PATIENCE = 10.0  # seconds for a client to send its body, and to take each piece
 _JSON = "application/json"  # to the letter: clients compare the whole of it
 _MAKERS = ("/pixelgenerate", "/newimage")
 _LOCAL = ("localhost", "127.0.0.1", "::1")
-_HOST = re.compile(r"\[?(.*?)\]?(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,14 +175,17 @@ def _busy() -> Refusal:
 
 async def _read(scope: Message, receive: Receive, rules: Rules) -> Request:
     """Read a request whole; raise Refusal for one that is too large, too slow or not for us."""
-    headers = {
-        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
-    }
+    query = scope.get("query_string", b"")
+    check_target(scope["path"], query)
+    headers = read_headers(scope["headers"])
     host = headers.get("host", "")
-    named = _HOST.fullmatch(host.lower())
-    if named is None or named[1] not in (*_LOCAL, *rules.hosts):
-        raise bad("the Host header names another machine; see --public-url")
-    fields = from_query(scope.get("query_string", b""))
+    name = parse_host(host)
+    if name not in (*_LOCAL, *rules.hosts):
+        raise bad(
+            f"Host {name[:60]!r} is not a name of this server; use localhost, or start the server"
+            " with --allow-host"
+        )
+    fields = from_query(query)
     if scope["method"] == "POST":
         try:
             body = await asyncio.wait_for(_body(receive), PATIENCE)
@@ -198,10 +200,12 @@ async def _body(receive: Receive) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
+        if message["type"] != "http.request":  # a malformed chunk ends so, too
+            raise bad("the body ends early or is malformed; send as many bytes as are announced")
         body += message.get("body", b"")
         if len(body) > BODY_LIMIT:
             raise bad(f"the body is longer than {BODY_LIMIT:,} bytes")
-        if message["type"] != "http.request" or not message.get("more_body"):
+        if not message.get("more_body"):
             return bytes(body)
 
 

@@ -12,7 +12,9 @@ from pixelgen.serve.app import Endpoint
 HEADER_SECONDS = 10
 DRAIN_SECONDS = 5
 CONNECTIONS = 900  # at once; most systems allow a process 1,024 files
-_HEADERS_LIMIT = 64 << 10
+# granian answers longer heads than this by itself, without a body. It is far above the limits of
+# pixelgen.serve.headers, so that most that are too long are refused there, in JSON.
+_HEAD_BUFFER = 256 << 10
 
 
 def free_port(host: str, port: int) -> int:
@@ -42,7 +44,7 @@ async def _listen(app: Endpoint, host: str, port: int, ready: Callable[[], objec
     from granian.server.embed import Server
 
     settings = HTTP1Settings(
-        header_read_timeout=1000 * HEADER_SECONDS, max_buffer_size=_HEADERS_LIMIT
+        header_read_timeout=1000 * HEADER_SECONDS, max_buffer_size=_HEAD_BUFFER
     )
     server = Server(
         app, host, port, interface=Interfaces.ASGINL, http=HTTPModes.http1, websockets=False,
