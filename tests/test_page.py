@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -213,3 +215,61 @@ def test_the_key_is_asked_for_and_goes_into_no_address(browser: Any, tmp_path: P
         assert page.shown()[0] == page.made("curl", PIXLAB_API_KEY="geheim")
         assert "geheim" not in " ".join(page.addresses())
         page.check_logs()
+
+
+class Blank(BaseHTTPRequestHandler):
+    """A page of another origin, with nothing on it."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html>")
+
+    def log_request(self, *_: object) -> None:
+        """Log nothing."""
+
+
+@pytest.fixture
+def other_origin() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Blank) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+ASK = """
+const [base, done] = arguments;
+const ask = (path, options) => fetch(base + path, options)
+  .then(async (reply) => [reply.status, (await reply.blob()).type, reply.headers.has("x-pixelgen-job")])
+  .catch((error) => error.name);
+const show = (path) => new Promise((settle) => {
+  const image = new Image();
+  image.onload = () => settle("shown");
+  image.onerror = () => settle("not shown");
+  image.src = base + path;
+});
+(async () => done([
+  await ask("/pixelgenerate?width=8&blob=1&key=x"),
+  await ask("/pixelgenerate", {method: "POST", headers: {"Content-Type": "application/json",
+    "WWW-Authenticate": "x"}, body: JSON.stringify({width: 8, blob: true})}),
+  await ask("/pixelgenerate?width=8&blob=1&key=x", {mode: "no-cors"}),
+  await show("/pixelgenerate?width=8&blob=1&key=x"),
+]))();
+"""  # noqa: E501
+
+
+def test_a_page_of_another_origin_gets_nothing_unless_it_is_allowed(
+    browser: Any, tmp_path: Path, other_origin: str
+) -> None:
+    image = [200, "image/png", True]
+    for allowed in (False, True):
+        options = ("--allow-origin", other_origin) if allowed else ()
+        with serving(tmp_path, *options) as server:
+            browser.get(other_origin)
+            got = browser.execute_async_script(ASK, f"http://127.0.0.1:{server.port}")
+        hidden = [0, "", False]  # what a page sees of an answer without CORS
+        assert got == [*([image, image] if allowed else ["TypeError"] * 2), hidden, "not shown"]
+        statuses = [line.split()[3] for line in server.log.read_text().splitlines()]
+        assert statuses.count("403") == (2 if allowed else 4), statuses
+        assert statuses.count("200") == (3 if allowed else 0), statuses

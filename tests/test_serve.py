@@ -389,6 +389,103 @@ def test_a_well_formed_host_of_the_loopback_is_accepted(server: Server, host: st
     assert server.send("GET", "/status", Host=host).json == {"status": 200}
 
 
+IMAGE_PATHS = ("/pixelgenerate?width=5&key=x", "/newimage?width=5&key=x", "/media/24p00.png",
+               "/24p00.png", "/pixelgenerate?nonsense")  # fmt: skip
+FOREIGN: list[dict[str, str]] = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"},
+    {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
+    {"Sec-Fetch-Site": "new-word"},
+    {"Sec-Fetch-Site": "same-origin, none"},
+    {"Sec-Fetch-Site": ""},
+    {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+    {"Origin": ""},
+    {"Origin": "http://localhost:81"},
+    {"Origin": "https://localhost"},
+    {"Origin": "http://localhost.evil.example"},
+]
+OWN: list[dict[str, str]] = [
+    {},
+    {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
+    {"Sec-Fetch-Site": "same-origin"},
+    {"Sec-Fetch-Site": "same-origin", "Origin": "https://behind-a-proxy.example"},
+    {"Origin": "http://localhost"},
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "DELETE"])
+@pytest.mark.parametrize("path", IMAGE_PATHS)
+def test_a_browser_s_requests_for_other_origins_are_refused(
+    server: Server, path: str, method: str
+) -> None:
+    for headers in FOREIGN:
+        reply = server.send(method, path, b"", Host="localhost", **headers)
+        assert reply.status == 403, headers
+        if method != "HEAD":
+            assert "--allow-origin" in reply.json["error"]
+        assert not [name for name in reply.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize("headers", OWN, ids=str)
+def test_requests_of_the_own_origin_and_of_other_clients_are_answered(
+    server: Server, headers: dict[str, str]
+) -> None:
+    path = f"/pixelgenerate?width=5&{urlencode(KEY)}"
+    for host in ("localhost", "LOCALHOST:80"):
+        for method in ("GET", "POST"):
+            reply = server.send(method, path, b"", Host=host, **headers)
+            link = reply.json["link"]
+            stored = server.send("GET", link.partition("/media")[2], b"", Host=host, **headers)
+            assert (reply.status, stored.status) == (200, 200)
+
+
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+def test_the_page_the_status_and_the_description_are_for_every_origin(
+    server: Server, headers: dict[str, str]
+) -> None:
+    for path in ("/", "/status", "/openapi.json"):
+        reply = server.send("GET", path, b"", Host="localhost", **headers)
+        assert reply.status == 200
+        assert "access-control-allow-origin" not in reply.headers
+
+
+def test_a_page_of_the_public_url_is_of_the_own_origin(tmp_path: Path) -> None:
+    with serving(tmp_path, "--public-url", "https://noise.example:443/") as server:
+        path = f"/pixelgenerate?width=5&{urlencode(KEY)}"
+        for origin, status in (("https://noise.example", 200), ("https://other.example", 403)):
+            reply = server.send("GET", path, Host="noise.example", Origin=origin)
+            assert reply.json["status"] == status
+
+
+def test_an_allowed_origin_gets_the_headers_of_cors(tmp_path: Path) -> None:
+    allowed = ("--allow-origin", "HTTPS://App.example:443/", "--allow-origin", "http://[::1]:3000")
+    path = f"/pixelgenerate?width=5&{urlencode(KEY)}"
+    with serving(tmp_path, *allowed) as server:
+        for origin in ("https://app.example", "http://[::1]:3000"):
+            for asked, status in ((path, 200), ("/pixelgenerate", 401), ("/status", 200)):
+                reply = server.send("GET", asked, Origin=origin, Sec_Fetch_Site="cross-site")
+                assert reply.status == status
+                assert reply.headers["access-control-allow-origin"] == origin
+                assert reply.headers["vary"] == "Origin"
+                assert "x-pixelgen-job" in reply.headers["access-control-expose-headers"]
+            preflight = {"Origin": origin, "Access-Control-Request-Method": "POST",
+                         "Access-Control-Request-Headers": "content-type"}  # fmt: skip
+            reply = server.send("OPTIONS", "/pixelgenerate", b"", **preflight)
+            assert reply.json == {"status": 200}
+            assert reply.headers["access-control-allow-origin"] == origin
+            assert reply.headers["access-control-allow-methods"] == "GET, HEAD, POST"
+            assert reply.headers["access-control-allow-headers"] == "content-type, www-authenticate"
+        for origin in ("http://app.example", "https://app.example, null", "null"):
+            reply = server.send("OPTIONS", path, Origin=origin, Access_Control_Request_Method="GET")
+            assert reply.json["status"] == 403
+            assert reply.headers["vary"] == "Origin"
+            assert "access-control-allow-origin" not in reply.headers
+        assert server.send("OPTIONS", path).json["status"] == 405
+        assert server.send("GET", path).headers["vary"] == "Origin"
+
+
 def test_links_begin_with_the_public_url(tmp_path: Path) -> None:
     with serving(tmp_path, "--public-url", "https://noise.example/") as server:
         path = f"/pixelgenerate?width=5&{urlencode(KEY)}"
@@ -402,7 +499,13 @@ def test_links_begin_with_the_public_url(tmp_path: Path) -> None:
      (("--key-file", "nowhere"), "cannot read the key in nowhere"),
      (("--key-file", "open"), "others can read the key in open; run: chmod 600 open"),
      (("--key-file", "blank"), "there is no key in blank"),
-     (("--port", "70000"), "70000 is not in the range")],
+     (("--port", "70000"), "70000 is not in the range"),
+     (("--allow-origin", "*"), "origin '*' is invalid; write a scheme, a host"),
+     (("--allow-origin", "null"), "origin 'null' is invalid"),
+     (("--allow-origin", "app.example"), "origin 'app.example' is invalid"),
+     (("--allow-origin", "file://x"), "origin 'file://x' is invalid"),
+     (("--allow-origin", "http://u@x"), "origin 'http://u@x' is invalid"),
+     (("--allow-origin", "http://x/y"), "origin 'http://x/y' is invalid")],
 )  # fmt: skip
 def test_what_would_be_unsafe_is_refused_in_one_line(
     run: Run, tmp_path: Path, options: tuple[str, ...], message: str

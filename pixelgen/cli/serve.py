@@ -25,6 +25,9 @@ _options = together([
                  help="What links begin with.  [default: as the request names this machine]"),
     click.option("--allow-host", multiple=True, metavar="NAME",
                  help="Name that requests may call this machine by, besides localhost."),
+    click.option("--allow-origin", multiple=True, metavar="ORIGIN",
+                 help="Origin whose web pages may use this server, such as http://localhost:3000."
+                      "  [default: none but the server's own]"),
     click.option("--max-pixels", type=click.IntRange(1, 1 << 27), default=1 << 24,
                  show_default=True, help="Largest image."),
     click.option("-j", "--jobs", type=click.IntRange(1), help="Images made at once.  [default: the"
@@ -59,9 +62,11 @@ def serve(**options: Any) -> int:
     from pixelgen.engines import cores, keep_memory
     from pixelgen.serve.app import Rules, endpoint
     from pixelgen.serve.listen import free_port, listen
+    from pixelgen.serve.origins import parse_origin
 
     rules = Rules(
-        key=key, open=options["no_auth"], hosts=_names(options), public_url=options["public_url"],
+        key=key, open=options["no_auth"], hosts=_names(options),
+        origins=tuple(map(parse_origin, options["allow_origin"])), public_url=options["public_url"],
         most_pixels=options["max_pixels"], makers=options["jobs"] or cores(),
         queue=options["queue"], kept_bytes=options["keep_bytes"],
         kept_seconds=options["keep_seconds"],

@@ -14,13 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, NamedTuple, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pixelgen.errors import PixelgenError
 from pixelgen.serve.asked import job_of
 from pixelgen.serve.fields import Fields, Refusal, bad, from_body, from_query, truth
 from pixelgen.serve.headers import check_target, parse_host, read_headers
 from pixelgen.serve.openapi import description
+from pixelgen.serve.origins import Headers, check_site, cors_headers, is_preflight, origin_of
 from pixelgen.serve.page import page
 from pixelgen.serve.shelf import Picture, Shelf
 
@@ -34,6 +35,7 @@ PIECE = 256 << 10
 PATIENCE = 10.0  # seconds for a client to send its body, and to take each piece of the answer
 _JSON = "application/json"  # to the letter: clients compare the whole of it
 _MAKERS = ("/pixelgenerate", "/newimage")
+_OPEN = ("/", "/openapi.json", "/status")  # the same for everyone, pages of other origins included
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -43,12 +45,14 @@ class Rules:
 
     ``key`` is the one key that is taken; None takes any that is not empty, and with ``open`` none
     is asked for. ``hosts`` are the names that a request may call this machine by, besides those of
-    the loopback. At most ``makers`` images are made at once and ``queue`` wait.
+    the loopback; ``origins`` are those whose pages a browser may send requests for, besides the
+    server's own. At most ``makers`` images are made at once and ``queue`` wait.
     """
 
     key: bytes | None = None
     open: bool = False
     hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
     public_url: str = ""
     most_pixels: int = 1 << 24
     makers: int = 1
@@ -63,7 +67,7 @@ class Answer(NamedTuple):
     status: int
     type: str
     body: bytes
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Headers = ()
 
 
 class Request(NamedTuple):
@@ -84,10 +88,7 @@ def endpoint(rules: Rules, log: Callable[[str], object] = lambda _: None) -> End
         if scope["type"] != "http":
             return
         begun = time.monotonic()
-        try:
-            answer = await desk.answer(await _read(scope, receive, rules))
-        except Refusal as refusal:
-            answer = _refused(refusal)
+        answer = await _answer(scope, receive, rules, desk)
         sent = b"" if scope["method"] == "HEAD" else answer.body
         client = (scope.get("client") or ("-",))[0]
         log(
@@ -97,6 +98,20 @@ def endpoint(rules: Rules, log: Callable[[str], object] = lambda _: None) -> End
         await _send(send, answer, sent)
 
     return app
+
+
+async def _answer(scope: Message, receive: Receive, rules: Rules, desk: "_Desk") -> Answer:
+    """Answer a request, or refuse it."""
+    try:
+        headers = read_headers(scope["headers"])
+    except Refusal as refusal:
+        return _refused(refusal)
+    try:
+        answer = await desk.answer(await _read(scope, headers, receive, rules))
+    except Refusal as refusal:
+        answer = _refused(refusal)
+    cors = cors_headers(scope["method"], headers, rules.origins)
+    return answer._replace(headers=answer.headers + cors)
 
 
 class _Desk:
@@ -115,6 +130,8 @@ class _Desk:
 
     async def answer(self, request: Request) -> Answer:
         """Answer a request, or raise Refusal."""
+        if is_preflight(request.method, request.headers, self._rules.origins):
+            return _json({"status": 200})
         is_maker = request.path in _MAKERS
         allowed = ("GET", "HEAD", "POST") if is_maker else ("GET", "HEAD")
         kept = None if is_maker else self._shelf.get(request.path.rpartition("/")[2])
@@ -173,18 +190,11 @@ def _busy() -> Refusal:
     )
 
 
-async def _read(scope: Message, receive: Receive, rules: Rules) -> Request:
+async def _read(scope: Message, headers: dict[str, str], receive: Receive, rules: Rules) -> Request:
     """Read a request whole; raise Refusal for one that is too large, too slow or not for us."""
     query = scope.get("query_string", b"")
     check_target(scope["path"], query)
-    headers = read_headers(scope["headers"])
-    host = headers.get("host", "")
-    name = parse_host(host)
-    if name not in (*_LOCAL, *rules.hosts):
-        raise bad(
-            f"Host {name[:60]!r} is not a name of this server; use localhost, or start the server"
-            " with --allow-host"
-        )
+    base = _base(scope, headers, rules)
     fields = from_query(query)
     if scope["method"] == "POST":
         try:
@@ -192,8 +202,24 @@ async def _read(scope: Message, receive: Receive, rules: Rules) -> Request:
         except TimeoutError:
             raise Refusal(HTTPStatus.REQUEST_TIMEOUT, "the body took too long to come") from None
         fields |= from_body(headers.get("content-type", ""), body)
-    base = rules.public_url.rstrip("/") or f"{scope.get('scheme', 'http')}://{host}"
     return Request(scope["method"], scope["path"], headers, fields, base)
+
+
+def _base(scope: Message, headers: dict[str, str], rules: Rules) -> str:
+    """Return what links begin with; raise Refusal for a request of or for somebody else."""
+    host, scheme = headers.get("host", ""), scope.get("scheme", "http")
+    name = parse_host(host)
+    if name not in (*_LOCAL, *rules.hosts):
+        raise bad(
+            f"Host {name[:60]!r} is not a name of this server; use localhost, or start the server"
+            " with --allow-host"
+        )
+    base = rules.public_url.rstrip("/") or f"{scheme}://{host}"
+    if scope["path"] not in _OPEN:
+        public = urlsplit(base)
+        own = (origin_of(scheme, host), origin_of(public.scheme, public.netloc))
+        check_site(headers, own, rules.origins)
+    return base
 
 
 async def _body(receive: Receive) -> bytes:

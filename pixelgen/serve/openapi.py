@@ -15,6 +15,7 @@ _JOB = {"description": "with blob the job, as JSON", "schema": {"type": "string"
 _SEED = "^([0-9]{1,38}|0[xX][0-9a-fA-F]{1,32})$"
 _REFUSALS = {
     "400": "a parameter makes no sense", "401": "the key is missing or another",
+    "403": "a browser sent it for a page of an origin that is not allowed",
     "415": "no such format is served",
     "503": "busy: come again after the seconds in Retry-After",
 }  # fmt: skip
@@ -27,7 +28,8 @@ def description() -> dict[str, Any]:
         "info": {
             "title": "pixelgen serve", "version": __version__,
             "description": "PixLab's pixelgenerate and newimage, answered on this machine. Other"
-                           " methods are answered 405, other paths 404.",
+                           " methods are answered 405, other paths 404, a path and query of more"
+                           " than 8 KiB 414, and headers of more than 32 KiB 431.",
         },
         "paths": {
             "/pixelgenerate": _maker("Random pixels", _asked() | _extensions()),
@@ -36,7 +38,7 @@ def description() -> dict[str, Any]:
                 "summary": "An image that was made, for a while", "security": [],
                 "parameters": [_parameter("id", "path", {"type": "string"})],
                 "responses": {"200": _response("the image", _IMAGES), "404": _error("not there"),
-                              "400": _error(_REFUSALS["400"])},
+                              "400": _error(_REFUSALS["400"]), "403": _error(_REFUSALS["403"])},
             }},
             "/status": {"get": {
                 "summary": "Whether the server answers", "security": [],
