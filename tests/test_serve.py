@@ -1,5 +1,6 @@
 """The endpoint, over real sockets: PixLab's contract, its limits, and clients of other hands."""
 
+import asyncio
 import hashlib
 import http.client
 import io
@@ -10,8 +11,10 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -25,6 +28,8 @@ import pytest
 from PIL import Image
 
 from pixelgen.job import Job
+from pixelgen.serve.fields import Refusal
+from pixelgen.serve.makers import ClientLeft, Makers, Receive
 from pixelgen.serve.shelf import Picture, Shelf
 from tests.conftest import COMMAND, Run
 
@@ -573,6 +578,124 @@ def test_more_than_can_wait_are_told_to_come_again(tmp_path: Path) -> None:
     assert sum(b"retry-after: 1\r\n" in reply for reply in replies) == 6
 
 
+LONG = f"/pixelgenerate?width=1400&noise=wmm&blob=1&{urlencode(KEY)}"
+
+
+def get(path: str) -> bytes:
+    """Write a GET request."""
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
+def post(path: str, body: bytes) -> bytes:
+    """Write a POST request."""
+    length = f"Content-Length: {len(body)}"
+    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n".encode() + body
+
+
+WAITING = {
+    "GET": get(f"/pixelgenerate?width=9&blob=1&{urlencode(KEY)}"),
+    "link": get(f"/newimage?width=9&{urlencode(KEY)}"),
+    "POST": post("/pixelgenerate", b'{"width": 9, "key": "any"}'),
+}
+
+
+def until(is_so: Callable[[], object], seconds: float = 30.0) -> None:
+    """Wait until something is so; fail if it is not in time."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["close", "reset"])
+@pytest.mark.parametrize("kind", WAITING)
+def test_a_client_that_leaves_while_it_waits_frees_its_place_at_once(
+    tmp_path: Path, kind: str, reset: bool
+) -> None:
+    with serving(tmp_path, "-j", "1", "--queue", "1") as server, ExitStack() as stack:
+        (working,) = connected(server, 1, stack)
+        before = cpu_seconds(server.process)
+        working.sendall(get(LONG))
+        until(lambda: cpu_seconds(server.process) > before + 0.2)
+
+        def is_one_dropped() -> bool:
+            (waiting,) = connected(server, 1, stack)
+            waiting.sendall(WAITING[kind])
+            time.sleep(0.2)  # if it is not read by then, the next one may be
+            if reset:
+                waiting.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            waiting.close()
+            time.sleep(0.1)
+            return " 499 0 " in server.log.read_text()
+
+        until(is_one_dropped)
+        assert server.get(width=2).status == 200  # after the long one, in the place of the other
+        assert working.recv(12) == b"HTTP/1.1 200"
+    statuses = [line.split()[3] for line in server.log.read_text().splitlines()]
+
+    assert statuses[0] == "499"
+    assert statuses[-2:] == ["200", "200"]
+    assert set(statuses[:-2]) == {"499"}
+
+
+async def stay() -> dict[str, object]:
+    """Receive nothing, as from a client that stays."""
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def test_work_is_dropped_whose_client_leaves() -> None:
+    began, go, left = threading.Event(), threading.Event(), asyncio.Event()
+    ran: list[str] = []
+
+    def work(name: str) -> bytes:
+        ran.append(name)
+        began.set()
+        assert go.wait(20)
+        return name.encode()
+
+    async def leave() -> dict[str, object]:
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def clients() -> list[bytes | BaseException]:
+        makers = Makers(threads=1, queue=3)
+
+        def start(name: str, receive: Receive) -> asyncio.Task[bytes]:
+            return asyncio.create_task(makers.run(partial(work, name), receive))
+
+        tasks = [start("a", leave), start("b", stay), start("c", leave), start("d", stay)]
+        assert await asyncio.to_thread(began.wait, 20)
+        with pytest.raises(Refusal, match="busy"):
+            await start("e", stay)
+        left.set()
+        await asyncio.wait((tasks[0], tasks[2]))
+        tasks.append(start("f", stay))
+        await asyncio.sleep(0)
+        assert ran == ["a"]
+        go.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    done = asyncio.run(clients())
+    assert [type(each) for each in done] == [ClientLeft, bytes, ClientLeft, bytes, bytes]
+    assert ran == ["a", "b", "d", "f"]
+
+
+def test_work_that_ends_at_once_is_all_done_and_its_errors_are_raised() -> None:
+    def work(number: int) -> bytes:
+        if number % 7 == 0:
+            raise ValueError(number)
+        return bytes(number)
+
+    async def clients() -> list[bytes | BaseException]:
+        makers = Makers(threads=2, queue=2000)
+        runs = [makers.run(partial(work, number), stay) for number in range(2000)]
+        return await asyncio.gather(*runs, return_exceptions=True)
+
+    for number, done in enumerate(asyncio.run(clients())):
+        assert isinstance(done, ValueError) if number % 7 == 0 else done == bytes(number)
+
+
 def test_slow_clients_are_left_and_hold_nobody_up(tmp_path: Path) -> None:
     with serving(tmp_path) as server, ExitStack() as stack:
         *slow, reader = connected(server, 401, stack)
@@ -670,6 +793,12 @@ def memory(process: subprocess.Popen[str]) -> int:
     """Return the resident memory of a process, in KiB."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     return int(re.findall(r"^VmRSS:\s+(\d+)", status, re.MULTILINE)[0])
+
+
+def cpu_seconds(process: subprocess.Popen[str]) -> float:
+    """Return the CPU time that a process has taken."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def hostile(dice: random.Random) -> bytes:
@@ -848,8 +977,6 @@ def test_serving_adds_nothing_to_the_start_of_the_local_command(run: Run) -> Non
 
 
 def test_an_image_is_the_same_from_any_asgi_server(server: Server) -> None:
-    import asyncio
-
     from pixelgen.serve.app import Rules, endpoint
 
     sent: list[Any] = []

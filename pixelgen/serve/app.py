@@ -9,30 +9,31 @@ import asyncio
 import hmac
 import json
 import time
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from pixelgen.errors import PixelgenError
+from pixelgen.job import Job
 from pixelgen.serve.asked import job_of
 from pixelgen.serve.fields import Fields, Refusal, bad, from_body, from_query, truth
 from pixelgen.serve.headers import check_target, parse_host, read_headers
+from pixelgen.serve.makers import ClientLeft, Makers, Message, Receive, busy
 from pixelgen.serve.openapi import description
 from pixelgen.serve.origins import Headers, check_site, cors_headers, is_preflight, origin_of
 from pixelgen.serve.page import page
 from pixelgen.serve.shelf import Picture, Shelf
 
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Endpoint: TypeAlias = Callable[[Message, Receive, Send], Coroutine[Any, Any, None]]
 
 BODY_LIMIT = 64 << 10
 PIECE = 256 << 10
 PATIENCE = 10.0  # seconds for a client to send its body, and to take each piece of the answer
+_CLIENT_LEFT = 499  # as nginx logs it
 _JSON = "application/json"  # to the letter: clients compare the whole of it
 _MAKERS = ("/pixelgenerate", "/newimage")
 _OPEN = ("/", "/openapi.json", "/status")  # the same for everyone, pages of other origins included
@@ -71,13 +72,17 @@ class Answer(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What came: method and path, headers by lower-case name, the fields, and where it came to."""
+    """What came: method and path, headers by lower-case name, the fields, and where it came to.
+
+    ``receive`` tells when the client leaves.
+    """
 
     method: str
     path: str
     headers: dict[str, str]
     fields: Fields
     base: str
+    receive: Receive
 
 
 def endpoint(rules: Rules, log: Callable[[str], object] = lambda _: None) -> Endpoint:
@@ -110,6 +115,8 @@ async def _answer(scope: Message, receive: Receive, rules: Rules, desk: "_Desk")
         answer = await desk.answer(await _read(scope, headers, receive, rules))
     except Refusal as refusal:
         answer = _refused(refusal)
+    except ClientLeft:
+        return Answer(_CLIENT_LEFT, _JSON, b"")  # for the log alone
     cors = cors_headers(scope["method"], headers, rules.origins)
     return answer._replace(headers=answer.headers + cors)
 
@@ -120,8 +127,7 @@ class _Desk:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._shelf = Shelf(rules.kept_bytes, rules.kept_seconds)
-        self._makers = ThreadPoolExecutor(rules.makers)
-        self._at_work = 0
+        self._makers = Makers(rules.makers, rules.queue)
         self._fixed = {
             "/": _page(),
             "/openapi.json": Answer(200, _JSON, json.dumps(description()).encode()),
@@ -158,18 +164,7 @@ class _Desk:
     async def _make(self, request: Request) -> Answer:
         job = job_of(request.path, request.fields, self._rules.most_pixels)
         as_blob = truth(request.fields, "blob")
-        if self._at_work >= self._rules.makers + self._rules.queue:
-            raise _busy()
-        self._at_work += 1
-        try:
-            loop = asyncio.get_running_loop()
-            data = await loop.run_in_executor(self._makers, _made, job.maker)
-        except MemoryError:
-            raise _busy() from None
-        except PixelgenError as error:
-            raise bad(str(error)) from None
-        finally:
-            self._at_work -= 1
+        data = await self._makers.run(partial(_make, job), request.receive)
         picture = Picture(data, job.format.name)
         if as_blob:
             return _image(picture)._replace(
@@ -180,14 +175,14 @@ class _Desk:
         return _json({"status": 200, "link": link, "ssl_link": link, "id": name})
 
 
-def _made(maker: Callable[[], Callable[[int], Any]]) -> bytes:
-    return bytes(maker()(0))
-
-
-def _busy() -> Refusal:
-    return Refusal(
-        HTTPStatus.SERVICE_UNAVAILABLE, "busy; try again in a second", **{"retry-after": "1"}
-    )
+def _make(job: Job) -> bytes:
+    """Make the image of a job; raise Refusal where that is impossible."""
+    try:
+        return bytes(job.maker()(0))
+    except MemoryError:
+        raise busy() from None
+    except PixelgenError as error:
+        raise bad(str(error)) from None
 
 
 async def _read(scope: Message, headers: dict[str, str], receive: Receive, rules: Rules) -> Request:
@@ -202,7 +197,7 @@ async def _read(scope: Message, headers: dict[str, str], receive: Receive, rules
         except TimeoutError:
             raise Refusal(HTTPStatus.REQUEST_TIMEOUT, "the body took too long to come") from None
         fields |= from_body(headers.get("content-type", ""), body)
-    return Request(scope["method"], scope["path"], headers, fields, base)
+    return Request(scope["method"], scope["path"], headers, fields, base, receive)
 
 
 def _base(scope: Message, headers: dict[str, str], rules: Rules) -> str:
