@@ -27,10 +27,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelgen.families.mix import Member, Mix
+from pixelgen.families.point import Uniform
 from pixelgen.job import Job
+from pixelgen.parts import known
+from pixelgen.serve.app import Rules, endpoint
+from pixelgen.serve.asked import FORMATS, MOST_PIXELS, job_of
+from pixelgen.serve.costs import FAMILIES, check_cost, estimate
 from pixelgen.serve.fields import Refusal
 from pixelgen.serve.makers import ClientLeft, Makers, Receive
 from pixelgen.serve.shelf import Picture, Shelf
+from tests.bench import costs
 from tests.conftest import COMMAND, Run
 
 pytest.importorskip("granian", reason="granian is not installed")
@@ -719,6 +726,106 @@ def test_slow_clients_are_left_and_hold_nobody_up(tmp_path: Path) -> None:
         assert len(rest(reader)) < 4000 * 4000 * 3  # it did not take its answer in time
 
 
+# What an image may take
+
+UNLIMITED = (86_400.0, 1 << 50)
+
+
+def job_asked(noise: str, size: str = "1000x1000", export: str = "png") -> Job:
+    width, _, height = size.partition("x")
+    fields = {"width": width, "height": height, "noise": noise, "export": export}
+    return job_of("/pixelgenerate", fields, MOST_PIXELS)
+
+
+def test_every_family_has_figures() -> None:
+    ours = [part for part in known("family").values() if part.__module__.startswith("pixelgen.")]
+    assert sorted(FAMILIES) == sorted(part.name for part in ours)
+
+
+@pytest.mark.parametrize("noise", [*costs.spellings(), "default"])
+def test_an_ordinary_image_of_every_family_is_within_the_limits(noise: str) -> None:
+    for export in FORMATS:
+        check_cost(job_asked(noise, export=export), Rules().most_seconds, Rules().most_bytes)
+
+
+@pytest.mark.parametrize("noise", costs.spellings())
+def test_no_image_takes_more_memory_than_is_estimated(noise: str) -> None:
+    assert costs.measure(noise, "512x512").bytes <= costs.estimated_cost(noise, "512x512").bytes
+
+
+@pytest.mark.parametrize(
+    "noise", ["smooth:sigma=4096", "spectrum", "plasma", "gabor:kernels=4096", "stripes:n=4096"]
+)
+@pytest.mark.parametrize("size", ["3001x2", "1x3001"])
+def test_no_narrow_image_takes_more_memory_than_is_estimated(noise: str, size: str) -> None:
+    assert costs.measure(noise, size).bytes <= costs.estimated_cost(noise, size).bytes
+
+
+def test_the_estimate_is_that_of_the_most_expensive_that_may_be_drawn() -> None:
+    plain, one, drawn, worst = (
+        check_cost(job_asked(noise), *UNLIMITED)
+        for noise in ("gabor", "gabor:kernels=4096", "gabor:kernels=1..4096", "gabor:kernels=9|8")
+    )
+    assert plain.seconds < one.seconds == drawn.seconds == worst.seconds
+    assert plain.bytes < one.bytes == drawn.bytes == worst.bytes
+    preset = check_cost(job_asked("default"), *UNLIMITED)
+    assert preset.seconds >= check_cost(job_asked("spectrum:a=1"), *UNLIMITED).seconds
+
+
+def test_a_family_of_another_project_counts_as_the_most_expensive() -> None:
+    class Foreign(Uniform):
+        """Has no figures."""
+
+    mix = Mix((Member(Foreign()),))
+    most = max(check_cost(job_asked(name), *UNLIMITED).seconds for name in FAMILIES)
+    assert estimate(mix, 1000, 1000, "png").seconds >= most
+
+
+@pytest.mark.parametrize(
+    ("size", "noise", "option"),
+    [("4000x4000", "wmm", "--max-seconds"), ("16000x1", "plasma", "--max-memory"),
+     ("1x16000", "gabor:kernels=4096", "--max-seconds"),
+     ("16000x1", "smooth:sigma=4096", "--max-seconds"),
+     ("1x10000", "smooth", "--max-memory"),
+     ("2900x2900", "spectrum", "--max-memory"), ("4000x4000", "fractal:points=64", "--max-seconds"),
+     ("16000x64", "dead_leaves:r_min=0.005", "--max-seconds")],
+)  # fmt: skip
+def test_an_image_that_takes_too_much_is_refused_with_what_to_do(
+    server: Server, size: str, noise: str, option: str
+) -> None:
+    width, _, height = size.partition("x")
+    error = server.get(width=width, height=height, noise=noise, blob=1).json["error"]
+
+    assert re.match(rf"{size} of {noise}\S* would take about [\d,.]+ \w+ of ", error)
+    assert "allowed; ask for fewer pixels or a cheaper noise, or start the server" in error
+    assert error.endswith(option)
+
+
+def test_the_limits_are_those_of_the_options(tmp_path: Path) -> None:
+    options = ("--max-seconds", "0.5", "--max-memory", str(100 << 20))
+    with serving(tmp_path, *options) as server:
+        slow = server.get(width=600, noise="wmm").json
+        large = server.get(width=2000, noise="uniform").json
+        assert server.get(width=300, noise="wmm").json["status"] == 200
+    assert slow["status"] == large["status"] == 400
+    assert "at most 0.5 are allowed" in slow["error"]
+    assert "would take about 174 MB of memory, and at most 105 are allowed" in large["error"]
+
+
+def test_tables_of_past_images_do_not_add_up_beyond_the_limit(tmp_path: Path) -> None:
+    limit = 128 << 20
+    with serving(tmp_path, "-j", "1", "--max-memory", str(limit)) as server:
+        assert server.get(width=5).status == 200
+        before = memory(server.process)
+        for width in range(1581, 1601, 2):  # each needs a table of 20 MB
+            assert server.get(width=width, height=1, noise="spectrum").status == 200
+        status = Path(f"/proc/{server.process.pid}/status").read_text()
+        peak = int(re.findall(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)[0])
+    assert (peak - before) << 10 < limit
+
+
+# Requests that are not well-formed
+
 HOST = b"Host: localhost\r\n"
 
 
@@ -860,7 +967,7 @@ def test_a_request_at_hand_is_answered_before_the_end(tmp_path: Path, number: in
 
 
 def test_a_request_that_outlasts_the_drain_is_left_without_an_answer(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
+    with serving(tmp_path, "--max-seconds", "3600", "--max-memory", str(1 << 34)) as server:
         with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
             path = f"/pixelgenerate?width=4000&height=4000&noise=wmm&blob=1&{urlencode(KEY)}"
             line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
@@ -977,8 +1084,6 @@ def test_serving_adds_nothing_to_the_start_of_the_local_command(run: Run) -> Non
 
 
 def test_an_image_is_the_same_from_any_asgi_server(server: Server) -> None:
-    from pixelgen.serve.app import Rules, endpoint
-
     sent: list[Any] = []
 
     async def receive() -> dict[str, object]:

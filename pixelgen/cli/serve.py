@@ -30,6 +30,11 @@ _options = together([
                       "  [default: none but the server's own]"),
     click.option("--max-pixels", type=click.IntRange(1, 1 << 27), default=1 << 24,
                  show_default=True, help="Largest image."),
+    click.option("--max-seconds", type=Seconds(0), default=30.0, show_default=True,
+                 help="CPU time that an image may take, as estimated before it is made."),
+    click.option("--max-memory", type=click.IntRange(1), default=1 << 30, show_default=True,
+                 help="Bytes that making an image may take, as estimated; in all, --jobs times as"
+                      " many."),
     click.option("-j", "--jobs", type=click.IntRange(1), help="Images made at once.  [default: the"
                  " processors this process may use]"),
     click.option("--queue", type=click.IntRange(0), default=32, show_default=True,
@@ -67,7 +72,8 @@ def serve(**options: Any) -> int:
     rules = Rules(
         key=key, open=options["no_auth"], hosts=_names(options),
         origins=tuple(map(parse_origin, options["allow_origin"])), public_url=options["public_url"],
-        most_pixels=options["max_pixels"], makers=options["jobs"] or cores(),
+        most_pixels=options["max_pixels"], most_seconds=options["max_seconds"],
+        most_bytes=options["max_memory"], makers=options["jobs"] or cores(),
         queue=options["queue"], kept_bytes=options["keep_bytes"],
         kept_seconds=options["keep_seconds"],
     )  # fmt: skip

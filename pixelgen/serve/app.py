@@ -19,6 +19,7 @@ from urllib.parse import quote, urlsplit
 from pixelgen.errors import PixelgenError
 from pixelgen.job import Job
 from pixelgen.serve.asked import job_of
+from pixelgen.serve.costs import check_cost, forget_tables
 from pixelgen.serve.fields import Fields, Refusal, bad, from_body, from_query, truth
 from pixelgen.serve.headers import check_target, parse_host, read_headers
 from pixelgen.serve.makers import ClientLeft, Makers, Message, Receive, busy
@@ -33,6 +34,7 @@ Endpoint: TypeAlias = Callable[[Message, Receive, Send], Coroutine[Any, Any, Non
 BODY_LIMIT = 64 << 10
 PIECE = 256 << 10
 PATIENCE = 10.0  # seconds for a client to send its body, and to take each piece of the answer
+_LARGE = 1 / 4  # of the memory that an image may take: its tables are not kept for the next one
 _CLIENT_LEFT = 499  # as nginx logs it
 _JSON = "application/json"  # to the letter: clients compare the whole of it
 _MAKERS = ("/pixelgenerate", "/newimage")
@@ -47,7 +49,8 @@ class Rules:
     ``key`` is the one key that is taken; None takes any that is not empty, and with ``open`` none
     is asked for. ``hosts`` are the names that a request may call this machine by, besides those of
     the loopback; ``origins`` are those whose pages a browser may send requests for, besides the
-    server's own. At most ``makers`` images are made at once and ``queue`` wait.
+    server's own. At most ``makers`` images are made at once and ``queue`` wait; none may take more
+    than an estimated ``most_seconds`` of CPU time or ``most_bytes`` of memory.
     """
 
     key: bytes | None = None
@@ -56,6 +59,8 @@ class Rules:
     origins: tuple[str, ...] = ()
     public_url: str = ""
     most_pixels: int = 1 << 24
+    most_seconds: float = 30.0
+    most_bytes: int = 1 << 30
     makers: int = 1
     queue: int = 32
     kept_bytes: int = 64 << 20
@@ -164,7 +169,10 @@ class _Desk:
     async def _make(self, request: Request) -> Answer:
         job = job_of(request.path, request.fields, self._rules.most_pixels)
         as_blob = truth(request.fields, "blob")
-        data = await self._makers.run(partial(_make, job), request.receive)
+        cost = check_cost(job, self._rules.most_seconds, self._rules.most_bytes)
+        is_large = cost.bytes > _LARGE * self._rules.most_bytes
+        make = _make_large if is_large else _make
+        data = await self._makers.run(partial(make, job), request.receive)
         picture = Picture(data, job.format.name)
         if as_blob:
             return _image(picture)._replace(
@@ -183,6 +191,14 @@ def _make(job: Job) -> bytes:
         raise busy() from None
     except PixelgenError as error:
         raise bad(str(error)) from None
+
+
+def _make_large(job: Job) -> bytes:
+    """Make an image whose tables would take too much memory to keep."""
+    try:
+        return _make(job)
+    finally:
+        forget_tables()
 
 
 async def _read(scope: Message, headers: dict[str, str], receive: Receive, rules: Rules) -> Request:

@@ -14,7 +14,8 @@ _SIDE = {"type": "integer", "minimum": 1, "maximum": LONGEST_SIDE, "examples": [
 _JOB = {"description": "with blob the job, as JSON", "schema": {"type": "string"}}
 _SEED = "^([0-9]{1,38}|0[xX][0-9a-fA-F]{1,32})$"
 _REFUSALS = {
-    "400": "a parameter makes no sense", "401": "the key is missing or another",
+    "400": "a parameter makes no sense, or the image would take too much",
+    "401": "the key is missing or another",
     "403": "a browser sent it for a page of an origin that is not allowed",
     "415": "no such format is served",
     "503": "busy: come again after the seconds in Retry-After",
