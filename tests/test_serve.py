@@ -33,7 +33,7 @@ from pixelgen.job import Job
 from pixelgen.parts import known
 from pixelgen.serve.app import Rules, endpoint
 from pixelgen.serve.asked import FORMATS, MOST_PIXELS, job_of
-from pixelgen.serve.costs import FAMILIES, check_cost, estimate
+from pixelgen.serve.costs import FAMILY_COSTS, check_cost, estimate
 from pixelgen.serve.fields import Refusal
 from pixelgen.serve.makers import ClientLeft, Makers, Receive
 from pixelgen.serve.shelf import Picture, Shelf
@@ -739,7 +739,7 @@ def job_asked(noise: str, size: str = "1000x1000", export: str = "png") -> Job:
 
 def test_every_family_has_figures() -> None:
     ours = [part for part in known("family").values() if part.__module__.startswith("pixelgen.")]
-    assert sorted(FAMILIES) == sorted(part.name for part in ours)
+    assert sorted(FAMILY_COSTS) == sorted(part.name for part in ours)
 
 
 @pytest.mark.parametrize("noise", [*costs.spellings(), "default"])
@@ -777,7 +777,7 @@ def test_a_family_of_another_project_counts_as_the_most_expensive() -> None:
         """Has no figures."""
 
     mix = Mix((Member(Foreign()),))
-    most = max(check_cost(job_asked(name), *UNLIMITED).seconds for name in FAMILIES)
+    most = max(check_cost(job_asked(name), *UNLIMITED).seconds for name in FAMILY_COSTS)
     assert estimate(mix, 1000, 1000, "png").seconds >= most
 
 

@@ -1,10 +1,9 @@
 """What an image takes: CPU time and memory, estimated before it is made.
 
-The figures were measured on one core of a virtual machine (x86-64 with AVX2, 2026) in RGB, which
-takes most, by ``python -m tests.bench.costs``; that also compares them with another machine's.
-They are rounded up, and the greatest of 256x256, 1024x1024 and 1021x1021 pixels; no family takes
-more of other parameters than of its worst there. Images that are narrow, or of few pixels, take
-less than is estimated.
+The figures are measured by ``python -m tests.bench.costs``, which also compares them with those of
+another machine: here one core of a virtual machine (x86-64 with AVX2, 2026), in RGB, which takes
+more than gray. Each is the greatest of 256x256, 1021x1021 and 1024x1024 pixels, rounded up. The
+estimate is a bound rather than a mean: small and narrow images take less.
 """
 
 import sys
@@ -13,7 +12,7 @@ from typing import NamedTuple
 
 from pixelgen.families.mix import Member, Mix
 from pixelgen.job import Job
-from pixelgen.serve.fields import bad
+from pixelgen.serve.fields import Refusal, bad
 
 
 class Figure(NamedTuple):
@@ -23,7 +22,7 @@ class Figure(NamedTuple):
     bytes: float
 
 
-class Family(NamedTuple):
+class FamilyCost(NamedTuple):
     """The figures of a family: of its default parameters, and of those that take most.
 
     Some families need tables as large as the longer side squared, so the shorter side counts as at
@@ -57,36 +56,36 @@ _THIN = 1 / 4
 _ANY_SIZE = 32 << 20
 """Bytes of the tables that even the smallest image needs."""
 
-FAMILIES = {
-    "blobs": Family(Figure(90, 110), Figure(250, 110), _THIN, grows=True),
-    "checker": Family(Figure(6, 11), Figure(6, 11)),
-    "dead_leaves": Family(Figure(70, 40), Figure(1900, 150), _THIN),
-    "fbm": Family(Figure(60, 40), Figure(1100, 160), _THIN),
-    "fractal": Family(Figure(60, 30), Figure(1850, 30)),
-    "gabor": Family(Figure(130, 90), Figure(2650, 600), _THIN),
-    "gaussian": Family(Figure(12, 36), Figure(30, 36)),
-    "gradient": Family(Figure(32, 18), Figure(32, 18)),
-    "patch_shuffle": Family(Figure(70, 40), Figure(130, 40), _THIN),
-    "perlin": Family(Figure(30, 20), Figure(90, 30), _THIN),
-    "phase_scramble": Family(Figure(740, 200), Figure(740, 200), _THIN, grows=True),
-    "pixel_shuffle": Family(Figure(170, 40), Figure(350, 120), _THIN, grows=True),
+FAMILY_COSTS = {
+    "blobs": FamilyCost(Figure(90, 110), Figure(250, 110), _THIN, grows=True),
+    "checker": FamilyCost(Figure(6, 11), Figure(6, 11)),
+    "dead_leaves": FamilyCost(Figure(70, 40), Figure(1900, 150), _THIN),
+    "fbm": FamilyCost(Figure(60, 40), Figure(1100, 160), _THIN),
+    "fractal": FamilyCost(Figure(60, 30), Figure(1850, 30)),
+    "gabor": FamilyCost(Figure(130, 90), Figure(2650, 600), _THIN),
+    "gaussian": FamilyCost(Figure(12, 36), Figure(30, 36)),
+    "gradient": FamilyCost(Figure(32, 18), Figure(32, 18)),
+    "patch_shuffle": FamilyCost(Figure(70, 40), Figure(130, 40), _THIN),
+    "perlin": FamilyCost(Figure(30, 20), Figure(90, 30), _THIN),
+    "phase_scramble": FamilyCost(Figure(740, 200), Figure(740, 200), _THIN, grows=True),
+    "pixel_shuffle": FamilyCost(Figure(170, 40), Figure(350, 120), _THIN, grows=True),
     # On a square whose side is a power of two: 1025x1025 takes as much as 2048x2048.
-    "plasma": Family(Figure(110, 180), Figure(110, 180), least=1.0),
-    "rademacher": Family(Figure(20, 11), Figure(20, 11)),
-    "salt_pepper": Family(Figure(13, 17), Figure(28, 17)),
-    "shapes": Family(Figure(25, 32), Figure(420, 460), grows=True),
-    "smooth": Family(Figure(110, 110), Figure(280, 110), _THIN, grows=True),
-    "solid": Family(Figure(6, 11), Figure(6, 11)),
-    "spectrum": Family(Figure(340, 135), Figure(340, 135), _THIN, grows=True),
-    "spectrum_color": Family(Figure(370, 135), Figure(370, 135), _THIN, grows=True),
-    "stripes": Family(Figure(8, 11), Figure(20, 55), _THIN),
-    "uniform": Family(Figure(8, 11), Figure(8, 11)),
-    "voronoi": Family(Figure(45, 26), Figure(480, 40)),
-    "wmm": Family(Figure(1850, 190), Figure(1850, 190), _THIN, grows=True),
+    "plasma": FamilyCost(Figure(110, 180), Figure(110, 180), least=1.0),
+    "rademacher": FamilyCost(Figure(20, 11), Figure(20, 11)),
+    "salt_pepper": FamilyCost(Figure(13, 17), Figure(28, 17)),
+    "shapes": FamilyCost(Figure(25, 32), Figure(420, 460), grows=True),
+    "smooth": FamilyCost(Figure(110, 110), Figure(280, 110), _THIN, grows=True),
+    "solid": FamilyCost(Figure(6, 11), Figure(6, 11)),
+    "spectrum": FamilyCost(Figure(340, 135), Figure(340, 135), _THIN, grows=True),
+    "spectrum_color": FamilyCost(Figure(370, 135), Figure(370, 135), _THIN, grows=True),
+    "stripes": FamilyCost(Figure(8, 11), Figure(20, 55), _THIN),
+    "uniform": FamilyCost(Figure(8, 11), Figure(8, 11)),
+    "voronoi": FamilyCost(Figure(45, 26), Figure(480, 40)),
+    "wmm": FamilyCost(Figure(1850, 190), Figure(1850, 190), _THIN, grows=True),
 }
 """The figures of each family that pixelgen has, by name."""
 
-UNKNOWN = Family(Figure(2650, 600), Figure(2650, 600), _THIN, grows=True)
+UNKNOWN = FamilyCost(Figure(2650, 600), Figure(2650, 600), _THIN, grows=True)
 """A family from another project counts as the most expensive of ours."""
 
 _FORMATS = {"webp": Figure(240, 32)}
@@ -96,20 +95,20 @@ _FORMAT = Figure(65, 24)  # PNG of noise over a color, and the blending; most ta
 def check_cost(job: Job, most_seconds: float, most_bytes: int) -> Cost:
     """Return what the image of a job takes; raise Refusal if that is too much."""
     cost = estimate(job.family, job.width, job.height, job.format.name)
-    limits = (
-        (cost.seconds > most_seconds, f"{cost.seconds:,.1f} seconds of CPU time",
-         f"{most_seconds:g} are", "--max-seconds"),
-        (cost.bytes > most_bytes, f"{cost.bytes / 1e6:,.0f} MB of memory",
-         f"{most_bytes / 1e6:,.0f} are", "--max-memory"),
-    )  # fmt: skip
-    for is_exceeded, needed, allowed, option in limits:
-        if is_exceeded:
-            raise bad(
-                f"{job.width}x{job.height} of {str(job.family)[:60]} would take about {needed}, and"
-                f" at most {allowed} allowed; ask for fewer pixels or a cheaper noise, or start the"
-                f" server with a larger {option}"
-            )
+    if cost.seconds > most_seconds:
+        needed = f"{cost.seconds:,.1f} seconds of CPU time, and at most {most_seconds:g}"
+        raise _too_much(job, needed, "--max-seconds")
+    if cost.bytes > most_bytes:
+        needed = f"{cost.bytes / 1e6:,.0f} MB of memory, and at most {most_bytes / 1e6:,.0f}"
+        raise _too_much(job, needed, "--max-memory")
     return cost
+
+
+def _too_much(job: Job, needed: str, option: str) -> Refusal:
+    return bad(
+        f"{job.width}x{job.height} of {str(job.family)[:60]} would take about {needed} are allowed;"
+        f" ask for fewer pixels or a cheaper noise, or start the server with a larger {option}"
+    )
 
 
 @lru_cache(maxsize=64)
@@ -125,7 +124,7 @@ def estimate(family: Mix, width: int, height: int, format_name: str) -> Cost:
 
 
 def _member(member: Member, width: int, height: int) -> Figure:
-    family = FAMILIES.get(member.family.name, UNKNOWN)
+    family = FAMILY_COSTS.get(member.family.name, UNKNOWN)
     is_usual = not member.drawn and member.family == type(member.family)()
     return family.estimate(width, height, is_usual=is_usual)
 

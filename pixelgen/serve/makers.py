@@ -50,25 +50,13 @@ class Makers:
                 raise busy()
             self._waiting[made] = make
             self._start(loop)
-        watch = loop.call_later(_UNWATCHED, self._watch, made, receive)
+        watch = loop.call_later(_UNWATCHED, _watch, made, receive)
         try:
             return await made
         finally:
             watch.cancel()
-
-    def _watch(self, made: Made, receive: Receive) -> None:
-        """Drop a request as soon as its client leaves."""
-        if made.done():
-            return
-        leaving = asyncio.ensure_future(_wait_until_left(receive))
-        leaving.add_done_callback(lambda _: self._drop(made))
-        made.add_done_callback(lambda _: leaving.cancel())
-
-    def _drop(self, made: Made) -> None:
-        with self._lock:
-            self._waiting.pop(made, None)
-        if not made.done():
-            made.set_exception(ClientLeft())
+            with self._lock:
+                self._waiting.pop(made, None)
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Give an idle thread to the request that waits longest; needs the lock."""
@@ -87,6 +75,19 @@ class Makers:
         with self._lock:
             self._idle += 1
             self._start(loop)
+
+
+def _watch(made: Made, receive: Receive) -> None:
+    """End the wait for an image as soon as the client leaves."""
+
+    def drop(_: object) -> None:
+        if not made.done():
+            made.set_exception(ClientLeft())
+
+    if not made.done():
+        leaving = asyncio.ensure_future(_wait_until_left(receive))
+        leaving.add_done_callback(drop)
+        made.add_done_callback(lambda _: leaving.cancel())
 
 
 def _hand_over(work: Work, made: Made) -> None:

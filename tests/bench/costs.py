@@ -22,7 +22,7 @@ from pathlib import Path
 from pixelgen.engines import keep_memory
 from pixelgen.job import Job
 from pixelgen.parts import known
-from pixelgen.serve.costs import FAMILIES, Cost, estimate
+from pixelgen.serve.costs import FAMILY_COSTS, Cost, estimate
 
 WORST = {
     "blobs": ("sigma=4096",),
@@ -84,9 +84,9 @@ def report(families: str, sizes: list[str]) -> Iterator[str]:
 
 
 def spellings() -> list[str]:
-    """Spell each family as it is by itself, and with its worst parameters."""
+    """Return each family with its default parameters, and with its worst ones."""
     worst = [f"{name}:{parameters}" for name, several in WORST.items() for parameters in several]
-    return sorted([*FAMILIES, *worst])
+    return sorted([*FAMILY_COSTS, *worst])
 
 
 def sides(size: str) -> tuple[int, int]:
