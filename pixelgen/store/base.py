@@ -26,10 +26,11 @@ def pieces(data: Chunks) -> Iterable[Data]:
 
 
 class Staged(NamedTuple):
-    """A file written elsewhere, waiting for its name: where it is."""
+    """A file written elsewhere, waiting for its name: its temporary name, or the open file."""
 
     name: str
-    temp: str
+    temp: str = ""
+    file: BinaryIO | None = None
 
 
 class Log(Protocol):

@@ -6,7 +6,6 @@ nothing but time, because the same bytes go to the same name.
 """
 
 import secrets
-import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,13 +13,12 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from pixelgen.errors import BadValue, Conflict, PixelgenError
 from pixelgen.store.base import LINE_LIMIT, PROBE, Chunks, Put, SizeLookup, Staged, Store, pieces
 from pixelgen.store.clients import client, failures, is_refusal, put_options
-from pixelgen.store.gather import Gathered, gathered
+from pixelgen.store.gather import Gathered, gathered, write_temporary
 from pixelgen.store.objectlog import ObjectLog
 
 if TYPE_CHECKING:
@@ -142,10 +140,7 @@ class ObjectStore(Store):
         options = put_options(self.root, whole.size)
 
         def send(files: "AbstractFileSystem", path: str) -> None:
-            if whole.file:
-                files.put_file(whole.file, path, **options)
-            else:
-                files.pipe_file(path, whole.data, **options)
+            whole.send(files, path, options)
 
         try:
             self._ask(send, name)
@@ -166,23 +161,19 @@ class ObjectStore(Store):
 
     def stage(self, name: str, data: Chunks) -> Staged:
         """Gather an object in a file of this machine."""
-        with tempfile.NamedTemporaryFile(prefix="pixelgen-", delete=False) as file:
-            try:
-                for piece in pieces(data):
-                    file.write(piece)
-            except BaseException:
-                Path(file.name).unlink()
-                raise
-        return Staged(name, file.name)
+        return Staged(name, file=write_temporary(data))
 
     def publish(self, staged: Staged) -> None:
         """Send what was gathered, and drop it here."""
-        self._send(staged.name, Gathered(b"", staged.temp))
-        self.discard(staged)
+        try:
+            self._send(staged.name, Gathered(file=staged.file))
+        finally:
+            self.discard(staged)
 
     def discard(self, staged: Staged) -> None:
         """Drop what was gathered."""
-        Path(staged.temp).unlink(missing_ok=True)
+        if staged.file:
+            staged.file.close()
 
     @contextmanager
     def shown(self, data: bytes) -> Iterator[str]:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from pixelgen.store.clients import client
+from tests.objects.front import Front, front
 from tests.objects.server import Server, s3_server
 
 
@@ -22,6 +24,24 @@ def s3(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
     return server
+
+
+@pytest.fixture
+def fronted(s3: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
+    """Give a front of the server, which commands and stores of this process then use."""
+    with front(s3.proxy.port) as made:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{made.port}")
+        forget_clients()
+        yield made
+    forget_clients()
+
+
+def forget_clients() -> None:
+    """Have this process read the environment again for its next client."""
+    from fsspec import get_filesystem_class
+
+    client.cache_clear()
+    get_filesystem_class("s3").clear_instance_cache()
 
 
 @pytest.fixture
