@@ -19,6 +19,7 @@ _ONE_REQUEST = 512 << 20  # bytes; s3fs would send parts from 100 MiB on
 _FAILURES = {
     "s3": ("botocore.exceptions.BotoCoreError", "aiohttp.ClientError"),
     "gs": (
+        "builtins.ValueError",  # of an answer that has the word "invalid" in it
         "gcsfs.retry.HttpError",
         "aiohttp.ClientError",
         "google.auth.exceptions.GoogleAuthError",
@@ -26,21 +27,6 @@ _FAILURES = {
     ),
     "az": ("azure.core.exceptions.AzureError",),
 }
-_PASSING = (408, 429)  # statuses of requests that came too late, or too often
-# By name, because they are of packages that may not be there.
-_REFUSALS = {
-    "PermissionError", "NoCredentialsError", "PartialCredentialsError", "ProfileNotFound",
-    "NoRegionError", "InvalidRegionError", "ParamValidationError", "ClientAuthenticationError",
-    "TokenRetrievalError", "UnauthorizedSSOTokenError", "DefaultCredentialsError",
-}  # fmt: skip
-
-
-def is_refusal(error: BaseException) -> bool:
-    """Tell whether a failure is one that no repetition mends: by its HTTP status, or its name."""
-    status = getattr(error, "status_code", getattr(error, "code", None))
-    if isinstance(status, int) and 400 <= status < 500 and status not in _PASSING:
-        return True
-    return not _REFUSALS.isdisjoint(kind.__name__ for kind in type(error).__mro__)
 
 
 @lru_cache(maxsize=8)

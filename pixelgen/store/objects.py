@@ -16,8 +16,9 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from pixelgen.errors import BadValue, Conflict, PixelgenError
+from pixelgen.store.answers import is_bare, is_refusal, reason, remedy
 from pixelgen.store.base import LINE_LIMIT, PROBE, Chunks, Put, SizeLookup, Staged, Store, pieces
-from pixelgen.store.clients import client, failures, is_refusal, put_options
+from pixelgen.store.clients import client, failures, put_options
 from pixelgen.store.gather import Gathered, gathered, write_temporary
 from pixelgen.store.objectlog import ObjectLog
 
@@ -73,20 +74,31 @@ class ObjectStore(Store):
             except FileNotFoundError:
                 raise
             except failures(self.root) as error:
-                refused = is_refusal(error)
-                if refused or time.monotonic() + pause > deadline:
-                    raise PixelgenError(self._told(name, error, lasts=not refused)) from None
+                failure = error
+            if is_bare(failure) and is_refusal(failure):
+                failure = self._explained(failure)
+            if is_refusal(failure):
+                raise self._failed(name, failure, remedy(failure))
+            if time.monotonic() + pause > deadline:
+                again = f"it failed for {_BUDGET:.0f} s; run the same command again to resume"
+                raise self._failed(name, failure, again)
             time.sleep(pause * (0.5 + secrets.randbelow(1000) / 1000))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _told(self, name: str, error: BaseException, *, lasts: bool) -> str:
-        first, *_ = [*str(error).splitlines(), ""]
-        why = first.strip(" .")[:300] or type(error).__name__
-        if lasts:
-            hint = f"it failed for {_BUDGET:.0f} s; run the same command again to go on"
-        else:
-            hint = "see that the bucket is there and that your credentials may read and write in it"
-        return f"cannot use {self.path(name) if name else self.root}: {why}; {hint}"
+    def _explained(self, refusal: Exception) -> Exception:
+        """Return a refusal with the reason that the store gives when it is to list objects."""
+        files, root = self._open()
+        try:
+            files.ls(root)
+        except FileNotFoundError:
+            return refusal
+        except failures(self.root) as error:
+            return error
+        return refusal
+
+    def _failed(self, name: str, error: Exception, hint: str) -> PixelgenError:
+        place = self.path(name) if name else self.root
+        return PixelgenError(f"cannot use {place}: {reason(error)}; {hint}")
 
     # --- what is put ---
 

@@ -136,8 +136,8 @@ def test_a_server_that_is_away_for_eight_seconds_costs_nothing_but_time(
 
 def test_a_wrong_key_or_bucket_is_one_line(s3: Server, run: Run) -> None:
     for told, words in (
-        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "that your credentials may read"),
-        ({"AWS_ACCESS_KEY_ID": "wrong"}, "that your credentials may read"),
+        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "that they may read and write in it"),
+        ({"AWS_ACCESS_KEY_ID": "wrong"}, "renew or correct the credentials"),
     ):
         done = run("generate", "-n", 3, "-o", "s3://sets/none", **told)
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
