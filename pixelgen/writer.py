@@ -194,14 +194,24 @@ def check_workers(job: Job, store: Store, run: Run) -> None:
 
 
 def settle(job: Job, store: Store, done: Journal) -> None:
-    """Begin a set, or prepare to go on with it; raise Conflict where that cannot be done."""
+    """Begin a set, or prepare to go on with it; raise Conflict where that cannot be done.
+
+    Where there are no locks, what is in the way may be this very job's, just begun by another run.
+    """
     store.sweep("")
-    if plan := matching_plan(store, job):
-        journal.settle_sources(store, plan)
-        _sweep(job, store)
-    else:
-        _check_free(job, store, done)
-        journal.begin(store, job)
+    plan = matching_plan(store, job)
+    if plan is None:
+        try:
+            _check_free(job, store, done)
+            journal.begin(store, job)
+        except Conflict:
+            plan = matching_plan(store, job)
+            if plan is None or plan.job != job:
+                raise
+        else:
+            return
+    journal.settle_sources(store, plan)
+    _sweep(job, store)
 
 
 def _sweep(job: Job, store: Store) -> None:

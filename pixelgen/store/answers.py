@@ -64,6 +64,18 @@ def is_refusal(error: BaseException) -> bool:
     return _is_named(error, _REFUSALS)
 
 
+def is_taken(error: BaseException) -> bool:
+    """Tell whether there is an object where a put was to be the first."""
+    taken = {"FileExistsError", "ResourceExistsError"}  # the latter of older clients of Azure
+    return Answer.of(error).status == 412 or _is_named(error, taken)
+
+
+def is_unconditional(error: BaseException) -> bool:
+    """Tell whether a store has no puts with a condition."""
+    status, code = Answer.of(error)
+    return status == 501 or code == "NotImplemented"
+
+
 def is_bare(error: BaseException) -> bool:
     """Tell whether an answer had no room for a reason, as one to a HEAD request."""
     return Answer.of(error).code.isdigit()

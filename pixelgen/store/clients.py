@@ -16,6 +16,9 @@ _OF_A_PROCESS = {"memory"}
 _TIMES = {"connect_timeout": 10, "read_timeout": 60, "retries": {"mode": "standard"}}
 _OPTIONS: dict[str, dict[str, Any]] = {"s3": {"config_kwargs": _TIMES}}
 _ONE_REQUEST = 512 << 20  # bytes; s3fs would send parts from 100 MiB on
+_ONLY_NEW: dict[str, dict[str, Any]] = {
+    "s3": {"mode": "create"}, "gs": {"mode": "create"}, "az": {"overwrite": False},
+}  # fmt: skip
 _FAILURES = {
     "s3": ("botocore.exceptions.BotoCoreError", "aiohttp.ClientError"),
     "gs": (
@@ -35,13 +38,13 @@ def client(root: str) -> "tuple[AbstractFileSystem, str]":
     scheme = root.partition("://")[0]
     if scheme in _OF_A_PROCESS:
         raise BadValue(f"{root!r} would be gone with this process; name a directory, or a bucket")
-    extra = _EXTRAS.get(scheme, "s3")
-    options = _OPTIONS.get(_EXTRAS.get(scheme, ""), {})
+    options = _OPTIONS.get(_extra(root), {})
     try:
         from fsspec.core import url_to_fs
 
         files, path = url_to_fs(root, use_listings_cache=False, **options)
     except ImportError as error:
+        extra = _extra(root) or "s3"
         raise PixelgenError(
             f"{scheme}:// needs a package more ({error}): python -m pip install 'pixelgen[{extra}]'"
         ) from None
@@ -55,15 +58,27 @@ def put_options(root: str, size: int) -> dict[str, Any]:
 
     Of parts, those that were sent before a kill stay in the store: unseen, but billed.
     """
-    is_s3 = _EXTRAS.get(root.partition("://")[0]) == "s3"
-    return {"chunksize": _ONE_REQUEST} if is_s3 and size <= _ONE_REQUEST else {}
+    return {"chunksize": _ONE_REQUEST} if _extra(root) == "s3" and size <= _ONE_REQUEST else {}
+
+
+def create_options(root: str) -> dict[str, Any]:
+    """Return what has a client put an object only where there is none (If-None-Match: *).
+
+    Nothing for clients that are not known to have such a condition.
+    """
+    return _ONLY_NEW.get(_extra(root), {})
+
+
+def _extra(root: str) -> str:
+    """Return the extra that has the client of a URL, or ''."""
+    return _EXTRAS.get(root.partition("://")[0], "")
 
 
 @lru_cache(maxsize=8)
 def failures(root: str) -> tuple[type[Exception], ...]:
     """Return what a client raises when the store fails, or refuses."""
     found: list[type[Exception]] = [OSError]
-    for path in _FAILURES.get(_EXTRAS.get(root.partition("://")[0], ""), ()):
+    for path in _FAILURES.get(_extra(root), ()):
         module, _, name = path.rpartition(".")
         found.append(getattr(import_module(module), name))
     return tuple(found)

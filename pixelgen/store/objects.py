@@ -16,9 +16,16 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from pixelgen.errors import BadValue, Conflict, PixelgenError
-from pixelgen.store.answers import is_bare, is_refusal, reason, remedy
+from pixelgen.store.answers import (
+    is_bare,
+    is_refusal,
+    is_taken,
+    is_unconditional,
+    reason,
+    remedy,
+)
 from pixelgen.store.base import LINE_LIMIT, PROBE, Chunks, Put, SizeLookup, Staged, Store, pieces
-from pixelgen.store.clients import client, failures, put_options
+from pixelgen.store.clients import client, create_options, failures, put_options
 from pixelgen.store.gather import Gathered, gathered, write_temporary
 from pixelgen.store.objectlog import ObjectLog
 
@@ -133,13 +140,14 @@ class ObjectStore(Store):
     def put(self, name: str, data: Chunks) -> None:
         """Put an object, unless it is there."""
         with gathered(data) as whole:
-            there = self.size(name)
-            if there is not None and not self._is_beginning(name, whole):
+            if self.size(name) is None and self._create(name, whole):
+                return
+            if not self._is_beginning(name, whole):
                 raise Conflict(
                     f"{self.path(name)} is not pixelgen's own and stays as it is; move it away, or"
                     " choose another prefix"
                 )
-            if there != whole.size:
+            if self.size(name) != whole.size:
                 self._send(name, whole)
 
     def _is_beginning(self, name: str, whole: "Gathered") -> bool:
@@ -147,24 +155,54 @@ class ObjectStore(Store):
         with whole.open() as file:
             return all(file.read(len(piece)) == piece for piece in self.chunks(name))
 
-    def _send(self, name: str, whole: "Gathered") -> None:
-        """Send all bytes, and see that as many arrived."""
+    def _create(self, name: str, whole: "Gathered") -> bool:
+        """Send an object that is not there; return False where another process was faster.
+
+        The store itself refuses a second one, where it can: between a look and a put is time.
+        """
         options = put_options(self.root, whole.size)
 
-        def send(files: "AbstractFileSystem", path: str) -> None:
+        def create(files: "AbstractFileSystem", path: str) -> bool:
+            try:
+                whole.send(files, path, options | create_options(self.root))
+            except failures(self.root) as error:
+                if is_taken(error):
+                    return False
+                if not is_unconditional(error):
+                    raise
+            else:
+                return True
             whole.send(files, path, options)
+            return True
 
+        return self._put(create, name, whole.size)
+
+    def _send(self, name: str, whole: "Gathered") -> None:
+        """Send an object in the place of what is there."""
+        options = put_options(self.root, whole.size)
+
+        def replace(files: "AbstractFileSystem", path: str) -> bool:
+            whole.send(files, path, options)
+            return True
+
+        self._put(replace, name, whole.size)
+
+    def _put(
+        self, send: Callable[["AbstractFileSystem", str], bool], name: str, wanted: int
+    ) -> bool:
+        """Send an object, and if it was sent see that so many bytes arrived."""
         try:
-            self._ask(send, name)
+            is_sent = self._ask(send, name)
         except FileNotFoundError:
             raise PixelgenError(
                 f"cannot write {self.path(name)}: there is no such bucket"
             ) from None
-        if (size := self.size(name)) != whole.size:
+        if is_sent and (size := self.size(name)) != wanted:
             raise PixelgenError(
-                f"{self.path(name)} has {size} bytes after {whole.size} were sent; run the same"
+                f"{self.path(name)} has {size} bytes after {wanted} were sent; run the same"
                 " command again"
             )
+        return is_sent
 
     def overwrite(self, name: str, data: Chunks) -> None:
         """Put one of our own objects in the place of what it was."""
