@@ -12,13 +12,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias
+from uuid import uuid4
 
 from pixelgen import __version__
 from pixelgen.engines.base import Check, Engine, R, T, Work, fan_out
@@ -27,12 +29,13 @@ from pixelgen.errors import BadValue, PixelgenError
 from pixelgen.parts import option
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Worker
 
 _OF_TERMINAL = (signal.SIGINT, signal.SIGHUP)
 _AHEAD = 2  # tasks in flight a thread of a worker
+_AHEAD_TO_SCALE = 10  # the same in a cluster that scales, which it does by the work that waits
 _CONNECT = 10.0  # seconds that a scheduler may take to answer
-_PATIENCE = 60.0  # seconds without any worker before the work is given up
+_PATIENCE = 60.0  # seconds without any worker that takes tasks before the work is given up
 _LOOK = 1.0  # seconds between two looks at which workers there are
 _QUIET = ("distributed", "distributed.client", "distributed.scheduler", "distributed.worker",
           "distributed.nanny", "bokeh", "tornado", "tornado.application")  # fmt: skip
@@ -80,6 +83,13 @@ class Dask(Engine):
             yield from fan_out(crew, tasks)
 
 
+class _Held(NamedTuple):
+    """The tasks that a worker has, by their keys: those that it has begun, and those that wait."""
+
+    begun: list[str]
+    waiting: list[str]
+
+
 class _Crew(Generic[T, R]):
     """The workers of a cluster, which apply one function."""
 
@@ -87,8 +97,10 @@ class _Crew(Generic[T, R]):
         self._client = client
         self._order = order
         self._executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
-        self._flying: set[Future[R]] = set()
+        self._flying: dict[Future[R], tuple[str, T]] = {}  # with the key and the task of each
+        self._done: SimpleQueue[Future[R]] = SimpleQueue()
         self._threads = 0
+        self._ahead = _AHEAD
         self._looked = self._seen = time.monotonic()
         self._await_worker()
         self._check()
@@ -96,47 +108,96 @@ class _Crew(Generic[T, R]):
     def is_full(self) -> bool:
         if time.monotonic() - self._looked > _LOOK:
             self._look()
-        return len(self._flying) >= _AHEAD * max(self._threads, 1)
+        return len(self._flying) >= self._ahead * max(self._threads, 1)
 
     def is_idle(self) -> bool:
         return not self._flying
 
     def submit(self, task: T) -> None:
+        key = f"pixelgen-{uuid4()}"
         submit = self._executor.submit
-        self._flying.add(submit(_apply, versions(), self._order, pickle.dumps(task)))
+        future = submit(_apply, versions(), self._order, pickle.dumps(task), key=key)
+        self._flying[future] = key, task
+        future.add_done_callback(self._done.put)
 
     def take(self) -> Iterator[R]:
-        done, self._flying = wait(self._flying, timeout=_LOOK, return_when=FIRST_COMPLETED)
-        if not done:
+        try:
+            future = self._done.get(timeout=_LOOK)
+        except Empty:
             self._look()
-        while done:
-            yield _result(done.pop())
+            return
+        if self._flying.pop(future, None):  # none of one that was taken back
+            yield _result(future)
 
     def _look(self) -> None:
-        """See how many workers there are; give up if there has been none for a while."""
+        """See which workers take tasks; give up if none has for a while."""
         try:
-            found: dict[str, int] = self._client.nthreads()  # type: ignore[no-untyped-call]
+            there, running = self._workers()
+            paused = [address for address in there if address not in running]
+            held = self._held(paused) if paused else []
         except (OSError, CancelledError) as error:
             raise _gone(error) from None
-        self._threads = sum(found.values())
+        self._threads = sum(running.values())
         self._looked = time.monotonic()
-        if self._threads:
+        ours = {key for key, _ in self._flying.values()}
+        if running or any(not ours.isdisjoint(each.begun) for each in held):
             self._seen = self._looked
         elif self._looked - self._seen > _PATIENCE:
-            raise PixelgenError(
-                f"the Dask scheduler {self._address} has had no worker for {_PATIENCE:.0f} s; start"
-                " some ('dask worker ADDRESS --nthreads 1'), then run the same command again"
+            raise self._given_up(len(paused))
+        if running:
+            self._submit_again({key for each in held for key in each.waiting})
+
+    def _workers(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Return the threads of each worker, and of each that is not paused."""
+        scheduler: Any = self._client.scheduler
+        running = self._client.sync(scheduler.ncores_running, workers=None)  # type: ignore[no-untyped-call]
+        return self._client.nthreads(), running  # type: ignore[no-untyped-call]
+
+    def _held(self, paused: list[str]) -> list[_Held]:
+        """Return what paused workers have; nothing of those that leave meanwhile."""
+        found = self._client.run(_tasks_here, workers=paused, on_error="ignore")
+        return [_Held(*each) for each in found.values()]
+
+    def _submit_again(self, keys: set[str]) -> None:
+        """Take tasks back from paused workers, whose memory is nearly full, for others to do.
+
+        Dask itself leaves them there for as long as the worker is paused. What such a worker has
+        begun it finishes.
+        """
+        for future, (key, task) in list(self._flying.items()):
+            if key in keys:
+                del self._flying[future]
+                future.cancel()
+                self.submit(task)
+
+    def _given_up(self, paused: int) -> PixelgenError:
+        if paused:
+            return PixelgenError(
+                f"all workers ({paused}) of the Dask scheduler {self._address} have been paused for"
+                f" {_PATIENCE:.0f} s, because their memory is nearly full; start them again with"
+                " more memory for each (--memory-limit), then run the same command again: what is"
+                " done is kept"
             )
+        return PixelgenError(
+            f"the Dask scheduler {self._address} has had no worker for {_PATIENCE:.0f} s; start"
+            " some ('dask worker ADDRESS --nthreads 1'), then run the same command again"
+        )
 
     @property
     def _address(self) -> str:
         return str(self._client.scheduler_info(n_workers=0)["address"])
 
     def _await_worker(self) -> None:
+        """Wait for a worker; a cluster that scales from zero starts one only for a task."""
         self._look()
+        if self._threads:
+            return
+        self._ahead = _AHEAD_TO_SCALE
+        first = self._executor.submit(_begin, versions(), self._order)
         while not self._threads:
             time.sleep(_LOOK / 10)
             self._look()
+        first.cancel()
 
     def _check(self) -> None:
         """Refuse workers that would not do, before there is any work for them."""
@@ -144,7 +205,7 @@ class _Crew(Generic[T, R]):
         for address, answer in found.items():
             if isinstance(answer, PixelgenError):
                 raise PixelgenError(f"the worker {address} {answer}") from None
-            if isinstance(answer, Exception):
+            if isinstance(answer, Exception) and not isinstance(answer, OSError):  # which has left
                 raise PixelgenError(
                     f"the worker {address} cannot run pixelgen {__version__} ({answer!r}); install"
                     " that version there, with its extra 'dask'"
@@ -256,6 +317,11 @@ def _apply(wanted: Versions, order: bytes, task: bytes) -> Any:
 
 def _begin(wanted: Versions, order: bytes) -> None:
     _begun(wanted, order)
+
+
+def _tasks_here(dask_worker: "Worker") -> tuple[list[str], list[str]]:
+    state = dask_worker.state
+    return [str(task.key) for task in state.executing], [str(task.key) for task in state.ready]
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,153 @@
+"""Dask workers that come late or are paused: the work is done, or the run ends with one line."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from pixelgen.engines import Work, dask
+from pixelgen.engines.dask import Dask
+from pixelgen.errors import PixelgenError
+from pixelgen.job import Job
+from pixelgen.store import store_of
+from pixelgen.writer import Run as How
+from pixelgen.writer import write
+from tests.conftest import Run, tree_digest
+from tests.engines.cluster import ROOT, Cluster, cluster, end
+from tests.engines.counted import COUNTED, DRAWN
+from tests.engines.paused import NEVER_BY_THEMSELVES, pause_own_worker, set_status
+from tests.faults import running, wait_for
+
+pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("dask")]
+
+T = TypeVar("T")
+
+JOB = ("-n", 40, "-s", 64, "--layout", "webdataset:per_shard=2",
+       "--family", f"{COUNTED}:pause=0.1", "-q")  # fmt: skip
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    told = {DRAWN: str(tmp_path / "drawn"), "PYTHONPATH": ROOT, **NEVER_BY_THEMSELVES}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    return told
+
+
+@pytest.fixture
+def whole(tmp_path: Path, environment: dict[str, str], run: Run) -> Path:
+    """Make the set as one process does."""
+    assert run("generate", *JOB, "--engine", "serial", "-o", "whole").returncode == 0
+    (tmp_path / "drawn").unlink()
+    return tmp_path / "whole"
+
+
+def limited(call: Callable[[], T]) -> T:
+    """Call in a thread, for a minute at most; return or raise what the call does."""
+    returned: list[T] = []
+    raised: list[Exception] = []
+
+    def keep() -> None:
+        try:
+            returned.append(call())
+        except Exception as error:  # noqa: BLE001 – raised below
+            raised.append(error)
+
+    thread = threading.Thread(target=keep, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert returned or raised, "it has not ended"
+    for error in raised:
+        raise error
+    return returned[0]
+
+
+def set_all(made: Cluster, status: str, count: int) -> None:
+    """Set the status of that many workers."""
+    from distributed import Client
+
+    with Client(made.address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+        workers = sorted(client.nthreads())[:count]
+        client.run(set_status, status, workers=workers)
+
+
+def test_a_cluster_that_scales_from_zero_workers_gets_them(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    file = tmp_path / "scheduler.json"
+    command = [sys.executable, "-m", "tests.engines.adaptive", str(file)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True
+    ) as process:
+        try:
+            assert wait_for(file.exists, 60)
+            slow = ("-n", 24, "-s", 64, "--layout", "webdataset:per_shard=1", "--family",
+                    f"{COUNTED}:pause=1.0", "-q")  # fmt: skip
+            with running(
+                tmp_path, "generate", *slow, "--engine", f"dask://{file}", "-o", "out"
+            ) as made:
+                _, complaint = made.communicate(timeout=90)
+                assert (made.returncode, complaint) == (0, "")
+        finally:
+            end(process)
+    assert len({*(tmp_path / "drawn").read_text().split()}) > 1  # processes
+
+
+def test_a_paused_worker_holds_no_tasks_while_another_takes_some(
+    tmp_path: Path, environment: dict[str, str], whole: Path
+) -> None:
+    with (
+        cluster(tmp_path / "dask", 2, environment) as made,
+        running(tmp_path, "generate", *JOB, "--engine", made.engine, "-o", "out") as process,
+    ):
+        assert wait_for(lambda: len([*(tmp_path / "out").glob("*.tar")]) >= 2)
+        set_all(made, "paused", 1)
+        _, complaint = process.communicate(timeout=60)
+        assert (process.returncode, complaint) == (0, "")
+    assert tree_digest(tmp_path / "out") == tree_digest(whole)
+    assert len((tmp_path / "drawn").read_text().split()) == 40  # what was begun is not made twice
+
+
+def test_a_run_whose_workers_are_all_paused_ends_and_is_resumed(
+    tmp_path: Path,
+    environment: dict[str, str],
+    whole: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dask, "_PATIENCE", 2.0)
+    job = Job.parse(**json.loads((whole / "pixelgen.json").read_text())["job"])
+    store = store_of(str(tmp_path / "out"))
+    made_at: Iterator[int] = iter(range(40))
+
+    def pause_at_the_third(*_: int) -> None:
+        if next(made_at) == 2:
+            set_all(made, "paused", 2)
+
+    with cluster(tmp_path / "dask", 2, environment) as made:
+        how = How(engine=Dask.at(made.engine), jobs=2, progress=pause_at_the_third)
+        with pytest.raises(PixelgenError, match=r"all workers \(2\) .* have been paused for 2 s"):
+            limited(lambda: write(job, store, how))
+        with pytest.raises(PixelgenError, match="what is done is kept"):  # paused from the start
+            limited(lambda: write(job, store, how))
+        set_all(made, "running", 2)
+        outcome = limited(lambda: write(job, store, how))
+    assert outcome.found >= 6
+    assert tree_digest(tmp_path / "out") == tree_digest(whole)
+
+
+def test_a_paused_worker_finishes_what_it_has_begun(
+    tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask, "_PATIENCE", 3.0)
+    with cluster(tmp_path / "dask", 1, environment) as made:
+        work = Work(tasks=2, least_seconds=0.0)
+        results = Dask.at(made.engine).map(pause_own_worker, iter([6.0, 0.0]), work=work, jobs=1)
+        assert limited(lambda: next(results)) == 6.0
+        with pytest.raises(PixelgenError, match=r"all workers \(1\)"):
+            limited(lambda: next(results))
