@@ -1,9 +1,12 @@
 """Dask workers that come late or are paused: the work is done, or the run ends with one line."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -14,11 +17,11 @@ from pixelgen.engines import Work, dask
 from pixelgen.engines.dask import Dask
 from pixelgen.errors import PixelgenError
 from pixelgen.job import Job
-from pixelgen.store import store_of
+from pixelgen.store import PROBE, store_of
 from pixelgen.writer import Run as How
 from pixelgen.writer import write
 from tests.conftest import Run, tree_digest
-from tests.engines.cluster import ROOT, Cluster, cluster, end
+from tests.engines.cluster import ROOT, Cluster, cluster, end, kill
 from tests.engines.counted import COUNTED, DRAWN
 from tests.engines.paused import NEVER_BY_THEMSELVES, pause_own_worker, set_status
 from tests.faults import running, wait_for
@@ -97,6 +100,20 @@ def test_a_cluster_that_scales_from_zero_workers_gets_them(
         finally:
             end(process)
     assert len({*(tmp_path / "drawn").read_text().split()}) > 1  # processes
+
+
+def test_a_worker_that_leaves_while_it_is_checked_is_done_without(
+    tmp_path: Path, environment: dict[str, str], whole: Path
+) -> None:
+    with cluster(tmp_path / "dask", 2, environment) as made:
+        os.killpg(made.workers[0].pid, signal.SIGSTOP)  # so that it does not answer
+        with running(tmp_path, "generate", *JOB, "--engine", made.engine, "-o", "out") as process:
+            assert wait_for(lambda: any((tmp_path / "out").glob(f"{PROBE}*")))
+            time.sleep(3)  # for the command to ask it
+            kill(made.workers[0])
+            _, complaint = process.communicate(timeout=60)
+            assert (process.returncode, complaint) == (0, "")
+    assert tree_digest(tmp_path / "out") == tree_digest(whole)
 
 
 def test_a_paused_worker_holds_no_tasks_while_another_takes_some(
