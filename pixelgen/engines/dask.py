@@ -127,6 +127,7 @@ class _Crew(Generic[T, R]):
             self._look()
             return
         if self._flying.pop(future, None):  # none of one that was taken back
+            self._seen = time.monotonic()
             yield _result(future)
 
     def _look(self) -> None:
@@ -320,6 +321,7 @@ def _begin(wanted: Versions, order: bytes) -> None:
 
 
 def _tasks_here(dask_worker: "Worker") -> tuple[list[str], list[str]]:
+    """Return the keys of what a worker has begun, and of what waits there."""
     state = dask_worker.state
     return [str(task.key) for task in state.executing], [str(task.key) for task in state.ready]
 

@@ -71,9 +71,10 @@ def is_taken(error: BaseException) -> bool:
 
 
 def is_unconditional(error: BaseException) -> bool:
-    """Tell whether a store has no puts with a condition."""
+    """Tell whether a store may have refused a put for its condition, which it does not know."""
     status, code = Answer.of(error)
-    return status == 501 or code == "NotImplemented"
+    others = _TRANSIENT_CODES | _CREDENTIAL_CODES | _CLOCK_CODES
+    return status in (400, 501) and code not in others
 
 
 def is_bare(error: BaseException) -> bool:
@@ -83,7 +84,7 @@ def is_bare(error: BaseException) -> bool:
 
 def reason(error: BaseException) -> str:
     """Return the first line of what a client says."""
-    text = (isinstance(error, OSError) and error.strerror) or str(error)
+    text = str(error).removeprefix(f"[Errno {getattr(error, 'errno', None)}] ")
     if not text and error.__cause__:
         return reason(error.__cause__)
     first, *_ = [*text.splitlines(), ""]

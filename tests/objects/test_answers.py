@@ -47,3 +47,8 @@ def test_credentials_that_are_not_valid_are_to_be_renewed(error: Exception) -> N
 def test_what_gcsfs_tells_by_its_words_alone_is_a_refusal(error: Exception) -> None:
     assert is_refusal(error)
     assert "\n" not in reason(error)
+
+
+def test_a_reason_is_told_without_its_number() -> None:
+    assert reason(OSError(22, "Bad Request")) == "Bad Request"
+    assert reason(ConnectionResetError("cut")) == "cut"

@@ -139,11 +139,12 @@ def test_a_put_whose_answer_is_lost_finds_its_own_object(
     assert s3.read(f"{prefix}/one") == b"1"
 
 
+@pytest.mark.parametrize(("status", "code"), [(501, "NotImplemented"), (400, "InvalidArgument")])
 def test_a_store_without_conditional_puts_takes_plain_ones(
-    fronted: Front, s3: Server, prefix: str
+    fronted: Front, s3: Server, prefix: str, status: int, code: str
 ) -> None:
     fronted.rule = lambda request, forward: (
-        Answer.of_error(501, "NotImplemented") if "If-None-Match" in request.headers else forward()
+        Answer.of_error(status, code) if "If-None-Match" in request.headers else forward()
     )
     ObjectStore(f"s3://sets/{prefix}").put("one", b"1")
     assert s3.read(f"{prefix}/one") == b"1"
