@@ -94,7 +94,7 @@ def test_what_passes_is_repeated(fronted: Front, prefix: str, status: int, code:
     fronted.rule = fail_at_first
     store = store_of(f"s3://sets/{prefix}")
     store.put("one", b"1")
-    assert (store.read("one"), len(refused)) == (b"1", 4)
+    assert (store.read("one", 99), len(refused)) == (b"1", 4)
 
 
 def test_credentials_that_their_provider_renews_are_renewed(
