@@ -128,7 +128,7 @@ def spoil(path: Path, how: str, value: Any) -> None:
         path.mkdir()
     elif how == "pipe":
         os.mkfifo(path)
-    elif how == "sealed":
+    elif how == "sealed" and not path.is_fifo():
         path.write_bytes(seal([value, value, 0, [1], ["0"], 1, "0", []]))
     elif how != "remove" and path.is_file() and not path.is_symlink():
         edit(path, how, value)
