@@ -22,6 +22,7 @@ from pixelgen.job import Job
 from pixelgen.layouts import Record, Shard
 from pixelgen.plan import PLAN, Plan, read_plan_of
 from pixelgen.portion import WHOLE, Portion
+from pixelgen.rows import is_origin, is_sha256
 from pixelgen.store import Log, Store
 from pixelgen.store.log import seal, unseal
 
@@ -179,7 +180,12 @@ class Journal:
         hashes = images if self._job.checksum != "none" else 0
         origins = images if self._job.remote else 0
         lengths = len(record.sizes), len(record.hashes), len(record.origins)
-        return lengths == (images, hashes, origins)
+        of_file = [record.file_hash] if record.file_hash else []
+        return (
+            lengths == (images, hashes, origins)
+            and all(map(is_sha256, chain(record.hashes, of_file)))
+            and all(map(is_origin, record.origins))
+        )
 
     def _is_there(self, record: Record, sizes: Callable[[str], int | None], is_safe: bool) -> bool:
         """Tell whether the record's files are there: by size, and unless it is safe by hash."""

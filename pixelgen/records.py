@@ -11,11 +11,12 @@ from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.journal import SUMS
 from pixelgen.layouts import Fact, Record, Shard
-from pixelgen.rows import origin_of
+from pixelgen.rows import is_sha256, origin_of
 from pixelgen.store import Store
 
 Item = TypeVar("Item")
 
+_SIZE_LIMIT = 1 << 53
 _AHEAD = 64  # lines that are looked at to find the place again after a damage
 _SHA256 = re.compile(rb"[0-9a-f]{64}")
 _INDEX = re.compile(rb'"index":(\d{1,16})\b')
@@ -141,13 +142,17 @@ def read(job: Job, entry: Entry) -> tuple[Record, list[int]]:
 
 
 def _fact(job: Job, index: int, line: bytes) -> Fact:
-    """Return what a row tells of its image; nothing of it if it cannot be read."""
+    """Return what a row tells of its image; 0 and zeros, as of no image, if it cannot be read."""
     try:
         row = json.loads(line)
         origin = origin_of(row) if job.remote else ""
-        return Fact(index, int(row["bytes"]), str(row.get("sha256", "")), origin)
+        sha256, size = str(row.get("sha256", "")), int(row["bytes"])
+        # Rows are made again from these, and text of a stranger's could make them something else.
+        if 0 <= size < _SIZE_LIMIT and (not sha256 or is_sha256(sha256)):
+            return Fact(index, size, sha256, origin)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        return Fact(index, 0, "", "")
+        pass
+    return Fact(index, 0, "0" * 64 if job.checksum != "none" else "", "")
 
 
 def recorded(job: Job, store: Store) -> Iterator[tuple[Shard, Record]]:

@@ -7,6 +7,7 @@ file as it is. The seed is hexadecimal text, the one form that none of them turn
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from pixelgen.layouts import Fact, Roster
 from pixelgen.layouts.layout import Layout
 from pixelgen.layouts.roster import Row
 
+_SHA256 = re.compile("[0-9a-f]{64}")
 FETCHED = ("mode", "depth", "host", "id", "status")
 """The columns of a fetched image: Pillow's mode, bits a level, and where it came from under which
 id (`""` if it came at once) with which status."""
@@ -105,6 +107,19 @@ def _origin_writer(job: Told) -> Callable[[Fact], str]:
         return write
     always = write(Fact(0, 0, "", ""))
     return lambda _: always
+
+
+def is_sha256(text: str) -> bool:
+    """Return whether a text is a SHA-256 as rows and sums have it."""
+    return bool(_SHA256.fullmatch(text))
+
+
+def is_origin(text: str) -> bool:
+    """Return whether a text is the origin of a fetched image, to the letter, and nothing else."""
+    try:
+        return origin_of(json.loads(f"{{{text}}}")) == text
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def origin_of(row: Mapping[str, object]) -> str:

@@ -25,6 +25,7 @@ from PIL import Image
 from pixelgen.cli import main
 from pixelgen.engines import Serial
 from pixelgen.job import Job
+from pixelgen.layouts.layout import UNIVERSAL
 from pixelgen.plan import plan_text
 from pixelgen.store import LocalStore
 from pixelgen.store.log import seal
@@ -33,7 +34,8 @@ from pixelgen.writer import Run, write
 HANG = 60  # seconds; a case of a few files that takes so long does not end
 FILES = ("pixelgen.json", "metadata.jsonl", "SHA256SUMS", "sources.jsonl", ".pixelgen.journal")
 JOBS: dict[str, dict[str, Any]] = {
-    "files": {"layout": "files,coco,yolo"},
+    "files": {"layout": UNIVERSAL},
+    "bag": {"layout": "bagit"},
     "tar": {"layout": "webdataset:per_shard=3,wids"},
     "no sums": {"checksum": "none", "layout": "files,csv"},
     "photos": {"family": "pixel_shuffle:source=photos"},
@@ -98,7 +100,8 @@ def make_datasets(root: Path) -> None:
 def spoilings(draw: st.DrawFn) -> tuple[str, list[tuple[str, str, Any]]]:
     """Draw a dataset, and what is done to which of its files."""
     kind = draw(st.sampled_from(sorted(JOBS)))
-    image = "negatives-000001.tar" if kind == "tar" else "images/000003.png"
+    images = {"tar": "negatives-000001.tar", "bag": "data/000003.png"}
+    image = images.get(kind, "images/000003.png")
     file = st.sampled_from((*FILES, "pixelgen.json", "metadata.jsonl", image))
     place = st.floats(0, 1, exclude_max=True)
     what = st.one_of(

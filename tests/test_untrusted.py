@@ -22,7 +22,9 @@ from PIL import Image
 
 from pixelgen.cli import main
 from pixelgen.plan import plan_text
-from tests.conftest import COMMAND, MEASURED, Done, Run
+from pixelgen.store import LocalStore
+from pixelgen.store.log import seal
+from tests.conftest import COMMAND, MEASURED, Done, Run, tree_digest
 
 COMMANDS: dict[str, tuple[object, ...]] = {
     "generate": ("generate", "-n", 3, "-s", 8, "-o", "set"),
@@ -377,6 +379,41 @@ def test_what_a_file_says_does_not_reach_the_terminal_as_commands(
             main([*map(str, command)])
             said = capfd.readouterr()
             assert not {"\x1b", "\x07", "\u202e"} & {*said.out, *said.err}, command
+
+
+@pytest.mark.parametrize("sha256", ["\\u0014", 'x","index":7,"y":"', "0" * 63, "\\n", "0" * 65])
+def test_a_row_whose_checksum_is_none_is_damaged(sha256: str, run: Run, tmp_path: Path) -> None:
+    made = run("generate", "-n", 3, "-s", 8, "-o", "set", "--layout", "files,coco,csv,yolo")
+    assert made.returncode == 0
+    manifest = tmp_path / "set/metadata.jsonl"
+    whole = manifest.read_text()
+    first, *others = whole.splitlines(keepends=True)
+    row = json.loads(first)
+    spelled = sha256 if sha256.startswith("\\") else json.dumps(sha256)[1:-1]
+    manifest.write_text("".join([first.replace(row["sha256"], spelled), *others]))
+    done = run("verify", "set")
+
+    assert (done.returncode, done.stdout) == (
+        3, "metadata.jsonl: the row of image 0 is damaged\n"
+    )  # fmt: skip
+    assert run("repair", "set").returncode == 0
+    assert manifest.read_text() == whole
+
+
+def test_a_journal_does_not_choose_what_is_written(run: Run, tmp_path: Path) -> None:
+    command = ("generate", "-n", 3, "-s", 8, "-q")
+    assert run(*command, "-o", "whole").returncode == 0
+    assert run(*command, "-o", "set").returncode == 0
+    job = json.loads((tmp_path / "set/pixelgen.json").read_text())["digest"][:16]
+    sizes = [path.stat().st_size for path in sorted((tmp_path / "set/images").iterdir())]
+    store = LocalStore(str(tmp_path / "set"))
+    line = seal([store.era(), job, 0, sizes, ['x","evil":"\n'] * 3, 0, "", []])
+    (tmp_path / "set/metadata.jsonl").unlink()
+    (tmp_path / "set/SHA256SUMS").unlink()
+    (tmp_path / "set/.pixelgen.journal").write_bytes(line)
+
+    assert run(*command, "-o", "set").returncode == 0
+    assert tree_digest(tmp_path / "set") == tree_digest(tmp_path / "whole")
 
 
 def test_to_verify_a_hostile_dataset_is_safe() -> None:

@@ -13,6 +13,7 @@ from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, Journal
 from pixelgen.layouts import Shard
 from pixelgen.remote.client import Image, most_bytes
+from pixelgen.rows import is_origin
 from pixelgen.store import Log, Store
 from pixelgen.store.log import seal, unseal
 
@@ -69,7 +70,7 @@ def _read(job_id: str, line: bytes) -> tuple[int, Image]:
     """Read a line; one that is torn, or of another job, is of no image."""
     try:
         job, number, origin, data = unseal(line)
-        if job == job_id:
+        if job == job_id and is_origin(str(origin)):
             return int(number), Image(base64.b64decode(data), str(origin))
     except (ValueError, TypeError):
         pass
