@@ -196,7 +196,7 @@ def _write(job: "Job", store: "Store", options: dict[str, Any]) -> int:
             else writer.write(job, store, run)
         )
     except AnotherJob as error:
-        raise AnotherJob(f"{error}{_force_hint(job, store, options)}") from None
+        raise AnotherJob(f"{error}{_force_hint(store, options)}") from None
     finally:
         progress.close()
     if not outcome.complete:
@@ -206,15 +206,17 @@ def _write(job: "Job", store: "Store", options: dict[str, Any]) -> int:
     return 0
 
 
-def _force_hint(job: "Job", store: "Store", options: dict[str, Any]) -> str:
+def _force_hint(store: "Store", options: dict[str, Any]) -> str:
     """Return the way out that --force is, where it is one."""
     from pixelgen.journal import is_finished
     from pixelgen.plan import read_plan
     from pixelgen.store import LocalStore
 
     plan = read_plan(store)
-    can_force = plan and isinstance(store, LocalStore) and options["shard"] is None
-    return ", or --force to replace that set" if can_force and is_finished(store, job) else ""
+    can_force = isinstance(store, LocalStore) and options["shard"] is None
+    if plan is None or not can_force or not is_finished(store, plan.job):
+        return ""
+    return ", or --force to replace that set"
 
 
 def _conclude(
