@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.options import PartName, draw_seed, look, look_options
+from pixelgen.cli.options import PartName, draw_seed, look, look_options, skip_damaged_option
 from pixelgen.cli.output import Progress, emit, emit_json, emit_path, report, tell_loaders, write
 from pixelgen.cli.stop import Stop
 from pixelgen.errors import BadValue
@@ -155,6 +155,7 @@ def index(directory: str, layout: str, durability: str, as_json: bool, quiet: bo
 @click.command()
 @click.argument("directory", required=False, metavar="[SET]")
 @look_options
+@skip_damaged_option
 @click.option("-n", "--count", type=click.IntRange(1, 1000), default=20, show_default=True,
               help="How many images.")  # fmt: skip
 @click.option("-o", "--out", metavar="FILE", help="Write the sheet to a picture file.")
@@ -183,20 +184,24 @@ def _set_tiles(directory: str, options: dict[str, Any]) -> "list[Tile]":
     from pixelgen.store import store_of
     from pixelgen.verify import finished_plan
 
-    if any(look(options).values()):
+    if any(look(options).values()) or options["skip_damaged"]:
         raise BadValue("a set is shown as it is; leave out the options of its making")
     store = store_of(directory)
     return list(tiles_of_set(finished_plan(store).job, store, options["count"]))
 
 
 def _family_tiles(options: dict[str, Any]) -> "list[Tile]":
+    from pixelgen import sources
     from pixelgen.job import Job
     from pixelgen.preview import tiles_of_job
 
     fields = {"width": options["tile"], "height": options["tile"], "family": "uniform"}
     fields = draw_seed(fields | look(options))
     if fields["family"] != ("all",):
-        return list(tiles_of_job(Job.parse(**fields | {"count": options["count"]})))
+        job = Job.parse(**fields | {"count": options["count"]})
+        for left_out in sources.look(job, skip_damaged=options["skip_damaged"]):
+            report(left_out)
+        return list(tiles_of_job(job))
     names = known("family")
     jobs = [Job.parse(**fields | {"count": 1, "family": name}) for name in names]
     return [tile for job in jobs for tile in tiles_of_job(job)]

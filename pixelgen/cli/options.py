@@ -70,6 +70,11 @@ def together(options: Sequence[Callable[[Command], Command]]) -> Callable[[Comma
 
 
 # fmt: off
+skip_damaged_option = click.option(
+    "--skip-damaged", is_flag=True,
+    help="Leave out images of yours that cannot be decoded, and name them, instead of refusing them"
+         " all.",
+)
 set_options = together([
     click.option("-n", "--count", type=int, help="How many images.  [default: 100]"),
     click.option("-f", "--format", "--export", "format", type=PartName("format"),
@@ -93,9 +98,7 @@ set_options = together([
     click.option("--recipe", metavar="FILE",
                  help="Take what no option gives from a TOML file, or from the pixelgen.json of a"
                       " set."),
-    click.option("--skip-damaged", is_flag=True,
-                 help="Leave out images of yours that cannot be decoded, and name them, instead of"
-                      " refusing them all."),
+    skip_damaged_option,
     click.option("--checksum", type=click.Choice(["sha256", "none"]),
                  help="Hash every file into the manifest and SHA256SUMS.  [default: sha256]"),
 ])
