@@ -23,12 +23,21 @@ _PAGE = 4096
 _AT_EMPTY_PATH, _STATX_MNT_ID_UNIQUE, _STATX_BYTES = 0x1000, 0x4000, 256  # of Linux's stat.h
 _SPACE = "free some space, then run the same command again"
 _RIGHTS = "choose a directory you may write to"
+_PLACE = "choose another directory"
+_FILES = "allow this user more open files (ulimit -n), then run the same command again"
+_SIZE = "allow larger files (ulimit -f), or choose a directory on another file system"
 _HINTS = {
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
     errno.EROFS: _RIGHTS,
+    errno.ENAMETOOLONG: _PLACE,
+    errno.ELOOP: _PLACE,
+    errno.ENOTDIR: _PLACE,
+    errno.EMFILE: _FILES,
+    errno.ENFILE: _FILES,
+    errno.EFBIG: _SIZE,
 }
 
 
