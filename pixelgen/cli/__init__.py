@@ -48,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PixelgenError as error:
         return report_failure(str(error), error.exit_code)
     except MemoryError:
-        return report_failure("out of memory; make smaller images, or use fewer --jobs", 1)
+        return report_failure(
+            "out of memory; use smaller images or, if the command has that option, fewer --jobs", 1
+        )
     except OSError as error:
         told = (error.filename, error.strerror or str(error) or type(error).__name__)
         return report_failure(": ".join(str(each) for each in told if each), 1)

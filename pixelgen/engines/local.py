@@ -89,7 +89,7 @@ class _Pool(Generic[T, R]):
         except (OSError, RuntimeError) as error:
             raise PixelgenError(
                 f"cannot start worker processes: {error}; run the same command again with"
-                " --engine serial, or allow this user more processes"
+                " --jobs 1, or allow this user more processes"
             ) from None
 
     def take(self) -> Iterator[R]:

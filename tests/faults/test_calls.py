@@ -245,6 +245,10 @@ def test_a_system_without_threads_or_processes_is_one_line_and_never_waited_for(
         assert out == ""
         assert err.startswith("pixelgen: cannot start worker processes"), err
         assert len(err.splitlines()) == 1, err
+        for words in (command, ("verify", "--deep", "-q", "cut")):  # as the message says
+            with running(tmp_path, *words, "--jobs", 1, under=under) as process:
+                assert process.communicate(timeout=60)[1] == ""
+            assert process.returncode == 0
     assert finish(tmp_path, *command).returncode == 0
     assert finish(tmp_path, "verify", "-q", "cut").returncode == 0
     assert list((tmp_path / "cut").rglob(".*")) == []
