@@ -224,12 +224,13 @@ def _check_free(job: Job, store: Store, done: Journal) -> None:
     """Refuse a directory in which something already bears one of the set's names.
 
     A set whose plan is lost is gone on with where its journal or its sums tell what it is, or where
-    nothing has any content, as after a power cut.
+    nothing has any content, as after a power cut. Its sums do not help where images are fetched:
+    those that are there could not be compared with the ones that would come.
     """
     if store.is_new():
         return
     own = hashlib.sha256(Plan.of(job).text).hexdigest()
-    if done.is_begun() or manifest.sum_of(store, PLAN) == own:
+    if done.is_begun() or (not job.remote and manifest.sum_of(store, PLAN) == own):
         return
     is_torn = store.is_blank(PLAN)
     foreign = [] if is_torn else [PLAN]
