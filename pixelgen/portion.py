@@ -57,7 +57,8 @@ class Portion(NamedTuple):
         if last - first + 1 != count:
             raise BadValue(
                 f"shard slurm: the array has {count} tasks between {first} and {last}, so it does"
-                f' not tell how many there are in all; give --shard "${_SLURM}ID/N"'
+                " not tell how many there are in all; number the tasks from 1 and give"
+                f' --shard "${_SLURM}ID/N"'
             )
         return cls(task - first + 1, count)
 

@@ -79,7 +79,7 @@ def _check_left(old: Job, store: LocalStore, run: Run) -> None:
         if name == old.manifest or store.exists(name):
             raise Conflict(
                 f"the set in {store.root} is not finished, so its files cannot be told from"
-                " others; finish it, or remove the directory"
+                " others; finish it with the command that began it, or remove the directory"
             )
 
 
@@ -90,7 +90,7 @@ def _check_spool(store: LocalStore) -> None:
     if store.exists(SPOOL):
         raise Conflict(
             f"{store.path(SPOOL)} has images that were fetched for the set there, which is not"
-            " finished; finish it, or remove the directory"
+            " finished; finish it with the command that began it, or remove the directory"
         )
 
 

@@ -115,7 +115,10 @@ class Fetcher:
             kept = f"; images that came are kept ({self._kept:,}), and the same command goes on"
         way = ""
         if failure.kind.error is PixelgenError:
-            way = "; try again later, or make images here without --remote"
+            way = (
+                "; try again later, or make images on this machine: in another directory, without"
+                " --remote and its options"
+            )
         return failure.kind.error(f"the remote endpoint: {failure}{kept}{way}")
 
 
