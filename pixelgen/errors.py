@@ -4,6 +4,17 @@ A message is one line: what was wrong, where, and what to do instead.
 """
 
 
+def shell_path(path: str) -> str:
+    """Spell a path for a command in a message, so that a shell takes it as one word.
+
+    >>> print(shell_path("set"), shell_path("my set"), shell_path("-set"))
+    set 'my set' ./-set
+    """
+    import shlex
+
+    return shlex.quote(f"./{path}" if path.startswith("-") else path)
+
+
 class PixelgenError(Exception):
     """Work failed or is incomplete; running the same command again is safe."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from pixelgen import journal
-from pixelgen.errors import Conflict, PixelgenError
+from pixelgen.errors import Conflict, PixelgenError, shell_path
 from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, Journal, file_hash
 from pixelgen.layouts import Object, Record
@@ -88,13 +88,17 @@ def _bring(job: Job, store: Store, place: Store, file: Object) -> None:
     """Copy a file, once it was seen to be what the record says."""
     is_there = place.size(file.name) is not None and file.size in (None, place.size(file.name))
     if not is_there or (file.sha256 and file_hash(place, file.name) != file.sha256):
-        raise Conflict(
-            f"{place.path(file.name)} is missing or damaged; run 'pixelgen repair {place.root}'"
-            if journal.is_finished(place, job)
-            else f"{place.path(file.name)} is damaged; remove it, and run the command that made it"
-            " again"
-        )
+        raise Conflict(f"{place.path(file.name)} is missing or damaged; {_way_back(job, place)}")
     store.put(file.name, place.chunks(file.name))
+
+
+def _way_back(job: Job, place: Store) -> str:
+    """Say what brings back a file of a place."""
+    if job.remote:
+        return "put the old one back"
+    if journal.is_finished(place, job):
+        return f"to make it again, run: pixelgen repair {shell_path(place.root)}"
+    return "remove it, and run the command that made it again"
 
 
 def totals(places: Sequence[Store]) -> set[int]:
@@ -110,12 +114,12 @@ def portions_missing(done: Journal, total: int) -> list[int]:
 def _told(store: Store, job: Job, done: Journal, of: set[int]) -> str:
     """Say what is missing, and how it is made."""
     missing = brief(shard.number for shard in done.missing())
-    way = "run the command that makes the set again"
+    way = "run the command that makes the dataset again"
     if len(of) == 1:
         (total,) = of
         jobs = brief(portions_missing(done, total))
-        way = f"run the command with --shard I/{total} again for I = {jobs}, then finish"
+        way = f"run the command with --shard I/{total} again for I = {jobs}"
     return (
         f"{done.shards_missing:,} of {job.shard_count:,} shards are missing in {store.root}, those"
-        f" numbered {missing}; {way}"
+        f" numbered {missing}; {way}, then this command"
     )

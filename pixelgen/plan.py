@@ -15,7 +15,7 @@ import numpy as np
 from zlib_ng import zlib_ng
 
 from pixelgen import __version__, sources
-from pixelgen.errors import AnotherJob, Conflict
+from pixelgen.errors import AnotherJob, Conflict, shell_path
 from pixelgen.job import Job
 from pixelgen.layouts.layout import Layout
 from pixelgen.store import Store
@@ -118,8 +118,8 @@ class Plan:
         if changed := self.changed_versions():
             raise Conflict(
                 f"the images in {root} are of another version and cannot be remade or compared here"
-                f" ({changed}); {self._install()}; 'pixelgen verify' without --deep checks them by"
-                " their SHA-256"
+                f" ({changed}); {self._install()} or, to check their SHA-256 alone, run: pixelgen"
+                f" verify {shell_path(root)}"
             )
 
     def check_continuable(self, root: str) -> None:

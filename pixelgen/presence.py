@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import NamedTuple
 
-from pixelgen.errors import Conflict
+from pixelgen.errors import Conflict, shell_path
 from pixelgen.index import index_names
 from pixelgen.job import Job
 from pixelgen.journal import sums_of
@@ -63,7 +63,7 @@ def describe_missing(job: Job, store: Store, missing: list[Missing]) -> str:
     named = ", ".join(each.name for each in missing[:_NAMED])
     named += ", …" if len(missing) > _NAMED else ""
     files = "file is" if len(missing) == 1 else "files are"
-    way = f"'pixelgen repair {store.root}' makes them again"
+    way = f"to make them again, run: pixelgen repair {shell_path(store.root)}"
     if job.remote:
         way = "remote images cannot be made again: put the files back, or move the set away"
     return f"{count} {files} missing in {store.root}, or of another size: {named}; {way}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pixelgen.errors import PixelgenError
+from pixelgen.errors import PixelgenError, shell_path
 from pixelgen.families.base import Pixels
 from pixelgen.formats.plain import npy_header, npy_type
 from pixelgen.generator import Generator
@@ -40,7 +40,14 @@ def tiles_of_set(job: Job, store: Store, count: int) -> Iterator[Tile]:
         for shard in map(job.shard, range(-(-count // job.shard_size)))
     )
     for index, data in zip(range(count), images, strict=False):
-        yield Tile(job.roster.file(index), _decode(data, job, job.roster.file(index)))
+        name = job.roster.file(index)
+        try:
+            yield Tile(name, _decode(data, job))
+        except UnusableImage as error:
+            raise PixelgenError(
+                f"{name} cannot be shown: it is {error}; to see whether it was changed, run:"
+                f" pixelgen verify {shell_path(store.root)}"
+            ) from None
 
 
 def tiles_of_job(job: Job) -> Iterator[Tile]:
@@ -100,16 +107,11 @@ def _flat(image: "Image") -> "Image":
     return flat
 
 
-def _decode(data: bytes, job: Job, name: str) -> "Image":
-    """Decode an image of a set; raise PixelgenError for what is none of it, whatever it claims."""
-    try:
-        if job.format.name == "npy":
-            return _picture(_array(data, job))
-        image = decode(data, (job.width, job.height))
-    except UnusableImage as error:
-        raise PixelgenError(
-            f"{name} cannot be shown: it is {error}; 'pixelgen verify' tells whether it was changed"
-        ) from None
+def _decode(data: bytes, job: Job) -> "Image":
+    """Decode an image of a dataset; raise UnusableImage for any other, whatever it claims."""
+    if job.format.name == "npy":
+        return _picture(_array(data, job))
+    image = decode(data, (job.width, job.height))
     if image.mode.startswith("I"):  # 16-bit gray: show the high bytes
         return _picture(np.asarray(image).astype(np.uint16)[..., None])
     return image

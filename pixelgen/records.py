@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
 
-from pixelgen.errors import Conflict
+from pixelgen.errors import Conflict, shell_path
 from pixelgen.job import Job
 from pixelgen.journal import SUMS
 from pixelgen.layouts import Fact, Record, Shard
@@ -163,8 +163,9 @@ def recorded(job: Job, store: Store) -> Iterator[tuple[Shard, Record]]:
     for entry in cut(job, store.lines(job.manifest), store.lines(SUMS)):
         record, wrong = read(job, entry)
         if wrong:
-            raise Conflict(
-                f"{store.path(job.manifest)} is damaged or not of this set; 'pixelgen repair' first"
-            )
+            way = f"first run: pixelgen repair {shell_path(store.root)}"
+            if job.remote:
+                way = "put the old one back"
+            raise Conflict(f"{store.path(job.manifest)} is damaged or not of this set; {way}")
         alone = entry.sums[0] if len(entry.sums) == 1 else b""
         yield entry.shard, record._replace(file_hash=alone[:64].decode(errors="replace"))

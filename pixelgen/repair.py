@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain
 
 from pixelgen import journal, sources, writer
-from pixelgen.errors import Conflict
+from pixelgen.errors import Conflict, shell_path
 from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, SUMS, Journal, file_hash, sums_of
 from pixelgen.layouts import Sample, Shard
@@ -58,7 +58,7 @@ def repair(plan: Plan, store: Store, run: Run, *, deep: bool = False) -> Iterato
     plan that the sums contradict, and for what is under the set's names and cannot be the set's.
     """
     job = plan.job
-    check_remade(job)
+    check_remade(job, store)
     lists = (job.manifest, *sums_of(job))
     if store.exists(JOURNAL) or not any(map(store.exists, lists)):  # nothing vouches for its files
         writer.write(job, store, run)
@@ -106,8 +106,8 @@ def _check_extent(job: Job, store: Store, checked: Checked, damages: int, is_lis
         )
     if damages > _MOST_DAMAGE:
         raise Conflict(
-            f"more than {_MOST_DAMAGE:,} files or rows are damaged; make the dataset anew with"
-            f" 'pixelgen generate --recipe {store.path(PLAN)} -o DIRECTORY'"
+            f"more than {_MOST_DAMAGE:,} files or rows are damaged; to make the dataset anew, run:"
+            f" pixelgen generate --recipe {shell_path(store.path(PLAN))} -o DIRECTORY"
         )
 
 
@@ -120,8 +120,8 @@ def _check_plan(store: Store, damage: list[Damage]) -> None:
     if PLAN in names and names - {PLAN, SUMS}:
         raise Conflict(
             f"{store.path(PLAN)} is not the one that {SUMS} lists, and files differ from it; put"
-            f" the old plan back or, if the plan is right, remove {store.path(SUMS)} and repair"
-            " again"
+            f" the old plan back or, if the plan is right, remove {store.path(SUMS)} and run the"
+            " same command again"
         )
 
 

@@ -12,7 +12,7 @@ from itertools import chain, islice, repeat, takewhile
 from typing import NamedTuple
 
 from pixelgen import journal
-from pixelgen.errors import BadValue, Conflict, PixelgenError
+from pixelgen.errors import BadValue, Conflict, PixelgenError, shell_path
 from pixelgen.index import catalogue, index_names
 from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, SUMS, file_hash, sums_of
@@ -57,13 +57,20 @@ def planned(store: Store) -> Plan:
     """Return the plan of a set; raise Conflict or PixelgenError where there is none."""
     plan = read_plan(store)
     if plan is None and any(map(store.exists, (PLAN, *MANIFESTS))):
-        raise Conflict(
-            f"{store.path(PLAN)} is missing or empty; put the old one back, or run the command that"
-            " makes the set again"
-        )
+        raise Conflict(f"{store.path(PLAN)} is missing or empty; {_way_to_plan(store)}")
     if plan is None:
         raise PixelgenError(f"{store.root} holds no set of pixelgen's (it has no {PLAN})")
     return plan
+
+
+def _way_to_plan(store: Store) -> str:
+    """Say what brings back a plan that is lost; only a journal or sums tell what it was."""
+    if not any(map(store.exists, (JOURNAL, SUMS))):
+        return "put the old one back, or move the dataset away"
+    return (
+        "put the old one back or, unless its images were fetched with --remote, run the command"
+        " that made the dataset again, with the same seed and all sidecars"
+    )
 
 
 def finished_plan(store: Store) -> Plan:
@@ -71,24 +78,37 @@ def finished_plan(store: Store) -> Plan:
     plan = planned(store)
     job = plan.job
     if not store.exists(JOURNAL) and store.size(job.manifest) is None:
-        way = "move the set away" if job.remote else "'pixelgen repair' makes it again"
-        what = "not a regular file" if store.exists(job.manifest) else "missing"
-        raise Conflict(f"{store.path(job.manifest)} is {what}; {way}")
+        raise Conflict(f"{store.path(job.manifest)} is {_way_to_manifest(store, job)}")
     if not journal.is_finished(store, job):
-        way = "" if job.remote else ", or 'pixelgen repair'"
+        way = "" if job.remote else f", or: pixelgen repair {shell_path(store.root)}"
         raise PixelgenError(
             f"the set in {store.root} is not finished; run the command that makes it again{way}"
         )
     return plan
 
 
-def check_remade(job: Job) -> None:
-    """Raise BadValue where images cannot be made again, to compare or to replace others."""
+def _way_to_manifest(store: Store, job: Job) -> str:
+    """Say what is wrong with a manifest that is not there, and what brings it back."""
+    is_there = store.exists(job.manifest)
+    what = "not a regular file" if is_there else "missing"
     if job.remote:
+        return f"{what}; move the set away"
+    if is_there:
+        return f"{what}; move it away, then run: pixelgen repair {shell_path(store.root)}"
+    return f"{what}; to write it again, run: pixelgen repair {shell_path(store.root)}"
+
+
+def check_remade(job: Job, store: Store) -> None:
+    """Raise BadValue where images cannot be made again, to compare or to replace others.
+
+    Raises what :func:`finished_plan` does where they are not all there yet.
+    """
+    if job.remote:
+        finished_plan(store)
         raise BadValue(
-            f"the images of this set came from {job.remote} and cannot be made again; 'pixelgen"
-            " verify', without --deep, checks them by their SHA-256; to have others fetched, move"
-            " the set away"
+            f"the images in {store.root} came from {job.remote} and cannot be made again; to have"
+            " others fetched, move the dataset away; to check these by their SHA-256, run: pixelgen"
+            f" verify {shell_path(store.root)}"
         )
 
 
@@ -102,7 +122,7 @@ def check(
     """
     job = plan.job
     if deep:
-        check_remade(job)
+        check_remade(job, store)
         plan.check_remakeable(store.root)
     rows = rows_of(job, store.lines(job.manifest))
     sums = None

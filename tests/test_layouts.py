@@ -256,7 +256,7 @@ def test_sidecars_of_a_damaged_manifest_are_refused(tmp_path: Path) -> None:
     manifest = tmp_path / "metadata.jsonl"
     manifest.write_text(manifest.read_text().replace('"width":9', '"width":8', 1))
     before = tree_digest(tmp_path)
-    with pytest.raises(Conflict, match="'pixelgen repair' first"):
+    with pytest.raises(Conflict, match="first run: pixelgen repair"):
         made(tmp_path, layout="coco")
     assert tree_digest(tmp_path) == before
 

@@ -106,7 +106,7 @@ def test_a_damaged_file_is_not_brought(tmp_path: Path, run: Run) -> None:
     victim.write_bytes(data)
     done = run("finish", "out", "place-1", "place-2")
     assert done.returncode == 3
-    assert "negatives-000003.tar is damaged" in done.stderr
+    assert "negatives-000003.tar is missing or damaged; remove it" in done.stderr
     victim.unlink()
     assert run("finish", "out", "place-1", "place-2").returncode == 1
     assert portion(tmp_path / "place-2", 2, total=2).returncode == 0

@@ -69,7 +69,7 @@ def test_no_command_calls_a_dataset_complete_that_lacks_a_file(
     assert main(CLAIMS[claim]) == 3
     said = capfd.readouterr()
     assert "images/000004.png" in said.err
-    assert "'pixelgen repair set'" in said.err
+    assert "run: pixelgen repair set\n" in said.err
     assert "12 of 12" not in said.out
     assert main(("repair", "set", "-q", "-j", "1")) == 0  # what it says brings it back does
     assert tree_digest(dataset) == whole

@@ -388,7 +388,7 @@ def test_the_command_that_made_a_set_brings_its_plan_back(tmp_path: Path) -> Non
     plan = tmp_path / "set/pixelgen.json"
     for spoil in (plan.unlink, partial(plan.write_bytes, b"")):
         spoil()
-        with pytest.raises(Conflict, match="run the command that makes the set again"):
+        with pytest.raises(Conflict, match="run the command that made the dataset again"):
             mended(store)
         write(Job.parse(**JOB), store, SERIAL)
         assert tree_digest(tmp_path / "set") == whole

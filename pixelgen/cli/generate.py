@@ -31,7 +31,7 @@ from pixelgen.cli.portions import portion_of
 from pixelgen.cli.remote import check_named_address, fetcher, remote_address, remote_options
 from pixelgen.cli.stop import Stop
 from pixelgen.cli.summary import append_summary, check_summary
-from pixelgen.errors import AnotherJob, BadValue
+from pixelgen.errors import AnotherJob, BadValue, shell_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -279,8 +279,8 @@ def _tell_portion(
             f"shard {portion}: {number(outcome.made, 'image')}, {human_bytes(outcome.bytes)}{kept},"
             f" {progress.speed}"
         )
-        if portion.total > 1:
-            report(f"when all {portion.total:,} are done: pixelgen finish {options['out']}")
+        when = f"when all {portion.total:,} are done" if portion.total > 1 else "to complete it"
+        report(f"{when}, run: pixelgen finish {shell_path(options['out'])}")
     if options["as_json"]:
         emit_json({
             "status": 202,

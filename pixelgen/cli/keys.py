@@ -5,7 +5,7 @@ import stat
 import sys
 from pathlib import Path
 
-from pixelgen.errors import BadValue
+from pixelgen.errors import BadValue, shell_path
 
 _LIMIT = 4096  # bytes; more is no key
 
@@ -18,7 +18,9 @@ def read_key(path: str) -> str:
         else:
             with Path(path).open("rb") as file:
                 if os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-                    raise BadValue(f"others can read the key in {path}; run: chmod 600 {path}")
+                    raise BadValue(
+                        f"others can read the key in {path}; run: chmod 600 {shell_path(path)}"
+                    )
                 text = file.read(_LIMIT)
         key = text.decode().strip()
     except OSError as error:

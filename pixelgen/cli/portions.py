@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixelgen.cli.output import emit, emit_json, emit_path, number, report, tell_loaders
-from pixelgen.errors import BadValue
+from pixelgen.errors import BadValue, shell_path
 
 if TYPE_CHECKING:
     from pixelgen.job import Job
@@ -97,7 +97,7 @@ def status(directory: str, missing: bool, total: int | None, as_json: bool) -> i
     elif missing:
         emit(facts["missing_jobs"])
     else:
-        _tell(facts)
+        _tell(facts, store.root)
     return 0
 
 
@@ -122,11 +122,11 @@ def _finished_status(job: "Job", store: "Store", *, as_json: bool, quiet: bool) 
     return 3 if lost else 0
 
 
-def _tell(facts: dict[str, Any]) -> None:
+def _tell(facts: dict[str, Any], root: str) -> None:
     emit(f"{facts['found']:,} of {number(facts['count'], 'image')} are there")
     if facts["shards_missing"]:
         emit(f"missing shards: {facts['missing_shards']} ({facts['shards_missing']:,})")
     if facts["missing_jobs"]:
         emit(f"to be run again: --shard I/{facts['of']} for I = {facts['missing_jobs']}")
     if facts["status"] == 202 and not facts["shards_missing"]:
-        emit("nothing is missing: 'pixelgen finish' ends it")
+        emit(f"nothing is missing; to complete it, run: pixelgen finish {shell_path(root)}")
