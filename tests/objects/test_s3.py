@@ -13,8 +13,9 @@ from random import Random
 
 import pytest
 
+from pixelgen.cli import main
 from pixelgen.journal import JOURNAL
-from pixelgen.store import PROBE, store_of
+from pixelgen.store import PROBE, objects, store_of
 from tests.conftest import Done, Run, tree_digest
 from tests.engines.cluster import ROOT, cluster
 from tests.faults import format_of, layouts, running, trials, wait_for
@@ -134,6 +135,21 @@ def test_a_server_that_is_away_for_eight_seconds_costs_nothing_but_time(
     assert s3.digest(prefix) == tree_digest(tmp_path / "whole")
 
 
+def test_a_run_that_an_outage_ended_is_resumed_by_the_same_command(
+    s3: Server, prefix: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command = ("generate", "-n", "3", "-s", "8", "-q", "-o", f"s3://sets/{prefix}")
+    with monkeypatch.context() as impatient:
+        impatient.setattr(objects, "_BUDGET", 0.1)
+        s3.proxy.leave()
+        code = main(command)
+        s3.proxy.come_back()
+    assert code == 1
+    assert "run the same command again to go on" in capfd.readouterr().err
+    assert main(command) == 0
+    assert main(("verify", f"s3://sets/{prefix}", "-q")) == 0
+
+
 def test_a_wrong_key_or_bucket_is_one_line(s3: Server, run: Run) -> None:
     for told, words in (
         ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "that they may read and write in it"),
@@ -162,6 +178,20 @@ def test_what_is_about_a_directory_is_refused(s3: Server, run: Run) -> None:
         done = run("generate", "-n", 3, option, "-o", "s3://sets/none", PIXLAB_API_KEY="none")
         assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
     assert s3.names("none") == []
+
+
+def test_a_dataset_is_replaced_once_its_objects_are_removed(
+    s3: Server, prefix: str, make: Make, run: Run
+) -> None:
+    job = ("-n", 3, "-s", 8, "-q", "-o", f"s3://sets/{prefix}")
+    make(*job)
+    done = run("generate", *job, "--seed", 1, "--force")
+    assert done.returncode == 2
+    assert "--force replaces a set in a directory; remove the objects by yourself" in done.stderr
+    for name in s3.names(prefix):
+        s3.remove(f"{prefix}/{name}")
+    make(*job, "--seed", 1)
+    assert run("verify", f"s3://sets/{prefix}").returncode == 0
 
 
 def test_an_object_of_somebody_elses_stays(s3: Server, prefix: str, make: Make, run: Run) -> None:
