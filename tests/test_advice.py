@@ -957,10 +957,18 @@ ELSEWHERE = {
         "tests/engines/test_dask.py::test_a_scheduler_without_workers_is_waited_for",
     "--force replaces a set in a directory; remove the objects by yourself":
         "tests/objects/test_s3.py::test_a_dataset_is_replaced_once_its_objects_are_removed",
-    "it failed for … s; run the same command again to go on":
+    "it failed for … s; run the same command again to resume":
         "tests/objects/test_s3.py::test_a_run_that_an_outage_ended_is_resumed_by_the_same_command",
-    "the Host header names another machine; see --public-url":
-        "tests/test_serve.py::test_links_begin_with_the_public_url",
+    "with more memory for each (--memory-limit), then run the same command again: what is done":
+        "tests/engines/test_dask_workers.py::test_a_run_whose_workers_are_all_paused_ends_and_is_resumed",
+    "set the clock of this machine, then run the same command again":
+        "tests/objects/test_refusals.py::test_a_wrong_clock_is_said_to_be_wrong",
+    "renew or correct the credentials, then run the same command again":
+        "tests/objects/test_refusals.py::test_credentials_that_expire_in_a_run_are_renewed_and_it_is_resumed",
+    "Host … is not a name of this server; use localhost, or start the server with --allow-host":
+        "tests/test_serve.py::test_a_name_that_is_allowed_is_a_name_of_this_server",
+    "start the server with --allow-origin ORIGIN, and let the page use CORS":
+        "tests/test_serve.py::test_an_allowed_origin_gets_the_headers_of_cors",
     "busy; try again in a second":
         "tests/test_serve.py::test_more_than_can_wait_are_told_to_come_again",
 }  # fmt: skip
@@ -988,7 +996,7 @@ ADVICE = re.compile(
     rf"pixelgen (?:{'|'.join(cli.commands)})\b|--[a-z…]|\b(?:same|this|(?:run|with) the) command\b"
     r"|\b(?:run|try|verify|repair)\b.{0,20} again\b|pip install|chmod|ulimit|sbatch|dask (?:w|s)"
 )
-OF_OTHERS = ("--array", "--nthreads", "--scheduler-file", "--help")
+OF_OTHERS = ("--array", "--memory-limit", "--nthreads", "--scheduler-file", "--help")
 PACKAGE = Path(pixelgen.__file__).parent
 TESTS = Path(__file__).parent
 

@@ -401,6 +401,12 @@ def test_a_well_formed_host_of_the_loopback_is_accepted(server: Server, host: st
     assert server.send("GET", "/status", Host=host).json == {"status": 200}
 
 
+def test_a_name_that_is_allowed_is_a_name_of_this_server(tmp_path: Path) -> None:
+    with serving(tmp_path, "--allow-host", "images.example") as server:
+        assert server.send("GET", "/status", Host="images.example").json == {"status": 200}
+        assert server.send("GET", "/status", Host="evil.example").status == 400
+
+
 IMAGE_PATHS = ("/pixelgenerate?width=5&key=x", "/newimage?width=5&key=x", "/media/24p00.png",
                "/24p00.png", "/pixelgenerate?nonsense")  # fmt: skip
 FOREIGN: list[dict[str, str]] = [
