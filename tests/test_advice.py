@@ -1097,5 +1097,6 @@ def test_commands_of_dask_have_the_options_that_are_named() -> None:
     for command, option in (
         (dask_scheduler.main, "--scheduler-file"),
         (dask_worker.main, "--nthreads"),
+        (dask_worker.main, "--memory-limit"),
     ):
         assert option in {name for parameter in command.params for name in parameter.opts}

@@ -44,10 +44,9 @@ def client(root: str) -> "tuple[AbstractFileSystem, str]":
 
         files, path = url_to_fs(root, use_listings_cache=False, **options)
     except ImportError as error:
-        extra = _extra(root) or "s3"
-        raise PixelgenError(
-            f"{scheme}:// needs a package more ({error}): python -m pip install 'pixelgen[{extra}]'"
-        ) from None
+        extra = _extra(root)
+        way = f": python -m pip install 'pixelgen[{extra}]'" if extra else ""
+        raise PixelgenError(f"{scheme}:// needs a package more ({error}){way}") from None
     except ValueError as error:
         raise BadValue(f"{root!r} is no place to write to: {error}") from None
     return files, path.rstrip("/")

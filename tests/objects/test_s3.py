@@ -145,7 +145,7 @@ def test_a_run_that_an_outage_ended_is_resumed_by_the_same_command(
         code = main(command)
         s3.proxy.come_back()
     assert code == 1
-    assert "run the same command again to go on" in capfd.readouterr().err
+    assert "run the same command again to resume" in capfd.readouterr().err
     assert main(command) == 0
     assert main(("verify", f"s3://sets/{prefix}", "-q")) == 0
 
