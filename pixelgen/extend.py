@@ -13,9 +13,9 @@ from pixelgen.index import catalogue, hashed, put_index
 from pixelgen.job import Job
 from pixelgen.journal import SUMS, file_hash
 from pixelgen.layouts import File
-from pixelgen.manifest import sums
+from pixelgen.manifest import sum_of, sums
 from pixelgen.plan import PLAN, Plan
-from pixelgen.records import recorded
+from pixelgen.records import damaged, recorded
 from pixelgen.sources import extras
 from pixelgen.store import Store
 
@@ -24,7 +24,9 @@ def extend(plan: Plan, job: Job, store: Store) -> None:
     """Give a set the job's sidecars; of one in the making change the plan alone.
 
     The plan is changed last: until then the set is what it was, and the same command goes on.
-    Raises Conflict where somebody else's file bears a name of theirs, or the manifest is damaged.
+    Raises Conflict where somebody else's file bears a name of theirs, or where the plan, the
+    manifest or the record of sources is damaged: nothing is hashed anew that was not seen to be
+    right.
     """
     old = set(plan.job.layout.sidecars)
     added = set(job.layout.sidecars) - old
@@ -32,12 +34,20 @@ def extend(plan: Plan, job: Job, store: Store) -> None:
         raise Conflict(f"{store.root} got other sidecars meanwhile; run the same command again")
     text = plan.with_layout(job.layout).text
     if journal.is_finished(store, job):
+        _check_sums(job, store)
         kinds = tuple(sorted(added, key=str))
         _put(replace(job, layout=replace(job.layout, sidecars=kinds)), store)
         if job.checksum != "none":
             store.overwrite(SUMS, _sums(job, store, hashlib.sha256(text).hexdigest()))
     store.overwrite(PLAN, text)
     store.touch(job.manifest)
+
+
+def _check_sums(job: Job, store: Store) -> None:
+    """Refuse to list anew what is not as the sums list it."""
+    for name in (PLAN, *extras(job), job.manifest) if job.checksum != "none" else ():
+        if sum_of(store, name) != file_hash(store, name):
+            raise damaged(job, store, name)
 
 
 def _index(job: Job, store: Store) -> Iterator[File]:

@@ -32,7 +32,10 @@ class Missing(NamedTuple):
 
 
 def missing_files(job: Job, store: Store) -> Iterator[Missing]:
-    """Yield the files of a finished dataset that are missing or have another size."""
+    """Yield the files of a finished dataset that are missing or have another size.
+
+    A manifest has another size where it has fewer rows than there are images, or more.
+    """
     with store.size_lookup() as size_of:
         rows = rows_of(job, store.lines(job.manifest))
         is_manifest_whole = True
@@ -45,6 +48,8 @@ def missing_files(job: Job, store: Store) -> Iterator[Missing]:
                 size = size_of(found.name)
                 if size is None or found.size not in (None, size):
                     yield Missing(found.name, len(entry.rows) // len(files))
+        if rows.has_more():
+            yield Missing(job.manifest, 0)
         for name in chain(sums_of(job), extras(job), chain.from_iterable(index_names(job))):
             if size_of(name) is None:
                 yield Missing(name, 0)

@@ -155,6 +155,14 @@ def _fact(job: Job, index: int, line: bytes) -> Fact:
     return Fact(index, 0, "0" * 64 if job.checksum != "none" else "", "")
 
 
+def damaged(job: Job, store: Store, name: str) -> Conflict:
+    """Return the refusal of a list of a dataset that is not as it was written."""
+    way = f"first run: pixelgen repair {shell_path(store.root)}"
+    if job.remote:
+        way = "put the old one back"
+    return Conflict(f"{store.path(name)} is damaged or not of this set; {way}")
+
+
 def recorded(job: Job, store: Store) -> Iterator[tuple[Shard, Record]]:
     """Yield every shard with its record, without a look at an image.
 
@@ -163,9 +171,6 @@ def recorded(job: Job, store: Store) -> Iterator[tuple[Shard, Record]]:
     for entry in cut(job, store.lines(job.manifest), store.lines(SUMS)):
         record, wrong = read(job, entry)
         if wrong:
-            way = f"first run: pixelgen repair {shell_path(store.root)}"
-            if job.remote:
-                way = "put the old one back"
-            raise Conflict(f"{store.path(job.manifest)} is damaged or not of this set; {way}")
+            raise damaged(job, store, job.manifest)
         alone = entry.sums[0] if len(entry.sums) == 1 else b""
         yield entry.shard, record._replace(file_hash=alone[:64].decode(errors="replace"))

@@ -19,7 +19,7 @@ from pixelgen.journal import JOURNAL, SUMS, file_hash, sums_of
 from pixelgen.layouts import File, Object, Record, Sample, Shard
 from pixelgen.plan import PLAN, Plan, read_plan
 from pixelgen.records import Aligned, Entry, cut, cut_aligned, is_sum, read, rows_of, sums_of_files
-from pixelgen.sources import SOURCES, extras, is_sound, recall
+from pixelgen.sources import SOURCES, digests, extras, is_sound, recall
 from pixelgen.store import Store
 from pixelgen.writer import Run, least_work, samples
 
@@ -124,6 +124,10 @@ def check(
     if deep:
         check_remade(job, store)
         plan.check_remakeable(store.root)
+    if job.sources and recall(store, job) and digests(job) != list(plan.sources):
+        # The rows name images of the record, so that all would seem damaged.
+        yield Checked(0, 0, [Damage(SOURCES, "it lists other images than the plan was made with")])
+        return
     rows = rows_of(job, store.lines(job.manifest))
     sums = None
     if sums_of(job) and store.size(SUMS) is None:

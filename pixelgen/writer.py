@@ -107,6 +107,7 @@ def write(job: Job, store: Store, run: Run) -> Outcome:
         extended = plan is not None and plan.job != job
         if plan and extended:
             store.sweep("")
+            journal.settle_sources(store, plan)
             extend(plan, job, store)
         settle(job, store, done)
         if journal.is_finished(store, job):  # by another process, or but for its sidecars

@@ -336,7 +336,8 @@ def test_a_layout_of_another_project_is_one_like_any_other(
 
     (tmp_path / "1/image_2/000007.png").unlink()
     (tmp_path / "1/label_2/000008.txt").unlink()
-    assert run("repair", "1", **here).returncode == 0
+    assert run("repair", "1", **here).returncode == 3  # its code was not named by the user
+    assert run("repair", "1", **here, PIXELGEN_PLUGINS="strange.Kitti").returncode == 0
     assert tree_digest(tmp_path / "1") == tree_digest(tmp_path / "2")
 
 
@@ -344,7 +345,7 @@ def test_a_layout_of_another_project_is_one_like_any_other(
     ("path", "message"),
     [("strange.Nothing", "module 'strange' has no attribute 'Nothing'"),
      ("nowhere.Kitti", "No module named 'nowhere'; install it, or name its folder in PYTHONPATH"),
-     ("os.path", "os.path is no layout of another project"),
+     ("os.path", "os.path is not a layout of another project"),
      ("strange.Taken", "without a name of its own"), (".Kitti", "cannot be imported"),
      ("pixelgen.layouts.files.Files", "without a name of its own")],
 )  # fmt: skip

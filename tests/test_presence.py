@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from pixelgen.cli import main
 from pixelgen.engines import Serial
 from pixelgen.job import Job
 from pixelgen.layouts.layout import UNIVERSAL
+from pixelgen.plan import plan_text
 from pixelgen.presence import missing_files
 from pixelgen.store import LocalStore
 from pixelgen.writer import Run, write
@@ -32,6 +34,10 @@ GENERATE = (
     "--layout",
     UNIVERSAL,
 )
+SHUFFLED = (
+    "generate", "-n", "8", "-s", "8", "-q", "-o", "set",
+    "--family", "pixel_shuffle:source=photos",
+)  # fmt: skip
 CLAIMS: dict[str, tuple[str, ...]] = {
     "generate": GENERATE,
     "more sidecars": (*GENERATE, "--layout", "files,csv"),
@@ -121,6 +127,69 @@ def test_a_whole_dataset_lacks_nothing_and_each_file_is_missed(
             path.rename(tmp_path / "aside")
             assert name in [missed.name for missed in missing_files(job, store)]
             (tmp_path / "aside").rename(path)
+
+
+def test_status_says_where_it_does_not_count(
+    dataset: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixelgen.presence.COUNTED", 3)
+    for path in (dataset / "images").iterdir():
+        path.unlink()
+    capfd.readouterr()
+
+    assert main(("status", "set")) == 3
+    said = capfd.readouterr()
+    assert "at most 9 of 12 images are there" in said.out
+    assert "at least 3 files are missing" in said.err
+
+
+@pytest.mark.parametrize("checksum", ["sha256", "none"])
+@pytest.mark.parametrize("spoilt", ["rows", "plan", "sources"])
+def test_an_index_is_not_made_of_what_is_damaged(
+    spoilt: str, checksum: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    Image.new("RGB", (16, 16)).save("photos/a.png")
+    made = (
+        f"generate -n 5 -s 8 -q -o set --family pixel_shuffle:source=photos --checksum {checksum}"
+    )
+    assert main(made.split()) == 0
+    whole = tree_digest(Path("set"))
+    name = {"rows": "metadata.jsonl", "plan": "pixelgen.json", "sources": "sources.jsonl"}[spoilt]
+    path, text = Path("set", name), Path("set", name).read_text()
+    if spoilt == "rows":
+        path.write_text(text + text.splitlines(keepends=True)[0])
+    elif spoilt == "plan":
+        members = json.loads(text)
+        members["job"]["count"] = 4
+        path.write_bytes(plan_text(members))
+    else:
+        path.write_text(text.replace('"width": 16', '"width": 17'))
+    before = tree_digest(Path("set"))
+
+    assert main(("index", "set", "--layout", "coco", "-q")) == 3
+    assert tree_digest(Path("set")) == before
+    assert main(("verify", "set", "-q", "-j", "1")) == 3
+    path.write_text(text) if spoilt == "plan" else main(("repair", "set", "-q", "-j", "1"))
+    assert tree_digest(Path("set")) == whole
+
+
+def test_a_record_of_sources_that_is_cut_short_is_one_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    for name in "abc":
+        Image.new("RGB", (16, 16)).save(f"photos/{name}.png")
+    assert main(SHUFFLED) == 0
+    path = Path("set/sources.jsonl")
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    capfd.readouterr()
+
+    assert main(("verify", "set", "-q", "-j", "1")) == 3
+    told = "sources.jsonl: it lists other images than the plan was made with\n"
+    assert capfd.readouterr().out == told
 
 
 def test_a_manifest_that_is_cut_short_is_missed(dataset: Path) -> None:

@@ -60,7 +60,8 @@ def verify(**options: Any) -> int:
         return stop.exit_code
     if options["as_json"]:
         status = 409 if count else 200
-        emit_json({"status": status, "count": plan.job.count, "damage": found})
+        stopped = count == most
+        emit_json({"status": status, "count": plan.job.count, "damage": found, "stopped": stopped})
     if not options["quiet"]:
         report(_verdict(plan.job.count, count, progress, most))
     return 3 if count else 0

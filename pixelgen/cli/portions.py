@@ -107,16 +107,19 @@ def _finished_status(job: "Job", store: "Store", *, as_json: bool, quiet: bool) 
 
     lost = list(islice(missing_files(job, store), COUNTED))
     found = job.count - sum(each.images for each in lost)
+    is_counted = len(lost) < COUNTED
     if as_json:
         emit_json({
             "status": 409 if lost else 200, "count": job.count, "found": found,
             "shards": job.shard_count, "shards_missing": 0, "missing_shards": "",
             "missing_jobs": "", "of": 0, "missing_files": [each.name for each in lost],
+            "is_counted": is_counted,
         })  # fmt: skip
     elif quiet:
         emit("")
     else:
-        emit(f"{found:,} of {number(job.count, 'image')} are there")
+        most = "" if is_counted else "at most "
+        emit(f"{most}{found:,} of {number(job.count, 'image')} are there")
     if lost:
         report(f"pixelgen: {describe_missing(job, store, lost)}")
     return 3 if lost else 0
