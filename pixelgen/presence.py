@@ -21,7 +21,7 @@ from pixelgen.store import Store
 _BYTES = re.compile(rb'"bytes":(\d{1,16})[,}]')
 _NAMED = 3  # of the files that are missing
 COUNTED = 100_000
-"""The missing files that are counted; where there are more, their number is not told."""
+"""The missing files that are counted; where there are more, they are not counted."""
 
 
 class Missing(NamedTuple):

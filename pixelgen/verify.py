@@ -243,11 +243,11 @@ def _check_hash(store: Store, job: Job, found: Object, line: bytes | None) -> It
         yield Damage(SUMS, f"the line of {found.name} is {'damaged' if line else 'missing'}")
 
 
-def _check_lists(job: Job, told: Object, line: bytes | None, true: Object) -> Iterator[Damage]:
-    """Compare what the lists tell of a file that is right with what is true."""
+def _check_lists(job: Job, listed: Object, line: bytes | None, true: Object) -> Iterator[Damage]:
+    """Compare what the lists say of a file that is right with what is true."""
     if line not in (None, f"{true.sha256}  {true.name}\n".encode()):
         yield Damage(SUMS, f"the line of {true.name} is {'damaged' if line else 'missing'}")
-    elif told.sha256 not in ("", true.sha256) or told.size not in (None, true.size):
+    elif listed.sha256 not in ("", true.sha256) or listed.size not in (None, true.size):
         yield Damage(job.manifest, f"the row of {true.name} is damaged")
 
 

@@ -77,7 +77,7 @@ def generate(**options: Any) -> int:
 
 
 def _seed_there(store: "Store", options: dict[str, Any]) -> int | None:
-    """Return the seed of the dataset that is there, so that --seed random goes on with it.
+    """Return the seed of the dataset that is there, so that --seed random resumes it.
 
     None where there is none, or where --force replaces it. Raises BadValue for a partition that
     would draw a seed of its own.
