@@ -51,7 +51,7 @@ RESULTS: dict[str, str] = {
     "generate -q": r"set/metadata\.jsonl\n",
     "generate --dry-run": r"(?s)5 .*\d+ images are there already\n",
     "verify": "",
-    "verify --json": r'\{"status": 200, "count": 5, "damage": \[\]\}\n',
+    "verify --json": r'\{"status": 200, "count": 5, "damage": \[\], "stopped": false\}\n',
     "verify of damage": r"images/000003\.png: its SHA-256 is not [^\n]*\n",
     "preview": r"(?s).*000001\.png.*",
     "preview -o": r"sheet\.png\n",
