@@ -151,8 +151,9 @@ def _remake(job: Job, store: Store, entry: Entry) -> list[str]:
     images are of another version, though its name is the same.
     """
     record, wrong = read(job, entry)
-    known = {sha256 for index, sha256 in enumerate(record.hashes, entry.shard.start)
-             if index not in wrong}  # fmt: skip
+    unknown = set(wrong)
+    hashes = enumerate(record.hashes, entry.shard.start)
+    known = {sha256 for index, sha256 in hashes if index not in unknown}
     if len(entry.sums) == len(entry.rows):  # a file an image
         known |= {line[:64].decode(errors="replace") for line in entry.sums if line}
     made: set[str] = set()
@@ -217,9 +218,8 @@ def _mend_sources(store: Store, plan: Plan) -> bool:
     _check_regular(store, SOURCES)
     if sources.is_sound(store, job, plan.sources):
         return False
-    sources.look(
-        job, skip_damaged=True
-    )  # those that were left out before are, or the digest differs
+    # Where others are left out now than were then, the digest differs.
+    sources.look(job, skip_damaged=True)
     if sources.digests(job) != list(plan.sources):
         raise Conflict(
             f"{store.path(SOURCES)} is damaged, and the images that {store.root} is made from are"

@@ -6,19 +6,18 @@ run that goes on, every worker and every check take the images that it names, an
 """
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pixelgen.errors import Conflict
 from pixelgen.image_files import is_inside
 from pixelgen.job import Job
+from pixelgen.rows import is_sha256
 from pixelgen.store import Store
 
 if TYPE_CHECKING:
     from pixelgen.families.source import Entry, Folder
 
-_SHA256 = re.compile("[0-9a-f]{64}")
 SOURCES = "sources.jsonl"
 
 
@@ -122,6 +121,6 @@ def _entry(row: dict[str, Any]) -> "Entry":
     entry = Entry(row["file_name"], row["sha256"], row["width"], row["height"])
     is_plain = isinstance(entry.name, str) and is_inside(entry.name)
     sides = [type(side) is int and 0 < side < 1 << 31 for side in entry[2:]]
-    if not is_plain or not _SHA256.fullmatch(entry.sha256) or not all(sides):
+    if not is_plain or not is_sha256(entry.sha256) or not all(sides):
         raise ValueError("it names no image below a folder")
     return entry
