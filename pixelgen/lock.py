@@ -83,8 +83,9 @@ def _is(store: LocalStore, name: str, fd: int) -> bool:
 def _try_lock(store: LocalStore, name: str, how: int) -> int | None:
     """Return the descriptor of the lock file, locked; None while another process holds it."""
     path = store.path(name)
-    if store.exists(name) and store.size(name) != 0:
-        raise Conflict(f"{path} is not pixelgen's own and stays as it is; move it away")
+    store.check_regular(name)
+    if store.size(name):
+        raise Conflict(f"{path} is not pixelgen's own; move it away")
     with telling(store.root, name=name):
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     # The last holder removes the file when it is done: a lock on a removed file is none.

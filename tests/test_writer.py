@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -23,7 +25,7 @@ from pixelgen.errors import Busy, Conflict
 from pixelgen.job import Job
 from pixelgen.journal import JOURNAL, SUMS
 from pixelgen.layouts.base import MANIFEST
-from pixelgen.lock import LOCK, lock
+from pixelgen.lock import LOCK, joint_lock, lock
 from pixelgen.plan import PLAN
 from pixelgen.replace import clear
 from pixelgen.store import LocalStore
@@ -377,6 +379,19 @@ def test_what_takes_the_place_of_the_lock_during_a_run_is_kept(tmp_path: Path, k
             path.mkdir()
         before = _identity(path)
     assert _identity(path) == before
+
+
+def test_runs_that_hold_the_lock_together_end_while_others_begin(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path))
+
+    def hold(_: int) -> None:
+        for _ in range(500):
+            with joint_lock(store):
+                assert (tmp_path / LOCK).exists()
+
+    with ThreadPoolExecutor(4) as pool:
+        deque(pool.map(hold, range(4)), maxlen=0)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", ["text", "pipe", "link", "folder"])

@@ -154,8 +154,7 @@ class LocalStore(Store):
     @contextmanager
     def log(self, name: str) -> Iterator[FileLog]:
         """Open a log, a file of the root; make it if there is none."""
-        if self.exists(name) and self.size(name) is None:
-            raise Conflict(f"{self.path(name)} is not pixelgen's own; move it away")
+        self.check_regular(name)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with telling(self.root, name=name), self._folder("") as folder:
             fd = os.open(name, flags, 0o666, dir_fd=folder)
@@ -273,6 +272,12 @@ class LocalStore(Store):
     def exists(self, name: str) -> bool:
         """Tell whether anything at all bears the name."""
         return os.path.lexists(self.path(name))
+
+    def check_regular(self, name: str) -> None:
+        """Raise Conflict where a folder, a link or a device bears a name of the root."""
+        with suppress(FileNotFoundError):  # one look: another process may remove it meanwhile
+            if not stat.S_ISREG(os.lstat(self.path(name)).st_mode):
+                raise Conflict(f"{self.path(name)} is not pixelgen's own; move it away")
 
     def remove(self, name: str) -> None:
         """Remove one of our own files, if it is there."""
