@@ -1,6 +1,7 @@
 """What people would write instead of the families, in plain numpy, scipy and Pillow.
 
 Each reference draws one image, (side, side, 3) of uint8, from its definition; none is reproducible.
+What is the same for all images of a size is kept from one to the next, as pixelgen keeps it.
 Those that need scipy say so by ModuleNotFoundError where it is not installed.
 """
 
@@ -40,8 +41,8 @@ def clipped(field: Field) -> Pixels:
     return levels
 
 
-def stretched(field: Field) -> Pixels:
-    low, high = field.min(), field.max()
+def stretched(field: Field, axis: tuple[int, ...] | None = None) -> Pixels:
+    low, high = field.min(axis=axis), field.max(axis=axis)
     return clipped((field - low) * (255 / (high - low)))
 
 
@@ -98,13 +99,20 @@ def blobs(side: int) -> Pixels:
     return clipped(255 * field)
 
 
-def spectrum(side: int) -> Pixels:
-    """Give white noise the power 1/f²."""
+@lru_cache
+def amplitudes(side: int) -> Field:
+    """Return 1/f of each coefficient of a real transform, scaled to levels of deviation 255/7."""
     across = np.fft.fftfreq(side)
     frequency = np.hypot(across, across[:, None])
     frequency[0, 0] = np.inf
-    waves = np.fft.fft2(RNG.normal(size=(side, side, 3)), axes=(0, 1))
-    return stretched(np.fft.ifft2(waves / frequency[..., None], axes=(0, 1)).real)
+    scaled: Field = 255 / 7 / np.sqrt(np.mean(frequency**-2.0)) / frequency
+    return scaled[:, : side // 2 + 1, None]
+
+
+def spectrum(side: int) -> Pixels:
+    """Give white noise the power 1/f², and levels the deviation 255/7."""
+    waves = np.fft.rfft2(RNG.normal(size=(side, side, 3)), axes=(0, 1)) * amplitudes(side)
+    return clipped(127.5 + np.fft.irfft2(waves, (side, side), axes=(0, 1)))
 
 
 def perlin_plane(side: int, res: int) -> Field:
@@ -183,9 +191,9 @@ def shapes(side: int) -> Pixels:
     return np.array(canvas.convert("RGB"))
 
 
-@lru_cache(maxsize=1)
+@lru_cache
 def picture(side: int) -> Pixels:
-    """Return the image that the shuffles take apart."""
+    """Return the image that the shuffles take apart, and the families that do so as well."""
     return dead_leaves(side)
 
 
@@ -194,10 +202,15 @@ def pixel_shuffle(side: int) -> Pixels:
     return pixels
 
 
+@lru_cache
+def places(side: int) -> Field:
+    """List the rows and columns of all pixels."""
+    return np.indices((side, side)).reshape(2, -1).T.astype(np.float64)
+
+
 def voronoi(side: int) -> Pixels:
     tree = import_module("scipy.spatial").cKDTree(RNG.uniform(0, side, (256, 2)))
-    places = np.indices((side, side)).reshape(2, -1).T
-    nearest: Pixels = colors(256)[tree.query(places)[1]].reshape(side, side, 3)
+    nearest: Pixels = colors(256)[tree.query(places(side))[1]].reshape(side, side, 3)
     return nearest
 
 
@@ -214,7 +227,7 @@ def plasma(side: int) -> Pixels:
         grid[::step, half::step] = (at + right + middle + np.roll(middle, 1, 0)) / 4 + noise[1]
         grid[half::step, ::step] = (at + below + middle + np.roll(middle, 1, 1)) / 4 + noise[2]
         step, sway = half, sway / 2
-    return stretched(grid[:side, :side])
+    return stretched(grid[:side, :side], axis=(0, 1))
 
 
 def gabor(side: int, kernels: int = 256, frequency: float = 0.06, sigma: int = 12) -> Pixels:
@@ -256,7 +269,7 @@ def fractal(side: int, particles: int = 2048, burn_in: int = 16) -> Pixels:
 REFERENCES = (
     Reference("uniform", "as pytorch-ood", uniform, "pytorch-ood 1768"),
     Reference("uniform", "numpy integers", integers, "numpy 6800"),
-    Reference("gaussian", "as pytorch-ood", gaussian, "pytorch-ood 428"),
+    Reference("gaussian:mean=128,sigma=128", "as pytorch-ood", gaussian, "pytorch-ood 428"),
     Reference("rademacher", "as Outlier Exposure", rademacher, "Outlier Exposure 360"),
     Reference("solid", "numpy", solid),
     Reference("stripes", "numpy", stripes),
