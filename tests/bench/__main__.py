@@ -3,126 +3,147 @@
 Run it from the root of the repository, by the Python of an environment into which pixelgen was
 installed, not in editable mode; the peers are what that environment and the system have.
 
-A ratio is the peer's wall time over pixelgen's in the same round, start-up included. A round runs
-first one, then the other, each into a fresh directory, and both make as many images. Times are
-medians; u+s is user and system time of all processes, peak the memory of the largest one.
+A ratio is what the peer took over what pixelgen took in the same round, start-up included: how many
+times as fast pixelgen is. A round runs first one, then the other, each into a fresh directory, with
+everything synced before, and both make as many images. pixelgen uses all cores by itself, and two
+beside two workers or writers. Loops that write loose images make no manifest, to their favour: a
+row of 150 bytes an image.
 """
 
-import argparse
-import json
 import os
-import platform
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
-from statistics import median
 
-from tests.bench.measure import SLOW, SLOW_ROUNDS, Bench, Result, Usage
-from tests.bench.rows import PIXELGEN, Row, figures, matrix
+from tests.bench import report
+from tests.bench.measure import NOWHERE, PIXELGEN, list_sizes, timed
+from tests.bench.report import Comparison, Usage, middle, option
+from tests.bench.rows import Command, Row, figures, imagemagick, matrix
 
-_HEAD = (
-    f"{'side by side with':<30}{'size':>5}{'N':>8} {'rounds':<6}{'ratio (min..max)':>22}{'must':>6}"
-    f"{'stretch':>8}  {'pixelgen: wall u+s peak':<28}{'peer: wall u+s peak':<29}"
-    f"{'images/s':>9}{'MB/s':>7}"
-)
+SLOW = 30.0  # seconds: a row with so slow a side has at most SLOW_ROUNDS rounds
+SLOW_ROUNDS = 2
+_SPARE = 1 << 30  # bytes of disk to leave free
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Options(report.Options):
+    only: str = option("", "300x300 (?!PNG|JPEG:)|32x32 tar|64x64|nothing", report.ONLY)
+    count: int = option(1 << 30, 2, "images of a row at most")
+    warm: bool = option(False, True, "write as much before each run: its page cache has memory")
+    scratch: str = option("", "", "where to write, if not in the system's place")
 
 
 def main() -> None:
-    options = parse()
+    options = report.parse(Options, "tests.bench", __doc__)
     if not Path(PIXELGEN).exists():
         sys.exit(f"there is no {PIXELGEN}; install pixelgen beside this Python")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # and delete what was written
-    # An editable install would be compiled afresh at each start.
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    with tempfile.TemporaryDirectory(prefix="pixelgen-bench-", dir=options.scratch) as scratch:
+    with tempfile.TemporaryDirectory(dir=options.scratch or None) as scratch:
         # Spread directories over the disk: ext4 without journal is ten times slower where inodes
         # were freed a moment ago. Other file systems have no such flag, nor need it.
         subprocess.run(["chattr", "+T", scratch], stderr=subprocess.DEVNULL, check=False)
-        bench = Bench(Path(scratch), options.rounds, options.count, options.warm)
-        results = list(report(bench, re.compile(options.rows)))
-    if options.json:
-        options.json.write_text(json.dumps([asdict(result) for result in results], indent=1))
+        bench = Bench(Path(scratch), options)
+        report.show(
+            options,
+            bench.compare(),
+            OpenCV=report.package("opencv-python-headless"),
+            ffmpeg=program_version(shutil.which("ffmpeg") or ""),
+            ImageMagick=program_version(imagemagick()),
+        )
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m tests.bench", description=__doc__)
-    parser.add_argument("--rows", default="", metavar="REGEX", help="only these, by name and N")
-    parser.add_argument("--rounds", type=int, default=5, help="of each row (default: 5)")
-    parser.add_argument("--count", type=int, default=1 << 30, help="at most so many images a row")
-    parser.add_argument("--scratch", type=Path, help="where to write (default: the system's place)")
-    parser.add_argument("--warm", action="store_true", help="write as much before each run")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures of every run")
-    return parser.parse_args()
+def program_version(path: str) -> str:
+    """Return the third word that a program says of its version, as both programs do."""
+    return subprocess.check_output([path, "-version"], text=True).split()[2] if path else "missing"
 
 
-def report(bench: Bench, wanted: re.Pattern[str]) -> Iterator[Result]:
-    """Run the rows and print each as it ends."""
-    version = subprocess.check_output([PIXELGEN, "--version"], text=True).strip()
-    say(
-        f"{version}, Python {platform.python_version()}, {os.cpu_count()} processors,"
-        f" {'pre-warmed' if bench.warm else 'cold'} page cache\n\n{_HEAD}"
-    )
-    for rows in figures(), matrix():
-        for row in rows:
-            if wanted.search(label(row, row.count)):
-                result = bench.race(row)
-                say(line(result))
-                yield result
-        say("")
-    say(f"* {SLOW_ROUNDS} rounds at most, because a run takes more than {SLOW:.0f} s")
+@dataclass(frozen=True)
+class Bench:
+    """Where and how to run rows."""
+
+    scratch: Path
+    options: Options
+
+    def compare(self) -> Iterator[Comparison]:
+        """Run the rows that are wanted; of those that the count makes alike, one."""
+        rows = (*figures(), *matrix())
+        counted = (replace(row, count=min(row.count, self.options.count)) for row in rows)
+        for (name, work), row in {(row.name, row.work): row for row in counted}.items():
+            if re.search(self.options.only, f"{work} {name}"):
+                obstacle = self._obstacle(row)
+                rounds = () if obstacle else tuple(self._race(row))
+                skipped = obstacle if row.peer else obstacle or "no peer"
+                note = tell(row, [ours for ours, *_ in rounds]) if rounds else ""
+                yield Comparison(work, name, "pixelgen", rounds, skipped, note)
+
+    def _obstacle(self, row: Row) -> str:
+        """Tell why a row cannot run, if so."""
+        if row.peer and row.peer.missing:
+            return f"no {row.peer.missing}"
+        has_room = shutil.disk_usage(self.scratch).free > 3 * row.volume + _SPARE
+        return "" if has_room else "no room on the disk"
+
+    def _race(self, row: Row) -> Iterator[tuple[Usage, ...]]:
+        """Run both sides in turn, round by round; delete what they wrote after each round."""
+        rounds = self.options.rounds
+        for number in count():
+            if number >= rounds:
+                return
+            with ExitStack() as outputs:
+                taken = [self._run(row.ours, row, outputs)]
+                if row.peer:
+                    taken.append(self._run(row.peer, row, outputs))
+            if row.peer and row.peer.suffix == ".raw" and taken[0].bytes != taken[1].bytes:
+                sys.exit(f"{row.name}: {taken[0].bytes:,} bytes, the raw writer {taken[1].bytes:,}")
+            if any(each.wall > SLOW for each in taken):
+                rounds = min(rounds, SLOW_ROUNDS)
+            yield tuple(taken)
+
+    def _run(self, command: Command, row: Row, outputs: ExitStack) -> Usage:
+        """Time a command that writes into a fresh directory, and check what it left there."""
+        out = Path(outputs.enter_context(tempfile.TemporaryDirectory(dir=self.scratch)))
+        sizes = self.scratch / "sizes"
+        if self.options.warm:
+            _warm(self.scratch, row.volume)
+        os.sync()  # or this run would wait for what the one before has left to write
+        words = {"n": row.count, "size": row.size, "out": out, "sizes": sizes}
+        stdout = out / command.stdout if command.stdout else NOWHERE
+        usage = timed([word.format(**words) for word in command.argv], stdout)
+        if not command.suffix:
+            return usage
+        if command is row.ours:
+            list_sizes(out, sizes)
+        check = [sys.executable, str(Path(__file__).with_name("check.py"))]
+        check += [str(out), command.suffix, str(row.count), str(row.size)]
+        return replace(usage, bytes=int(subprocess.check_output(check)))
 
 
-def label(row: Row, count: int) -> str:
-    return f"{row.name:<30}{row.size or '–':>5}{count:>8,}"
+def tell(row: Row, runs: list[Usage]) -> str:
+    """Tell the peak, the speed, and the figures to reach."""
+    ours = middle(runs)
+    goals = {"must": row.must, "stretch": row.stretch}
+    told = [f"{ours.peak:.0f} MiB"]
+    if ours.bytes:
+        told.append(
+            f"{row.count / ours.wall:,.0f} images/s, {ours.bytes / 1e6 / ours.wall:,.0f} MB/s"
+        )
+    return ", ".join(told + [f"{name} {each:.3g}" for name, each in goals.items() if each])
 
 
-def line(result: Result) -> str:
-    """Write a row of the table."""
-    row = result.row
-    cells = label(row, result.count)
-    if result.skipped:
-        return f"{cells} skipped: {result.skipped}"
-    rounds = f"{len(result.ours)}{'*' if result.is_slow else ''}"
-    measured = sorted(ratios(result))
-    ratio = f"{median(measured):.2f} ({measured[0]:.2f}..{measured[-1]:.2f})"
-    ours, peer = middle(result.ours), middle(result.peer) if result.peer else None
-    speeds = f"{result.count / ours.wall:>9,.0f}{ours.bytes / 1e6 / ours.wall:>7,.0f}"
-    return (
-        f"{cells} {rounds:<6}{ratio:>22}{goal(row.must):>6}{goal(row.stretch):>8}"
-        f"  {took(ours):<28}{took(peer) if peer else '':<29}{speeds if ours.bytes else ''}"
-    )
-
-
-def ratios(result: Result) -> list[float]:
-    """Return the speed beside the peer, or without one the memory, of each round."""
-    if not result.row.peer:
-        return [run.peak for run in result.ours]
-    return [peer.wall / ours.wall for ours, peer in zip(result.ours, result.peer, strict=True)]
-
-
-def middle(runs: list[Usage]) -> Usage:
-    """Return the medians of some runs, each figure by itself."""
-    columns = zip(*(asdict(run).values() for run in runs), strict=True)
-    return Usage(*map(median, columns))
-
-
-def took(usage: Usage) -> str:
-    seconds = f"{usage.wall:.3f}s {usage.user:.2f}+{usage.system:.2f}s"
-    return f"{seconds} {usage.peak:.0f}MiB"
-
-
-def goal(figure: float | None) -> str:
-    return "–" if figure is None else f"{figure:.3g}"
-
-
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+def _warm(scratch: Path, volume: int) -> None:
+    """Write and unlink a volume, so that the page cache has memory the host has backed."""
+    with tempfile.TemporaryFile(dir=scratch) as file:
+        for _ in range(-(-volume // _MIB)):
+            file.write(bytes(_MIB))
 
 
 if __name__ == "__main__":

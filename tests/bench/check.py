@@ -1,11 +1,12 @@
 """Count the images below a directory, decode a few: DIRECTORY SUFFIX COUNT SIZE. Prints the bytes.
 
-A process of its own, so that the benchmark never loads Pillow: a child's peak memory is at least
-that of the process it was started from.
+The bytes are those of all files. A process of its own, so that the benchmark never loads Pillow: a
+child's peak memory is at least that of the process it was started from.
 """
 
 import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -24,36 +25,37 @@ def decode(file: IO[bytes] | None, size: int) -> bytes:
     return pixels.tobytes()
 
 
-def count_files(files: list[Path], some: set[Path], size: int) -> int:
-    """Decode some files, which must differ; return how many there are."""
-    decoded = set()
-    for path in some:
+def images_of(path: Path, size: int) -> tuple[int, bytes]:
+    """Return how many images a file holds, and the pixels of the last."""
+    if path.suffix != ".tar":
         with path.open("rb") as file:
-            decoded.add(decode(file, size))
-    assert len(decoded) == len(some), "images repeat"
-    return len(files)
+            return 1, decode(file, size)
+    with tarfile.open(path) as archive:
+        images = [member for member in archive if member.name.endswith(".png")]  # not its labels
+        return len(images), decode(archive.extractfile(images[-1]), size)
 
 
-def count_members(files: list[Path], some: set[Path], size: int) -> int:
-    """Decode the last member of some archives; return how many members all have."""
-    count = 0
+def counts(files: list[Path], size: int) -> Iterator[int]:
+    """Yield how many images each file holds; of loose images, open a few."""
+    some = {files[0], files[len(files) // 2], files[-1]}
+    decoded = {}
     for path in files:
-        with tarfile.open(path) as archive:
-            members = archive.getmembers()
-            count += len(members)
-            if path in some:
-                decode(archive.extractfile(members[-1]), size)
-    return count
+        if path in some or path.suffix == ".tar":
+            found, decoded[path] = images_of(path, size)
+            yield found
+        else:
+            yield 1
+    assert len(set(decoded.values())) == len(decoded), "images repeat"
 
 
 def main(root: str, suffix: str, count: int, size: int) -> None:
-    files = sorted(Path(root).rglob(f"*{suffix}"))
+    written = [path for path in sorted(Path(root).rglob("*")) if path.is_file()]
+    files = [path for path in written if path.suffix == suffix]
     assert files, f"nothing was written to {root}"
     if suffix != ".raw":  # of raw bytes only the sum counts
-        some = {files[0], files[len(files) // 2], files[-1]}
-        found = (count_members if suffix == ".tar" else count_files)(files, some, size)
+        found = sum(counts(files, size))
         assert found == count, f"{found} images instead of {count} in {root}"
-    sys.stdout.write(str(sum(file.stat().st_size for file in files)))
+    sys.stdout.write(str(sum(path.stat().st_size for path in written)))
 
 
 if __name__ == "__main__":

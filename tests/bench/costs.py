@@ -8,7 +8,6 @@ estimate over what was measured: below 1 the estimate is too low. Small images a
 because the estimate has a fixed share and allows for the most expensive encoding.
 """
 
-import argparse
 import json
 import os
 import re
@@ -16,13 +15,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from pixelgen.engines import keep_memory
 from pixelgen.job import Job
 from pixelgen.parts import known
 from pixelgen.serve.costs import FAMILY_COSTS, Cost, estimate
+from tests.bench import report
+from tests.bench.report import Comparison, Usage, option
 
 WORST = {
     "blobs": ("sigma=4096",),
@@ -50,37 +53,55 @@ WORST = {
 }
 """The parameters with which each family takes most, of those that change what it takes."""
 
-SIZES = ("256x256", "1024x1024", "1021x1021")
-_ENOUGH = 0.3  # seconds of CPU time to measure
+_MIB = 1 << 20
+
+
+class Taken(NamedTuple):
+    """What an image took: seconds by the clock and of CPU, and bytes of memory at the peak."""
+
+    wall: float
+    cpu: float
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Options(report.Options):
+    only: str = option("", "^(uniform|perlin)$", report.ONLY)
+    rounds: int = option(3, 1, "how often each image is measured")
+    sizes: str = option("256x256,1024x1024,1021x1021", "16x16", "of the images")
+    seconds: float = option(0.3, 0.01, "of CPU time that images are made for, at least")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser("python -m tests.bench.costs", description=__doc__)
-    parser.add_argument("--families", default="", metavar="REGEX", help="only these")
-    parser.add_argument("--sizes", default=",".join(SIZES), help="(default: %(default)s)")
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.one:
-        sys.stdout.write(json.dumps(take(*options.one)))
+    if sys.argv[1:2] == ["--one"]:
+        sys.stdout.write(json.dumps(take(sys.argv[2], sys.argv[3], float(sys.argv[4]))))
         return
-    for row in report(options.families, options.sizes.split(",")):
-        sys.stdout.write(f"{row}\n")
-        sys.stdout.flush()
+    options = report.parse(Options, "tests.bench.costs", __doc__)
+    report.show(options, compare(options))
 
 
-def report(families: str, sizes: list[str]) -> Iterator[str]:
-    """Yield the table, a row for each family and size, as it is measured."""
-    yield f"{'family':<56}{'size':>10}{'ns/pixel':>10}{'ratio':>7}{'bytes/pixel':>13}{'ratio':>7}"
-    for family in filter(re.compile(families).search, spellings()):
-        for size in sizes:
-            measured, estimated = measure(family, size), estimated_cost(family, size)
-            width, height = sides(size)
-            time_each, bytes_each = (each / (width * height) for each in measured)
-            yield (
-                f"{family:<56}{size:>10}{1e9 * time_each:>10.0f}"
-                f"{estimated.seconds / measured.seconds:>7.1f}{bytes_each:>13.1f}"
-                f"{estimated.bytes / measured.bytes:>7.1f}"
-            )
+def compare(options: Options) -> Iterator[Comparison]:
+    """Measure each family and size."""
+    for family in filter(re.compile(options.only).search, spellings()):
+        for size in options.sizes.split(","):
+            estimated = estimated_cost(family, size)
+            taken = [measure(family, size, options.seconds) for _ in range(options.rounds)]
+            estimate = Usage(estimated.seconds, estimated.seconds, estimated.bytes / _MIB)
+            rounds = tuple((Usage(wall, cpu, peak / _MIB), estimate) for wall, cpu, peak in taken)
+            note = tell(size, estimated, rounds)
+            yield Comparison(f"{family} {size}", "estimate", "measured", rounds, note=note)
+
+
+def tell(size: str, estimated: Cost, rounds: tuple[tuple[Usage, Usage], ...]) -> str:
+    """Tell what a pixel takes, and how the memory compares."""
+    width, height = sides(size)
+    used = report.middle(measured for measured, _ in rounds)
+    bytes_each = used.peak * _MIB / (width * height)
+    memory = report.spread(estimate.peak / measured.peak for measured, estimate in rounds)
+    return (
+        f"{1e9 * used.cpu / (width * height):.0f} ns/pixel, {bytes_each:.1f} bytes/pixel,"
+        f" memory ratio {memory}"
+    )
 
 
 def spellings() -> list[str]:
@@ -106,15 +127,15 @@ def estimated_cost(family: str, size: str) -> Cost:
     return estimate(job.family, job.width, job.height, job.format.name)
 
 
-def measure(family: str, size: str) -> Cost:
+def measure(family: str, size: str, seconds: float = 0.3) -> Taken:
     """Measure an image in another process."""
-    command = [sys.executable, "-m", "tests.bench.costs", "--one", family, size]
+    command = [sys.executable, "-m", "tests.bench.costs", "--one", family, size, str(seconds)]
     # Whoever has more processors must not get more threads.
     alone = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    return Cost(*json.loads(subprocess.check_output(command, env=alone)))
+    return Taken(*json.loads(subprocess.check_output(command, env=alone)))
 
 
-def take(family: str, size: str) -> Cost:
+def take(family: str, size: str, seconds: float) -> Taken:
     """Measure an image in this process, which must not have made any."""
     keep_memory()  # as serve does
     known("family")
@@ -124,13 +145,13 @@ def take(family: str, size: str) -> Cost:
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     make(0)
     peak = memory("VmHWM") - before
-    begun = time.process_time()
+    begun, cpu = time.perf_counter(), time.process_time()
     for images in count(1):
         make(images)
-        seconds = time.process_time() - begun
-        if seconds > _ENOUGH:
+        used = time.process_time() - cpu
+        if used > seconds:
             break
-    return Cost(seconds / images, max(peak, 1))
+    return Taken((time.perf_counter() - begun) / images, used / images, max(peak, 1))
 
 
 def memory(field: str) -> int:

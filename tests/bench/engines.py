@@ -1,23 +1,26 @@
 """Measure the engines beside each other: ``python -m tests.bench.engines``.
 
-Two workers beside one, and every engine beside another. A round runs all in turn, each into a fresh
-directory; ratios are of wall times in the same round, start-up included. The second table is of
-many shards of one small image each: what a shard costs by itself.
+Run it from the root of the repository, by the Python of an environment with pixelgen[dask], on
+Linux. Two workers beside one, and every engine beside another. A round runs all in turn, each into
+a fresh directory, with everything synced before; ratios are of the same round, start-up included
+but for that of the cluster, which runs already. The second set is of many shards of one small image
+each: what a shard costs by itself.
 """
 
-import argparse
-import sys
+import re
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
-from tests.bench.measure import timed
-from tests.bench.rows import PIXELGEN
-from tests.engines.cluster import cluster
+from tests.bench import report
+from tests.bench.measure import cpu_of, generated
+from tests.bench.report import Comparison, Usage, option
+from tests.engines.cluster import Cluster, cluster
+from tests.faults import living
 
 
 class Way(NamedTuple):
@@ -30,60 +33,68 @@ class Way(NamedTuple):
         return f"{self.engine} × {self.jobs}"
 
 
-WAYS = (Way("serial", 1), Way("local", 1), Way("local", 2), Way("dask", 1), Way("dask", 2),
-        Way("cluster", 2))  # fmt: skip
-PAIRS = (("local × 1", "local × 2"), ("dask × 1", "dask × 2"), ("local × 2", "serial × 1"),
-         ("dask × 2", "local × 2"), ("cluster × 2", "local × 2"))  # fmt: skip
+SERIAL, LOCAL_1, LOCAL_2 = Way("serial", 1), Way("local", 1), Way("local", 2)
+DASK = DASK_1, DASK_2, CLUSTER = Way("dask", 1), Way("dask", 2), Way("cluster", 2)
+PAIRS = ((LOCAL_1, LOCAL_2), (DASK_1, DASK_2), (LOCAL_2, SERIAL), (DASK_2, LOCAL_2),
+         (CLUSTER, LOCAL_2))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Options(report.Options):
+    only: str = option("", "64x64", report.ONLY)
+    images: int = option(20_000, 20, "images of 64x64, in 20 shards")
+    shards: int = option(400, 2, "shards of one image of 8x8")
+    scratch: str = option("", "", "where to write, if not in the system's place")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser("python -m tests.bench.engines", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--images", type=int, default=20_000, help="of 64x64, in 20 shards")
-    parser.add_argument("--shards", type=int, default=400, help="of one image of 8x8")
-    options = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory(prefix="pixelgen-bench-") as scratch,
-        cluster(Path(scratch) / "dask", 2, {}) as started,
-    ):
-        for title, job in (
-            (f"{options.images:,} images of 64x64 in 20 shards",
-             ["-n", options.images, "-s", 64, "--layout", f"tar:per_shard={options.images // 20}"]),
-            (f"{options.shards:,} shards of one image of 8x8",
-             ["-n", options.shards, "-s", 8, "--layout", "tar:per_shard=1"]),
-        ):  # fmt: skip
-            say(f"{title}, {options.rounds} rounds")
-            spent = race(Path(scratch), [*map(str, job)], started.engine, options.rounds)
-            for way, seconds in spent.items():
-                say(f"  {way:<14} median {median(seconds):.2f} s")
-            for slow, fast in PAIRS:
-                say(f"  {slow} : {fast}  {spread(spent[slow], spent[fast])}")
+    options = report.parse(Options, "tests.bench.engines", __doc__)
+    report.show(options, compare(options), distributed=report.package("distributed"))
 
 
-def race(scratch: Path, job: Sequence[str], address: str, rounds: int) -> dict[str, list[float]]:
-    """Run all ways in turn, round by round; return the seconds of each."""
-    spent: dict[str, list[float]] = {str(way): [] for way in WAYS}
-    for _ in range(rounds):
-        for way in WAYS:
-            engine = address if way.engine == "cluster" else way.engine
-            with ExitStack() as stack:
-                out = stack.enter_context(tempfile.TemporaryDirectory(dir=scratch))
-                command = [PIXELGEN, "generate", *job, "--engine", engine, "-j", str(way.jobs)]
-                used = timed([*command, "-q", "-o", f"{out}/set"], Path(out) / "stdout")
-                spent[str(way)].append(used.wall)
-                time.sleep(0.1)
-    return spent
+def compare(options: Options) -> Iterator[Comparison]:
+    """Compare the pairs that are wanted, on each set."""
+    missing = "" if find_spec("distributed") else "no distributed"
+    with ExitStack() as stack:
+        started = None
+        if not missing:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pixelgen-bench-"))
+            started = stack.enter_context(cluster(Path(folder, "dask"), 2, {}))
+        for name, words in sets(options).items():
+            wanted = [pair for pair in PAIRS if re.search(options.only, f"{name} {pair[0]}")]
+            able = [pair for pair in wanted if not (missing and set(DASK) & set(pair))]
+            ways = dict.fromkeys(way for pair in able for way in pair)
+            rounds = [
+                {way: run(way, started, options.scratch, *words) for way in ways}
+                for _ in range(options.rounds)
+            ]
+            for side, base in wanted:
+                skipped = "" if (side, base) in able else missing
+                pairs = () if skipped else tuple((one[base], one[side]) for one in rounds)
+                yield Comparison(name, str(side), str(base), pairs, skipped)
 
 
-def spread(slow: Sequence[float], fast: Sequence[float]) -> str:
-    """Write the ratios of the rounds: the median, the least and the most."""
-    ratios = sorted(one / other for one, other in zip(slow, fast, strict=True))
-    return f"{median(ratios):.2f} ({ratios[0]:.2f}..{ratios[-1]:.2f})"
+def sets(options: Options) -> dict[str, tuple[object, ...]]:
+    """Return the options of each set by its name."""
+    per_shard = max(options.images // 20, 1)
+    return {
+        f"{options.images:,} of 64x64, 20 shards":
+            ("-n", options.images, "-s", 64, "--layout", f"tar:per_shard={per_shard}"),
+        f"{options.shards:,} shards of one of 8x8":
+            ("-n", options.shards, "-s", 8, "--layout", "tar:per_shard=1"),
+    }  # fmt: skip
 
 
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+def run(way: Way, started: Cluster | None, scratch: str, *words: object) -> Usage:
+    """Make a set; a cluster's CPU time counts, though its processes were there before."""
+    if way != CLUSTER:
+        return generated(scratch, *words, "--engine", way.engine, "-j", way.jobs)
+    assert started
+    leaders = started.scheduler, *started.workers
+    members = [pid for each in leaders for pid in living(each.pid)]
+    before = sum(map(cpu_of, members))
+    used = generated(scratch, *words, "--engine", started.engine, "-j", way.jobs)
+    return replace(used, cpu=used.cpu + sum(map(cpu_of, members)) - before)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,18 @@ from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
-PIXELGEN = str(Path(sys.executable).with_name("pixelgen"))
-_PEERS = Path(__file__).with_name("peers")
+from tests.bench.measure import PEERS, PIXELGEN
+
 _PLAIN = ("--durability", "none", "--checksum", "none")  # what the peers do
+_TWO = (*_PLAIN, "-j", "2")
+_TAR = ("--layout", "tar:per_shard=1000")
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command line, in whose words {n}, {size}, {out} and {sample} are filled in.
+    """A command line, in whose words {n}, {size}, {out} and {sizes} are filled in.
+
+    {sizes} is a file that tells the sizes of those that pixelgen has just written.
 
     ``suffix`` is that of the files it leaves, ``stdout`` the file that takes its standard output,
     ``missing`` the program or module without which it cannot run.
@@ -45,9 +49,14 @@ class Row:
     stretch: float | None = None
 
     @property
-    def has_raw_peer(self) -> bool:
-        """Tell whether the peer writes the same bytes and makes none."""
-        return self.peer is not None and self.peer.suffix == ".raw"
+    def work(self) -> str:
+        """Tell what is made."""
+        return f"{self.count:,} of {self.size}x{self.size}" if self.size else "nothing"
+
+    @property
+    def volume(self) -> int:
+        """The bytes of the pixels; no file here is much larger."""
+        return self.count * self.size**2 * 3
 
 
 def generate(*options: str, suffix: str = ".png") -> Command:
@@ -62,7 +71,7 @@ SINGLE = Command((PIXELGEN, *_ONE), ".png", stdout="image.png")
 
 def script(name: str, *more: str, suffix: str = ".png", needs: str = "PIL") -> Command:
     """Return the command of a peer in Python."""
-    argv = (sys.executable, str(_PEERS / name), "{n}", "{size}", "{out}", *more)
+    argv = (sys.executable, str(PEERS / name), "{n}", "{size}", "{out}", *more)
     return Command(argv, suffix, missing="" if find_spec(needs) else needs)
 
 
@@ -71,14 +80,14 @@ def naive(suffix: str = ".png", *quality: str) -> Command:
     return script("naive.py", suffix, *quality, suffix=suffix)
 
 
-def raw(name: str) -> Command:
-    """Return the command of a writer of as many bytes."""
-    return Command((sys.executable, str(_PEERS / name), "{n}", "{sample}", "{out}"), ".raw")
+def raw() -> Command:
+    """Return the command of two writers of as many bytes into as many files."""
+    return Command((sys.executable, str(PEERS / "raw.py"), "{sizes}", "{out}", "2"), ".raw")
 
 
 def program(name: str, path: str) -> Command:
     """Return the command of a peer that is a program, found at ``path`` if at all."""
-    argv = ("sh", str(_PEERS / f"{name}.sh"), "{n}", "{size}", "{out}", path)
+    argv = ("sh", str(PEERS / f"{name}.sh"), "{n}", "{size}", "{out}", path)
     return Command(argv, ".png", missing="" if path else name)
 
 
@@ -102,7 +111,9 @@ def _is_imagemagick(path: Path) -> bool:
 
 def figures() -> Iterator[Row]:
     """Yield the rows that have figures to reach, and those that explain them."""
-    png, tar = generate(*_PLAIN), generate(*_PLAIN, "--layout", "tar", suffix=".tar")
+    png, tar = generate(*_PLAIN), generate(*_PLAIN, *_TAR, suffix=".tar")
+    png_two, tar_two = generate(*_TWO), generate(*_TWO, *_TAR, suffix=".tar")
+    kept, naive_tar = script("naive_kept.py"), script("naive_tar.py", suffix=".tar")
     magick = program("imagemagick", imagemagick())
     ffmpeg = program("ffmpeg", shutil.which("ffmpeg") or "")
     cv2, tuned = script("opencv.py", needs="cv2"), script("opencv_tuned.py", needs="cv2")
@@ -112,17 +123,17 @@ def figures() -> Iterator[Row]:
 
     yield Row("naive loop", 1_000, 300, png, naive(), 40, 60)
     yield Row("naive loop", 10_000, 300, png, naive(), 80, 120)
-    yield Row("naive loop, sha256 and commit", 10_000, 300, generate(), naive(), 45, 70)
-    yield Row("naive loop in Pool(2)", 1_000, 300, png, script("pool.py"), 25, 50)
+    yield Row("naive loop, sha256 and sync", 10_000, 300, generate(), kept, 45, 70)
+    yield Row("naive loop in Pool(2)", 1_000, 300, png_two, script("pool.py"), 25, 50)
     yield Row("ImageMagick", 1_000, 300, png, magick, 35, 60)
     yield Row("cv2", 1_000, 300, png, cv2, 10, 15)
     yield Row("cv2 tuned", 1_000, 300, png, tuned, 4, 6)
     yield Row("ffmpeg level 0", 1_000, 300, png, ffmpeg, 4, 6)
-    yield Row("raw files, two writers", 10_000, 300, png, raw("raw_files.py"), 0.40, 0.55)
-    yield Row("tar: raw shards, two writers", 10_000, 300, tar, raw("raw_shards.py"), 0.35, 0.5)
+    yield Row("raw files, two writers", 10_000, 300, png_two, raw(), 0.40, 0.55)
+    yield Row("tar: raw shards, two writers", 10_000, 300, tar_two, raw(), 0.35, 0.5)
     yield Row("naive loop", 200, 1024, png, naive(), 120, 150)
-    yield Row("tar: naive loop", 10_000, 32, tar, naive(), 25, 40)
-    yield Row("tar: naive loop", 100_000, 32, tar, naive())
+    yield Row("tar: naive loop", 10_000, 32, tar, naive_tar, 25, 40)
+    yield Row("tar: naive loop", 100_000, 32, tar, naive_tar)
     yield Row("JPEG q90: naive loop", 1_000, 300, jpeg, naive(".jpg", "90"), 3, 3.7)
     yield Row("BMP: naive loop", 1_000, 300, bmp, naive(".bmp"))
     yield Row("one image: naive script", 1, 64, SINGLE, naive(), 1, 1 / 0.7)

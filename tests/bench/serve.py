@@ -9,7 +9,6 @@ one. A ratio is what an image takes over what it takes the generator alone in th
 clock and in CPU time; the clock tells little while others are at work on the machine.
 """
 
-import argparse
 import json
 import os
 import re
@@ -17,14 +16,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import dataclass
+from importlib.util import find_spec
 
-from tests.bench.durability import spread
-from tests.bench.rows import PIXELGEN
+from tests.bench import report
+from tests.bench.measure import PIXELGEN, cpu_of
+from tests.bench.report import Comparison, Usage, option
 
 IMAGES = {
     "300x300 PNG": "width=300",
@@ -45,42 +45,34 @@ SIDES = {
 CONNECTIONS = 3
 _WARM = 0.3  # of the seconds of a measurement: before it
 _HEAD = 1000  # bytes: more than any head here
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
-class Cost(NamedTuple):
-    """What an image took: seconds by the clock, and of CPU time."""
-
-    wall: float
-    cpu: float
+@dataclass(frozen=True)
+class Options(report.Options):
+    only: str = option("", "^300x300 (PNG|JPEG)$", report.ONLY)
+    seconds: float = option(2.0, 0.05, "of each side in a round")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser("python -m tests.bench.serve", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of a side (default: 2)")
-    parser.add_argument("--rounds", type=int, default=5, help="of each image (default: 5)")
-    parser.add_argument("--images", default="", metavar="REGEX", help="only these")
-    options = parser.parse_args()
-    for row in report(options):
-        sys.stdout.write(f"{row}\n")
-        sys.stdout.flush()
+    options = report.parse(Options, "tests.bench.serve", __doc__)
+    report.show(options, compare(options), granian=report.package("granian"))
 
 
-def report(options: argparse.Namespace) -> Iterator[str]:
-    """Yield the table, a row for each image and side, as it is measured."""
-    yield f"{'over generator (min..max)':<42}{'time':>22}{'CPU time':>22}"
-    for name in filter(re.compile(options.images).search, IMAGES):
-        rounds = [race(IMAGES[name], options.seconds) for _ in range(options.rounds)]
+def compare(options: Options) -> Iterator[Comparison]:
+    """Measure every side of every image, round by round."""
+    skipped = "" if find_spec("granian") else "no granian"
+    sides = {side: argv for side, argv in SIDES.items() if argv != _SERVE or not skipped}
+    for name in filter(re.compile(options.only).search, IMAGES):
+        rounds = [race(IMAGES[name], sides, options.seconds) for _ in range(options.rounds)]
         for side in SIDES:
-            walls = spread([one[side].wall / one["generator"].wall for one in rounds])
-            cpus = spread([one[side].cpu / one["generator"].cpu for one in rounds])
-            yield f"{name:<24}{side:<18}{walls:>22}{cpus:>22}"
+            pairs = tuple((one["generator"], one[side]) for one in rounds if side in sides)
+            yield Comparison(name, side, "generator", pairs, "" if side in sides else skipped)
 
 
-def race(query: str, seconds: float) -> dict[str, Cost]:
+def race(query: str, sides: Mapping[str, tuple[str, ...]], seconds: float) -> dict[str, Usage]:
     """Measure every side in turn."""
     costs = {"generator": alone(query, seconds)}
-    for side, command in SIDES.items():
+    for side, command in sides.items():
         argv = (*command, query) if command == _IMAGES else command
         with started(argv, is_bound="all cores" not in side) as server:
             assert server.stdout
@@ -89,11 +81,11 @@ def race(query: str, seconds: float) -> dict[str, Cost]:
     return costs
 
 
-def alone(query: str, seconds: float) -> Cost:
+def alone(query: str, seconds: float) -> Usage:
     """Measure the generator."""
     with started((*_IMAGES, query, str(seconds))) as process:
         told = json.loads(process.communicate()[0])
-    return Cost(told["wall"] / told["images"], told["cpu"] / told["images"])
+    return Usage(told["wall"] / told["images"], told["cpu"] / told["images"])
 
 
 @contextmanager
@@ -114,14 +106,14 @@ def started(argv: tuple[str, ...], *, is_bound: bool = True) -> Iterator[subproc
         os.sched_setaffinity(0, cores)
 
 
-def asked(pid: int, port: int, query: str, seconds: float) -> Cost:
+def asked(pid: int, port: int, query: str, seconds: float) -> Usage:
     """Ask a server for images for so long, after a while to warm up."""
     ask(port, query, _WARM * seconds)
     cpu = cpu_of(pid)
     begun = time.perf_counter()
     images = ask(port, query, seconds)
     wall = time.perf_counter() - begun
-    return Cost(wall / images, (cpu_of(pid) - cpu) / images)
+    return Usage(wall / images, (cpu_of(pid) - cpu) / images)
 
 
 def ask(port: int, query: str, seconds: float) -> int:
@@ -152,12 +144,6 @@ def take(line: socket.socket, buffer: memoryview) -> None:
     left = len(head) + 4 + int(length[1]) - got
     while left:
         left -= line.recv_into(buffer)
-
-
-def cpu_of(pid: int) -> float:
-    """Return the CPU time that a process has taken, in seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
-"""Write samples by webdataset's own writer: N SIZE OUT HOW, of pixels or of encoded images."""
+"""Write samples by webdataset's own writer: N SIZE OUT HOW, of pixels or of encoded images.
 
-import json
+The rows are pixelgen's, as in its shards, so that the members and the manifest are the same.
+"""
+
 import sys
+from pathlib import Path
 
 import webdataset
 
@@ -9,10 +12,16 @@ from pixelgen import Job
 from pixelgen.layouts import Fact
 
 count, size, out, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
-job = Job(count=count, width=size, height=size)
+job = Job.parse(
+    count=count, width=size, height=size, layout="webdataset:per_shard=1000", checksum="none"
+)
 make = job.maker()
-with webdataset.ShardWriter(f"{out}/negatives-%06d.tar", maxcount=1000, verbose=0) as sink:
+with (
+    Path(out, "metadata.jsonl").open("wb") as manifest,
+    webdataset.ShardWriter(f"{out}/negatives-%06d.tar", maxcount=1000, verbose=0) as sink,
+):
     for index in range(count):
-        row = json.loads(job.roster.row(Fact(index, 3000, "0" * 64, "")))
         image = job.render(index) if how == "pixels" else bytes(make(index))
-        sink.write({"__key__": job.roster.key(index), "png": image, "cls": 0, "json": row})
+        row = job.roster.row(Fact(index, len(image), "", ""))
+        manifest.write(row)
+        sink.write({"__key__": job.roster.key(index), "cls": b"0", "json": row[:-1], "png": image})

@@ -1,0 +1,177 @@
+"""The benchmarks: that each runs, tells both ratios of every row, and compares the same work."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pixelgen import parts
+from pixelgen.families import Family
+from tests.bench import report
+from tests.bench.measure import PEERS, PIXELGEN
+from tests.bench.references import REFERENCES, Reference
+from tests.bench.report import Comparison, Usage
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="benchmarks read /proc and bind processes to cores"
+)
+
+ROOT = Path(__file__).parents[1]
+SHARED = {"check", "conftest", "measure", "references", "report", "rows"}
+BENCHMARKS = sorted(
+    path.stem for path in (ROOT / "tests/bench").glob("*.py") if path.stem not in SHARED
+)
+WITHOUT_SCIPY = """
+import runpy, sys
+sys.modules["scipy"] = None
+runpy.run_module("tests.bench.families", run_name="__main__")
+"""
+HANG = 500
+
+
+def bench(folder: Path, *arguments: str) -> str:
+    """Run Python at the root of the repository, with a folder for what is temporary."""
+    environment = os.environ | {"TMPDIR": str(folder)}
+    argv = [sys.executable, *arguments]
+    return subprocess.check_output(argv, cwd=ROOT, env=environment, text=True, timeout=HANG)
+
+
+def module(name: str) -> str:
+    return f"tests.bench.{name}".removesuffix(".__main__")
+
+
+def is_missing(what: str) -> bool:
+    """Tell whether there is neither a program nor a module of a name."""
+    return not (shutil.which(what) or find_spec(what))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.engine] * (name == "engines")) for name in BENCHMARKS],
+)
+def test_a_benchmark_tells_both_ratios_of_every_row(name: str, tmp_path: Path) -> None:
+    scratch, kept = tmp_path / "scratch", tmp_path / "kept.json"
+    scratch.mkdir()
+    lines = bench(scratch, "-m", module(name), "--smoke", "--json", str(kept)).splitlines()
+
+    told: dict[str, Any] = json.loads(kept.read_text())
+    machine = told["machine"]
+    for field in ("processor", "cores", "memory", "system"):
+        assert str(machine[field]) in lines[0]
+    for package in ("pixelgen", "Python", "numpy", "Pillow"):
+        assert f"{package} {machine['versions'][package]}" in lines[1]
+    rows = told["comparisons"]
+    assert len(lines) == len(rows) + 4  # the machine, the versions, a blank, the head
+    assert not all(row["skipped"] for row in rows)
+    for row, line in zip(rows, lines[4:], strict=True):
+        assert line.startswith(row["name"])
+        if row["skipped"]:
+            assert f"skipped: {row['skipped']}" in line
+            assert is_missing(row["skipped"].removeprefix("no "))
+        else:
+            assert [len(taken) for taken in row["rounds"]] == [2]
+            assert 0 < row["wall"]["min"] <= row["wall"]["median"] <= row["wall"]["max"]
+            assert 0 < row["cpu"]["min"] <= row["cpu"]["median"] <= row["cpu"]["max"]
+    left = {path.name for path in scratch.iterdir()}
+    assert left <= {"dask-scratch-space"}  # which distributed never removes
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_benchmark_explains_its_smallest_size(name: str, tmp_path: Path) -> None:
+    told = bench(tmp_path, "-m", module(name), "--help")
+    for option in ("--smoke", "--rounds", "--only", "--json"):
+        assert option in told
+
+
+def test_an_option_that_is_given_goes_before_the_smallest_size(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.json"
+    options = ("--smoke", "--rounds", "3", "--only", "^solid", "--json", str(kept))
+    bench(tmp_path, "-m", "tests.bench.families", *options)
+    [row] = json.loads(kept.read_text())["comparisons"]
+    assert row["name"] == "solid 16x16"
+    assert len(row["rounds"]) == 3
+
+
+def test_ratios_are_of_the_same_round() -> None:
+    rounds = ((Usage(1, 2), Usage(2, 8)), (Usage(2, 1), Usage(6, 1)), (Usage(4, 1), Usage(4, 2)))
+    compared = Comparison("work", "side", "base", rounds)
+    assert compared.wall == report.Spread(2, 1, 3)
+    assert compared.cpu == report.Spread(2, 1, 4)
+    assert Comparison("work", "", "base", ((Usage(1, 1),),), "no peer").wall is None
+
+
+def test_without_scipy_a_row_says_so(tmp_path: Path) -> None:
+    told = bench(tmp_path, "-c", WITHOUT_SCIPY, "--smoke", "--only", "^voronoi")
+    assert told.splitlines()[-1].startswith("voronoi")
+    assert "skipped: no scipy" in told
+
+
+def members(folder: Path) -> dict[str, bytes]:
+    """Return the files in the archives of a folder."""
+    found = {}
+    for path in folder.glob("*.tar"):
+        with tarfile.open(path) as archive:
+            for member in archive:
+                file = archive.extractfile(member)
+                assert file
+                found[f"{path.name}/{member.name}"] = file.read()
+    return found
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a set of archives as the benchmarks have it made."""
+    out = tmp_path_factory.mktemp("ours") / "set"
+    options = ("--layout", "tar:per_shard=1000", "--checksum", "none", "-o", str(out))
+    subprocess.run([PIXELGEN, "generate", "-q", "-n", "3", "-s", "16", *options], check=True)
+    return out
+
+
+def test_the_naive_loop_writes_as_many_members_and_rows(ours: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, PEERS / "naive_tar.py", "3", "16", tmp_path], check=True)
+    assert members(tmp_path).keys() == members(ours).keys()
+    rows, expected = (
+        [json.loads(line) for line in (folder / "metadata.jsonl").read_text().splitlines()]
+        for folder in (tmp_path, ours)
+    )
+    assert [row.keys() - {"seed"} for row in rows] == [row.keys() - {"seed"} for row in expected]
+
+
+def test_webdatasets_writer_writes_the_same_members_and_rows(ours: Path, tmp_path: Path) -> None:
+    pytest.importorskip("webdataset", reason="webdataset is not installed")
+    argv = (sys.executable, PEERS / "shardwriter.py", "3", "16", tmp_path, "encoded")
+    subprocess.run(argv, check=True)
+    assert members(tmp_path) == members(ours)
+    assert (tmp_path / "metadata.jsonl").read_bytes() == (ours / "metadata.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("side", [12, 33])
+@pytest.mark.parametrize(
+    "reference", [r for r in REFERENCES if r.draw], ids=lambda r: f"{r.family} {r.name}"
+)
+def test_a_reference_draws_levels_that_differ_from_image_to_image(
+    reference: Reference, side: int
+) -> None:
+    assert reference.draw
+    if "scipy" in reference.name:
+        pytest.importorskip("scipy", reason="scipy is not installed")
+    images = [reference.draw(side) for _ in range(4)]
+    for pixels in images:
+        assert pixels.dtype == np.uint8
+        assert pixels.shape == (side, side, 3)
+    assert len({pixels.tobytes() for pixels in images}) > 1
+    if reference.family != "solid":
+        assert max(np.ptp(pixels) for pixels in images) > 64
+
+
+@pytest.mark.parametrize("reference", REFERENCES, ids=lambda r: f"{r.family} {r.name}")
+def test_a_reference_stands_beside_a_family(reference: Reference) -> None:
+    parts.parse(Family, reference.family)
