@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 
+from tests.engines.inside import count_tasks
 from tests.faults import wait_for
 
 Process = subprocess.Popen[bytes]
@@ -24,8 +26,10 @@ class Cluster:
         self.file = folder / "scheduler.json"
         self._folder = folder
         self._stack = stack
+        self.environment = environment
         self.scheduler = self._start("scheduler", "--port", "0", environment=environment)
-        assert wait_for(self.file.exists, 60)
+        # The scheduler makes the file before it writes into it.
+        assert wait_for(lambda: self.file.exists() and self.file.stat().st_size > 0, 120)
         self.workers: list[Process] = []
 
     @property
@@ -35,6 +39,21 @@ class Cluster:
     @property
     def address(self) -> str:
         return str(json.loads(self.file.read_text())["address"])
+
+    def await_tasks(self) -> None:
+        """Wait until the scheduler knows of a task."""
+        from distributed import Client
+
+        with Client(self.address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+            assert wait_for(lambda: client.run_on_scheduler(count_tasks) > 0, 120)
+
+    def connections(self, number: int) -> int:
+        """Return how many connections to a worker there are, of those it does not answer too."""
+        log = (self._folder / f"worker-{number}.log").read_text()
+        (port,) = re.findall(r"Start worker at:.*:(\d+)$", log, re.MULTILINE)
+        rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        wanted = f"0100007F:{int(port):04X}"
+        return sum((here, state) == (wanted, "01") for _, here, _, state, *_ in rows)
 
     def start_worker(
         self, environment: Mapping[str, str], threads: int = 1, under: Sequence[str] = ()
@@ -53,7 +72,7 @@ class Cluster:
             environment=environment,
         )
         self.workers.append(worker)
-        assert wait_for(lambda: b"Starting established connection" in log.read_bytes(), 60), (
+        assert wait_for(lambda: b"Starting established connection" in log.read_bytes(), 120), (
             log.read_text()
         )
         return worker
@@ -92,7 +111,7 @@ class Cluster:
 def end(process: Process) -> None:
     """Kill a process and all that it has started, and see it end."""
     kill(process)
-    process.wait(20)
+    process.wait(120)
 
 
 def kill(process: Process) -> None:

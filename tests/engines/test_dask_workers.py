@@ -6,10 +6,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -22,8 +22,8 @@ from pixelgen.writer import Run as How
 from pixelgen.writer import write
 from tests.conftest import Run, tree_digest
 from tests.engines.cluster import ROOT, Cluster, cluster, end, kill
-from tests.engines.counted import COUNTED, DRAWN
-from tests.engines.paused import NEVER_BY_THEMSELVES, pause_own_worker, set_status
+from tests.engines.counted import COUNTED, DRAWN, drawers, gate
+from tests.engines.inside import NEVER_BY_THEMSELVES, pause_own_worker, set_status
 from tests.faults import running, wait_for
 
 pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("dask")]
 T = TypeVar("T")
 
 JOB = ("-n", 40, "-s", 64, "--layout", "webdataset:per_shard=2",
-       "--family", f"{COUNTED}:pause=0.1", "-q")  # fmt: skip
+       "--family", COUNTED, "-q")  # fmt: skip
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def whole(tmp_path: Path, environment: dict[str, str], run: Run) -> Path:
 
 
 def limited(call: Callable[[], T]) -> T:
-    """Call in a thread, for a minute at most; return or raise what the call does."""
+    """Call in a thread, which must end; return or raise what the call does."""
     returned: list[T] = []
     raised: list[Exception] = []
 
@@ -64,19 +64,19 @@ def limited(call: Callable[[], T]) -> T:
 
     thread = threading.Thread(target=keep, daemon=True)
     thread.start()
-    thread.join(60)
+    thread.join(240)
     assert returned or raised, "it has not ended"
     for error in raised:
         raise error
     return returned[0]
 
 
-def set_all(made: Cluster, status: str, count: int) -> None:
+def set_all(made: Cluster, status: str, most: int) -> None:
     """Set the status of that many workers."""
     from distributed import Client
 
     with Client(made.address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
-        workers = sorted(client.nthreads())[:count]
+        workers = sorted(client.nthreads())[:most]
         client.run(set_status, status, workers=workers)
 
 
@@ -89,17 +89,21 @@ def test_a_cluster_that_scales_from_zero_workers_gets_them(
         command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True
     ) as process:
         try:
-            assert wait_for(file.exists, 60)
-            slow = ("-n", 24, "-s", 64, "--layout", "webdataset:per_shard=1", "--family",
-                    f"{COUNTED}:pause=1.0", "-q")  # fmt: skip
-            with running(
-                tmp_path, "generate", *slow, "--engine", f"dask://{file}", "-o", "out"
-            ) as made:
-                _, complaint = made.communicate(timeout=90)
+            assert wait_for(file.exists, 120)
+            job = ("-n", 24, "-s", 64, "--layout", "webdataset:per_shard=1", "--family", COUNTED)
+            drawn = tmp_path / "drawn"
+            with (
+                gate(drawn, 0) as open_gate,
+                running(
+                    tmp_path, "generate", *job, "-q", "--engine", f"dask://{file}", "-o", "out"
+                ) as made,
+            ):
+                assert wait_for(lambda: len({*drawers(drawn)}) > 1, 240)  # processes
+                open_gate()
+                _, complaint = made.communicate(timeout=240)
                 assert (made.returncode, complaint) == (0, "")
         finally:
             end(process)
-    assert len({*(tmp_path / "drawn").read_text().split()}) > 1  # processes
 
 
 def test_a_worker_that_leaves_while_it_is_checked_is_done_without(
@@ -107,11 +111,12 @@ def test_a_worker_that_leaves_while_it_is_checked_is_done_without(
 ) -> None:
     with cluster(tmp_path / "dask", 2, environment) as made:
         os.killpg(made.workers[0].pid, signal.SIGSTOP)  # so that it does not answer
+        before = made.connections(0)
         with running(tmp_path, "generate", *JOB, "--engine", made.engine, "-o", "out") as process:
-            assert wait_for(lambda: any((tmp_path / "out").glob(f"{PROBE}*")))
-            time.sleep(3)  # for the command to ask it
+            assert wait_for(lambda: any((tmp_path / "out").glob(f"{PROBE}*")), 120)
+            assert wait_for(lambda: made.connections(0) > before, 120)  # the command asks it
             kill(made.workers[0])
-            _, complaint = process.communicate(timeout=60)
+            _, complaint = process.communicate(timeout=240)
             assert (process.returncode, complaint) == (0, "")
     assert tree_digest(tmp_path / "out") == tree_digest(whole)
 
@@ -121,14 +126,16 @@ def test_a_paused_worker_holds_no_tasks_while_another_takes_some(
 ) -> None:
     with (
         cluster(tmp_path / "dask", 2, environment) as made,
+        gate(tmp_path / "drawn", 8) as open_gate,
         running(tmp_path, "generate", *JOB, "--engine", made.engine, "-o", "out") as process,
     ):
-        assert wait_for(lambda: len([*(tmp_path / "out").glob("*.tar")]) >= 2)
+        assert wait_for(lambda: len(drawers(tmp_path / "drawn")) > 8, 120)
         set_all(made, "paused", 1)
-        _, complaint = process.communicate(timeout=60)
+        open_gate()
+        _, complaint = process.communicate(timeout=240)
         assert (process.returncode, complaint) == (0, "")
     assert tree_digest(tmp_path / "out") == tree_digest(whole)
-    assert len((tmp_path / "drawn").read_text().split()) == 40  # what was begun is not made twice
+    assert len(drawers(tmp_path / "drawn")) == 40  # what was begun is not made twice
 
 
 def test_a_run_whose_workers_are_all_paused_ends_and_is_resumed(
@@ -148,9 +155,9 @@ def test_a_run_whose_workers_are_all_paused_ends_and_is_resumed(
 
     with cluster(tmp_path / "dask", 2, environment) as made:
         how = How(engine=Dask.at(made.engine), jobs=2, progress=pause_at_the_third)
-        with pytest.raises(PixelgenError, match=r"all workers \(2\) .* have been paused for 2 s"):
+        with pytest.raises(PixelgenError, match=r"\(2\).* paused .*2 s"):
             limited(lambda: write(job, store, how))
-        with pytest.raises(PixelgenError, match="what is done is kept"):  # paused from the start
+        with pytest.raises(PixelgenError, match=r"again.*kept"):  # paused from the start
             limited(lambda: write(job, store, how))
         set_all(made, "running", 2)
         outcome = limited(lambda: write(job, store, how))
@@ -161,10 +168,27 @@ def test_a_run_whose_workers_are_all_paused_ends_and_is_resumed(
 def test_a_paused_worker_finishes_what_it_has_begun(
     tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dask, "_PATIENCE", 3.0)
-    with cluster(tmp_path / "dask", 1, environment) as made:
+    from distributed import Client
+
+    monkeypatch.setattr(dask, "_PATIENCE", 2.0)
+    ask = Client.run
+    asked = count(1)
+
+    def ask_and_open_at_the_fifth(client: Client, *arguments: Any, **options: Any) -> Any:
+        # The first checks the worker. The others are looks at what it does while it is paused, a
+        # second apart, so that these four take longer than the patience is.
+        if next(asked) == 5:
+            open_gate()
+        return ask(client, *arguments, **options)
+
+    monkeypatch.setattr(Client, "run", ask_and_open_at_the_fifth)
+    with (
+        cluster(tmp_path / "dask", 1, environment) as made,
+        gate(tmp_path / "drawn", 0) as open_gate,
+    ):
         work = Work(tasks=2, least_seconds=0.0)
-        results = Dask.at(made.engine).map(pause_own_worker, iter([6.0, 0.0]), work=work, jobs=1)
-        assert limited(lambda: next(results)) == 6.0
-        with pytest.raises(PixelgenError, match=r"all workers \(1\)"):
+        lock = tmp_path / "drawn.gate"
+        results = Dask.at(made.engine).map(pause_own_worker, iter([lock, lock]), work=work, jobs=1)
+        assert limited(lambda: next(results)) == lock
+        with pytest.raises(PixelgenError, match=r"\(1\).* paused"):
             limited(lambda: next(results))
