@@ -2,11 +2,12 @@
 
 import hashlib
 import os
+import re
 import socket
+import struct
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,14 +16,16 @@ from typing import Any
 from tests.faults import wait_for
 
 _PIECE = 1 << 16
+_RESET = struct.pack("ii", 1, 0)  # of SO_LINGER: what is closed is cut
 _SETTING_UP = 4  # requests that the server takes from anybody
 
 
 class Proxy:
-    """Hands bytes on to a port; while it is away, nobody listens."""
+    """Hands bytes on to a port; while it is away nobody listens, or everybody is cut."""
 
     def __init__(self, port: int) -> None:
         self._to = port
+        self._cuts_left = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
@@ -32,6 +35,11 @@ class Proxy:
         with suppress(OSError):
             while True:
                 here, _ = listener.accept()
+                if self._cuts_left:
+                    self._cuts_left -= 1
+                    here.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                    here.close()
+                    continue
                 there = socket.create_connection(("127.0.0.1", self._to))
                 self._open |= {here, there}
                 for pair in (here, there), (there, here):
@@ -52,6 +60,18 @@ class Proxy:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._cut_all()
+
+    def cut(self, times: int) -> None:
+        """Cut all connections, and the next ones as they come, so many of them."""
+        self._cuts_left = times
+        self._cut_all()
+
+    def is_through(self) -> bool:
+        """Tell whether all those were cut."""
+        return not self._cuts_left
+
+    def _cut_all(self) -> None:
         for each in [*self._open]:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -139,29 +159,23 @@ class Server:
 @contextmanager
 def s3_server(folder: Path) -> Iterator[Server]:
     """Start a server, which is ended at the end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        str(Path(sys.executable).with_name("moto_server")),
-        "-H",
-        "127.0.0.1",
-        "-p",
-        str(port),
-    ]
+    moto = str(Path(sys.executable).with_name("moto_server"))
     told = {"INITIAL_NO_AUTH_ACTION_COUNT": str(_SETTING_UP)}
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | told)
+    path = folder / "server.log"
+    with path.open("wb") as log:
+        process = subprocess.Popen(
+            [moto, "-H", "127.0.0.1", "-p", "0"], stdout=log, stderr=log, env=os.environ | told
+        )
     try:
-        assert wait_for(lambda: _answers(port), 60), (folder / "server.log").read_text()
-        yield Server(port)
+        assert wait_for(lambda: bool(_ports(path)), 120), path.read_text()
+        yield Server(_ports(path)[0])
     finally:
         process.kill()
-        process.wait(20)
+        process.wait(60)
 
 
-def _answers(port: int) -> bool:
-    time.sleep(0.05)
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
+def _ports(log: Path) -> list[int]:
+    """Return the port on which a server says that it listens."""
+    return [
+        int(port) for port in re.findall(r"Running on http://127\.0\.0\.1:(\d+)\s", log.read_text())
+    ]

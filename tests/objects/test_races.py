@@ -26,7 +26,7 @@ pytestmark = pytest.mark.engine
 
 Make = Callable[..., Done]
 
-JOB = ("-n", 80, "-s", 40, "--layout", "webdataset:per_shard=10", "-q")
+JOB = ("-n", 80, "-s", 40, "--layout", "webdataset:per_shard=10", "-j", 1, "-q")
 HERE = How(engine=Serial(), jobs=1)
 
 
@@ -96,7 +96,7 @@ def test_another_job_that_is_begun_at_the_same_moment_is_a_conflict(
     s3: Server, prefix: str, run: Run, job: Job, moment: str
 ) -> None:
     store = begin_between(run, f"s3://sets/{prefix}", moment, "--seed", 1)
-    with pytest.raises(Conflict, match=r"holds another job \(seed"):
+    with pytest.raises(Conflict, match=r"another job.*seed"):
         write_portion(job, store, HERE, Portion(1, 2))
 
 
@@ -116,7 +116,7 @@ def test_four_processes_that_begin_a_set_together_make_it(
 def test_an_object_that_a_stranger_puts_between_look_and_put_stays(s3: Server, prefix: str) -> None:
     looks = once(lambda: s3.put(f"{prefix}/one", b"mine"))
     store = Raced(f"s3://sets/{prefix}", looks=looks, moment="size one")
-    with pytest.raises(Conflict, match="is not pixelgen's own and stays"):
+    with pytest.raises(Conflict, match=r"/one .*not pixelgen's own"):
         store.put("one", b"1")
     assert s3.read(f"{prefix}/one") == b"mine"
 

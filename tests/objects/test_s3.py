@@ -3,10 +3,8 @@
 import json
 import os
 import re
-import shutil
 import signal
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -19,20 +17,21 @@ from pixelgen.store import PROBE, objects, store_of
 from tests.conftest import Done, Run, tree_digest
 from tests.engines.cluster import ROOT, cluster
 from tests.faults import format_of, layouts, running, trials, wait_for
+from tests.objects.front import Answer, Front, Request
 from tests.objects.server import Server
 
 pytestmark = pytest.mark.engine
 
 Make = Callable[..., Done]
 
-SLOW = ("-n", 40, "-s", 300, "--family", "gradient", "-f", "png", "-q")
+MANY = ("-n", 20, "-s", 40, "--family", "gradient", "-f", "png", "-q")
 
 
 @pytest.mark.parametrize("layout", layouts(10))
 def test_a_set_is_the_one_of_a_directory_object_by_object(
     s3: Server, prefix: str, tmp_path: Path, make: Make, layout: str
 ) -> None:
-    job = ("-n", 30, "-s", 40, "--layout", layout, "-f", format_of(layout), "-q")
+    job = ("-n", 30, "-s", 40, "--layout", layout, "-f", format_of(layout), "-j", 1, "-q")
     make(*job, "-o", "whole")
     url = f"s3://sets/{prefix}"
     assert make(*job, "-o", url).stdout.startswith(f"{url}/")
@@ -44,11 +43,11 @@ def test_it_is_verified_repaired_indexed_and_previewed(
     s3: Server, prefix: str, make: Make, run: Run
 ) -> None:
     url = f"s3://sets/{prefix}"
-    job = ("-n", 30, "-s", 40, "--layout", "webdataset:per_shard=10", "-q")
+    job = ("-n", 30, "-s", 40, "--layout", "webdataset:per_shard=10", "-j", 1, "-q")
     make(*job, "-o", url)
     whole = s3.digest(prefix)
     assert json.loads(make(*job, "--json", "-o", url).stdout)["made"] == 0
-    assert run("verify", url, "--deep").returncode == 0
+    assert run("verify", url, "--deep", "-j", 1).returncode == 0
     tar = f"{prefix}/negatives-000001.tar"
     data = bytearray(s3.read(tar))
     data[700] ^= 1
@@ -56,9 +55,10 @@ def test_it_is_verified_repaired_indexed_and_previewed(
     s3.remove(f"{prefix}/negatives-000002.tar")
     done = run("verify", url)
     assert done.returncode == 3
-    assert "negatives-000001.tar: its SHA-256" in done.stdout
-    assert "negatives-000002.tar: missing" in done.stdout
-    assert run("repair", url).returncode == 0
+    told = {line.partition(": ")[0]: line for line in done.stdout.splitlines()}
+    assert "SHA-256" in told["negatives-000001.tar"]
+    assert "missing" in told["negatives-000002.tar"]
+    assert run("repair", url, "-j", 1).returncode == 0
     assert s3.digest(prefix) == whole
     assert run("index", url, "--layout", "csv").returncode == 0
     assert run("verify", url).returncode == 0
@@ -78,38 +78,86 @@ def test_an_object_is_put_in_one_request(s3: Server, prefix: str, size: int) -> 
 
 @pytest.mark.parametrize("layout", ["files", "webdataset:per_shard=5"])
 def test_a_run_killed_at_any_moment_leaves_whole_objects_and_is_gone_on_with(
-    s3: Server, prefix: str, tmp_path: Path, make: Make, layout: str
+    fronted: Front, s3: Server, tmp_path: Path, make: Make, layout: str
 ) -> None:
-    job = (*SLOW, "--layout", layout, "-j", 2)
-    begun = time.monotonic()
-    make(*job, "-o", f"s3://sets/{prefix}/timed")
-    seconds = time.monotonic() - begun
+    job = (*MANY, "--layout", layout, "-j", 2)
+    every = StopAt(0)
+    fronted.rule = every
+    make(*job, "-o", f"s3://sets/{tmp_path.name}/counted")
     make(*job, "-o", "whole")
     for trial in range(trials(2)):
-        where = f"{prefix}/{trial}"
+        where = f"{tmp_path.name}/{trial}"
+        random = Random(f"{layout} {trial}")
+        stop = StopAt(random.randint(1, every.puts), arrives=bool(trial % 2))
+        fronted.rule = stop
         with running(tmp_path, "generate", *job, "-o", f"s3://sets/{where}") as process:
-            time.sleep(Random(f"{layout} {trial}").uniform(0.3, 0.95) * seconds)
+            assert stop.reached.wait(120)
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait(20)
+            process.wait(60)
+        stop.killed.set()
         assert s3.torn(where, tmp_path / "whole") == []
         assert s3.uploads() == []
+        fronted.rule = StopAt(0)
         make(*job, "-o", f"s3://sets/{where}")
         assert s3.digest(where) == tree_digest(tmp_path / "whole")
 
 
+class StopAt:
+    """Holds the n-th PUT, and those after it, until the one who asks is killed.
+
+    The parts of the journal are not counted: how many there are, the clock decides.
+    """
+
+    def __init__(self, number: int, *, arrives: bool = False) -> None:
+        self._number = number
+        self._arrives = arrives
+        self._lock = threading.Lock()
+        self.puts = 0
+        self.reached, self.killed = threading.Event(), threading.Event()
+
+    def __call__(self, request: Request, forward: Callable[[], Answer]) -> Answer | None:
+        if request.method != "PUT" or f"{JOURNAL}." in request.path:
+            return forward()
+        with self._lock:
+            self.puts += 1
+            is_held = 0 < self._number <= self.puts
+        if not is_held:
+            return forward()
+        if self._arrives:
+            forward()
+        self.reached.set()
+        self.killed.wait(120)
+        return None
+
+
 def test_what_the_journal_tells_is_not_made_again(
-    s3: Server, prefix: str, tmp_path: Path, make: Make
+    fronted: Front, s3: Server, prefix: str, tmp_path: Path, make: Make
 ) -> None:
-    job = ("-n", 40, "-s", 1200, "--family", "perlin", "--layout", "webdataset:per_shard=2", "-q")
+    job = (*MANY, "--layout", "webdataset:per_shard=2", "-j", 1)
     url = f"s3://sets/{prefix}"
+    stopped, killed = threading.Event(), threading.Event()
+
+    def hold_once_told(request: Request, forward: Callable[[], Answer]) -> Answer | None:
+        """Hold a shard once the journal tells of three, for which each waits a little."""
+        if request.method != "PUT" or ".tar" not in request.path:
+            return forward()
+        if not wait_for(lambda: told(s3, prefix) >= 3, 0.5):
+            return forward()
+        stopped.set()
+        killed.wait(120)
+        return None
+
+    fronted.rule = hold_once_told
     with running(tmp_path, "generate", *job, "-o", url) as process:
-        assert wait_for(lambda: told(s3, prefix) >= 3)
+        assert stopped.wait(120)
         process.kill()
-        process.wait(20)
+        process.wait(60)
+    killed.set()
+    fronted.rule = lambda _, forward: forward()
     kept = told(s3, prefix)
     done = json.loads(make(*job, "--json", "-o", url).stdout)
     assert done["found"] == 2 * kept
-    assert done["made"] == 40 - 2 * kept
+    assert done["made"] == 20 - 2 * kept
 
 
 def told(s3: Server, prefix: str) -> int:
@@ -118,20 +166,18 @@ def told(s3: Server, prefix: str) -> int:
     return sum(s3.read(f"{prefix}/{name}").count(b"\n") for name in parts)
 
 
-def test_a_server_that_is_away_for_eight_seconds_costs_nothing_but_time(
+def test_a_server_that_cuts_connections_for_a_while_costs_nothing_but_time(
     s3: Server, prefix: str, tmp_path: Path, make: Make
 ) -> None:
-    job = (*SLOW, "--layout", "webdataset:per_shard=2")
+    job = (*MANY, "--layout", "webdataset:per_shard=2", "-j", 2)
     make(*job, "-o", "whole")
     url = f"s3://sets/{prefix}"
     with running(tmp_path, "generate", *job, "-o", url) as process:
-        assert wait_for(lambda: any(name.endswith(".tar") for name in s3.names(prefix)))
-        s3.proxy.leave()
-        back = threading.Timer(8, s3.proxy.come_back)
-        back.start()
-        _, complaint = process.communicate(timeout=90)
-        back.join()
+        assert wait_for(lambda: any(name.endswith(".tar") for name in s3.names(prefix)), 120)
+        s3.proxy.cut(12)  # more than the client repeats by itself
+        _, complaint = process.communicate(timeout=240)
         assert (process.returncode, complaint) == (0, "")
+        assert s3.proxy.is_through()
     assert s3.digest(prefix) == tree_digest(tmp_path / "whole")
 
 
@@ -145,15 +191,15 @@ def test_a_run_that_an_outage_ended_is_resumed_by_the_same_command(
         code = main(command)
         s3.proxy.come_back()
     assert code == 1
-    assert "run the same command again to resume" in capfd.readouterr().err
+    assert "again" in capfd.readouterr().err
     assert main(command) == 0
     assert main(("verify", f"s3://sets/{prefix}", "-q")) == 0
 
 
 def test_a_wrong_key_or_bucket_is_one_line(s3: Server, run: Run) -> None:
     for told, words in (
-        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "that they may read and write in it"),
-        ({"AWS_ACCESS_KEY_ID": "wrong"}, "renew or correct the credentials"),
+        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "may read and write"),
+        ({"AWS_ACCESS_KEY_ID": "wrong"}, "credentials"),
     ):
         done = run("generate", "-n", 3, "-o", "s3://sets/none", **told)
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
@@ -187,7 +233,8 @@ def test_a_dataset_is_replaced_once_its_objects_are_removed(
     make(*job)
     done = run("generate", *job, "--seed", 1, "--force")
     assert done.returncode == 2
-    assert "--force replaces a set in a directory; remove the objects by yourself" in done.stderr
+    assert "--force" in done.stderr
+    assert "remove the objects" in done.stderr
     for name in s3.names(prefix):
         s3.remove(f"{prefix}/{name}")
     make(*job, "--seed", 1)
@@ -209,13 +256,13 @@ def test_an_object_of_somebody_elses_stays(s3: Server, prefix: str, make: Make, 
 def test_portions_in_the_store_become_one_set(
     s3: Server, prefix: str, tmp_path: Path, make: Make, run: Run
 ) -> None:
-    job = ("-n", 80, "-s", 40, "--layout", "webdataset:per_shard=10", "-q")
+    job = ("-n", 80, "-s", 40, "--layout", "webdataset:per_shard=10", "-j", 1, "-q")
     make(*job, "-o", "whole")
     url = f"s3://sets/{prefix}/set"
     make(*job, "--shard", "1/2", "-o", url)
     done = run("finish", url)
     assert done.returncode == 1
-    assert "--shard I/2 again for I = 2" in done.stderr
+    assert re.search(r"--shard I/2 .*I = 2\b", done.stderr)
     make(*job, "--shard", "2/2", "-o", url)
     assert run("status", url, "--missing").stdout == "\n"
     assert run("finish", url, "-q").returncode == 0
@@ -244,4 +291,3 @@ def test_workers_of_a_cluster_write_to_it(
     with cluster(tmp_path / "dask", 2, s3.environment) as made:
         make(*job, "--engine", made.engine, "-o", f"s3://sets/{prefix}")
     assert s3.digest(prefix) == tree_digest(tmp_path / "whole")
-    shutil.rmtree(tmp_path / "whole")

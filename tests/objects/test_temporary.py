@@ -35,7 +35,7 @@ def test_a_process_killed_while_it_sends_leaves_no_temporary_file(
         if request.method != "PUT" or not request.body:
             return forward()
         sent.set()
-        killed.wait(60)
+        killed.wait(120)
         return None
 
     fronted.rule = hold
@@ -53,9 +53,9 @@ def test_a_process_killed_while_it_sends_leaves_no_temporary_file(
         cwd=tmp_path,
         env=os.environ | {"TMPDIR": str(folder), "PYTHONPATH": ROOT},
     ) as process:
-        assert sent.wait(60)
+        assert sent.wait(120)
         process.kill()
-        process.wait(20)
+        process.wait(60)
     killed.set()
     assert list(folder.iterdir()) == []
 
