@@ -49,59 +49,59 @@ def test_generate_help_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "facts"),
     [
-        (["--width", 0], "width 0 is out of range 1.."),
-        (["--width", -1], "width -1 is out of range 1.."),
-        (["--width", 10**9], "is made in memory; the most is 2,147,483,647"),
-        (["--width", 10**30], "is out of range"),
-        (["-s", "300y300"], "size '300y300' is not WIDTHxHEIGHT; write it as 300x200"),
-        (["-s", ""], "is not WIDTHxHEIGHT"),
-        (["-s", "0x5"], "width 0 is out of range"),
-        (["-s", 5, "--width", 5], "give either --size or --width and --height"),
-        (["-n", -1], "count -1 is out of range 0.."),
-        (["-n", 2**60], "is out of range 0.."),
-        (["-n", "many"], "is not a valid integer"),
-        (["--color", "octarine"], "unknown color 'octarine'"),
-        (["--color", "#ggg"], "unknown color '#ggg'"),
-        (["--color", ""], "unknown color ''"),
-        (["-f", "pnng"], "unknown format 'pnng': did you mean 'png'?"),
-        (["--family", "unifrom"], "unknown family 'unifrom': did you mean 'uniform'?"),
-        (["--family", "gaussian:sgma=3"], "no parameter 'sgma': did you mean 'sigma'?"),
-        (["--layout", "zip"], "unknown layout 'zip'"),
-        (["--engine", "dusk"], "unknown engine 'dusk'"),
-        (["-f", "jpeg", "--color", "tr"], "jpeg cannot hold an alpha channel; use avif"),
-        (["-f", "jpeg", "-s", "65501x1"], "jpeg holds sides of at most 65500 pixels"),
-        (["-f", "webp", "-s", "1x16384"], "webp holds sides of at most 16383 pixels"),
-        (["-f", "jpeg", "--depth", 16], "jpeg cannot hold 16-bit RGB; use npy, png, ppm or tiff"),
-        (["-f", "webp", "--mode", "L"], "webp cannot hold mode L; use"),
-        (["--mode", "RGB", "--color", "tr"], "has no alpha channel; use mode RGBA"),
-        (["--density", 0.5], "a density needs a color"),
-        (["--density", 1.5, "--color", "red"], "density 1.5 is out of range 0..1"),
-        (["--density", "nan", "--color", "red"], "density nan is out of range"),
-        (["--seed", "banana"], "seed 'banana' is no whole number"),
-        (["--seed", 2**128], "is out of range 0..2**128-1"),
-        (["-o", "file"], "is, or lies below, a file"),
-        (["-o", "s3://"], "names no bucket"),
-        (["-j", 0], "is not in the range"),
-        (["-o", ""], "the output path is empty"),
-        (["--blob", "-o", "x"], "--blob writes to standard output"),
-        (["--blob", "--dry-run"], "--dry-run is about a directory"),
-        (["--recipe", ""], "cannot read the recipe"),
-        (["--recipe", "/dev/zero"], "is no TOML file"),
-        (["--recipe", "nested.toml"], "is no TOML file"),
-        (["--recipe", "nested.json"], "is no TOML file"),
-        (["--recipe", "sizes.toml"], "gives size, and width or height"),
-        (["--recipe", "kind.toml"], "is not a family"),
-        (["-f", "webp", "--mode", "RGBA"], "webp drops an alpha channel that is opaque"),
-        (["--recipe", "nowhere.toml"], "cannot read the recipe nowhere.toml"),
-        (["--recipe", "file"], "is no TOML file"),
-        (["--colour", "red"], "No such option"),
-        (["--dry-run", "--mode", "CMYK"], "is not one of"),
+        (["--width", 0], "width 0 1.."),
+        (["--width", -1], "width -1 1.."),
+        (["--width", 10**9], "memory 2,147,483,647"),
+        (["--width", 10**30], f"{10**30}"),
+        (["-s", "300y300"], "size '300y300' WIDTHxHEIGHT 300x200"),
+        (["-s", ""], "size WIDTHxHEIGHT"),
+        (["-s", "0x5"], "width 0 1.."),
+        (["-s", 5, "--width", 5], "--size --width --height"),
+        (["-n", -1], "count -1 0.."),
+        (["-n", 2**60], f"{2**60} 0.."),
+        (["-n", "many"], "'many' integer"),
+        (["--color", "octarine"], "color 'octarine'"),
+        (["--color", "#ggg"], "color '#ggg'"),
+        (["--color", ""], "color ''"),
+        (["-f", "pnng"], "format 'pnng' 'png'"),
+        (["--family", "unifrom"], "family 'unifrom' 'uniform'"),
+        (["--family", "gaussian:sgma=3"], "parameter 'sgma' 'sigma'"),
+        (["--layout", "zip"], "layout 'zip'"),
+        (["--engine", "dusk"], "engine 'dusk'"),
+        (["-f", "jpeg", "--color", "tr"], "jpeg alpha avif"),
+        (["-f", "jpeg", "-s", "65501x1"], "jpeg 65500"),
+        (["-f", "webp", "-s", "1x16384"], "webp 16383"),
+        (["-f", "jpeg", "--depth", 16], "jpeg 16-bit RGB npy png ppm tiff"),
+        (["-f", "webp", "--mode", "L"], "webp mode L png"),
+        (["--mode", "RGB", "--color", "tr"], "alpha RGBA"),
+        (["--density", 0.5], "density color"),
+        (["--density", 1.5, "--color", "red"], "density 1.5 0..1"),
+        (["--density", "nan", "--color", "red"], "density nan 0..1"),
+        (["--seed", "banana"], "seed 'banana' number"),
+        (["--seed", 2**128], "seed 0..2**128-1"),
+        (["-o", "file"], "file"),
+        (["-o", "s3://"], "'s3://' bucket"),
+        (["-j", 0], "--jobs 0 1"),
+        (["-o", ""], "output empty"),
+        (["--blob", "-o", "x"], "--blob standard output"),
+        (["--blob", "--dry-run"], "--dry-run directory"),
+        (["--recipe", ""], "recipe"),
+        (["--recipe", "/dev/zero"], "/dev/zero TOML"),
+        (["--recipe", "nested.toml"], "nested.toml TOML"),
+        (["--recipe", "nested.json"], "nested.json TOML"),
+        (["--recipe", "sizes.toml"], "sizes.toml size width height"),
+        (["--recipe", "kind.toml"], "family uniform"),
+        (["-f", "webp", "--mode", "RGBA"], "webp alpha opaque"),
+        (["--recipe", "nowhere.toml"], "recipe nowhere.toml"),
+        (["--recipe", "file"], "file TOML"),
+        (["--colour", "red"], "--colour"),
+        (["--dry-run", "--mode", "CMYK"], "--mode 'CMYK' rgb"),
     ],
 )
 def test_bad_input_is_one_line_exit_2_quick_small_and_writes_nothing(
-    tmp_path: Path, arguments: list[object], message: str
+    tmp_path: Path, arguments: list[object], facts: str
 ) -> None:
     files = {
         "file": "no recipe",
@@ -120,11 +120,11 @@ def test_bad_input_is_one_line_exit_2_quick_small_and_writes_nothing(
     seconds, kibibytes = map(float, used.split())
 
     assert done.returncode == 2
-    assert message in done.stderr
+    assert [fact for fact in facts.split() if fact not in done.stderr] == [], done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert out == ""
     assert {path.name for path in tmp_path.iterdir()} == set(files)
-    assert seconds < 2  # a loaded machine; far from what 10⁹ pixels take
+    assert seconds < 20  # of the CPU: many times what it takes, and far from what 10⁹ pixels do
     assert kibibytes < 100_000
 
 
@@ -240,7 +240,10 @@ def test_a_dry_run_tells_the_size_of_the_job_and_writes_nothing(run: Run, tmp_pa
 def test_a_dry_run_counts_what_is_there(make: Callable[..., Done], run: Run) -> None:
     make("-n", 10, "-s", 8)
 
-    assert "10 images are there already" in run("generate", "-n", 10, "-s", 8, "--dry-run").stdout
+    assert "10 images" in run("generate", "-n", 10, "-s", 8, "--dry-run").stdout
+    assert (
+        json.loads(run("generate", "-n", 10, "-s", 8, "--dry-run", "--json").stdout)["found"] == 10
+    )
     assert run("generate", "-n", 11, "-s", 8, "--dry-run").returncode == 3
 
 
@@ -261,7 +264,8 @@ def test_a_recipe_and_the_plan_of_a_set_make_the_set_again(
     assert len({tree_digest(tmp_path / name) for name in ("one", "two", "three")}) == 1
     assert len(list((tmp_path / "four/images").iterdir())) == 2
     assert typo.returncode == 2
-    assert "did you mean 'count'?" in typo.stderr
+    assert "'cuont'" in typo.stderr
+    assert "'count'" in typo.stderr
 
 
 def test_one_side_stands_for_both(run: Run) -> None:
@@ -285,7 +289,8 @@ def test_a_random_seed_is_drawn_and_recorded(make: Callable[..., Done], tmp_path
 def test_a_color_that_density_1_hides_is_remarked_on(make: Callable[..., Done]) -> None:
     done = make("-n", 1, "-s", 8, "--color", "red", "--density", 1)
 
-    assert "nothing of the color" in done.stderr
+    assert "density" in done.stderr
+    assert "color" in done.stderr
 
 
 @pytest.mark.parametrize("kind", ["families", "formats", "layouts", "engines"])
@@ -449,4 +454,5 @@ def test_an_interrupted_run_of_a_random_seed_is_finished_by_the_same_command(
     assert tree_digest(tmp_path / "set") != whole
     refused = run("generate", "-n", 3, "--seed", "random", "--shard", "1/2", "-o", "parts")
     assert refused.returncode == 2
-    assert "--seed random cannot be combined with --shard" in refused.stderr
+    assert "--seed random" in refused.stderr
+    assert "--shard" in refused.stderr

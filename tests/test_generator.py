@@ -2,7 +2,7 @@
 
 import pickle
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice, product
 from typing import cast
@@ -49,29 +49,24 @@ def where_all(pixels: Pixels, levels: object) -> np.ndarray[tuple[int, ...], np.
     return same
 
 
-@pytest.fixture
-def faded() -> Iterator[str]:
-    """Make a family known, for a test, whose coverage takes every value; give its name."""
+@dataclass(frozen=True)
+class Faded(Family):
+    """Uniform noise, covered 0, 1, … 255 and again from the start."""
 
-    @dataclass(frozen=True)
-    class Faded(Family):
-        """Uniform noise, covered 0, 1, … 255 and again from the start."""
+    number = (1 << 31) - 1
+    texture = Texture.SPARSE
 
-        name = "test-faded"
-        number = (1 << 31) - 1
-        texture = Texture.SPARSE
+    first: int = option(0, "coverage of the first pixel", low=0, high=255)
+    step: int = option(1, "from pixel to pixel", low=0, high=255)
 
-        first: int = option(0, "coverage of the first pixel", low=0, high=255)
-        step: int = option(1, "from pixel to pixel", low=0, high=255)
+    def render(self, stream: Stream, shape: Shape) -> tuple[Pixels, Coverage]:
+        size = shape.height * shape.width
+        coverage = ((self.first + self.step * np.arange(size)) % 256).astype(np.uint8)
+        noise = stream.integers(shape.levels, shape.depth)
+        return noise, coverage.reshape(shape.height, shape.width)
 
-        def render(self, stream: Stream, shape: Shape) -> tuple[Pixels, Coverage]:
-            size = shape.height * shape.width
-            coverage = ((self.first + self.step * np.arange(size)) % 256).astype(np.uint8)
-            noise = stream.integers(shape.levels, shape.depth)
-            return noise, coverage.reshape(shape.height, shape.width)
 
-    yield Faded.name
-    parts._REGISTRY["family"].pop(Faded.name)
+FADED = f"{__name__}.Faded"
 
 
 # Images of a job
@@ -345,9 +340,9 @@ def test_a_density_needs_a_colour_and_lies_between_0_and_1() -> None:
 @every_mode
 @pytest.mark.parametrize("color", ["#ffffff", "#000000", "#123456", "#0a64fa"])
 def test_coverage_lays_noise_over_the_colour_by_the_formula(
-    mode: str, depth: int, color: str, faded: str
+    mode: str, depth: int, color: str
 ) -> None:
-    look = {"count": 1, "width": 64, "height": 12, "mode": mode, "depth": depth, "family": faded}
+    look = {"count": 1, "width": 64, "height": 12, "mode": mode, "depth": depth, "family": FADED}
     noise = Job.parse(**look)[0]
     pixels = Job.parse(color=color, density=1, **look)[0]
     levels = background(parse_color(color), mode, depth)
@@ -364,8 +359,8 @@ def test_coverage_lays_noise_over_the_colour_by_the_formula(
 
 @every_depth
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_coverage_blends_alpha_too(mode: str, depth: int, faded: str) -> None:
-    look = {"count": 1, "width": 256, "height": 2, "mode": mode, "depth": depth, "family": faded}
+def test_coverage_blends_alpha_too(mode: str, depth: int) -> None:
+    look = {"count": 1, "width": 256, "height": 2, "mode": mode, "depth": depth, "family": FADED}
     pixels = Job.parse(color="#11223344", density=1, **look)[0]
     under = 0x44 * top(depth) // 255
     wanted = [(a * top(depth) + (255 - a) * under + 127) // 255 for a in range(256)]
@@ -374,8 +369,8 @@ def test_coverage_blends_alpha_too(mode: str, depth: int, faded: str) -> None:
 
 @every_depth
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_over_a_transparent_colour_alpha_is_the_coverage(mode: str, depth: int, faded: str) -> None:
-    look = {"count": 1, "width": 256, "height": 2, "mode": mode, "depth": depth, "family": faded}
+def test_over_a_transparent_colour_alpha_is_the_coverage(mode: str, depth: int) -> None:
+    look = {"count": 1, "width": 256, "height": 2, "mode": mode, "depth": depth, "family": FADED}
     pixels = Job.parse(color="tr", density=1, **look)[0]
     scaled = [a * top(depth) // 255 for a in range(256)]
     assert pixels[..., -1].tolist() == [scaled, scaled]
@@ -384,9 +379,9 @@ def test_over_a_transparent_colour_alpha_is_the_coverage(mode: str, depth: int, 
 
 
 @every_depth
-def test_density_keeps_or_drops_the_coverage_of_a_pixel_whole(depth: int, faded: str) -> None:
+def test_density_keeps_or_drops_the_coverage_of_a_pixel_whole(depth: int) -> None:
     look = {"count": 1, "width": 200, "height": 100, "mode": "RGB", "depth": depth, "color": "teal"}
-    family = f"{faded}:first=128,step=0"
+    family = f"{FADED}:first=128,step=0"
     whole = Job.parse(density=1, family=family, **look)[0]
     thin = Job.parse(density=0.3, family=family, **look)[0]
     kept = where_all(thin, whole)
@@ -395,16 +390,16 @@ def test_density_keeps_or_drops_the_coverage_of_a_pixel_whole(depth: int, faded:
     assert abs(kept.mean() - 0.3) < 5 * (0.3 * 0.7 / kept.size) ** 0.5
 
 
-def test_without_a_colour_coverage_is_left_out(faded: str) -> None:
+def test_without_a_colour_coverage_is_left_out() -> None:
     look = {"count": 1, "width": 20, "height": 20}
-    pixels = Job.parse(family=f"{faded}:step=0", mode="RGBA", **look)[0]
+    pixels = Job.parse(family=f"{FADED}:step=0", mode="RGBA", **look)[0]
     assert (pixels[..., 3] == 255).all()
     assert len(np.unique(pixels[..., :3])) > 200
 
 
 @pytest.mark.parametrize(("coverage", "shown"), [(0, True), (255, False)])
-def test_whole_and_no_coverage_are_exact(coverage: int, shown: bool, faded: str) -> None:
-    look = {"count": 1, "width": 20, "height": 20, "family": f"{faded}:first={coverage},step=0"}
+def test_whole_and_no_coverage_are_exact(coverage: int, shown: bool) -> None:
+    look = {"count": 1, "width": 20, "height": 20, "family": f"{FADED}:first={coverage},step=0"}
     pixels = Job.parse(color="#010203", density=1, **look)[0]
     wanted = np.full((20, 20, 3), (1, 2, 3)) if shown else Job.parse(**look)[0]
     np.testing.assert_array_equal(pixels, wanted)

@@ -50,28 +50,29 @@ def test_whatever_decides_the_bytes_decides_the_digest(changed: dict[str, Any]) 
 
 
 @pytest.mark.parametrize(
-    ("fields", "message"),
+    ("fields", "facts"),
     [
-        ({"width": 2.5}, "width '2.5' is not a whole number"),
-        ({"depth": 8.0}, "depth '8.0' is not a whole number"),
-        ({"seed": 1.5}, "seed '1.5' is not a whole number"),
-        ({"count": True}, "count 'True' is not a whole number"),
-        ({"count": "many"}, "count 'many' is not a whole number"),
-        ({"count": None}, "count 'None' is not a whole number"),
-        ({"family": {}}, "family '{}' is not a family"),
-        ({"family": 3}, "family '3' is not a family"),
-        ({"format": b"png"}, "is not a format"),
-        ({"layout": {"a": 1}}, "is not a layout"),
-        ({"color": (1, 2, 3)}, "is not a color"),
-        ({"color": "red", "density": "half"}, "density 'half' is not a number"),
-        ({"mode": 3}, "is not a mode"),
-        ({"widht": 3}, "a job has no 'widht': did you mean 'width'?"),
+        ({"width": 2.5}, "width '2.5' whole"),
+        ({"depth": 8.0}, "depth '8.0' whole"),
+        ({"seed": 1.5}, "seed '1.5' whole"),
+        ({"count": True}, "count 'True' whole"),
+        ({"count": "many"}, "count 'many' whole"),
+        ({"count": None}, "count 'None' whole"),
+        ({"family": {}}, "family '{}'"),
+        ({"family": 3}, "family '3'"),
+        ({"format": b"png"}, "format png"),
+        ({"layout": {"a": 1}}, "layout 'a'"),
+        ({"color": (1, 2, 3)}, "color 1, 2, 3"),
+        ({"color": "red", "density": "half"}, "density 'half' number"),
+        ({"mode": 3}, "mode 3"),
+        ({"widht": 3}, "'widht' 'width'"),
     ],
 )
-def test_a_field_of_another_kind_is_refused_by_name(fields: dict[str, Any], message: str) -> None:
+def test_a_field_of_another_kind_is_refused_by_name(fields: dict[str, Any], facts: str) -> None:
     with pytest.raises(BadValue) as caught:
         Job.parse(**fields)
-    assert message in str(caught.value)
+    told = str(caught.value)
+    assert [fact for fact in facts.split() if fact not in told] == [], told
 
 
 def test_a_job_of_another_seed_is_the_one_that_would_be_parsed() -> None:
@@ -79,5 +80,5 @@ def test_a_job_of_another_seed_is_the_one_that_would_be_parsed() -> None:
 
     assert job.seeded(7) == Job.parse(**job.to_dict() | {"seed": 7})
     assert job.seed == 1
-    with pytest.raises(BadValue, match=r"seed .* is out of range"):
+    with pytest.raises(BadValue, match=r"seed .*0\.\."):
         job.seeded(-1)

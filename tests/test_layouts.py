@@ -46,6 +46,11 @@ def files(root: Path) -> set[str]:
     return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
 
 
+def missing(facts: str, told: str) -> list[str]:
+    """Return the words that a message lacks."""
+    return [fact for fact in facts.split() if fact not in told]
+
+
 # What goes together
 
 
@@ -63,47 +68,47 @@ def test_a_layout_is_a_container_and_sidecars_in_order(text: str, spelled: str) 
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [("files,voc", "files and voc are both containers"),
-     ("webdataset:per_shard=5,webdataset:per_shard=6", "are both containers, and images go to one"),
-     ("webdataset,yolo", "yolo names the images of layout files, not of webdataset"),
-     ("wids", "wids names the images of layout webdataset, not of files"),
-     ("imagefolder,coco", "coco names the images of layout files, not of imagefolder"),
-     ("yolo,cocoa", "unknown layout 'cocoa': did you mean 'coco'"),
-     ("universal:x=1", "unknown layout 'universal'"), ("", "unknown layout"),
-     ("coco:classes=2", "layout 'coco' has no parameter 'classes' (it takes none)")],
+    ("text", "facts"),
+    [("files,voc", "files voc containers"),
+     ("webdataset:per_shard=5,webdataset:per_shard=6", "webdataset:per_shard=5 containers"),
+     ("webdataset,yolo", "yolo files webdataset"),
+     ("wids", "wids webdataset files"),
+     ("imagefolder,coco", "coco files imagefolder"),
+     ("yolo,cocoa", "layout 'cocoa' 'coco'"),
+     ("universal:x=1", "layout 'universal'"), ("", "layout ''"),
+     ("coco:classes=2", "layout 'coco' 'classes' none")],
 )  # fmt: skip
-def test_what_does_not_go_together_is_refused_with_the_reason(text: str, message: str) -> None:
+def test_what_does_not_go_together_is_refused_with_the_reason(text: str, facts: str) -> None:
     with pytest.raises(BadValue) as refusal:
         Job.parse(layout=text)
-    assert message in str(refusal.value)
+    assert missing(facts, str(refusal.value)) == [], refusal.value
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
-    [({"layout": "voc", "format": "png"}, "layout voc holds jpeg, not png"),
-     ({"layout": "npy", "format": "png"}, "layout npy holds npy, not png"),
-     ({"layout": "mds", "format": "bmp"}, "layout mds holds png or jpeg, not bmp"),
-     ({"layout": "bagit", "checksum": "none"}, "layout bagit lists checksums"),
-     ({"layout": "mds:per_shard=1000000"}, "an mds shard holds at most 4 GB; use mds:per_shard="),
-     ({"label": "a/b"}, "class 'a/b' is no name of ASCII letters"),
-     ({"label": "val"}, "class 'val' would be taken for a split"),
-     ({"label": ""}, "class '' is no name"), ({"label": "no\nway"}, "is no name"),
-     ({"split": "train=0.9"}, "the splits train=0.9 add up to 0.9, not to 1"),
-     ({"split": "train=0.9,val=0.2"}, "add up to 1.1"),
-     ({"split": "train=1,train=0"}, "write it as train=0.9,val=0.1"),
-     ({"split": "a/b=0.5,c=0.5"}, "split 'a/b=0.5'"), ({"split": "x=1/0"}, "split 'x=1/0'"),
-     ({"split": "a=0.00001,b=0.99999"}, "are too fine"),
-     ({"split": SPLIT, "count": 2}, "split val would be empty: none of 2 falls to it; make more"),
+    ("options", "facts"),
+    [({"layout": "voc", "format": "png"}, "voc jpeg png"),
+     ({"layout": "npy", "format": "png"}, "layout npy png"),
+     ({"layout": "mds", "format": "bmp"}, "mds png jpeg bmp"),
+     ({"layout": "bagit", "checksum": "none"}, "bagit checksum"),
+     ({"layout": "mds:per_shard=1000000"}, "4 GB mds:per_shard="),
+     ({"label": "a/b"}, "class 'a/b' ASCII"),
+     ({"label": "val"}, "class 'val' split"),
+     ({"label": ""}, "class '' name"), ({"label": "no\nway"}, "class name"),
+     ({"split": "train=0.9"}, "train=0.9 0.9, 1"),
+     ({"split": "train=0.9,val=0.2"}, "train=0.9,val=0.2 1.1"),
+     ({"split": "train=1,train=0"}, "train=0.9,val=0.1"),
+     ({"split": "a/b=0.5,c=0.5"}, "split a/b=0.5"), ({"split": "x=1/0"}, "split x=1/0"),
+     ({"split": "a=0.00001,b=0.99999"}, "a=0.00001,b=0.99999 fine"),
+     ({"split": SPLIT, "count": 2}, "val empty 2"),
      ({"split": SPLIT, "count": 100, "layout": "webdataset:per_shard=50"},
-      "split val would be empty: webdataset splits by the file, and there are 2 of 50 images")],
+      "val empty webdataset file 2 50")],
 )  # fmt: skip
 def test_what_a_layout_cannot_hold_is_refused_with_the_way_out(
-    options: dict[str, object], message: str
+    options: dict[str, object], facts: str
 ) -> None:
     with pytest.raises(BadValue) as refusal:
         Job.parse(**options)
-    assert message in str(refusal.value)
+    assert missing(facts, str(refusal.value)) == [], refusal.value
 
 
 def test_a_layout_brings_its_format_along() -> None:
@@ -224,8 +229,8 @@ def test_it_is_told_that_sidecars_were_added_to_a_set(make: Callable[..., Done])
     make("-n", 9, "-s", 8)
     told = [make("-n", 9, "-s", 8, "--layout", "coco").stderr for _ in range(2)]
 
-    assert "sidecars added: 9 images there already" in told[0]
-    assert "nothing to do: 9 images there already" in told[1]
+    assert missing("sidecars added 9", told[0]) == []
+    assert missing("nothing 9", told[1]) == []
 
 
 def test_a_sidecar_is_not_written_over_what_is_there(tmp_path: Path) -> None:
@@ -233,11 +238,11 @@ def test_a_sidecar_is_not_written_over_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels/000030.txt").write_text("0 .5 .5 1 1")
     before = tree_digest(tmp_path)
-    with pytest.raises(Conflict, match=r"labels/000030.txt is there already and not of this set"):
+    with pytest.raises(Conflict, match=r"labels/000030\.txt"):
         made(tmp_path, layout="yolo")
     assert tree_digest(tmp_path) == before
 
-    with pytest.raises(Conflict, match=r"000030.txt is there already"):
+    with pytest.raises(Conflict, match=r"000030\.txt"):
         made(tmp_path, layout="yolo", seed=0, count=40)
     shutil.rmtree(tmp_path / "labels")
     made(tmp_path, layout="yolo")
@@ -246,7 +251,7 @@ def test_a_sidecar_is_not_written_over_what_is_there(tmp_path: Path) -> None:
 
 def test_a_new_set_is_not_begun_where_a_sidecar_s_name_is_taken(tmp_path: Path) -> None:
     (tmp_path / "data.yaml").write_text("mine")
-    with pytest.raises(Conflict, match=r"data.yaml is there already"):
+    with pytest.raises(Conflict, match=r"data\.yaml"):
         made(tmp_path, layout="yolo")
     assert files(tmp_path) == {"data.yaml"}
 
@@ -256,7 +261,7 @@ def test_sidecars_of_a_damaged_manifest_are_refused(tmp_path: Path) -> None:
     manifest = tmp_path / "metadata.jsonl"
     manifest.write_text(manifest.read_text().replace('"width":9', '"width":8', 1))
     before = tree_digest(tmp_path)
-    with pytest.raises(Conflict, match="first run: pixelgen repair"):
+    with pytest.raises(Conflict, match="pixelgen repair"):
         made(tmp_path, layout="coco")
     assert tree_digest(tmp_path) == before
 
@@ -282,19 +287,19 @@ def test_the_index_command_adds_sidecars_and_says_how_to_load_them(
 
 
 @pytest.mark.parametrize(
-    ("layout", "code", "message"),
-    [("yolo", 2, "yolo names the images of layout files, not of webdataset"),
-     ("files,csv", 2, "files and webdataset:per_shard=3 are both containers"),
-     ("cvs", 2, "did you mean 'csv'")],
+    ("layout", "code", "facts"),
+    [("yolo", 2, "yolo files webdataset"),
+     ("files,csv", 2, "files webdataset:per_shard=3 containers"),
+     ("cvs", 2, "'cvs' 'csv'")],
 )  # fmt: skip
 def test_the_index_command_refuses_what_does_not_go_with_the_set(
-    make: Callable[..., Done], run: Run, layout: str, code: int, message: str
+    make: Callable[..., Done], run: Run, layout: str, code: int, facts: str
 ) -> None:
     make("-n", 9, "-s", 8, "--layout", "webdataset:per_shard=3")
     done = run("index", "--layout", layout)
 
     assert done.returncode == code
-    assert message in done.stderr
+    assert missing(facts, done.stderr) == [], done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert run("index", "nowhere", "--layout", "csv").returncode == 1
 
@@ -342,21 +347,21 @@ def test_a_layout_of_another_project_is_one_like_any_other(
 
 
 @pytest.mark.parametrize(
-    ("path", "message"),
-    [("strange.Nothing", "module 'strange' has no attribute 'Nothing'"),
-     ("nowhere.Kitti", "No module named 'nowhere'; install it, or name its folder in PYTHONPATH"),
-     ("os.path", "os.path is not a layout of another project"),
-     ("strange.Taken", "without a name of its own"), (".Kitti", "cannot be imported"),
-     ("pixelgen.layouts.files.Files", "without a name of its own")],
+    ("path", "facts"),
+    [("strange.Nothing", "'strange' 'Nothing'"),
+     ("nowhere.Kitti", "'nowhere' install PYTHONPATH"),
+     ("os.path", "os.path layout"),
+     ("strange.Taken", "strange.Taken name"), (".Kitti", ".Kitti import"),
+     ("pixelgen.layouts.files.Files", "pixelgen.layouts.files.Files name")],
 )  # fmt: skip
 def test_what_is_no_layout_of_another_project_is_refused_in_one_line(
-    run: Run, tmp_path: Path, path: str, message: str
+    run: Run, tmp_path: Path, path: str, facts: str
 ) -> None:
     (tmp_path / "strange.py").write_text(KITTI)
     done = run("generate", "--layout", path, PYTHONPATH=str(tmp_path))
 
     assert done.returncode == 2
-    assert message in done.stderr
+    assert missing(facts, done.stderr) == [], done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -373,7 +378,8 @@ def test_a_file_outside_the_set_is_refused_before_anything_is_written(
     done = run("generate", "-n", 3, "--layout", "strange.Astray", PYTHONPATH=str(tmp_path))
 
     assert done.returncode == 2
-    assert f"strange.Astray names a file {name!r}: it must be a path within" in done.stderr
+    assert "strange.Astray" in done.stderr
+    assert repr(name) in done.stderr
     assert files(tmp_path / "negatives") == set()
 
 
@@ -391,24 +397,24 @@ def test_a_trainer_s_set_is_made_and_its_call_is_printed(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
-    [(("--for", "mmdet", "-s", 31), "MMDetection drops images with a side under 32 pixels, not 31"),
-     (("--for", "ultralytics", "-s", 9), "takes for corrupt images with a side under 10 pixels"),
-     (("--for", "ultralytics", "-f", "gif"), "Ultralytics does not read gif; use png, jpeg, bmp"),
-     (("--for", "opencv", "-s", "64x20"), "a window of 24 pixels"),
-     (("--for", "torchvision", "--mode", "L", "--depth", 16), "clips 16-bit gray to white"),
-     (("--for", "keras", "-f", "tiff"), "Keras does not read tiff; use png, jpeg, bmp or gif"),
-     (("--for", "ultralitics"), "unknown trainer 'ultralitics': did you mean 'ultralytics'?"),
-     (("--for", "streaming", "--layout", "yolo"), "images of layout files, not of mds"),
-     (("--for", "dlib", "--layout", "voc"), "both containers")],
+    ("arguments", "facts"),
+    [(("--for", "mmdet", "-s", 31), "MMDetection 32 31"),
+     (("--for", "ultralytics", "-s", 9), "Ultralytics 10 9"),
+     (("--for", "ultralytics", "-f", "gif"), "Ultralytics gif png jpeg bmp"),
+     (("--for", "opencv", "-s", "64x20"), "24"),
+     (("--for", "torchvision", "--mode", "L", "--depth", 16), "16-bit gray"),
+     (("--for", "keras", "-f", "tiff"), "Keras tiff png jpeg bmp gif"),
+     (("--for", "ultralitics"), "'ultralitics' 'ultralytics'"),
+     (("--for", "streaming", "--layout", "yolo"), "yolo files mds"),
+     (("--for", "dlib", "--layout", "voc"), "voc containers")],
 )  # fmt: skip
 def test_what_a_trainer_would_drop_is_refused(
-    run: Run, tmp_path: Path, arguments: tuple[object, ...], message: str
+    run: Run, tmp_path: Path, arguments: tuple[object, ...], facts: str
 ) -> None:
     done = run("generate", "-n", 9, *arguments)
 
     assert done.returncode == 2
-    assert message in done.stderr
+    assert missing(facts, done.stderr) == [], done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -416,8 +422,11 @@ def test_what_trainers_of_a_layout_would_drop_is_told(make: Callable[..., Done])
     done = make("-n", 9, "-s", 8, "--layout", "yolo", "-f", "ppm", "-q", "-o", "quiet")
     assert done.stderr == ""
     done = make("-n", 9, "-s", 8, "--layout", "yolo", "-f", "ppm")
-    assert "note: Ultralytics does not read ppm" in done.stderr
-    assert "note: Ultralytics takes for corrupt images with a side under 10 pixels" in done.stderr
+    notes = [line for line in done.stderr.splitlines() if line.startswith("note: Ultralytics")]
+    assert [("ppm" in note, "10 pixels" in note) for note in notes] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 def test_a_trainer_s_layout_and_another_are_joined(

@@ -53,30 +53,30 @@ def test_a_mix_is_spelled_so_that_it_parses_back(spelling: str, canonical: str) 
 @pytest.mark.parametrize(
     ("spelling", "message"),
     [
-        ("unifrom", "did you mean 'uniform'"),
+        ("unifrom", "'unifrom'.*'uniform'"),
         ("uniform=0", "weight '0'"),
         ("uniform=-1", "weight '-1'"),
         ("uniform=x", "weight 'x'"),
         ("uniform=1.5", "weight '1.5'"),
         ("uniform=", "weight ''"),
-        ("gaussian:sigma=3..1", "ends below its beginning"),
-        ("gaussian:sigma=1..", "is not a number"),
-        ("gaussian:sigma=..1", "is not a number"),
-        ("gaussian:sigma=1..x", "is not a number"),
-        ("gaussian:sigma=-1..1", "out of range"),
-        ("gaussian:sigma=1|x", "is not a number"),
-        ("gaussian:sigma=1|2..3", "a list of values or a range, not both"),
-        ("pixel_shuffle:source=", "as source=VALUE"),
-        ("pixel_shuffle:source=a, b", r"a comma within a value is written \\,"),
-        ("ninco17:source=", "takes nothing but source=DIR"),
-        ("stripes:n=2..9999", "out of range"),
-        ("stripes:tone=random|sepia", "is none of"),
-        ("stripes:tone=a..b", "is none of"),
-        ("gaussian:sgma=1..2", "did you mean 'sigma'"),
-        ("ninco17=2", "a preset has no weight"),
-        ("odin:source=x", "takes no source"),
-        ("ceda", "needs your images"),
-        ("ninco17:sigma=3", "takes nothing but source=DIR"),
+        ("gaussian:sigma=3..1", "3..1"),
+        ("gaussian:sigma=1..", "sigma.*number"),
+        ("gaussian:sigma=..1", "sigma.*number"),
+        ("gaussian:sigma=1..x", "sigma.*number"),
+        ("gaussian:sigma=-1..1", "sigma=-1"),
+        ("gaussian:sigma=1|x", "sigma=x.*number"),
+        ("gaussian:sigma=1|2..3", "list.*range"),
+        ("pixel_shuffle:source=", "source=VALUE"),
+        ("pixel_shuffle:source=a, b", r"comma.*\\,"),
+        ("ninco17:source=", "ninco17.*source=DIR"),
+        ("stripes:n=2..9999", "n=9999"),
+        ("stripes:tone=random|sepia", "tone=sepia.*random"),
+        ("stripes:tone=a..b", r"tone=a\.\.b.*random"),
+        ("gaussian:sgma=1..2", "'sgma'.*'sigma'"),
+        ("ninco17=2", "preset.*weight"),
+        ("odin:source=x", "odin.*source"),
+        ("ceda", "ceda.*images"),
+        ("ninco17:sigma=3", "ninco17.*source=DIR"),
     ],
 )
 def test_what_cannot_be_mixed_is_refused(spelling: str, message: str) -> None:
@@ -87,9 +87,9 @@ def test_what_cannot_be_mixed_is_refused(spelling: str, message: str) -> None:
 
 
 def test_an_empty_mix_and_a_preset_in_a_mix_are_refused() -> None:
-    with pytest.raises(BadValue, match="a family at least"):
+    with pytest.raises(BadValue, match="family"):
         Job.parse(family=[])
-    with pytest.raises(BadValue, match="is a mix already"):
+    with pytest.raises(BadValue, match="odin"):
         Mix.parse(["uniform", "odin"])
 
 

@@ -55,9 +55,9 @@ def test_a_family_of_ten_lines_is_known_everywhere(ramp: type[Family]) -> None:
     assert job.to_dict()["family"] == "ramp:step=3"
     assert Job.parse(**job.to_dict()) == job
     assert "ramp" in parts.known("family")
-    with pytest.raises(BadValue, match=r"family 'ramp': step=10 is out of range 1\.\.9"):
+    with pytest.raises(BadValue, match=r"'ramp'.* step=10 .*1\.\.9"):
         parse(Family, "ramp:step=10")
-    with pytest.raises(BadValue, match="did you mean 'ramp'"):
+    with pytest.raises(BadValue, match="'ramp'"):
         parse(Family, "rmap")
 
 
@@ -107,33 +107,34 @@ def test_each_part_helps_its_user(base: type[Part], part: type[Part]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("base", "text", "message"),
+    ("base", "text", "facts"),
     [
-        (Family, "unifrom", "unknown family 'unifrom': did you mean 'uniform'?"),
-        (Format, "pngg", "did you mean 'png'?"),
-        (LayoutPart, "file", "did you mean 'files'?"),
-        (Engine, "lokal", "did you mean 'local'?"),
-        (Family, "", "unknown family ''"),
-        (Family, "gaussian:sigma", "write 'sigma' as sigma=VALUE"),
-        (Family, "gaussian:sgma=3", "no parameter 'sgma': did you mean 'sigma'? (it takes mean"),
-        (Family, "uniform:a=3", "no parameter 'a' (it takes none)"),
-        (Family, "gaussian:sigma=-1", "sigma=-1.0 is out of range 0.0..10000.0"),
-        (Family, "gaussian:sigma=nan", "sigma=nan is not a finite number"),
-        (Family, "gaussian:sigma=wide", "sigma=wide is not a number"),
-        (Family, "gaussian:sigma=1,sigma=2", "'sigma' is given twice"),
-        (Family, "solid:tone=blue", "tone=blue is none of random, gray, black, white"),
-        (Format, "jpeg:quality=101", "quality=101 is out of range 1..100"),
-        (Format, "jpeg:quality=9.5", "quality=9.5 is not a whole number"),
-        (Format, "jpeg:progressive=maybe", "progressive=maybe is not true or false"),
-        (Format, "png:compression=10", "compression=10 is none of auto, 0, 1"),
+        (Family, "unifrom", "family 'unifrom' 'uniform'"),
+        (Format, "pngg", "format 'pngg' 'png'"),
+        (LayoutPart, "file", "layout 'file' 'files'"),
+        (Engine, "lokal", "engine 'lokal' 'local'"),
+        (Family, "", "family ''"),
+        (Family, "gaussian:sigma", "'sigma' sigma=VALUE"),
+        (Family, "gaussian:sgma=3", "'gaussian' 'sgma' 'sigma' mean"),
+        (Family, "uniform:a=3", "'uniform' 'a' none"),
+        (Family, "gaussian:sigma=-1", "sigma=-1.0 0.0..10000.0"),
+        (Family, "gaussian:sigma=nan", "sigma=nan finite number"),
+        (Family, "gaussian:sigma=wide", "sigma=wide number"),
+        (Family, "gaussian:sigma=1,sigma=2", "'sigma' twice"),
+        (Family, "solid:tone=blue", "tone=blue random gray black white"),
+        (Format, "jpeg:quality=101", "quality=101 1..100"),
+        (Format, "jpeg:quality=9.5", "quality=9.5 whole number"),
+        (Format, "jpeg:progressive=maybe", "progressive=maybe true false"),
+        (Format, "png:compression=10", "compression=10 auto 0 1"),
     ],
 )
-def test_a_bad_spelling_is_one_clear_line(base: type[Part], text: str, message: str) -> None:
+def test_a_bad_spelling_is_one_clear_line(base: type[Part], text: str, facts: str) -> None:
     with pytest.raises(BadValue) as caught:
         parse(base, text)
 
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
+    told = str(caught.value)
+    assert [fact for fact in facts.split() if fact not in told] == [], told
+    assert "\n" not in told
 
 
 def test_values_may_be_given_as_values() -> None:

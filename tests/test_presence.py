@@ -1,6 +1,7 @@
 """What is said to be complete is: names and sizes are compared with the disk first."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -139,8 +140,8 @@ def test_status_says_where_it_does_not_count(
 
     assert main(("status", "set")) == 3
     said = capfd.readouterr()
-    assert "at most 9 of 12 images are there" in said.out
-    assert "at least 3 files are missing" in said.err
+    assert "at most 9 of 12" in said.out
+    assert re.search(r"at least 3\b.*missing", said.err)
 
 
 @pytest.mark.parametrize("checksum", ["sha256", "none"])

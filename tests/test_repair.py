@@ -14,7 +14,6 @@ from PIL import Image
 
 from pixelgen.engines import Serial
 from pixelgen.errors import Conflict
-from pixelgen.families import source
 from pixelgen.job import Job
 from pixelgen.plan import plan_text
 from pixelgen.repair import mend, repair
@@ -196,7 +195,7 @@ def test_bytes_of_another_encoder_are_not_remade(tmp_path: Path) -> None:
     sums.write_text("".join(f"{digest}  pixelgen.json\n" if "pixelgen.json" in line else line + "\n"
                             for line in lines))  # fmt: skip
     (tmp_path / "set/images/000001.png").unlink()
-    with pytest.raises(Conflict, match="encoder was zlib-old, now it is"):
+    with pytest.raises(Conflict, match="zlib-old"):
         mended(store)
     assert (tmp_path / "set/metadata.jsonl").exists()
 
@@ -216,11 +215,13 @@ def test_a_plan_past_mending_is_refused_and_all_stays(tmp_path: Path, old: str, 
     assert is_found(store)
     assert tree_digest(tmp_path) == before
     plan.unlink()
-    with pytest.raises(Conflict, match="missing or empty"):
+    with pytest.raises(Conflict, match=r"pixelgen\.json .*missing"):
         mended(store)
 
 
-def test_a_record_of_sources_is_written_again_from_the_same_images(tmp_path: Path) -> None:
+def test_a_record_of_sources_is_written_again_from_the_same_images(
+    tmp_path: Path, run: Command
+) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     for level in range(3):
@@ -231,14 +232,13 @@ def test_a_record_of_sources_is_written_again_from_the_same_images(tmp_path: Pat
     text = record.read_bytes()
     for spoilt in (b"", text[:99], text.replace(b"0.png", b"8.png")):
         record.write_bytes(spoilt)
-        source._FOLDERS.clear()
         assert "sources.jsonl" in mended(store)
         assert tree_digest(tmp_path / "set") == whole
     record.unlink()
     shutil.rmtree(photos)
-    source._FOLDERS.clear()
-    with pytest.raises(Exception, match="photos"):
-        mended(store)
+    done = run("repair", "set")
+    assert done.returncode != 0
+    assert "photos" in done.stderr
 
 
 def test_the_command_says_what_it_remade(
@@ -284,18 +284,17 @@ def test_the_user_s_own_sums_beside_a_set_without_are_kept(tmp_path: Path) -> No
     assert (tmp_path / "set/SHA256SUMS").read_text() == "mine"
 
 
-def test_a_set_is_not_opened_where_it_cannot_be_mended(tmp_path: Path) -> None:
+def test_a_set_is_not_opened_where_it_cannot_be_mended(tmp_path: Path, run: Command) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     Image.new("L", (20, 20), 60).save(photos / "a.png")
     store = made(tmp_path / "set", count=6, family=f"pixel_shuffle:source={photos}")
     (tmp_path / "set/images/000003.png").unlink()
     (photos / "a.png").rename(tmp_path / "aside.png")
-    source._FOLDERS.clear()
-    source._decoded.cache_clear()
     before = tree_digest(tmp_path)
-    with pytest.raises(Exception, match=r"a\.png"):
-        mended(store)
+    done = run("repair", "set")
+    assert done.returncode != 0
+    assert "a.png" in done.stderr
     assert tree_digest(tmp_path) == before
     (tmp_path / "aside.png").rename(photos / "a.png")
     assert mended(store) == ["images/000003.png"]
@@ -388,7 +387,7 @@ def test_the_command_that_made_a_set_brings_its_plan_back(tmp_path: Path) -> Non
     plan = tmp_path / "set/pixelgen.json"
     for spoil in (plan.unlink, partial(plan.write_bytes, b"")):
         spoil()
-        with pytest.raises(Conflict, match="run the command that made the dataset again"):
+        with pytest.raises(Conflict, match=r"command.* again"):
             mended(store)
         write(Job.parse(**JOB), store, SERIAL)
         assert tree_digest(tmp_path / "set") == whole

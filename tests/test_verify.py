@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -170,7 +171,8 @@ def test_a_plan_of_more_images_than_there_are_is_told_in_a_moment(run: Run, tmp_
 
     assert (done.returncode, listed.returncode) == (3, 3)
     assert len(done.stdout.splitlines()) == 7
-    assert "7 damaged, and the check stopped there (see --max-errors)" in done.stderr
+    assert "7 damaged" in done.stderr
+    assert "--max-errors" in done.stderr
     assert len(json.loads(listed.stdout)["damage"]) == 1000
     for command in (("status",), ("finish", "negatives"), ("index", "--layout", "coco"),
                     ("preview", "-n", 3), ("repair",)):  # fmt: skip
@@ -187,9 +189,10 @@ def test_the_command_names_what_is_damaged_and_exits_with_3(
     listed = json.loads(run("verify", "negatives", "--json").stdout)
 
     assert done.returncode == 3
-    assert done.stdout.startswith(
-        "images/000003.png: its SHA-256 is not that of metadata.jsonl (7 bytes"
-    )
+    name, _, fault = done.stdout.partition(": ")
+    assert name == "images/000003.png"
+    for fact in ("SHA-256", "metadata.jsonl", "7 bytes"):
+        assert fact in fault
     assert "1 damaged" in done.stderr
     assert listed["status"] == 409
     assert [found["file"] for found in listed["damage"]] == ["images/000003.png"]
@@ -222,10 +225,13 @@ def test_a_set_that_is_unfinished_absent_or_another_version_s_is_one_clear_line(
         missing.unlink()
         done = run("verify")
         assert done.returncode == 3
-        assert f"{missing.name} is missing" in done.stderr
+        assert missing.name in done.stderr
+        assert "missing" in done.stderr
         missing.write_bytes(kept)
     plan.write_bytes(b"")
-    assert "pixelgen.json is missing or empty" in run("verify").stderr
+    done = run("verify")
+    assert done.returncode == 3
+    assert re.search(r"pixelgen\.json.* empty", done.stderr)
     plan.write_text(text)
     manifest.unlink()
     (tmp_path / "negatives/.pixelgen.journal").touch()
@@ -244,4 +250,4 @@ def test_deep_refuses_to_compare_with_another_encoder_s_bytes(
     done = run("verify", "--deep")
 
     assert done.returncode == 3
-    assert "encoder was Pillow 0, now it is" in done.stderr
+    assert "Pillow 0" in done.stderr
