@@ -76,7 +76,7 @@ def test_no_command_calls_a_dataset_complete_that_lacks_a_file(
     assert main(CLAIMS[claim]) == 3
     said = capfd.readouterr()
     assert "images/000004.png" in said.err
-    assert "run: pixelgen repair set\n" in said.err
+    assert "pixelgen repair set\n" in said.err
     assert "12 of 12" not in said.out
     assert main(("repair", "set", "-q", "-j", "1")) == 0  # what it says brings it back does
     assert tree_digest(dataset) == whole
@@ -106,7 +106,7 @@ def test_status_counts_what_is_there(dataset: Path, capfd: pytest.CaptureFixture
     assert (told["status"], told["found"], told["count"]) == (409, 10, 12)
     assert told["missing_files"] == ["images/000003.png", "images/000004.png"]
     assert main(("status", "set")) == 3
-    assert "10 of 12 images are there" in capfd.readouterr().out
+    assert "10 of 12" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("checksum", ["sha256", "none"])

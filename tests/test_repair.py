@@ -176,7 +176,7 @@ def test_what_is_no_file_under_a_name_of_the_set_is_refused(
         plant()
         done = run("repair", "set")
         assert done.returncode == 3
-        assert "is no regular file" in done.stderr
+        assert "regular file" in done.stderr
         assert run("verify", "set").returncode == 3
         image.rmdir() if image.is_dir() and not image.is_symlink() else image.unlink()
         image.touch()
@@ -345,7 +345,7 @@ def test_a_record_of_sources_that_is_a_link_is_refused(tmp_path: Path) -> None:
     store = made(tmp_path / "set", count=6, family=f"pixel_shuffle:source={photos}")
     (tmp_path / "set/sources.jsonl").rename(tmp_path / "mine")
     (tmp_path / "set/sources.jsonl").symlink_to(tmp_path / "mine")
-    with pytest.raises(Conflict, match="is no regular file"):
+    with pytest.raises(Conflict, match=r"sources\.jsonl .*regular file"):
         mended(store)
     assert (tmp_path / "set/sources.jsonl").is_symlink()
 

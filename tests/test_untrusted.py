@@ -101,7 +101,7 @@ def test_a_recipe_that_names_code_does_not_run_it(
     done = run("generate", "--recipe", "r.toml", "-o", "new", PYTHONPATH=str(tmp_path))
 
     assert done.returncode == 2
-    assert "name it in PIXELGEN_PLUGINS" in done.stderr
+    assert "PIXELGEN_PLUGINS" in done.stderr
     assert not marker.exists()
     assert not (tmp_path / "new").exists()
 
@@ -137,7 +137,7 @@ def test_code_of_an_installed_package_runs_by_its_short_name_and_by_its_path(
     )
     assert run("verify", "set", **here).returncode == 0
     assert "Index nothing." in run("list", "layouts", **here).stdout
-    assert "did you mean 'thing'" in run(*named[:-1], "thin", **here).stderr
+    assert "'thing'" in run(*named[:-1], "thin", **here).stderr
 
 
 # --- addresses and keys ---
@@ -322,7 +322,7 @@ def test_a_record_of_sources_names_files_below_the_folder_alone(
     for deep in ((), ("--deep",)):
         done = run("verify", "set", *deep)
         assert done.returncode == 3
-        assert "sources.jsonl is damaged" in done.stderr
+        assert re.search(r"sources\.jsonl\b.* damaged", done.stderr)
 
 
 def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(run: Run, tmp_path: Path) -> None:

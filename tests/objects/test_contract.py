@@ -82,7 +82,7 @@ def test_a_name_is_given_once(place: Place) -> None:
     write("set/foreign", b"mine")
     for _ in range(2):
         store.put("torn", b"one")
-        with pytest.raises(Conflict, match=r"foreign .*not pixelgen's own"):
+        with pytest.raises(Conflict, match="foreign"):
             store.put("foreign", b"one")
     assert (store.read("torn", 1 << 20), store.read("foreign", 1 << 20)) == (b"one", b"mine")
 

@@ -84,7 +84,7 @@ def test_a_full_temporary_folder_is_one_line(
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
-        with pytest.raises(PixelgenError, match=r"cannot write .*: File too large"):
+        with pytest.raises(PixelgenError, match="File too large"):
             store_of(f"s3://sets/{prefix}").stage("object", fill())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
