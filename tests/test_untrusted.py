@@ -180,7 +180,7 @@ def test_a_recipe_that_names_an_address_does_not_get_the_key(
     assert done.returncode == 2
     assert "--remote-url" in done.stderr
     assert trap.requests == 0
-    asked = ("--remote", "--remote-url", address, "--remote-timeout", 1)
+    asked = ("--remote", "--remote-url", address, "--remote-timeout", 60)
     done = run("generate", "--recipe", "r.toml", "-o", "new", *asked, **key)
     assert done.returncode == 4
     assert trap.requests > 0  # what the message says to do does ask it
