@@ -920,7 +920,7 @@ def test_images_are_fetched_to_a_directory(console: Console, endpoint: "Endpoint
 )
 def test_a_server_for_others_has_a_key_or_is_open(console: Console, tmp_path: Path) -> None:
     pytest.importorskip("granian", reason="granian is not installed")
-    from tests.test_serve import serving
+    from tests.serving import serving
 
     Path("key").write_text("SECRET")
     Path("key").chmod(0o600)

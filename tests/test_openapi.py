@@ -12,7 +12,7 @@ import pytest
 from pixelgen.serve.asked import job_of
 from pixelgen.serve.fields import Refusal
 from pixelgen.serve.openapi import description
-from tests.test_serve import serving
+from tests.serving import serving
 
 SCHEMATHESIS = shutil.which("schemathesis", path=str(Path(sys.executable).parent))
 

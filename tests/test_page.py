@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import COMMAND
-from tests.test_serve import Server, serving
+from tests.serving import Server, serving
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")

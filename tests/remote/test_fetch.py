@@ -39,7 +39,7 @@ from tests.conftest import COMMAND, Done, Run, tree_digest
 from tests.remote.conftest import certify
 from tests.remote.faulty import Endpoint as Faults
 from tests.remote.faulty import image, told
-from tests.test_serve import Server, serving
+from tests.serving import Server, serving
 
 KEY = "SECRETKEY-0123"
 FAULTS = ("429", "503", "reset", "stall", "size")
