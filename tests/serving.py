@@ -17,8 +17,11 @@ from urllib.parse import urlencode
 from PIL import Image
 
 from tests.conftest import COMMAND
+from tests.held import PORT
 
 KEY = {"key": "SECRET-0123456789"}
+ROOT = Path(__file__).parents[1]
+HANG = 120.0  # seconds after which nothing comes any more
 
 
 class Reply(NamedTuple):
@@ -48,7 +51,7 @@ class Server(NamedTuple):
     log: Path
 
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> Reply:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HANG)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             connection.request(method, path, body or None, named)
@@ -63,12 +66,17 @@ class Server(NamedTuple):
 
     def send_raw(self, request: bytes) -> Reply:
         """Send bytes as they are, and read the one reply to them."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as line:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=HANG) as line:
             line.sendall(request)
             reply = http.client.HTTPResponse(line)
             reply.begin()
             got = {name.lower(): value for name, value in reply.getheaders()}
             return Reply(reply.status, got, reply.read())
+
+    @property
+    def statuses(self) -> list[int]:
+        """The statuses of the requests that are in the log so far."""
+        return [int(line.split()[3]) for line in self.log.read_text().splitlines()]
 
     def blob(self, path: str = "/pixelgenerate", /, **fields: object) -> Image.Image:
         reply = self.get(path, blob="true", **fields)
@@ -79,12 +87,38 @@ class Server(NamedTuple):
 def connected(server: "Server", count: int, stack: ExitStack) -> list[socket.socket]:
     """Open so many connections."""
     address = ("127.0.0.1", server.port)
-    return [stack.enter_context(socket.create_connection(address)) for _ in range(count)]
+    return [stack.enter_context(socket.create_connection(address, HANG)) for _ in range(count)]
 
 
 def rest(line: socket.socket) -> bytes:
     """Read until the other side closes."""
     return b"".join(iter(partial(line.recv, 1 << 20), b""))
+
+
+class Gate(ExitStack):
+    """Where the images of noise ``held`` wait, in processes with its environment.
+
+    The noise is a family of another package, which is installed in a folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        package = folder / "held-1.0.dist-info"
+        package.mkdir()
+        (package / "METADATA").write_text("Metadata-Version: 2.1\nName: held\nVersion: 1.0\n")
+        (package / "entry_points.txt").write_text("[pixelgen.families]\nheld = tests.held:Held\n")
+        self._listener = self.enter_context(socket.create_server(("127.0.0.1", 0)))
+        self._listener.settimeout(HANG)
+        folders = [str(folder), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self.environment = {
+            PORT: str(self._listener.getsockname()[1]),
+            "PYTHONPATH": os.pathsep.join(folders),
+        }
+
+    def arrival(self) -> socket.socket:
+        """Wait until an image is being made; it goes on once the socket is closed."""
+        line, _ = self._listener.accept()
+        return self.enter_context(line)
 
 
 @contextmanager
@@ -102,12 +136,12 @@ def serving(folder: Path, *options: str, **environment: str) -> Iterator[Server]
             yield Server(process, told["port"], log)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(HANG)
 
 
 def get(path: str) -> bytes:
-    """Write a GET request."""
-    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    """Write a GET request, after whose answer the connection is closed."""
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
 
 
 def post(path: str, body: bytes) -> bytes:
@@ -120,3 +154,6 @@ def memory(process: subprocess.Popen[str]) -> int:
     """Return the resident memory of a process, in KiB."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     return int(re.findall(r"^VmRSS:\s+(\d+)", status, re.MULTILINE)[0])
+
+
+HELD = get(f"/pixelgenerate?width=5&noise=held&blob=1&{urlencode(KEY)}")

@@ -1,15 +1,13 @@
 """Who may ask the endpoint, and how much: access, places in the queue, and what an image takes."""
 
 import json
-import os
 import re
 import socket
 import struct
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from select import select
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -23,7 +21,8 @@ from pixelgen.serve.asked import FORMATS, MOST_PIXELS, job_of
 from pixelgen.serve.costs import FAMILY_COSTS, check_cost, estimate
 from tests.bench import costs
 from tests.conftest import Run
-from tests.serving import KEY, Server, connected, get, memory, post, rest, serving
+from tests.faults import wait_for
+from tests.serving import HANG, HELD, KEY, Gate, Server, connected, get, memory, post, rest, serving
 
 pytest.importorskip("granian", reason="granian is not installed")
 
@@ -69,7 +68,8 @@ def test_a_name_that_is_not_this_server_s_is_refused(server: Server, path: str, 
     reply = server.send("GET", path, Host=host)
 
     assert reply.json["status"] == 400
-    assert "is not a name of this server" in reply.json["error"]
+    assert host in reply.json["error"]
+    assert "--allow-host" in reply.json["error"]
     assert "access-control-allow-origin" not in reply.headers
 
 
@@ -88,7 +88,7 @@ def test_a_malformed_host_is_refused(server: Server, lines: str) -> None:
     reply = server.send_raw(f"GET /status HTTP/1.1\r\n{lines}\r\n\r\n".encode())
 
     assert reply.json["status"] == 400
-    assert "is malformed; send one NAME or NAME:PORT" in reply.json["error"]
+    assert "NAME:PORT" in reply.json["error"]
 
 
 @pytest.mark.parametrize("lines", ["", "Host:\r\n", "Host:   \r\n"])
@@ -96,7 +96,7 @@ def test_a_missing_host_is_refused(server: Server, lines: str) -> None:
     reply = server.send_raw(f"GET /status HTTP/1.1\r\n{lines}\r\n".encode())
 
     assert reply.json["status"] == 400
-    assert reply.json["error"].startswith("the Host header is missing")
+    assert re.search("Host.* missing", reply.json["error"])
 
 
 @pytest.mark.parametrize(
@@ -219,21 +219,22 @@ def test_links_begin_with_the_public_url(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
-    [(("--host", "192.0.2.1"), "others can reach 192.0.2.1"), (("--host", "nix"), "is no address"),
-     (("--key-file", "nowhere"), "cannot read the key in nowhere"),
-     (("--key-file", "open"), "others can read the key in open; run: chmod 600 open"),
-     (("--key-file", "blank"), "there is no key in blank"),
-     (("--port", "70000"), "70000 is not in the range"),
-     (("--allow-origin", "*"), "origin '*' is invalid; write a scheme, a host"),
-     (("--allow-origin", "null"), "origin 'null' is invalid"),
-     (("--allow-origin", "app.example"), "origin 'app.example' is invalid"),
-     (("--allow-origin", "file://x"), "origin 'file://x' is invalid"),
-     (("--allow-origin", "http://u@x"), "origin 'http://u@x' is invalid"),
-     (("--allow-origin", "http://x/y"), "origin 'http://x/y' is invalid")],
+    ("options", "named"),
+    [(("--host", "192.0.2.1"), ("192.0.2.1", "--key-file", "--no-auth")),
+     (("--host", "nix"), ("'nix'",)),
+     (("--key-file", "nowhere"), ("nowhere",)),
+     (("--key-file", "open"), ("chmod 600 open",)),
+     (("--key-file", "blank"), ("blank", "key")),
+     (("--port", "70000"), ("--port", "70000", "65535")),
+     (("--allow-origin", "*"), ("'*'", "origin", "scheme", "host")),
+     (("--allow-origin", "null"), ("'null'", "origin")),
+     (("--allow-origin", "app.example"), ("'app.example'", "origin")),
+     (("--allow-origin", "file://x"), ("'file://x'", "origin")),
+     (("--allow-origin", "http://u@x"), ("'http://u@x'", "origin")),
+     (("--allow-origin", "http://x/y"), ("'http://x/y'", "origin"))],
 )  # fmt: skip
 def test_what_would_be_unsafe_is_refused_in_one_line(
-    run: Run, tmp_path: Path, options: tuple[str, ...], message: str
+    run: Run, tmp_path: Path, options: tuple[str, ...], named: tuple[str, ...]
 ) -> None:
     for name, mode in (("open", 0o644), ("blank", 0o600)):
         (tmp_path / name).write_text("" if name == "blank" else "key")
@@ -241,7 +242,7 @@ def test_what_would_be_unsafe_is_refused_in_one_line(
     done = run("serve", *options)
 
     assert done.returncode == 2
-    assert message in done.stderr
+    assert [each for each in named if each not in done.stderr] == []
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -249,32 +250,12 @@ def test_a_port_that_is_taken_is_told_in_one_line(run: Run, server: Server) -> N
     done = run("serve", "--port", server.port)
 
     assert done.returncode == 1
-    assert done.stderr.startswith(f"pixelgen: cannot listen on 127.0.0.1:{server.port}: ")
+    assert f"127.0.0.1:{server.port}" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 # Places to wait
 
-
-def test_more_than_can_wait_are_told_to_come_again(tmp_path: Path) -> None:
-    with serving(tmp_path, "-j", "1", "--queue", "2") as server, ExitStack() as stack:
-        line = f"/pixelgenerate?width=1400&noise=wmm&blob=1&{urlencode(KEY)}"
-        sockets = connected(server, 9, stack)
-        for each in sockets:
-            each.sendall(
-                f"GET {line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
-            )
-        begun = time.monotonic()
-        assert server.send("GET", "/status").status == 200
-        assert time.monotonic() - begun < 2
-        replies = [rest(each) for each in sockets]
-    codes = sorted(int(reply.split()[1]) for reply in replies)
-
-    assert codes.count(200) == 3
-    assert codes.count(503) == 6
-    assert sum(b"retry-after: 1\r\n" in reply for reply in replies) == 6
-
-
-LONG = f"/pixelgenerate?width=1400&noise=wmm&blob=1&{urlencode(KEY)}"
 
 WAITING = {
     "GET": get(f"/pixelgenerate?width=9&blob=1&{urlencode(KEY)}"),
@@ -283,18 +264,35 @@ WAITING = {
 }
 
 
-def until(is_so: Callable[[], object], seconds: float = 30.0) -> None:
-    """Wait until something is so; fail if it is not in time."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def test_more_than_can_wait_are_told_to_come_again(tmp_path: Path) -> None:
+    with Gate(tmp_path) as gate, ExitStack() as stack:
+        options = ("-j", "1", "--queue", "2")
+        server = stack.enter_context(serving(tmp_path, *options, **gate.environment))
+        (first,) = connected(server, 1, stack)
+        first.sendall(HELD)
+        working = gate.arrival()
+        others = connected(server, 8, stack)
+        for each in others:
+            each.sendall(WAITING["GET"])
+        assert wait_for(lambda: server.statuses.count(503) == 6, HANG)
+        assert server.send("GET", "/status").status == 200  # though all threads are at work
+        working.close()
+        replies = [rest(each) for each in (first, *others)]
+    codes = [int(reply.split()[1]) for reply in replies]
+
+    assert codes[0] == 200
+    assert sorted(codes[1:]) == 2 * [200] + 6 * [503]
+    assert sum(b"retry-after: 1\r\n" in reply for reply in replies) == 6
 
 
-def cpu_seconds(process: subprocess.Popen[str]) -> float:
-    """Return the CPU time that a process has taken."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def sent_to_wait(server: Server, request: bytes, stack: ExitStack) -> socket.socket:
+    """Send a request twice where one can wait; return the connection of that which does."""
+    lines = connected(server, 2, stack)
+    for each in lines:
+        each.sendall(request)
+    (refused,), _, _ = select(lines, [], [], HANG)
+    assert refused.recv(12) == b"HTTP/1.1 503"
+    return lines[1 - lines.index(refused)]
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["close", "reset"])
@@ -302,30 +300,22 @@ def cpu_seconds(process: subprocess.Popen[str]) -> float:
 def test_a_client_that_leaves_while_it_waits_frees_its_place_at_once(
     tmp_path: Path, kind: str, reset: bool
 ) -> None:
-    with serving(tmp_path, "-j", "1", "--queue", "1") as server, ExitStack() as stack:
-        (working,) = connected(server, 1, stack)
-        before = cpu_seconds(server.process)
-        working.sendall(get(LONG))
-        until(lambda: cpu_seconds(server.process) > before + 0.2)
-
-        def is_one_dropped() -> bool:
-            (waiting,) = connected(server, 1, stack)
-            waiting.sendall(WAITING[kind])
-            time.sleep(0.2)  # if it is not read by then, the next one may be
-            if reset:
-                waiting.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            waiting.close()
-            time.sleep(0.1)
-            return " 499 0 " in server.log.read_text()
-
-        until(is_one_dropped)
-        assert server.get(width=2).status == 200  # after the long one, in the place of the other
-        assert working.recv(12) == b"HTTP/1.1 200"
-    statuses = [line.split()[3] for line in server.log.read_text().splitlines()]
-
-    assert statuses[0] == "499"
-    assert statuses[-2:] == ["200", "200"]
-    assert set(statuses[:-2]) == {"499"}
+    """At once is before the image that it waits for is made: another can wait in its place."""
+    with Gate(tmp_path) as gate, ExitStack() as stack:
+        options = ("-j", "1", "--queue", "1")
+        server = stack.enter_context(serving(tmp_path, *options, **gate.environment))
+        (first,) = connected(server, 1, stack)
+        first.sendall(HELD)
+        working = gate.arrival()
+        leaving = sent_to_wait(server, WAITING[kind], stack)
+        if reset:
+            leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        leaving.close()
+        assert wait_for(lambda: 499 in server.statuses, HANG)
+        staying = sent_to_wait(server, WAITING[kind], stack)
+        working.close()
+        assert first.recv(12) == staying.recv(12) == b"HTTP/1.1 200"
+        assert server.statuses == [503, 499, 503, 200, 200]
 
 
 # What an image may take
@@ -399,9 +389,9 @@ def test_an_image_that_takes_too_much_is_refused_with_what_to_do(
     width, _, height = size.partition("x")
     error = server.get(width=width, height=height, noise=noise, blob=1).json["error"]
 
-    assert re.match(rf"{size} of {noise}\S* would take about [\d,.]+ \w+ of ", error)
-    assert "allowed; ask for fewer pixels or a cheaper noise, or start the server" in error
-    assert error.endswith(option)
+    assert size in error
+    assert noise in error
+    assert option in error
 
 
 def test_the_limits_are_those_of_the_options(tmp_path: Path) -> None:
@@ -411,8 +401,8 @@ def test_the_limits_are_those_of_the_options(tmp_path: Path) -> None:
         large = server.get(width=2000, noise="uniform").json
         assert server.get(width=300, noise="wmm").json["status"] == 200
     assert slow["status"] == large["status"] == 400
-    assert "at most 0.5 are allowed" in slow["error"]
-    assert "would take about 174 MB of memory, and at most 105 are allowed" in large["error"]
+    assert re.search(r"\b0\.5\b.*--max-seconds", slow["error"])
+    assert re.search(r"\b174\b.*\b105\b.*--max-memory", large["error"])
 
 
 def test_tables_of_past_images_do_not_add_up_beyond_the_limit(tmp_path: Path) -> None:

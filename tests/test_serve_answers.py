@@ -20,7 +20,7 @@ from PIL import Image
 from pixelgen.job import Job
 from pixelgen.serve.app import Rules, endpoint
 from tests.conftest import Run
-from tests.serving import KEY, Server, serving
+from tests.serving import HANG, KEY, Server, serving
 
 pytest.importorskip("granian", reason="granian is not installed")
 
@@ -163,31 +163,31 @@ def test_a_head_is_answered_without_a_body(server: Server) -> None:
 
 @pytest.mark.parametrize("blob", ["", "true"])
 @pytest.mark.parametrize(
-    ("status", "fields", "error"),
-    [(400, {}, "width and height are missing"), (400, {"width": "x"}, "width 'x'"),
-     (400, {"width": 0}, "width '0'"), (400, {"width": -1}, "width '-1'"),
-     (400, {"width": "１"}, "width"), (400, {"width": 10**9}, "width '1000000000'"),
-     (400, {"width": 16000, "height": 16000}, "more than the 16,777,216 pixels"),
-     (400, {"width": 5, "color": "reddish"}, "unknown color"),
-     (400, {"width": 5, "color": "#ggg"}, "unknown color"),
-     (400, {"width": 5, "noise": "nix"}, "unknown family"),
-     (400, {"width": 5, "noise": "os.path"}, "is no family's name"),
-     (400, {"width": 5, "noise": "patch_shuffle:source=.."}, "files of the server"),
-     (400, {"width": 5, "density": 2}, "density 2.0 is out of range"),
-     (400, {"width": 5, "density": "nan"}, "out of range"),
-     (400, {"width": 5, "seed": "zz"}, "seed 'zz'"),
-     (400, {"width": 5, "density": 0.5, "export": "jpeg"}, "cannot hold an alpha channel"),
-     (415, {"width": 5, "export": "pdf"}, "export 'pdf' is not served"),
+    ("status", "fields", "named"),
+    [(400, {}, "width height"), (400, {"width": "wide"}, "width wide"),
+     (400, {"width": 0}, "width 0"), (400, {"width": -1}, "width -1"),
+     (400, {"width": "１"}, "width １"), (400, {"width": 10**9}, "width 1000000000"),
+     (400, {"width": 16000, "height": 16000}, "16000x16000 16,777,216"),
+     (400, {"width": 5, "color": "reddish"}, "color reddish"),
+     (400, {"width": 5, "color": "#ggg"}, "color #ggg"),
+     (400, {"width": 5, "noise": "nix"}, "nix"), (400, {"width": 5, "noise": "os.path"}, "os.path"),
+     (400, {"width": 5, "noise": "patch_shuffle:source=.."}, "files server"),
+     (400, {"width": 5, "density": 2}, "density 2.0"),
+     (400, {"width": 5, "density": "nan"}, "density nan"),
+     (400, {"width": 5, "seed": "zz"}, "seed zz"),
+     (400, {"width": 5, "density": 0.5, "export": "jpeg"}, "jpeg alpha"),
+     (415, {"width": 5, "export": "pdf"}, "export pdf png jpeg"),
      (401, {"width": 5, "key": ""}, "Missing/Invalid PixLab API Key")],
 )  # fmt: skip
 def test_what_cannot_be_is_told_in_json_with_the_status_of_http(
-    server: Server, status: int, fields: dict[str, object], error: str, blob: str
+    server: Server, status: int, fields: dict[str, object], named: str, blob: str
 ) -> None:
     reply = server.get(blob=blob, **fields)
+    error = reply.json["error"]
 
     assert reply.status == status
-    assert error in reply.json["error"]
-    assert "Traceback" not in reply.json["error"]
+    assert [word for word in named.split() if word not in error] == []
+    assert "Traceback" not in error
 
 
 @pytest.mark.parametrize(
@@ -296,8 +296,8 @@ def test_a_client_of_pixlab_s_is_answered_unchanged(
         pytest.importorskip("requests", reason="requests is not installed")
     (tmp_path / "client").write_text(CLIENTS[language])
     done = subprocess.run(
-        [program, "client"], check=False, cwd=tmp_path, capture_output=True, text=True, timeout=60,
-        env=os.environ | {"BASE": f"http://127.0.0.1:{server.port}"},
+        [program, "client"], check=False, cwd=tmp_path, capture_output=True, text=True,
+        timeout=HANG, env=os.environ | {"BASE": f"http://127.0.0.1:{server.port}"},
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr

@@ -6,11 +6,11 @@ import re
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
+from select import select
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -18,7 +18,19 @@ import pytest
 from pixelgen.serve.fields import Refusal
 from pixelgen.serve.makers import ClientLeft, Makers, Receive
 from pixelgen.serve.shelf import Picture, Shelf
-from tests.serving import KEY, Server, connected, memory, rest, serving
+from tests.faults import wait_for
+from tests.serving import (
+    HANG,
+    HELD,
+    KEY,
+    Gate,
+    Server,
+    connected,
+    get,
+    memory,
+    rest,
+    serving,
+)
 
 pytest.importorskip("granian", reason="granian is not installed")
 
@@ -48,8 +60,7 @@ def test_the_shelf_keeps_so_many_bytes_for_so_long() -> None:
     assert shelf.bytes == 80
     gone = Shelf(100, 0)
     name = gone.put(Picture(b"x", "png"))
-    time.sleep(0.01)
-    assert gone.get(name) is None
+    assert wait_for(lambda: gone.get(name) is None, HANG)
     assert gone.bytes == 0
 
 
@@ -66,7 +77,7 @@ def test_work_is_dropped_whose_client_leaves() -> None:
     def work(name: str) -> bytes:
         ran.append(name)
         began.set()
-        assert go.wait(20)
+        assert go.wait(HANG)
         return name.encode()
 
     async def leave() -> dict[str, object]:
@@ -80,7 +91,7 @@ def test_work_is_dropped_whose_client_leaves() -> None:
             return asyncio.create_task(makers.run(partial(work, name), receive))
 
         tasks = [start("a", leave), start("b", stay), start("c", leave), start("d", stay)]
-        assert await asyncio.to_thread(began.wait, 20)
+        assert await asyncio.to_thread(began.wait, HANG)
         with pytest.raises(Refusal, match="busy"):
             await start("e", stay)
         left.set()
@@ -111,26 +122,27 @@ def test_work_that_ends_at_once_is_all_done_and_its_errors_are_raised() -> None:
         assert isinstance(done, ValueError) if number % 7 == 0 else done == bytes(number)
 
 
+def is_open(line: socket.socket) -> bool:
+    """Tell whether nothing has come on a connection, and no end either."""
+    return not select([line], [], [], 0)[0]
+
+
 def test_slow_clients_are_left_and_hold_nobody_up(tmp_path: Path) -> None:
+    """The server's own patience with heads, which is that with readers, is the clock."""
+    large = get(f"/pixelgenerate?width=4000&noise=solid&export=bmp&blob=1&{urlencode(KEY)}")
     with serving(tmp_path) as server, ExitStack() as stack:
-        *slow, reader = connected(server, 401, stack)
-        line = f"/pixelgenerate?width=4000&noise=solid&export=bmp&blob=1&{urlencode(KEY)}"
-        reader.sendall(f"GET {line} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        for each in slow:
-            each.sendall(b"GET /pixelgenerate?width=5 HTTP/1.1\r\nHost: local")
-        seconds = []
-        for _ in range(50):
-            begun = time.monotonic()
+        (reader,) = connected(server, 1, stack)
+        reader.sendall(large)
+        assert wait_for(lambda: server.statuses == [200], HANG)
+        for count in (400, 1):  # one after the other, so that the reader has had twice its time
+            slow = connected(server, count, stack)
+            for each in slow:
+                each.sendall(b"GET /pixelgenerate?width=5 HTTP/1.1\r\nHost: local")
             assert server.send("GET", "/status").status == 200
-            seconds.append(time.monotonic() - begun)
-        assert sorted(seconds)[25] < 0.05
-        deadline = time.monotonic() + 13
-        for each in slow:
-            each.settimeout(max(0.1, deadline - time.monotonic()))
-            with suppress(ConnectionResetError):
-                assert each.recv(1 << 16) == b"" or each.recv(1 << 16) == b""
-        time.sleep(2)
-        reader.settimeout(5)
+            assert is_open(slow[-1])  # so the status did not wait until it was left
+            for each in slow:
+                with suppress(ConnectionResetError):
+                    rest(each)
         assert len(rest(reader)) < 4000 * 4000 * 3  # it did not take its answer in time
 
 
@@ -147,7 +159,7 @@ def test_headers_beyond_the_limits_are_refused_in_json(server: Server, lines: by
     reply = server.send_raw(b"GET /status HTTP/1.1\r\n" + HOST + lines + b"\r\n")
 
     assert reply.json["status"] == 431
-    assert "at most 64 headers and 32,768 bytes are accepted" in reply.json["error"]
+    assert re.search(r"\b64\b.*\b32,768\b", reply.json["error"])
 
 
 def test_headers_within_the_limits_are_accepted(server: Server) -> None:
@@ -161,7 +173,8 @@ def test_a_target_beyond_the_limit_is_refused_in_json(server: Server, target: st
     reply = server.send("GET", target)
 
     assert reply.json["status"] == 414
-    assert "at most 8,192 are accepted" in reply.json["error"]
+    assert "8,192" in reply.json["error"]
+    assert "POST" in reply.json["error"]
 
 
 @pytest.mark.parametrize("chunks", [b"zz\r\n", b"5\r\nwidth-and-more\r\n", b"-1\r\n\r\n"])
@@ -170,7 +183,7 @@ def test_a_body_in_malformed_chunks_is_refused_in_json(server: Server, chunks: b
     reply = server.send_raw(head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
 
     assert reply.json["status"] == 400
-    assert "the body ends early or is malformed" in reply.json["error"]
+    assert "body" in reply.json["error"]
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "OPTIONS", "get", "PROPFIND"])
@@ -233,7 +246,7 @@ def test_hostile_requests_fault_nothing_and_fill_no_memory(tmp_path: Path) -> No
     dice, codes = random.Random(6), []
     with serving(tmp_path, "-q") as server:
         for number in range(10_000):
-            line = socket.create_connection(("127.0.0.1", server.port), timeout=15)
+            line = socket.create_connection(("127.0.0.1", server.port), timeout=HANG)
             with line, suppress(OSError):
                 line.sendall(hostile(dice))
                 line.shutdown(socket.SHUT_WR)
@@ -248,28 +261,42 @@ def test_hostile_requests_fault_nothing_and_fill_no_memory(tmp_path: Path) -> No
     assert not [code for code in codes if code >= 500]
 
 
+def is_listening(server: Server) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", server.port), HANG).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_request_at_hand_is_answered_before_the_end(tmp_path: Path, number: int) -> None:
-    with serving(tmp_path, "--jobs", "1", "--queue", "0") as server:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
-            path = f"/pixelgenerate?width=1000&noise=wmm&blob=1&{urlencode(KEY)}"
-            line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-            while server.get(width=1).status != 503:  # until it is at hand
-                time.sleep(0.01)
-            server.process.send_signal(number)
-            head = line.recv(1 << 16)
-        assert head.startswith(b"HTTP/1.1 200")
-        assert server.process.wait(10) == 0
+    with (
+        Gate(tmp_path) as gate,
+        serving(tmp_path, **gate.environment) as server,
+        ExitStack() as stack,
+    ):
+        (line,) = connected(server, 1, stack)
+        line.sendall(HELD)
+        working = gate.arrival()
+        server.process.send_signal(number)
+        assert wait_for(lambda: not is_listening(server), HANG)
+        working.close()
+        assert line.recv(12) == b"HTTP/1.1 200"
+        assert server.process.wait(HANG) == 0
 
 
 def test_a_request_that_outlasts_the_drain_is_left_without_an_answer(tmp_path: Path) -> None:
-    with serving(tmp_path, "--max-seconds", "3600", "--max-memory", str(1 << 34)) as server:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
-            path = f"/pixelgenerate?width=4000&height=4000&noise=wmm&blob=1&{urlencode(KEY)}"
-            line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-            time.sleep(0.3)
-            server.process.terminate()
-            with suppress(ConnectionResetError):
-                assert line.recv(1 << 16) == b""
-        assert server.process.wait(10) == 0
+    with (
+        Gate(tmp_path) as gate,
+        serving(tmp_path, **gate.environment) as server,
+        ExitStack() as stack,
+    ):
+        (line,) = connected(server, 1, stack)
+        line.sendall(HELD)
+        gate.arrival()
+        server.process.terminate()
+        with suppress(ConnectionResetError):
+            assert line.recv(1 << 16) == b""
+        assert server.process.wait(HANG) == 0
         assert "Error" not in server.log.read_text()
