@@ -40,7 +40,7 @@ from pixelgen.store.clients import _EXTRAS
 from tests.conftest import COMMAND, tree_digest
 
 if TYPE_CHECKING:
-    from tests.remote.test_fetch import Endpoint
+    from tests.remote.endpoint import Endpoint
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -142,7 +142,7 @@ def console(
 def server() -> Iterator["Endpoint"]:
     """Run an endpoint for the tests of a process: to end it takes half a second."""
     pytest.importorskip("granian", reason="granian is not installed")
-    from tests.remote.test_fetch import Endpoint
+    from tests.remote.endpoint import Endpoint
 
     with Endpoint() as made:
         yield made

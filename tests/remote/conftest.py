@@ -5,11 +5,16 @@ import json
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import PIL.Image
 import pytest
+
+from pixelgen.remote.reply import quiet_pillow
+from tests.remote.endpoint import Endpoint
 
 PROJECT = Path(__file__).parents[2]
 
@@ -63,3 +68,20 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
         prefix = ["nsenter", f"--target={process.pid}", "--net", "--"] if can else []
         yield Faulty(ports, log, ca, prefix)
         process.kill()
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    with Endpoint() as endpoint:
+        yield endpoint
+        endpoint.shutdown()
+
+
+@pytest.fixture(scope="module")
+def _quiet() -> Iterator[None]:
+    """Have Pillow as the client has it, and give it back as it was."""
+    most = PIL.Image.MAX_IMAGE_PIXELS
+    with warnings.catch_warnings():
+        quiet_pillow()
+        yield
+    PIL.Image.MAX_IMAGE_PIXELS = most

@@ -2,12 +2,9 @@
 
 import json
 import time
-import warnings
-from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
 
-import PIL.Image
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,22 +13,12 @@ from pixelgen.endpoint import address
 from pixelgen.errors import BadValue
 from pixelgen.remote.failures import FINAL, RATE, UNAVAILABLE, Failure
 from pixelgen.remote.pace import Pace, seconds_apart
-from pixelgen.remote.reply import check, check_link, link_of, quiet_pillow, read_image
+from pixelgen.remote.reply import check, check_link, link_of, read_image
 from pixelgen.remote.secret import Secret
 from pixelgen.remote.wire import Deadline, Reply, Wire
 from tests.remote.faulty import Endpoint, image
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _quiet() -> Iterator[None]:
-    """Have Pillow as the client has it, and give it back as it was."""
-    most = PIL.Image.MAX_IMAGE_PIXELS
-    with warnings.catch_warnings():
-        quiet_pillow()
-        yield
-    PIL.Image.MAX_IMAGE_PIXELS = most
-
-
+pytestmark = pytest.mark.usefixtures("_quiet")
 KEY = Secret("SECRET/KEY+1")
 BASE = "https://api.pixlab.io"
 
