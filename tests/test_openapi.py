@@ -12,7 +12,7 @@ import pytest
 from pixelgen.serve.asked import job_of
 from pixelgen.serve.fields import Refusal
 from pixelgen.serve.openapi import description
-from tests.serving import serving
+from tests.serving import HANG, serving
 
 SCHEMATHESIS = shutil.which("schemathesis", path=str(Path(sys.executable).parent))
 
@@ -35,8 +35,8 @@ def test_requests_made_of_the_description_are_answered_as_it_says(tmp_path: Path
         done = subprocess.run(
             [SCHEMATHESIS, "run", f"{url}/openapi.json", "--url", url, "--seed", "6",
              "--checks", "all", "--exclude-checks", ",".join(LEFT_OUT), "--max-examples", "40",
-             "--continue-on-failure", "--no-color"],
-            check=False, cwd=tmp_path, capture_output=True, text=True, timeout=300,
+             "--request-timeout", str(HANG), "--continue-on-failure", "--no-color"],
+            check=False, cwd=tmp_path, capture_output=True, text=True, timeout=10 * HANG,
         )  # fmt: skip
         assert server.get(width=5, key="geheim").status == 200
 

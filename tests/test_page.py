@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -14,14 +15,13 @@ from typing import Any
 import pytest
 
 from tests.conftest import COMMAND
-from tests.serving import Server, serving
+from tests.faults import wait_for
+from tests.serving import HANG, Server, serving
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 if not (CHROMIUM and DRIVER):
     pytest.skip("chromium and chromedriver are not installed", allow_module_level=True)
-
-from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
 HOSTILE = "\"'`$(touch x)<script>document.title='x'</script>\\"
 FLAGS = (
@@ -53,7 +53,7 @@ class Page:
         browser.get(self.origin)
 
     def until(self, is_so: Callable[[], object]) -> None:
-        WebDriverWait(self.browser, 20, 0.1).until(lambda _: is_so())
+        assert wait_for(lambda: bool(is_so()), HANG)
 
     def text(self, name: str) -> str:
         return str(self.browser.find_element("id", name).get_property("textContent"))
@@ -116,7 +116,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    browser.set_script_timeout(20)
+    browser.set_script_timeout(HANG)
     browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
     yield browser
     browser.quit()
@@ -147,8 +147,9 @@ def test_the_picture_is_the_one_that_both_lines_make(page: Page) -> None:
 
 def test_what_the_server_refuses_is_shown_in_its_words(page: Page) -> None:
     page.type(color="reddish")
+    refused = page.server.get(width=5, color="reddish")
 
-    assert "unknown color" in page.text("told")
+    assert refused.json["error"] in page.text("told")
     assert page.text("command") == ""
     assert not page.browser.find_element("id", "image").is_displayed()
     page.type(color="red")
@@ -159,14 +160,14 @@ def test_an_answer_that_is_not_of_the_endpoint_is_told_by_its_status(page: Page)
     page.browser.execute_script("form.elements.color.value = 'x'.repeat(70000); show()")
     page.settled_turn()
 
-    assert page.text("told").startswith("The server answered 4")
+    assert re.search(r"\b4\d\d\b", page.text("told"))
     assert page.text("command") == ""
 
 
 def test_hostile_words_run_neither_in_the_page_nor_in_a_line(page: Page) -> None:
     page.type(color=HOSTILE, seed=HOSTILE)
 
-    assert "is no whole number" in page.text("told")
+    assert "seed" in page.text("told")
     assert "<script>" in page.text("told")  # as text, not as an element
     assert page.browser.title == "pixelgen"
     assert b'"status": 400' in page.made("curl")
