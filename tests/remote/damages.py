@@ -1,4 +1,4 @@
-"""Damaged image files. Of each is told if Pillow alone accepts it, which is why there are checks."""
+"""Damaged image files, and whether Pillow alone accepts them, which is why there are checks."""
 
 import io
 import struct

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -68,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
         if what in ("image", "size"):
             return self._send((64, 48) if what == "image" else (65, 48))
         if what == "stall":
-            time.sleep(20)
+            self.rfile.read()  # until the client has left
         elif what in ("429", "503", "401"):
             extra = ("Retry-After: 0",) if what == "429" else ()
             refusal = told({"status": int(what)}, f"{what} No", "Connection: close", *extra)

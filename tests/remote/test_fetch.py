@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import tarfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,21 +23,21 @@ from pixelgen.store.log import seal
 from pixelgen.verify import Damage, check, finished_plan
 from pixelgen.writer import Run as Running
 from tests.conftest import COMMAND, Run, tree_digest
+from tests.faults import wait_for
 from tests.remote.endpoint import FAULTS, KEY, Endpoint, asked, command, rows_of
-from tests.serving import serving
+from tests.serving import HANG, serving
 
 
 def test_a_thousand_images_come_through_faults_and_a_kill(run: Run, tmp_path: Path) -> None:
     """One request in ten fails, and the first run is killed: what is there is not asked for."""
     at_once = 32
     with serving(tmp_path, "-q") as server, Endpoint(often=10, behind=server) as endpoint:
-        options = ("-n", 1000, "-j", at_once, "--remote-timeout", 16, "--json")
+        options = ("-n", 1000, "-j", at_once, "--remote-timeout", 60, "--json")
         first = subprocess.Popen(
             [COMMAND, *command(endpoint, *options)], cwd=tmp_path, stderr=subprocess.PIPE,
             env=os.environ | {"PIXLAB_API_KEY": KEY},
         )  # fmt: skip
-        while endpoint.given["image"] < 400 and first.poll() is None:
-            time.sleep(0.01)
+        assert wait_for(lambda: endpoint.given["image"] >= 400, HANG)
         first.kill()
         first.communicate()
         before = endpoint.requests
@@ -91,13 +90,13 @@ def test_a_signal_ends_requests_under_way_and_keeps_what_came(
             endpoint.next("")
         before = endpoint.given["image"]
         first = subprocess.Popen(
-            [COMMAND, *command(endpoint, "-n", "20", "-j", "1")], cwd=tmp_path, text=True,
+            [COMMAND, *command(endpoint, "-n", 20, "-j", 1, "--remote-timeout", 9 * HANG)],
+            cwd=tmp_path, text=True,
             stderr=subprocess.PIPE, env=os.environ | {"PIXLAB_API_KEY": KEY},
         )  # fmt: skip
-        while not endpoint.given["stall"] and first.poll() is None:
-            time.sleep(0.01)
+        assert wait_for(lambda: endpoint.given["stall"] > 0, HANG)
         first.send_signal(number)
-        _, said = first.communicate(timeout=5)
+        _, said = first.communicate(timeout=HANG)  # the request itself lasts longer
         came = endpoint.given["image"] - before
         endpoint.often = 0
         second = asked(run, endpoint, "-n", 20)

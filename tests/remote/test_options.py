@@ -1,6 +1,7 @@
 """How the endpoint is asked: with which key, by which way, how often, and when not at all."""
 
 import base64
+import json
 import os
 import re
 import shutil
@@ -8,7 +9,6 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from tests.conftest import COMMAND, Done, Run
 from tests.remote.conftest import certify
 from tests.remote.endpoint import KEY, Endpoint, Handler, asked, command
 from tests.remote.faulty import Endpoint as Faults
+from tests.serving import HANG
 
 
 def test_a_dry_run_asks_for_nothing(run: Run, tmp_path: Path, endpoint: Endpoint) -> None:
@@ -145,26 +146,31 @@ def test_one_endpoint_is_one_however_it_is_spelled(run: Run, endpoint: Endpoint)
 
 
 def test_only_so_many_requests_are_under_way_and_each_is_counted(run: Run, tmp_path: Path) -> None:
-    under_way: list[int] = []
-    lock = threading.Lock()
+    under_way, most, lock = 0, 0, threading.Lock()
+    two = threading.Event()
 
-    class Slow(Handler):
+    class Meeting(Handler):
         def do_GET(self) -> None:  # noqa: N802
+            nonlocal under_way, most
             with lock:
-                under_way.append((under_way[-1] if under_way else 0) + 1)
-            time.sleep(0.05)
-            with lock:
-                under_way.append(under_way[-1] - 1)
+                under_way += 1
+                most = max(most, under_way)
+            if under_way > 1:
+                two.set()
+            elif self.server.requests:  # the first may be asked for by itself
+                two.wait(HANG)
             super().do_GET()
+            with lock:
+                under_way -= 1
 
     with Endpoint() as endpoint:
-        endpoint.RequestHandlerClass = Slow
-        done = asked(run, endpoint, "-n", 12)
+        endpoint.RequestHandlerClass = Meeting
+        done = asked(run, endpoint, "-n", 12, "--remote-timeout", 9 * HANG, "--json")
         endpoint.shutdown()
 
     assert done.returncode == 0, done.stderr
-    assert max(under_way) == 2
-    assert ", 12 requests" in done.stderr
+    assert most == 2
+    assert json.loads(done.stdout)["requests"] == 12
 
 
 def test_the_remote_adds_nothing_to_the_start_of_the_local_command(run: Run) -> None:

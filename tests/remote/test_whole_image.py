@@ -5,7 +5,7 @@ import tracemalloc
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ImageFile
 
@@ -38,6 +38,9 @@ pytestmark = [
 ]
 
 
+EASY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_damage_is_refused_in_a_short_line(case: str) -> None:
     name, said, pillow, make = CASES[case]
@@ -60,27 +63,27 @@ WHOLE = {
 
 
 @given(st.integers(0, 8 * len(WHOLE["png"]) - 1))
-@settings(deadline=None, max_examples=300)
+@settings(EASY, max_examples=300)
 def test_any_flipped_bit_of_a_png_is_found(bit: int) -> None:
     assert refusal(with_bit_flipped(WHOLE["png"], bit), "png")
 
 
 @given(st.sampled_from(FORMATS), st.data())
-@settings(deadline=None, max_examples=500)
+@settings(EASY, max_examples=500)
 def test_any_truncation_is_found(name: str, data: st.DataObject) -> None:
     whole = WHOLE[name]
     assert refusal(whole[: data.draw(st.integers(0, len(whole) - 1))], name)
 
 
 @given(st.sampled_from(FORMATS), st.binary(min_size=1))
-@settings(deadline=None, max_examples=500)
+@settings(EASY, max_examples=500)
 def test_any_appended_byte_is_found(name: str, tail: bytes) -> None:
     assert refusal(WHOLE[name], name) == ""
     assert refusal(WHOLE[name] + tail, name)
 
 
 @given(st.sampled_from(FORMATS), st.binary(), st.integers(0, 200))
-@settings(deadline=None, max_examples=500)
+@settings(EASY, max_examples=500)
 def test_any_bytes_are_a_whole_image_or_damage(name: str, data: bytes, kept: int) -> None:
     try:
         CHECKS[name](WHOLE[name][:kept] + data, *SIZE)
