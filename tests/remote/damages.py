@@ -87,49 +87,49 @@ def deflated_tiff(*, less: int) -> bytes:
 
 
 CASES = {
-    "png without its end": Case("png", r"no end \(IEND\)", True, lambda: encode("png")[:-12]),
-    "png cut in its end": Case("png", r"no end \(IEND\)", True, lambda: encode("png")[:-1]),
+    "png without its end": Case("png", "no end.*IEND", True, lambda: encode("png")[:-12]),
+    "png cut in its end": Case("png", "no end.*IEND", True, lambda: encode("png")[:-1]),
     "png with bytes after": Case(
-        "png", r"bytes after its end \(IEND\): 3", True, lambda: encode("png") + b"abc"
+        "png", r"after.*IEND.*\b3\b", True, lambda: encode("png") + b"abc"
     ),
-    "two pngs": Case("png", r"bytes after its end \(IEND\)", True, lambda: 2 * encode("png")),
+    "two pngs": Case("png", "after.*IEND", True, lambda: 2 * encode("png")),
     "png with a wrong crc at the end": Case(
-        "png", r"wrong checksum \(CRC of IEND\)", True, lambda: with_bit_flipped(encode("png"), -1)
+        "png", "CRC.*IEND", True, lambda: with_bit_flipped(encode("png"), -1)
     ),
     "png with a wrong crc of its pixels": Case(
-        "png", r"wrong checksum \(CRC of IDAT\)", True,
+        "png", "CRC.*IDAT", True,
         lambda: with_bit_flipped(encode("png"), -8 * 12 - 1),
     ),
     "png with a wrong crc of a text": Case(
-        "png", r"wrong checksum \(CRC of tEXt\)", True,
+        "png", "CRC.*tEXt", True,
         lambda: png(IDAT, with_bit_flipped(chunk(b"tEXt", b"a\0b"), -1), IEND),
     ),
     "png with a wrong adler": Case(
-        "png", r"damaged compressed data \(IDAT\)", False,
+        "png", "compressed data.*IDAT", False,
         lambda: png(chunk(b"IDAT", with_bit_flipped(PACKED, -1)), IEND),
     ),
     "png without the adler": Case(
-        "png", r"compressed data without an end \(IDAT\)", True,
+        "png", "without an end.*IDAT", True,
         lambda: png(chunk(b"IDAT", PACKED[:-4]), IEND),
     ),
     "png with bytes after the adler": Case(
-        "png", r"bytes after the end of its compressed data \(IDAT\)", True,
+        "png", "after.*compressed data.*IDAT", True,
         lambda: png(chunk(b"IDAT", PACKED + b"x"), IEND),
     ),
     "png with a chunk after the adler": Case(
-        "png", r"bytes after the end of its compressed data \(IDAT\)", True,
+        "png", "after.*compressed data.*IDAT", True,
         lambda: png(IDAT, chunk(b"IDAT", b"x"), IEND),
     ),
     "png with too many pixels": Case(
-        "png", r"more compressed data than fits its size \(IDAT\)", True,
+        "png", "more.*compressed data.*IDAT", True,
         lambda: png(chunk(b"IDAT", zlib.compress(ROWS + b"\0")), IEND),
     ),
     "png with too few pixels": Case(
-        "png", r"has 3,119 bytes of image data instead of 3,120 \(IDAT\)", False,
+        "png", r"\b3,119\b.*\b3,120\b.*IDAT", False,
         lambda: png(chunk(b"IDAT", zlib.compress(ROWS[:-1])), IEND),
     ),
     "png with pixels in two places": Case(
-        "png", "image data in two places", True,
+        "png", "two places", True,
         lambda: png(IDAT, chunk(b"tEXt", b"a\0b"), chunk(b"IDAT", b""), IEND),
     ),
     "png without pixels": Case("png", "no image data", False, lambda: png(IEND)),
@@ -138,58 +138,58 @@ CASES = {
         lambda: png(chunk(b"IDAT", zlib.compress(b"\x09" + ROWS[1:])), IEND),
     ),
     "png with an unknown critical chunk": Case(
-        "png", r"unknown critical chunk \(ABCD\)", True,
+        "png", "critical.*ABCD", True,
         lambda: png(chunk(b"ABCD", b""), IDAT, IEND),
     ),
     "png with a second header": Case(
         "png", "second header", True, lambda: png()[:33] + png()[8:] + IDAT + IEND
     ),
     "png without its palette": Case(
-        "png", "has no palette", True, lambda: png(IDAT, IEND, color=3)
+        "png", "palette", True, lambda: png(IDAT, IEND, color=3)
     ),
     "png whose chunk has no name": Case(
-        "png", "name is not four letters", False, lambda: png(chunk(b"\0\0\0\0", b""), IDAT, IEND)
+        "png", "name", False, lambda: png(chunk(b"\0\0\0\0", b""), IDAT, IEND)
     ),
     "png of a depth that there is not": Case(
-        "png", r"invalid header \(IHDR\)", False, lambda: png(IDAT, IEND, depth=3)
+        "png", "header.*IHDR", False, lambda: png(IDAT, IEND, depth=3)
     ),
     "png without a header": Case(
-        "png", r"does not begin with a header \(IHDR\)", False,
+        "png", "begin.*IHDR", False,
         lambda: SIGNATURES["png"][0] + IDAT + IEND,
     ),
     "png with too many chunks": Case(
-        "png", "more than 100,000 chunks", True,
+        "png", "100,000 chunks", True,
         lambda: png(chunk(b"IDAT", b"") * 100_000, IDAT, IEND),
     ),
-    "animated png": Case("png", "animation of several frames", True, lambda: frames("png")),
+    "animated png": Case("png", "animation", True, lambda: frames("png")),
     "png with a profile that is a bomb": Case(
-        "png", r"more compressed data than fits its size \(iCCP\)", False,
+        "png", "more.*compressed data.*iCCP", False,
         lambda: png(chunk(b"iCCP", b"p\0\0" + packed_zeros(1 << 26)), IDAT, IEND),
     ),
     "png with texts that are bombs": Case(
-        "png", r"more compressed data than fits its size \(zTXt\)|bytes of metadata", True,
+        "png", "more.*compressed data.*zTXt|metadata", True,
         lambda: png(8 * chunk(b"zTXt", b"t\0\0" + packed_zeros(1 << 20)), IDAT, IEND),
     ),
     "png with a text that is a bomb": Case(
-        "png", r"more compressed data than fits its size \(iTXt\)", False,
+        "png", "more.*compressed data.*iTXt", False,
         lambda: png(chunk(b"iTXt", b"t\0\1\0en\0t\0" + packed_zeros(1 << 26)), IDAT, IEND),
     ),
     "png with much metadata": Case(
-        "png", "more than 4,194,304 bytes of metadata", True,
+        "png", "4,194,304.*metadata", True,
         lambda: png(IDAT, chunk(b"teXt", bytes(5 << 20)), IEND),
     ),
-    "jpeg without its end": Case("jpeg", r"no end \(EOI\)", True, lambda: encode("jpeg", "L")[:-2]),
-    "jpeg cut in its end": Case("jpeg", r"no end \(EOI\)", True, lambda: encode("jpeg", "L")[:-1]),
+    "jpeg without its end": Case("jpeg", "no end.*EOI", True, lambda: encode("jpeg", "L")[:-2]),
+    "jpeg cut in its end": Case("jpeg", "no end.*EOI", True, lambda: encode("jpeg", "L")[:-1]),
     "jpeg with bytes after": Case(
-        "jpeg", r"bytes after its end \(EOI\): 1", True, lambda: encode("jpeg") + b"\0"
+        "jpeg", r"after.*EOI.*\b1\b", True, lambda: encode("jpeg") + b"\0"
     ),
-    "two jpegs": Case("jpeg", r"bytes after its end \(EOI\)", True, lambda: 2 * encode("jpeg")),
-    "half a jpeg with an end": Case("jpeg", "lacks a part of its pixels", True, half_scan),
+    "two jpegs": Case("jpeg", "after.*EOI", True, lambda: 2 * encode("jpeg")),
+    "half a jpeg with an end": Case("jpeg", "lacks.*pixels", True, half_scan),
     "progressive jpeg without its last scan": Case(
-        "jpeg", r"lacks a scan \(SOS\)", True, lambda: without_last_scan(progressive=True)
+        "jpeg", "lacks.*SOS", True, lambda: without_last_scan(progressive=True)
     ),
     "jpeg with a damaged scan header": Case(
-        "jpeg", r"invalid header of a scan \(SOS\)", False,
+        "jpeg", "header.*SOS", False,
         lambda: encode("jpeg").replace(b"\xff\xda\0\x0c\3", b"\xff\xda\0\x0c\2"),
     ),
     "jpeg without a scan": Case(
@@ -197,100 +197,100 @@ CASES = {
         lambda: encode("jpeg")[: scan_of(encode("jpeg"))] + b"\xff\xd9",
     ),
     "jpeg with bytes between segments": Case(
-        "jpeg", "bytes between segments", True,
+        "jpeg", "between segments", True,
         lambda: jpeg_with(segment(0xFE, b"a"), b"abc"),
     ),
     "jpeg with a marker out of place": Case(
-        "jpeg", r"marker where none is allowed \(FF D0\)", True, lambda: jpeg_with(b"\xff\xd0")
+        "jpeg", "marker.*FF D0", True, lambda: jpeg_with(b"\xff\xd0")
     ),
     "jpeg with a segment that is too short": Case(
-        "jpeg", r"damaged segment \(FF E5\)", True, lambda: jpeg_with(b"\xff\xe5\0\0")
+        "jpeg", "segment.*FF E5", True, lambda: jpeg_with(b"\xff\xe5\0\0")
     ),
     "jpeg with two frames": Case(
-        "jpeg", "more than one frame", False,
+        "jpeg", "frame", False,
         lambda: jpeg_with(segment(0xC0, struct.pack(">BHHB3s", 8, HEIGHT, WIDTH, 1, b"\1\x11\0"))),
     ),
-    "jpeg with 201 scans": Case("jpeg", r"more than 100 scans \(SOS\)", True, many_scans),
+    "jpeg with 201 scans": Case("jpeg", r"\b100 scans.*SOS", True, many_scans),
     "jpeg with a scan of fill bytes": Case(
-        "jpeg", r"a scan of fill bytes \(SOS\)", True,
+        "jpeg", "fill.*SOS", True,
         lambda: encode("jpeg")[:-2] + b"\xff" * 5000 + b"\xff\xd9",
     ),
     "jpeg with many segments": Case(
-        "jpeg", "more than 1,000 segments", True, lambda: jpeg_with(2000 * segment(0xDD, b"\0\0"))
+        "jpeg", "1,000 segments", True, lambda: jpeg_with(2000 * segment(0xDD, b"\0\0"))
     ),
     "jpeg with much metadata": Case(
-        "jpeg", "more than 4,194,304 bytes of metadata", True,
+        "jpeg", "4,194,304.*metadata", True,
         lambda: jpeg_with(80 * segment(0xE5, bytes(60_000))),
     ),
-    "gif without its end": Case("gif", r"no end \(trailer 3B\)", True, lambda: encode("gif")[:-1]),
+    "gif without its end": Case("gif", "no end.*3B", True, lambda: encode("gif")[:-1]),
     "gif without the end of its pixels": Case(
-        "gif", r"no end \(trailer 3B\)", True, lambda: encode("gif")[:-2]
+        "gif", "no end.*3B", True, lambda: encode("gif")[:-2]
     ),
     "gif with bytes after": Case(
-        "gif", r"bytes after its end \(trailer 3B\): 2", True, lambda: encode("gif") + b"ab"
+        "gif", r"after.*3B.*\b2\b", True, lambda: encode("gif") + b"ab"
     ),
-    "animated gif": Case("gif", "animation of several frames", True, lambda: frames("gif")),
+    "animated gif": Case("gif", "animation", True, lambda: frames("gif")),
     "gif with half of its pixels": Case("gif", "cannot be decoded", False, lambda: half_lzw(b"")),
     "gif with half of its pixels and an extension": Case(
         "gif", "cannot be decoded", True,
         lambda: half_lzw(b"!\0" + (b"\x20" + bytes(32)) * 90 + b"\0"),
     ),
     "gif with a frame outside of its screen": Case(
-        "gif", "frame that does not fit", False, gif_outside
+        "gif", "frame.*fit", False, gif_outside
     ),
     "gif with an unknown block": Case(
-        "gif", r"unknown block \(00\)", True, lambda: encode("gif")[:-1] + b"\0;"
+        "gif", r"block.*\b00\b", True, lambda: encode("gif")[:-1] + b"\0;"
     ),
     "gif without an image": Case(
         "gif", "no image", False, lambda: b"GIF89a" + struct.pack("<HHBBB", *SIZE, 0, 0, 0) + b";"
     ),
     "gif with many extensions": Case(
-        "gif", "more than 1,000 extensions", True, lambda: gif_with_extensions(2000)
+        "gif", "1,000 extensions", True, lambda: gif_with_extensions(2000)
     ),
     "bmp with a byte after": Case(
-        "bmp", "has 9,271 bytes, and its header says 9,270", True, lambda: encode("bmp") + b"\0"
+        "bmp", "9,271.*9,270", True, lambda: encode("bmp") + b"\0"
     ),
     "bmp cut in its last row": Case(
-        "bmp", "has 9,269 bytes, and its header says 9,270", False, lambda: encode("bmp")[:-1]
+        "bmp", "9,269.*9,270", False, lambda: encode("bmp")[:-1]
     ),
     "bmp whose header says more": Case(
-        "bmp", "has 9,270 bytes, and its header says 9,271", True,
+        "bmp", "9,270.*9,271", True,
         lambda: with_field(encode("bmp"), 2, 9271),
     ),
     "bmp with bytes after its pixels": Case(
-        "bmp", "bytes after its pixels: 4", True,
+        "bmp", r"after.*pixels.*\b4\b", True,
         lambda: with_field(encode("bmp"), 2, 9274) + b"abcd",
     ),
     "bmp with too few pixels": Case(
-        "bmp", "has 9,212 bytes of pixels instead of 9,216", False,
+        "bmp", "9,212.*9,216", False,
         lambda: with_field(encode("bmp"), 2, 9266)[:-4],
     ),
     "bmp whose pixels are in its header": Case(
-        "bmp", "pixels that begin inside its header", True,
+        "bmp", "pixels.*header", True,
         lambda: with_field(encode("bmp"), 10, 40),
     ),
     "bmp with an unknown header": Case(
-        "bmp", "unknown header of 41 bytes", False, lambda: with_field(encode("bmp"), 14, 41)
+        "bmp", r"header.*\b41\b", False, lambda: with_field(encode("bmp"), 14, 41)
     ),
     "bmp without the end of its runs": Case(
-        "bmp", "compressed pixels without an end", True, lambda: rle_bmp(b"")
+        "bmp", "without an end", True, lambda: rle_bmp(b"")
     ),
     "bmp with bytes after its runs": Case(
-        "bmp", "bytes after the end of its compressed pixels", True,
+        "bmp", "after.*compressed pixels", True,
         lambda: rle_bmp(b"\0\1" + bytes(4)),
     ),
     "bmp with runs that pass the row": Case(
-        "bmp", "compressed pixels outside", True, lambda: rle_bmp(b"\xff\7\0\1")
+        "bmp", "outside", True, lambda: rle_bmp(b"\xff\7\0\1")
     ),
     "bmp with moves that go nowhere": Case(
-        "bmp", "more compressed pixels than fit its size", True,
+        "bmp", "more.*compressed pixels", True,
         lambda: rle_bmp(b"\0\2\0\0" * 2000 + b"\0\1"),
     ),
     "bmp with half of its runs": Case(
         "bmp", "cannot be decoded", False, lambda: rle_bmp(b"\0\1", rows=HEIGHT // 2)
     ),
     "tiff with a byte after": Case(
-        "tiff", "bytes after its end .*: 1", True, lambda: encode("tiff") + b"x"
+        "tiff", r"after.*\b1\b", True, lambda: encode("tiff") + b"x"
     ),
     "tiff cut in its pixels": Case("tiff", "cut short", False, lambda: encode("tiff")[:-1]),
     "tiff cut in its tags": Case(
@@ -300,42 +300,42 @@ CASES = {
         "tiff", "cut short", True, lambda: with_tag(encode("tiff", "L"), 279, value=9999)
     ),
     "tiff whose strip is too short": Case(
-        "tiff", "in a strip or tile instead of 3,072", True,
+        "tiff", r"strip.*\b3,072\b", True,
         lambda: with_tag(encode("tiff", "L"), 279, value=99) ,
     ),
-    "tiff of three images": Case("tiff", "more than one image", True, lambda: frames("tiff")),
+    "tiff of three images": Case("tiff", "more than one", True, lambda: frames("tiff")),
     "tiff that says that it goes on": Case(
-        "tiff", "more than one image", True,
+        "tiff", "more than one", True,
         lambda: with_directory_at_end(encode("tiff", "L"), following=8),
     ),
     "tiff without the adler": Case(
-        "tiff", r"compressed data without an end \(strip or tile\)", True,
+        "tiff", "without an end.*strip", True,
         lambda: deflated_tiff(less=4),
     ),
     "tiff with strips and tiles": Case(
-        "tiff", "has strips and tiles", True,
+        "tiff", "strips and tiles", True,
         lambda: tiled_tiff(16).replace(long_tag(262, 1), long_tag(273, 1)),
     ),
     "tiff with a tag twice": Case(
-        "tiff", "has tag 256 twice", False,
+        "tiff", r"tag 256\b", False,
         lambda: tiled_tiff(16).replace(long_tag(257, HEIGHT), long_tag(256, HEIGHT)),
     ),
     "tiff with tiles of an odd size": Case(
-        "tiff", "tiles of 17x16 pixels", False,
+        "tiff", "17x16", False,
         lambda: tiled_tiff(16).replace(long_tag(322, 16), long_tag(322, 17)),
     ),
     "tiff with too many strips": Case(
-        "tiff", "has 1 strips or tiles instead of 48", True,
+        "tiff", r"\b1 strip.*\b48\b", True,
         lambda: with_tag(encode("tiff", "L"), 278, value=1),
     ),
     "tiff with a tag of many values": Case(
         "tiff", "cut short", None, lambda: with_tag(encode("tiff", "L"), 258, count=1 << 31)
     ),
     "tiff with a tag of the wrong type": Case(
-        "tiff", "tag of the wrong type", False, lambda: with_tag(encode("tiff", "L"), 256, kind=11)
+        "tiff", "tag.*type", False, lambda: with_tag(encode("tiff", "L"), 256, kind=11)
     ),
     "tiff that is compressed in a newer way": Case(
-        "tiff", "uses compression 34925", True, lambda: encode("tiff", compression="lzma")
+        "tiff", r"\b34925\b", True, lambda: encode("tiff", compression="lzma")
     ),
     "tiff without half of its lzw data": Case(
         "tiff", "cannot be decoded", False,

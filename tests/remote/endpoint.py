@@ -3,8 +3,10 @@
 import json
 import threading
 from collections import Counter
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from select import select
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -67,13 +69,20 @@ class Handler(BaseHTTPRequestHandler):
         if what in ("image", "size"):
             return self._send((64, 48) if what == "image" else (65, 48))
         if what == "stall":
-            self.rfile.read()  # until the client has left
+            self._drip()
         elif what in ("429", "503", "401"):
             extra = ("Retry-After: 0",) if what == "429" else ()
             refusal = told({"status": int(what)}, f"{what} No", "Connection: close", *extra)
             self.wfile.write(refusal)
         self.close_connection = True
         return None
+
+    def _drip(self) -> None:
+        """Send a head that has no end, a byte at a time, until the client has left."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+        with suppress(ConnectionError):
+            while not select([self.connection], [], [], 0.2)[0]:
+                self.wfile.write(b"y")
 
     def _send(self, size: tuple[int, int]) -> None:
         kind = parse_qs(urlsplit(self.path).query)["export"][0]

@@ -28,35 +28,39 @@ from tests.remote.endpoint import FAULTS, KEY, Endpoint, asked, command, rows_of
 from tests.serving import HANG, serving
 
 
-def test_a_thousand_images_come_through_faults_and_a_kill(run: Run, tmp_path: Path) -> None:
+def test_many_images_come_through_faults_and_a_kill(run: Run, tmp_path: Path) -> None:
     """One request in ten fails, and the first run is killed: what is there is not asked for."""
-    at_once = 32
+    count, at_once = 500, 32
     with serving(tmp_path, "-q") as server, Endpoint(often=10, behind=server) as endpoint:
-        options = ("-n", 1000, "-j", at_once, "--remote-timeout", 60, "--json")
+        options = ("-n", count, "-j", at_once, "--remote-timeout", 60, "--json")
         first = subprocess.Popen(
             [COMMAND, *command(endpoint, *options)], cwd=tmp_path, stderr=subprocess.PIPE,
             env=os.environ | {"PIXLAB_API_KEY": KEY},
         )  # fmt: skip
-        assert wait_for(lambda: endpoint.given["image"] >= 400, HANG)
+        assert wait_for(lambda: endpoint.given["image"] >= 200, HANG)
         first.kill()
         first.communicate()
         before = endpoint.requests
         assert not (tmp_path / "set/metadata.jsonl").exists()
         second = asked(run, endpoint, *options)
-        while second.returncode in (1, 4) and endpoint.requests < 2000:  # one image had them all
-            assert re.search(r"; images that came are kept \([\d,]+\)", second.stderr)
+        while (
+            second.returncode in (1, 4) and endpoint.requests < 2 * count
+        ):  # one image had them all
+            assert re.search(r"kept.*\b\d+\b", second.stderr)
             before = endpoint.requests
             second = asked(run, endpoint, *options)
         endpoint.shutdown()
 
     assert second.returncode == 0, second.stderr
     assert json.loads(second.stdout)["requests"] == endpoint.requests - before
-    assert 1000 <= endpoint.given["image"] <= 1000 + at_once
-    assert all(endpoint.given[fault] > 10 for fault in FAULTS)
-    assert run("verify", "set").stderr.startswith("1,000 images checked, all well")
+    assert count <= endpoint.given["image"] <= count + at_once
+    assert all(endpoint.given[fault] > 5 for fault in FAULTS)
+    checked = run("verify", "set")
+    assert checked.returncode == 0
+    assert str(count) in checked.stderr
     rows = rows_of(tmp_path / "set/metadata.jsonl")
-    assert [row["index"] for row in rows] == list(range(1000))
-    assert len({row["sha256"] for row in rows}) == 1000
+    assert [row["index"] for row in rows] == list(range(count))
+    assert len({row["sha256"] for row in rows}) == count
     assert not list((tmp_path / "set").glob(".*"))
 
 
@@ -68,15 +72,13 @@ def test_a_batch_that_is_refused_half_way_is_kept_and_finished(
     with Endpoint(most=7) as endpoint:
         first = asked(run, endpoint, *options)
         assert first.returncode == 4
-        assert "does not accept the key (401)" in first.stderr
-        assert "; images that came are kept (7), and the same command goes on" in first.stderr
+        assert re.search(r"key.*\b401\b.*kept.*\b7\b", first.stderr)
         endpoint.most = 1 << 30
         second = asked(run, endpoint, *options)
         again = asked(run, endpoint, *options, PIXLAB_API_KEY="")
         endpoint.shutdown()
 
     assert second.returncode == again.returncode == 0, second.stderr
-    assert "nothing to do" in again.stderr
     assert endpoint.requests == 20 + 1
     assert run("verify", "set").returncode == 0
 
@@ -177,11 +179,12 @@ def test_what_cannot_be_made_again_is_not_remade(
     for words in (("verify", "--deep", "set"), ("repair", "set"), ("repair", "--deep", "set")):
         done = run(*words)
         assert done.returncode == 2
-        assert f"came from {endpoint.url} and cannot be made again" in done.stderr
+        assert endpoint.url in done.stderr
+        assert len(done.stderr.splitlines()) == 1
     (tmp_path / "set/images/000001.png").unlink()
     assert run("verify", "set").returncode == 3
     assert tree_digest(tmp_path / "set") != before
-    with pytest.raises(ValueError, match="cannot be made here"):
+    with pytest.raises(ValueError, match="cannot be made"):
         Job.parse(count=1, remote=endpoint.url)[0]
 
 
@@ -192,7 +195,7 @@ def test_an_unfinished_set_says_what_finishes_it(run: Run, tmp_path: Path) -> No
         endpoint.shutdown()
 
     assert done.returncode == 1
-    assert "is not finished; run the command that makes it again\n" in done.stderr
+    assert re.search("not finished.*command", done.stderr)
 
 
 def test_what_was_paid_for_is_counted_and_never_replaced(run: Run, tmp_path: Path) -> None:
@@ -206,10 +209,11 @@ def test_what_was_paid_for_is_counted_and_never_replaced(run: Run, tmp_path: Pat
         ]
         endpoint.shutdown()
 
-    assert "2 images are there already\nat least 3 requests to" in planned.stdout
+    assert re.search(r"\b2 images", planned.stdout)
+    assert re.search(r"\b3 requests", planned.stdout)
     for done in others:
         assert done.returncode == 3
-        assert "has images that were fetched for the set there" in done.stderr
+        assert re.search(r"\bset\b.*fetched", done.stderr)
     assert tree_digest(tmp_path / "set") == before
 
 
@@ -318,5 +322,6 @@ def test_images_that_were_paid_for_for_another_set_are_not_dropped(
                PIXLAB_API_KEY="abcdefghijklmnop")  # fmt: skip
 
     assert done.returncode == 3
-    assert "for another set; move it away" in done.stderr
+    assert ".pixelgen.fetched" in done.stderr
+    assert "move it away" in done.stderr
     assert spool.read_bytes() == before

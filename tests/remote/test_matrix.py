@@ -200,7 +200,7 @@ def faults(done: Done, code: int, said: str) -> list[str]:
 
 def all_at_once(runs: dict[str, tuple[Faulty, Path, str, *tuple[str, ...]]]) -> dict[str, Done]:
     """Make runs that mostly wait, some at a time."""
-    with ThreadPoolExecutor(12) as pool:
+    with ThreadPoolExecutor(8) as pool:
         return dict(zip(runs, pool.map(lambda run: ask(*run), runs.values()), strict=True))
 
 

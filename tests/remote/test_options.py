@@ -28,41 +28,38 @@ def test_a_dry_run_asks_for_nothing(run: Run, tmp_path: Path, endpoint: Endpoint
     done = asked(run, endpoint, "-n", 500, "--dry-run", PIXLAB_API_KEY="")
 
     assert done.returncode == 0, done.stderr
-    assert f"500 images of 64x48 png, from {endpoint.url}" in done.stdout
-    assert "at most about 6,144,000 bytes" in done.stdout
-    assert f"at least 500 requests to {endpoint.url}" in done.stdout
+    for fact in ("500 images", "64x48", "png", endpoint.url, "6,144,000 bytes", "500 requests"):
+        assert fact in done.stdout
     assert endpoint.requests == 0
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
-    [(("--seed", "0"), "the remote endpoint knows no seed; leave it out"),
-     (("--density", "0.5", "--color", "red"), "knows no density"),
-     (("--family", "uniform"), "knows no family"), (("--mode", "L"), "knows no mode"),
-     (("--depth", "16"), "knows no depth"), (("--engine", "serial"), "leave out --engine"),
-     (("-f", "qoi"), "gives png, jpeg, bmp, tiff, gif"),
-     (("-f", "jpeg:quality=90"), "without options; not jpeg:quality=90"),
-     (("--checksum", "none"), "leave out --checksum none"),
-     (("--color", "#11223344"), "knows opaque colors, and tr"),
-     (("--color", "tr", "-f", "jpeg"), "cannot hold an alpha channel"),
-     *((("--remote-timeout", text), "--remote-timeout") for text in ("nan", "inf", "1e10", "0")),
-     (("--remote-url", ""), "--remote-url is empty"),
-     (("--remote-rate", "7"), "write it as 7/min"),
-     (("--remote-rate", "0/s"), "write it as 7/min"),
-     (("--remote-url", "ftp://a"), "is no address"),
-     (("--remote-url", "https://a b"), "is no address"),
-     (("--remote-url", "http://pixlab.io"), "plain http would show the key to the network"),
-     (("--remote-url", "https://u:p@pixlab.io"), "has no user, no password"),
-     (("--remote-url", "https://pixlab.io/?key=1"), "no query")],
+    ("options", "named"),
+    [(("--seed", "0"), ["seed"]), (("--density", "0.5", "--color", "red"), ["density"]),
+     (("--family", "uniform"), ["family"]), (("--mode", "L"), ["mode"]),
+     (("--depth", "16"), ["depth"]), (("--engine", "serial"), ["--engine"]),
+     (("-f", "qoi"), ["png, jpeg, bmp, tiff, gif"]),
+     (("-f", "jpeg:quality=90"), ["jpeg:quality=90"]),
+     (("--checksum", "none"), ["--checksum none"]),
+     (("--color", "#11223344"), ["color", "tr"]),
+     (("--color", "tr", "-f", "jpeg"), ["jpeg", "alpha"]),
+     *((("--remote-timeout", text), ["--remote-timeout"]) for text in ("nan", "inf", "1e10", "0")),
+     (("--remote-url", ""), ["--remote-url"]),
+     (("--remote-rate", "7"), ["'7'", "7/min"]), (("--remote-rate", "0/s"), ["'0/s'", "7/min"]),
+     (("--remote-url", "ftp://a"), ["ftp://a", "address"]),
+     (("--remote-url", "https://a b"), ["https://a b", "address"]),
+     (("--remote-url", "http://pixlab.io"), ["http", "key"]),
+     (("--remote-url", "https://u:p@pixlab.io"), ["user", "password"]),
+     (("--remote-url", "https://pixlab.io/?key=1"), ["query"])],
 )  # fmt: skip
 def test_what_cannot_be_asked_is_refused_before_anything_is(
-    run: Run, tmp_path: Path, endpoint: Endpoint, options: tuple[str, ...], message: str
+    run: Run, tmp_path: Path, endpoint: Endpoint, options: tuple[str, ...], named: list[str]
 ) -> None:
     done = asked(run, endpoint, "-n", 1, *options)
 
     assert done.returncode == 2
-    assert message in done.stderr
+    assert [each for each in named if each not in done.stderr] == []
     assert len(done.stderr.splitlines()) == 1
     assert endpoint.requests == 0
     assert not list(tmp_path.iterdir())
@@ -73,7 +70,8 @@ def test_what_is_about_the_remote_is_of_no_use_without_it(run: Run, option: str)
     done = run("generate", "-n", 1, option)
 
     assert done.returncode == 2
-    assert f"{option.partition('=')[0]} is about --remote; give that, too" in done.stderr
+    assert option.partition("=")[0] in done.stderr
+    assert re.search(r"--remote\b(?!-)", done.stderr)
 
 
 def keyed(run: Run, endpoint: Endpoint, *options: str, **environment: str) -> tuple[Done, str]:
@@ -97,7 +95,7 @@ def test_the_key_is_the_first_that_is_found(run: Run, tmp_path: Path, endpoint: 
     assert keyed(run, endpoint, "-o", "3", "--key-file", "file", **set_too)[1] == "of-environment"
     done, key = keyed(run, endpoint, "-o", "4", "--key", "of-option", **set_too)
     assert key == "of-option"
-    assert done.stderr.startswith("warning: --key is kept in shell histories")
+    assert re.search("^warning: --key\\b", done.stderr)
     piped = subprocess.run(
         [COMMAND, *command(endpoint, "-n", "1", "--key-file", "-")], check=True, cwd=tmp_path,
         input=b"of-input\n", env=os.environ | home,
@@ -107,16 +105,14 @@ def test_the_key_is_the_first_that_is_found(run: Run, tmp_path: Path, endpoint: 
 
 
 @pytest.mark.parametrize(
-    ("option", "key", "message"),
-    [("", "", "there is no key: set PIXLAB_API_KEY"), ("--key=", "x", "visible ASCII"),
-     ("--key-file=open", "", "others can read the key in open; run: chmod 600 open"),
-     ("--key-file=none", "", "cannot read the key in none"),
-     ("--key-file=blank", "", "there is no key in blank"),
-     ("--key-file=.", "", "the key in ."), ("", "a b", "visible ASCII"),
-     ("", "a\r\nX: y", "visible ASCII"), ("", "x" * 513, "visible ASCII")],
+    ("option", "key", "named"),
+    [("", "", "PIXLAB_API_KEY"), ("--key=", "x", "visible ASCII"),
+     ("--key-file=open", "", "chmod 600 open"), ("--key-file=none", "", "none"),
+     ("--key-file=blank", "", "blank"), ("--key-file=.", "", " ."), ("", "a b", "visible ASCII"),
+     ("", "a\r\nX: y", "visible ASCII"), ("", "x" * 513, "512 visible ASCII")],
 )  # fmt: skip
 def test_without_a_key_that_is_one_nothing_is_asked_or_written(
-    run: Run, tmp_path: Path, option: str, key: str, message: str
+    run: Run, tmp_path: Path, option: str, key: str, named: str
 ) -> None:
     for name, mode in (("open", 0o644), ("blank", 0o600)):
         (tmp_path / name).write_text("" if name == "blank" else "key")
@@ -129,7 +125,7 @@ def test_without_a_key_that_is_one_nothing_is_asked_or_written(
         endpoint.shutdown()
 
     assert done.returncode == 2
-    assert message in done.stderr
+    assert named in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert endpoint.requests == 0
     assert not (tmp_path / "set").exists()

@@ -49,7 +49,7 @@ def test_damage_is_refused_in_a_short_line(case: str) -> None:
     assert pillow in (pillow_accepts(data, name), None)
     reason = refusal(data, name)
     assert re.search(said, reason)
-    assert reason.startswith(f"the {name.upper()} it sent ")
+    assert name.upper() in reason
     assert len(reason) < 100
 
 
@@ -93,9 +93,9 @@ def test_any_bytes_are_a_whole_image_or_damage(name: str, data: bytes, kept: int
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_size_is_compared_before_anything_is_decoded(name: str) -> None:
-    with pytest.raises(Failure, match=f"the {name.upper()} it sent is 64x48 pixels, not 65x48"):
+    with pytest.raises(Failure, match=f"{name.upper()}.*64x48.*65x48"):
         read_image(Reply(200, {}, WHOLE[name]), name, 65, 48)
-    with pytest.raises(Damage, match="is 64x48 pixels, not 64x47"):
+    with pytest.raises(Damage, match=r"64x48.*64x47"):
         CHECKS[name](WHOLE[name], 64, 47)
 
 
@@ -137,11 +137,11 @@ def test_a_switch_of_pillow_s_does_not_make_it_lenient(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("data", [b"", b"<html>", b"\0" * 100])
 def test_what_is_no_image_is_called_so(name: str, data: bytes) -> None:
-    assert refusal(data, name) == f"what it sent is not a {name.upper()} image"
+    assert f"not a {name.upper()}" in refusal(data, name)
 
 
 def test_the_bytes_count_and_not_what_their_type_says() -> None:
     reply = Reply(200, {"content-type": "text/plain"}, WHOLE["gif"])
 
     assert read_image(reply, "gif", *SIZE).data == WHOLE["gif"]
-    assert refusal(WHOLE["gif"], "png") == "what it sent is not a PNG image"
+    assert "not a PNG" in refusal(WHOLE["gif"], "png")
