@@ -108,7 +108,7 @@ class Page:
         assert [each for each in self.addresses() if not each.startswith(here)] == []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM

@@ -25,7 +25,7 @@ from tests.serving import HANG, KEY, Server, serving
 pytest.importorskip("granian", reason="granian is not installed")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("serve")) as server:
         yield server

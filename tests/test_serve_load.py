@@ -35,7 +35,7 @@ from tests.serving import (
 pytest.importorskip("granian", reason="granian is not installed")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("serve")) as server:
         yield server
