@@ -51,8 +51,24 @@ def test_the_same_bytes_again_leave_the_file_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "torn",
-    [b"", bytes(10), bytes(9000), b"x" * 4096, b"x" * 5000, bytes(4096) + b"x" * 4096],
-    ids=["empty", "short zeros", "zeros", "one page", "a page and a bit", "a page lost"],
+    [
+        b"",
+        bytes(10),
+        bytes(9000),
+        b"x" * 4096,
+        b"x" * 5000,
+        bytes(4096) + b"x" * 4096,
+        b"x" * 5000 + bytes(3192),
+    ],
+    ids=[
+        "empty",
+        "short zeros",
+        "zeros",
+        "one page",
+        "a page and a bit",
+        "a page lost",
+        "a page half written",
+    ],
 )
 def test_what_a_power_cut_left_of_our_file_is_mended(tmp_path: Path, torn: bytes) -> None:
     (tmp_path / "a").write_bytes(torn)
@@ -64,7 +80,7 @@ def test_what_a_power_cut_left_of_our_file_is_mended(tmp_path: Path, torn: bytes
 @pytest.mark.parametrize("foreign", [b"mine", b"x" * 9001, b"x" * 4096 + b"y", b"x" * 8999 + b"y"])
 def test_any_other_content_is_a_stranger_s(tmp_path: Path, foreign: bytes) -> None:
     (tmp_path / "a").write_bytes(foreign)
-    with pytest.raises(Conflict, match="is not pixelgen's own and stays"):
+    with pytest.raises(Conflict, match="is not pixelgen's own"):
         LocalStore(str(tmp_path)).put("a", b"x" * 9000)
 
     assert (tmp_path / "a").read_bytes() == foreign
@@ -144,7 +160,7 @@ def test_a_name_near_the_limit_gets_a_shorter_temporary_one(tmp_path: Path) -> N
 def test_an_output_path_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for path in ("file", "file/below"):
-        with pytest.raises(BadValue, match="is, or lies below, a file"):
+        with pytest.raises(BadValue, match=str(tmp_path / "file")):
             LocalStore(str(tmp_path / path)).create()
 
 
@@ -155,7 +171,7 @@ def test_a_disk_full_at_any_page_leaves_no_short_file(small_disk: Path, pages: i
     with filler.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, (64 - pages) * 4096)
     data = os.urandom(7 * 4096 + 1)  # eight pages
-    with pytest.raises(PixelgenError, match=r"a\.bin: No space left on device; free some space"):
+    with pytest.raises(PixelgenError, match=r"a\.bin.*No space left on device.*free"):
         LocalStore(str(small_disk)).put("a.bin", data)
     assert names(small_disk) == ["filler"]
 
@@ -175,8 +191,8 @@ def test_a_run_on_a_full_disk_names_the_file_and_goes_on_later(
     assert done.returncode == 1
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
-    assert "No space left on device; free some space, then run the same command" in done.stderr
-    assert str(small_disk / "set") in done.stderr
+    for word in ("No space left on device", "free", "same command", str(small_disk / "set")):
+        assert word in done.stderr
     assert list((small_disk / "set").rglob("*.part")) == []
 
     subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
@@ -193,5 +209,6 @@ def test_a_directory_that_may_not_be_written_to_is_one_clear_line(
     done = run("generate", "-n", 1, "-s", 8, "-o", small_disk / "set")
 
     assert done.returncode == 1
-    assert "Read-only file system; choose a directory you may write to" in done.stderr
+    assert "Read-only file system" in done.stderr
+    assert str(small_disk / "set") in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -76,7 +76,7 @@ class State(Enum):
     """What bears the name of a file that we have written anew."""
 
     WHOLE = "the very same bytes"
-    TORN = "a beginning of them in which pages may be zero: what a power cut leaves"
+    TORN = "a beginning of them in which pages may end in zeros: what a power cut leaves"
     FOREIGN = "anything else"
 
 
@@ -103,7 +103,7 @@ def _by_pages(old: BinaryIO, new: BinaryIO) -> State:
         if page == wanted:
             if not page:
                 return state
-        elif len(page) <= len(wanted) and (page == wanted[: len(page)] or not any(page)):
+        elif len(page) <= len(wanted) and wanted.startswith(page.rstrip(b"\0")):
             state = State.TORN
         else:
             return State.FOREIGN
