@@ -9,11 +9,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pixelgen import parts
+from pixelgen.journal import JOURNAL
 from pixelgen.layouts import Container, Sidecar
 from pixelgen.layouts.layout import Layout
+from pixelgen.store import LocalStore
+from pixelgen.verify import finished_plan
 from tests.conftest import COMMAND, Done
 
 Process = subprocess.Popen[str]
+Shared = Callable[[str, Callable[[Path], object]], Path]
+
+PATIENCE = 120  # seconds; what is waited for comes however busy the machine is, unless it hangs
 
 ENGINES = tuple(parts.known("engine"))
 
@@ -94,29 +100,42 @@ def kill_group(process: Process) -> None:
 
 def finish(folder: Path, *arguments: object) -> Done:
     """Run ``pixelgen``, again while the workers of a killed parent still hold the directory."""
-    for _ in range(20):
+    command = [COMMAND, *map(str, arguments)]
+    tries: list[Done] = []
+
+    def is_let_in() -> bool:
         done = subprocess.run(
-            [COMMAND, *map(str, arguments)],
-            check=False,
-            capture_output=True,
-            text=True,
-            cwd=folder,
-            timeout=120,
+            command, check=False, capture_output=True, text=True, cwd=folder, timeout=600
         )
-        if done.returncode != 5:
-            break
-        time.sleep(0.2)
-    return done
+        tries.append(done)
+        return done.returncode != 5
+
+    wait_for(is_let_in)
+    return tries[-1]
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> bool:
-    """Tell whether a condition comes true in time."""
+def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
+    """Tell whether a condition comes true; false is a hang, not a slow machine."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.002)
     return True
+
+
+def progress(root: Path) -> int:
+    """Count the names in the folder of a set and the lines of its journal: they grow as it does."""
+    names = sum(len(folders) + len(files) for _, folders, files in os.walk(root))
+    try:
+        return names + (root / JOURNAL).read_bytes().count(b"\n")
+    except OSError:
+        return names
+
+
+def wait_for_progress(process: Process, root: Path, least: int) -> None:
+    """Wait until a run has come so far, or has ended."""
+    assert wait_for(lambda: process.poll() is not None or progress(root) >= least)
 
 
 def living(session: int) -> list[int]:
@@ -146,6 +165,11 @@ def flip(file: Path, bit: int) -> None:
     data = bytearray(file.read_bytes())
     data[bit // 8] ^= 1 << bit % 8
     file.write_bytes(data)
+
+
+def moments(whole: Path) -> range:
+    """Return what :func:`progress` may come to in the making of a set, by the finished one."""
+    return range(progress(whole) + finished_plan(LocalStore(str(whole))).job.shard_count + 1)
 
 
 def torn(cut: Path, *wholes: Path) -> list[str]:

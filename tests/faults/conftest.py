@@ -1,14 +1,18 @@
 """What an injection needs, tried for real once a run; and which trials a short run leaves out."""
 
+import fcntl
+import hashlib
+import os
 import shutil
 import subprocess
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from zlib import crc32
 
 import pytest
 
-from tests.faults import layouts, trials
+from tests.faults import Shared, layouts, trials
 
 _CORE = ("files", "webdataset")
 _SHARE = 8  # of the trials of a layout that another stands for
@@ -39,6 +43,31 @@ def _layout(item: pytest.Item) -> str:
     words = {word.partition(":")[0] for value in values for word in str(value).split()}
     others = {layout.partition(":")[0] for layout in layouts(1)}.difference(_CORE)
     return next(iter(words & others), "")
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """Return a folder that whoever asks first fills, for all tests of a session to read.
+
+    Those of every worker: what one makes the others wait for.
+    """
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    (base / "shared").mkdir(exist_ok=True)
+
+    def folder(name: str, fill: Callable[[Path], object]) -> Path:
+        made = base / "shared" / hashlib.sha256(name.encode()).hexdigest()[:16]
+        with made.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                begun = made.with_suffix(".begun")
+                shutil.rmtree(begun, ignore_errors=True)  # of a test that failed to make it
+                begun.mkdir()
+                fill(begun)
+                begun.rename(made)
+        return made
+
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import shutil
 import struct
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,13 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults import wait_for
+
 PAGE = 4096
 MB = 1 << 20
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 _SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN
 _NO_LOG_FLUSH = 2
-_PATIENCE = 60  # seconds
 
 
 def tell(*command: object) -> str:
@@ -35,14 +35,15 @@ def tell(*command: object) -> str:
 
 def unmount(folder: Path) -> None:
     """Unmount, with patience: a process that was killed a moment ago still holds its files."""
-    deadline = time.monotonic() + _PATIENCE
-    while os.path.ismount(folder):
-        try:
-            tell("umount", folder)
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+    said = [""]
+
+    def is_unmounted() -> bool:
+        if os.path.ismount(folder):
+            said.append(refused("umount", str(folder)))
+        return not os.path.ismount(folder)
+
+    if not wait_for(is_unmounted):
+        raise OSError(f"{folder} stays mounted: {said[-1]}")
 
 
 @contextmanager
@@ -91,6 +92,16 @@ class Disk:
         self.root.mkdir(exist_ok=True)
         tell("mount", "-o", self.options, self.image, self.root)
 
+    def commit(self) -> None:
+        """Have the journal written, as it is by itself every few seconds.
+
+        Names are on the disk then whose contents are not: those wait for a sync of their own.
+        """
+        with (self.root / "synced").open("ab") as file:
+            file.write(b"a")
+            file.flush()
+            os.fsync(file.fileno())
+
     def cut_power(self) -> None:
         """Let nothing reach the disk from now on, not even the journal in memory."""
         fd = os.open(self.root, os.O_RDONLY)
@@ -102,11 +113,8 @@ class Disk:
     def unmount(self) -> None:
         """Unmount everywhere: each mount namespace made meanwhile has a copy while it lasts."""
         unmount(self.root)
-        deadline = time.monotonic() + _PATIENCE
-        while tell("losetup", "-j", self.image):
-            if time.monotonic() > deadline:
-                raise OSError(f"{self.image} is still mounted in another mount namespace")
-            time.sleep(0.02)
+        if not wait_for(lambda: not tell("losetup", "-j", self.image)):
+            raise OSError(f"{self.image} is still mounted in another mount namespace")
 
     def restart(self) -> None:
         """Unmount and mount again: only what is on the disk is left."""

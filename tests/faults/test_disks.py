@@ -7,9 +7,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -25,15 +24,21 @@ from pixelgen.store import LocalStore
 from pixelgen.verify import MANIFESTS, finished_plan
 from tests.conftest import COMMAND, Done, Run, tree_digest
 from tests.faults import (
+    PATIENCE,
     Process,
+    Shared,
+    finish,
     flip,
     format_of,
     kill_group,
     layouts,
     living,
+    moments,
     running,
     torn,
     trials,
+    wait_for,
+    wait_for_progress,
 )
 from tests.faults.disks import (
     PAGE,
@@ -61,8 +66,9 @@ pytestmark = pytest.mark.faults
 
 FORMATS = tuple(parts.known("format"))
 SEEDS = pytest.mark.parametrize("seed", range(trials(1)))
-NO_SPACE = "No space left on device; free some space, then run the same command again"
-READ_ONLY = "Read-only file system; choose a directory you may write to"
+# What is the case, and what to do.
+NO_SPACE = ("No space left on device", "free", "same command")
+READ_ONLY = ("Read-only file system", "directory")
 LAYOUTS = layouts(20)
 
 
@@ -79,13 +85,27 @@ def parts_left(root: Path) -> list[str]:
     return [path.name for path in root.rglob("*.part")]
 
 
-def assert_one_line(done: Done, said: str, root: Path) -> None:
+def assert_one_line(done: Done, words: tuple[str, ...], root: Path) -> None:
     """See that a run failed with one line that names a file of the set and the cause."""
     assert done.returncode == 1, done.stderr
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert said in done.stderr
-    assert f"cannot write {root}" in done.stderr
+    assert [word for word in (*words, str(root)) if word not in done.stderr] == [], done.stderr
+
+
+def undisturbed(shared: Shared, command: tuple[object, ...]) -> Path:
+    """Return the set that a command makes where nothing is done to it, of which one is enough."""
+
+    def make(place: Path) -> None:
+        done = finish(place, *command, "--durability", "none", "-o", "whole")
+        assert done.returncode == 0, done.stderr
+
+    return shared(f"{command}", make) / "whole"
+
+
+def size_of(root: Path) -> int:
+    """Return the bytes of a set."""
+    return sum(map(len, contents(root).values()))
 
 
 # Disks that are full
@@ -202,7 +222,7 @@ def test_a_disk_that_fills_up_under_several_workers_is_told_in_one_line(
     run: Run, small_disk: Path, layout: str, seed: int
 ) -> None:
     job = full(run, small_disk, "-n", 200, "-s", 256, "--layout", layout)
-    free = random.Random(f"{seed}{layout}").randrange(400, 9000)
+    free = random.Random(f"{seed}{layout}").randrange(job.pages() // 20, job.pages() * 9 // 10)
     remount(small_disk, f"size={free * 4}k")
     assert not job.check(job.go()), f"{free} pages"
     remount(small_disk, "size=60m")
@@ -272,36 +292,34 @@ def test_an_unfinished_set_on_a_disk_that_became_read_only_is_left_as_it_is(
     job.finish()
 
 
+# A job of some MB, in shards of 20 images where that can be told and of 250 else.
+MANY = ("generate", "-n", 600, "-s", 96, "-q", "-j", 2)
+
+
 @SEEDS
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("durability", ["commit", "each"])
 def test_a_disk_that_turns_read_only_in_the_middle_ends_the_run_in_one_line(
-    run: Run, tmp_path: Path, durability: str, layout: str, seed: int
+    tmp_path: Path, shared: Shared, durability: str, layout: str, seed: int
 ) -> None:
     need("disk that turns read-only", why_no_ext4())
-    command = ["generate", "-n", 1500, "-s", 96, "--durability", durability, "--layout", layout]
-    assert run(*command, "-q", "-o", "whole").returncode == 0
+    whole = undisturbed(shared, (*MANY, "--layout", layout))
+    command = (*MANY, "--layout", layout, "--durability", durability)
     dice = random.Random(f"{seed}{durability}{layout}")
     with ext4(tmp_path / "image", tmp_path / "disk", options="errors=remount-ro") as disk:
-        with running(tmp_path, *command, "-q", "-j", 2, "-o", disk.root / "set") as process:
-            wait_for_file(process, disk.root / "set" / PLAN)
-            time.sleep(dice.uniform(0, 0.3))
+        out = disk.root / "set"
+        with running(tmp_path, *command, "-o", out) as process:
+            wait_for(lambda: process.poll() is not None or (out / PLAN).exists())
+            wait_for_progress(process, out, dice.choice(moments(whole)))
             turn_read_only(disk)
-            assert_ended_by_read_only(process, disk.root / "set")
+            assert_ended_by_read_only(process, out)
 
         disk.unmount()
         subprocess.run(["e2fsck", "-fy", disk.image], check=False, capture_output=True)
         disk.mount()
-        done = run(*command, "-q", "-o", disk.root / "set")
+        done = finish(tmp_path, *command, "-o", out)
         assert done.returncode == 0, done.stderr
-        assert tree_digest(disk.root / "set") == tree_digest(tmp_path / "whole")
-
-
-def wait_for_file(process: Process, path: Path) -> None:
-    deadline = time.monotonic() + 60
-    while process.poll() is None and not path.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+        assert tree_digest(out) == tree_digest(whole)
 
 
 def turn_read_only(disk: Disk) -> None:
@@ -313,11 +331,11 @@ def turn_read_only(disk: Disk) -> None:
 
 
 def assert_ended_by_read_only(process: Process, out: Path) -> None:
-    told, complaint = process.communicate(timeout=120)
+    told, complaint = process.communicate(timeout=PATIENCE)
     if process.returncode == 0 and told:  # the error came too late
         return
     done = subprocess.CompletedProcess([], process.returncode, told, complaint)
-    assert_one_line(done, "", out)
+    assert_one_line(done, (), out)
 
 
 @pytest.fixture
@@ -332,7 +350,7 @@ def open_folder() -> Iterator[Path]:
 
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-NO_RIGHT = "Permission denied; choose a directory you may write to"
+NO_RIGHT = ("Permission denied", "directory")
 
 
 def as_nobody(folder: Path, *arguments: object) -> Done:
@@ -373,31 +391,37 @@ def test_a_finished_set_of_another_user_has_nothing_to_do(run: Run, open_folder:
 
 @contextmanager
 def lying_disk(folder: Path, spare: int) -> Iterator[Disk]:
-    """Mount 64 MB of ext4, its metadata safe, that has room for so many MB of content."""
+    """Mount 64 MB of ext4, its metadata safe, that has room for so many bytes of content."""
     with memory_disk(folder / "memory", "size=200m") as memory:
         image, root = memory / "image", folder / "disk"
         # Without a journal: one that fails to be written makes the file system read-only at once.
         with ext4(image, root, "-O", "^has_journal", options="errors=continue") as disk:
             disk.unmount()
             taken = take_metadata(image)
-            remount(memory, f"size={taken // 1024 + spare * 1024}k")
+            remount(memory, f"size={(taken + spare) // 1024}k")
             disk.mount()
             yield disk
+
+
+def some_of(whole: Path, seed: str, least: float) -> int:
+    """Return at random a part of the bytes of a set, at least such a share and not nearly all."""
+    size = size_of(whole)
+    return random.Random(seed).randrange(int(size * least), size * 3 // 4)
 
 
 @SEEDS
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("durability", ["commit", "each"])
 def test_a_disk_that_loses_what_it_took_does_not_end_well(
-    run: Run, tmp_path: Path, durability: str, layout: str, seed: int
+    tmp_path: Path, shared: Shared, durability: str, layout: str, seed: int
 ) -> None:
     need("over-committed disk", why_no_ext4())
     need_tool("over-committed disk", "dumpe2fs", "fallocate")
-    command = ["generate", "-n", 800, "-s", 96, "-q", "--durability", durability]
-    spare = random.Random(f"{seed}{durability}{layout}").randrange(2, 18)
+    command = (*MANY, "--layout", layout)
+    spare = some_of(undisturbed(shared, command), f"{seed}{durability}{layout}", 0.1)
     with lying_disk(tmp_path, spare) as disk:
-        done = run(*command, "--layout", layout, "-o", disk.root / "set")
-    assert done.returncode == 1, f"{spare} MB"
+        done = finish(tmp_path, *command, "--durability", durability, "-o", disk.root / "set")
+    assert done.returncode == 1, f"{spare} bytes"
     assert len(done.stderr.splitlines()) == 1
     assert "Traceback" not in done.stderr
 
@@ -405,12 +429,12 @@ def test_a_disk_that_loses_what_it_took_does_not_end_well(
 @SEEDS
 @pytest.mark.parametrize("durability", ["commit", "each"])
 def test_a_disk_that_had_lost_something_is_not_believed_by_the_next_run(
-    run: Run, tmp_path: Path, durability: str, seed: int
+    run: Run, tmp_path: Path, shared: Shared, durability: str, seed: int
 ) -> None:
     need("over-committed disk", why_no_ext4())
     need_tool("over-committed disk", "dumpe2fs", "fallocate")
-    command = ["generate", "-n", 800, "-s", 96, "-q", "--durability", durability]
-    spare = random.Random(f"{seed}{durability}").randrange(10, 16)
+    spare = some_of(undisturbed(shared, MANY), f"{seed}{durability}", 0.45)
+    command = (*MANY, "--durability", durability)
     with lying_disk(tmp_path, spare) as disk:
         out = disk.root / "set"
         assert run(*command, "-o", out).returncode == 1
@@ -419,10 +443,13 @@ def test_a_disk_that_had_lost_something_is_not_believed_by_the_next_run(
         forget(out)
         if done.returncode == 0:  # and not where its folders are lost, too
             checked = run("verify", out)
-            assert checked.returncode == 0, checked.stderr[-200:] + f"; {spare} MB"
+            assert checked.returncode == 0, checked.stderr[-200:] + f"; {spare} bytes"
 
 
 # Power cuts
+
+
+CutAt = Callable[..., AbstractContextManager["Cuts"]]
 
 
 @dataclass(frozen=True)
@@ -430,17 +457,14 @@ class Cuts:
     """A job whose runs lose their power, on a disk of its own, beside the undisturbed set."""
 
     folder: Path
+    whole: Path
     disk: Disk
-    command: list[object]
+    command: tuple[object, ...]
     boots: Iterator[int]
 
     @property
     def out(self) -> Path:
         return self.disk.root / "set"
-
-    @property
-    def whole(self) -> Path:
-        return self.folder / "whole"
 
     def running(self) -> AbstractContextManager[Process]:
         """Start a run, in a boot that no other run saw."""
@@ -453,13 +477,14 @@ class Cuts:
         end(process)
         self.disk.restart()
 
-    def cut_at_random(self, dice: random.Random, seconds: float) -> None:
-        """Cut at a moment of a run; at times after a pause in which the system wrote a part."""
+    def cut_at_random(self, dice: random.Random) -> None:
+        """Cut at a moment of a run; at times after the system wrote a part."""
         with self.running() as process:
-            time.sleep(dice.uniform(0.1, 1.1 * seconds))
+            wait_for_progress(process, self.out, dice.choice(moments(self.whole)))
             if dice.random() < 0.5:
-                os.killpg(process.pid, signal.SIGSTOP)
-                time.sleep(1.2)
+                with suppress(ProcessLookupError):  # of a run that has ended
+                    os.killpg(process.pid, signal.SIGSTOP)
+                self.disk.commit()
             self.cut(process)
 
     def check(self, durability: str) -> None:
@@ -481,18 +506,19 @@ class Cuts:
     def finish(self) -> None:
         """See the same command end with the set of the undisturbed run."""
         with self.running() as process:
-            _, complaint = process.communicate(timeout=120)
+            _, complaint = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, complaint
         assert tree_digest(self.out) == tree_digest(self.whole)
 
 
 def end(process: Process) -> None:
     """Kill a process and all it started, and see the last of them gone: they hold the disk."""
-    deadline = time.monotonic() + 20
-    while living(process.pid):
+
+    def is_over() -> bool:
         kill_group(process)
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+        return not living(process.pid)
+
+    assert wait_for(is_over)
 
 
 def whole_lines(journal: Path) -> list[bytes]:
@@ -514,37 +540,46 @@ def drawer(folder: Path, *, in_memory: bool) -> Iterator[Path]:
 
 
 @contextmanager
-def cuts(run: Run, folder: Path, command: list[object], *, in_memory: bool) -> Iterator[Cuts]:
-    """Make a disk whose power can be cut, and the undisturbed set once."""
-    need("power cut", why_no_power_cut())
-    assert run(*command, "-o", folder / "whole").returncode == 0
-    # A file system that commits every second shows in short what is lost without a sync.
+def cuts(
+    folder: Path, whole: Path, command: tuple[object, ...], *, in_memory: bool
+) -> Iterator[Cuts]:
+    """Make a disk whose power can be cut."""
     with (
         drawer(folder, in_memory=in_memory) as place,
-        ext4(place / "image", folder / "disk", options="commit=1", size=128) as disk,
+        ext4(place / "image", folder / "disk", size=128) as disk,
     ):
-        yield Cuts(folder, disk, command, count(1))
-    shutil.rmtree(folder / "whole")  # of many trials, too much to keep
+        yield Cuts(folder, whole, disk, command, count(1))
 
 
-def order(durability: str, layout: str) -> list[object]:
-    """Return a command that makes 30 MB in ten shards or more."""
-    return ["generate", "-n", 600, "-s", 128, "-j", 2, "-q", "--durability", durability,
-            "--layout", layout]  # fmt: skip
+def order(layout: str) -> tuple[object, ...]:
+    """Return a command that makes 30 MB in six shards or more."""
+    return ("generate", "-n", 300, "-s", 192, "-j", 2, "-q", "--layout", layout)
+
+
+@pytest.fixture
+def cut_at(tmp_path: Path, shared: Shared) -> CutAt:
+    """Make a disk whose power can be cut, for runs in a layout, or skip."""
+    need("power cut", why_no_power_cut())
+
+    def begin(layout: str, durability: str, *, in_memory: bool) -> AbstractContextManager[Cuts]:
+        whole = undisturbed(shared, order(layout))
+        command = (*order(layout), "--durability", durability)
+        return cuts(tmp_path, whole, command, in_memory=in_memory)
+
+    return begin
 
 
 @SEEDS
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("durability", ["commit", "each"])
 def test_a_power_cut_at_any_moment_costs_nothing_that_was_said_to_be_there(
-    run: Run, tmp_path: Path, durability: str, layout: str, seed: int
+    cut_at: CutAt, durability: str, layout: str, seed: int
 ) -> None:
     dice = random.Random(f"{seed}{durability}{layout}")
     in_memory = (seed + (layout == "files")) % 2 == 0
-    with cuts(run, tmp_path, order(durability, layout), in_memory=in_memory) as trial:
-        seconds = undisturbed(trial)
+    with cut_at(layout, durability, in_memory=in_memory) as trial:
         for _ in range(dice.choice([1, 1, 1, 2, 3])):
-            trial.cut_at_random(dice, seconds)
+            trial.cut_at_random(dice)
             trial.check(durability)
         trial.finish()
 
@@ -552,11 +587,11 @@ def test_a_power_cut_at_any_moment_costs_nothing_that_was_said_to_be_there(
 @SEEDS
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_what_a_power_cut_takes_where_nothing_is_synced_is_made_again_or_repaired(
-    run: Run, tmp_path: Path, layout: str, seed: int
+    run: Run, cut_at: CutAt, layout: str, seed: int
 ) -> None:
     dice = random.Random(f"{seed}none{layout}")
-    with cuts(run, tmp_path, order("none", layout), in_memory=seed % 2 == 0) as trial:
-        trial.cut_at_random(dice, undisturbed(trial))
+    with cut_at(layout, "none", in_memory=seed % 2 == 0) as trial:
+        trial.cut_at_random(dice)
         for done in run(*trial.command, "-o", trial.out), run("repair", trial.out):
             assert done.returncode == 0, done.stderr
         assert tree_digest(trial.out) == tree_digest(trial.whole)
@@ -590,26 +625,19 @@ def test_a_plan_that_was_mended_is_there_after_a_power_cut(run: Run, tmp_path: P
         assert tree_digest(out) == tree
 
 
-def undisturbed(trial: Cuts) -> float:
-    """Return how long a run takes, and leave nothing of it."""
-    begun = time.monotonic()
-    trial.finish()
-    shutil.rmtree(trial.out)
-    return time.monotonic() - begun
-
-
 @SEEDS
 @pytest.mark.parametrize("durability", ["commit", "each"])
-@pytest.mark.parametrize("pause", [0.0, 1.5])
+@pytest.mark.parametrize("written", [False, True])
 def test_a_power_cut_after_the_end_of_a_run_takes_no_image_away(
-    run: Run, tmp_path: Path, durability: str, pause: float, seed: int
+    cut_at: CutAt, durability: str, written: bool, seed: int
 ) -> None:
-    number = seed + (pause > 0) + (durability == "each")
-    command = order(durability, LAYOUTS[crc32(b"%d" % number) % len(LAYOUTS)])
-    with cuts(run, tmp_path, command, in_memory=number // 2 % 2 == 0) as trial:
+    number = seed + written + (durability == "each")
+    layout = LAYOUTS[crc32(b"%d" % number) % len(LAYOUTS)]
+    with cut_at(layout, durability, in_memory=number // 2 % 2 == 0) as trial:
         with trial.running() as process:
-            assert process.wait(120) == 0
-            time.sleep(pause)
+            assert process.wait(PATIENCE) == 0
+            if written:
+                trial.disk.commit()
             trial.cut(process)
         trial.check(durability)
         images = contents(trial.whole).keys() - set(MANIFESTS)
@@ -637,7 +665,7 @@ def test_what_processes_of_an_earlier_boot_left_is_swept_though_their_numbers_ar
 def code(folder: Path, *arguments: object, under: tuple[str, ...]) -> int:
     """Run the command under another and return its exit code."""
     with running(folder, *arguments, under=under) as process:
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
     return process.returncode
 
 

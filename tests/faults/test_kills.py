@@ -1,4 +1,7 @@
-"""Signals at random moments: nothing torn, nothing left behind, nothing lost, the same set."""
+"""Signals at moments drawn at random: nothing torn, left behind or lost, and the same set.
+
+A moment is so many names and journal lines in the folder, not so many seconds after the start.
+"""
 
 import json
 import os
@@ -6,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -15,43 +17,47 @@ from random import Random
 
 import pytest
 
-from pixelgen.journal import JOURNAL, SUMS
+from pixelgen.journal import JOURNAL, SUMS, is_finished, look
 from pixelgen.plan import PLAN
-from pixelgen.verify import MANIFESTS
+from pixelgen.store import LocalStore
+from pixelgen.verify import finished_plan
 from tests.conftest import Done, tree_digest
 from tests.faults import (
     ENGINES,
+    PATIENCE,
     Process,
+    Shared,
     children,
     finish,
     kill_group,
     living,
+    moments,
     running,
     torn,
     trials,
     wait_for,
+    wait_for_progress,
     ways,
 )
 
 pytestmark = pytest.mark.faults
 
-# Slow to draw and small on disk, so that most moments lie between two files.
-JOB = ("-n", 80, "-s", 512, "--family", "gradient", "-j", 2)
-SLOW = ("-n", 12, "-s", 320, "-f", "avif", "-j", 2)
-# A single image that takes several seconds to encode.
-ENDLESS = ("-n", 2, "-s", 4000, "-f", "avif:speed=0")
+ROOT = Path(__file__).parents[2]
+# Slow to draw, so that there are workers, and small on disk.
+JOB = ("-n", 40, "-s", 512, "--family", "gradient", "-j", 2)
+SLOW = ("-n", 9, "-s", 256, "-f", "avif", "-j", 2)
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A job, its set as an undisturbed run makes it, and the time that took."""
+    """A job, and its set as an undisturbed run makes it."""
 
     way: str
     folder: Path
     command: tuple[object, ...]
+    whole: Path
     digest: str
-    seconds: float
 
     @property
     def cut(self) -> Path:
@@ -64,16 +70,19 @@ class Scene:
         return finish(self.folder, *self.command, "--durability", durability, "--json", "-o", "cut")
 
 
-def set_scene(folder: Path, way: str, *job: object) -> Scene:
+def set_scene(folder: Path, shared: Shared, way: str, *job: object) -> Scene:
     command = ("generate", *job, *way.split(), "-q")
-    begun = time.monotonic()
-    assert finish(folder, *command, "-o", "whole").returncode == 0
-    return Scene(way, folder, command, tree_digest(folder / "whole"), time.monotonic() - begun)
+
+    def make(place: Path) -> None:
+        assert finish(place, *command, "-o", "whole").returncode == 0
+
+    whole = shared(f"{command}", make) / "whole"
+    return Scene(way, folder, command, whole, tree_digest(whole))
 
 
-@pytest.fixture(params=ways(8))
-def scene(tmp_path: Path, request: pytest.FixtureRequest) -> Scene:
-    return set_scene(tmp_path, request.param, *JOB)
+@pytest.fixture(params=ways(4))
+def scene(tmp_path: Path, shared: Shared, request: pytest.FixtureRequest) -> Scene:
+    return set_scene(tmp_path, shared, request.param, *JOB)
 
 
 def repeat(scene: Scene, count: int, name: str, trial: Callable[[Random, str], bool]) -> None:
@@ -90,17 +99,18 @@ def repeat(scene: Scene, count: int, name: str, trial: Callable[[Random, str], b
     print(f"{name} {scene.way}: {landed} in time, {late} too late")  # noqa: T201 – the figures of a long run
 
 
-def pause(scene: Scene, dice: Random) -> None:
-    time.sleep(dice.uniform(0.02, 1.05 * scene.seconds))
+def pause(scene: Scene, process: Process, dice: Random) -> None:
+    """Let a run come as far as the dice say: to its first step, to its last, or between."""
+    wait_for_progress(process, scene.cut, dice.choice(moments(scene.whole)))
 
 
 def assert_none_left(process: Process, seed: str) -> None:
-    assert wait_for(lambda: not living(process.pid), 2), f"{seed}: {living(process.pid)} alive"
+    assert wait_for(lambda: not living(process.pid)), f"{seed}: {living(process.pid)} alive"
 
 
 def assert_resumed(scene: Scene, dice: Random, seed: str) -> dict[str, object]:
     """Nothing is torn; the same command, however durable, ends in the same set."""
-    assert torn(scene.cut, scene.folder / "whole") == [], seed
+    assert torn(scene.cut, scene.whole) == [], seed
     done = scene.resume(durability(dice))
     assert (done.returncode, done.stderr) == (0, ""), seed
     assert_identical(scene, seed)
@@ -121,13 +131,13 @@ def test_a_set_killed_at_any_moment_is_finished_by_the_same_command(
 ) -> None:
     def trial(dice: Random, seed: str) -> bool:
         with scene.begin(durability(dice)) as process:
-            pause(scene, dice)
+            pause(scene, process, dice)
             if whom == "group":
                 kill_group(process)
             process.kill()
-            process.wait(20)
+            process.wait(PATIENCE)
             assert_none_left(process, seed)
-            assert "Traceback" not in process.communicate(timeout=20)[1], seed
+            assert "Traceback" not in process.communicate(timeout=PATIENCE)[1], seed
         assert_resumed(scene, dice, seed)
         return process.returncode == -signal.SIGKILL
 
@@ -140,21 +150,21 @@ def test_a_run_asked_to_stop_says_so_keeps_what_is_done_and_is_finished_later(
 ) -> None:
     def trial(dice: Random, seed: str) -> bool:
         with scene.begin(durability(dice)) as process:
-            pause(scene, dice)
+            pause(scene, process, dice)
             wait_for(lambda: not interpreter_catches_interrupts(process))
-            begun = time.monotonic()
             if dice.random() < 0.5:
                 process.send_signal(number)
             else:  # as a terminal does
-                os.killpg(process.pid, number)
-            _, complaint = process.communicate(timeout=20)
-            assert time.monotonic() - begun < 5, seed
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, number)
+            _, complaint = process.communicate(timeout=PATIENCE)
             assert_none_left(process, seed)
         assert process.returncode in (0, 128 + number, -number), (seed, complaint)
         assert len(complaint.splitlines()) <= 3, (seed, complaint)
         assert "Traceback" not in complaint, (seed, complaint)
         if process.returncode > 0:
-            assert f"{number.name}: stopping; the same command finishes it" in complaint, seed
+            assert number.name in complaint, (seed, complaint)
+            assert "same command" in complaint, (seed, complaint)
         kept = images_kept(scene)
         assert assert_resumed(scene, dice, seed)["found"] == kept, seed
         return process.returncode != 0
@@ -178,63 +188,107 @@ def catches(process: Process, number: signal.Signals) -> bool:
 
 def images_kept(scene: Scene) -> int:
     """Return how many images the journal, or the whole set, has."""
-    journal = scene.cut / JOURNAL
-    if not journal.exists():
-        manifests = (scene.cut / name for name in MANIFESTS)
-        return sum(len(path.read_text().splitlines()) for path in manifests if path.exists())
-    return sum(len(json.loads(line[9:])[3]) for line in journal.read_text().splitlines())
+    store, job = LocalStore(str(scene.cut)), finished_plan(LocalStore(str(scene.whole))).job
+    return job.count if is_finished(store, job) else look(store, job).images
 
 
-def test_a_second_signal_of_any_kind_ends_a_run_at_once(tmp_path: Path) -> None:
-    scene = set_scene(tmp_path, "--layout tar:per_shard=4", *SLOW)
+def test_a_second_signal_of_any_kind_ends_a_run_at_once(tmp_path: Path, shared: Shared) -> None:
+    scene = set_scene(tmp_path, shared, "--layout tar:per_shard=3", *SLOW)
 
     def trial(dice: Random, seed: str) -> bool:
         first, second = dice.choices(STOPS, k=2)
         with scene.begin() as process:
             assert wait_for((scene.cut / JOURNAL).exists), seed
-            time.sleep(dice.uniform(0, scene.seconds / 4))
+            wait_for_progress(process, scene.cut, dice.choice(moments(scene.whole)))
             process.send_signal(first)
-            assert process.stderr is not None
-            assert process.stderr.readline().count("stopping") == 1, seed
-            time.sleep(dice.uniform(0, 0.1))
-            begun = time.monotonic()
+            if first.name not in told(process):  # the run had ended
+                return False
             process.send_signal(second)
-            process.wait(20)
-            assert time.monotonic() - begun < 2, seed
+            process.wait(PATIENCE)
             assert_none_left(process, seed)
-            assert process.communicate(timeout=20)[1] == "", seed
+            assert process.communicate(timeout=PATIENCE)[1] == "", seed
         assert_resumed(scene, dice, seed)
+        # What the first signal ends, at last by force, has a code of its own.
         return process.returncode == -second
 
     repeat(scene, trials(2), "two signals", trial)
+
+
+def told(process: Process) -> str:
+    """Return the next line that a run says on stderr."""
+    assert process.stderr is not None
+    return process.stderr.readline()
+
+
+# A family whose images take an hour, in a call that lets Python's other threads run.
+ENDLESS = """
+import ctypes, os
+from dataclasses import dataclass
+from pathlib import Path
+from pixelgen.families import Family
+
+@dataclass(frozen=True)
+class Endless(Family):
+    '''Images that are never done.'''
+
+    number = 9001
+
+    def render(self, stream, shape):
+        Path(os.environ["BEGUN"]).touch()
+        ctypes.CDLL(None).sleep(3600)
+"""
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_signal_is_heard_at_once_and_heeded_in_time_while_an_image_takes_long(
     tmp_path: Path, engine: str
 ) -> None:
-    command = ("generate", *ENDLESS, "--engine", engine, "-j", 1, "-q", "-o", "cut")
+    (tmp_path / "endless.py").write_text(ENDLESS)
+    begun = tmp_path / "begun"
+    under = ("env", f"PYTHONPATH={tmp_path}:{os.environ.get('PYTHONPATH', '')}",
+             "PIXELGEN_PLUGINS=endless.Endless", f"BEGUN={begun}")  # fmt: skip
+    # So large that the engine named local does not try the first image itself.
+    job = ("-n", 9, "-s", 4000, "--family", "endless.Endless")
+    command = ("generate", *job, "--engine", engine, "-j", 2, "-q", "-o", "cut")
     number = STOPS[ENGINES.index(engine) % len(STOPS)]
-    with running(tmp_path, *command) as process:
-        assert wait_for((tmp_path / "cut" / JOURNAL).exists)
-        time.sleep(3 if engine == "dask" else 1)  # until a worker is at it
-        begun = time.monotonic()
+    with running(tmp_path, *command, under=under) as process:
+        assert wait_for(begun.exists), process.communicate(timeout=PATIENCE)
         process.send_signal(number)
-        assert process.stderr is not None
-        assert f"{number.name}: stopping" in process.stderr.readline()
-        assert time.monotonic() - begun < 1
-        process.wait(20)
-        assert 3 < time.monotonic() - begun < 5, "the image did not take long"
+        assert number.name in told(process), "it was not heard while the image took long"
+        process.wait(PATIENCE)
         assert_none_left(process, engine)
+        assert process.stderr is not None
         assert (process.returncode, process.stderr.read()) == (128 + number, "")
 
 
-# Runs the command with a disk that takes a minute to sync: strace would hold it up at its end, too.
+STOPPING = """
+import os, signal
+from pixelgen.cli.stop import Stop
+Stop("the same command finishes it")
+os.kill(os.getpid(), signal.SIGTERM)
+print(signal.getitimer(signal.ITIMER_REAL)[0])
+"""
+
+
+def test_a_signal_sets_the_timer_that_ends_the_run_within_five_seconds() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPING], check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    assert 0 < float(done.stdout) <= 5
+
+
+# Runs the command with a disk that never syncs: strace would hold it up at its end, too.
 HANGING = """
-import sys, time
+import sys, threading
+from pathlib import Path
 from pixelgen.__main__ import run
 from pixelgen.store import local
-setattr(local, sys.argv[1], lambda *_: time.sleep(60))
+
+def hang(*_):
+    Path("hanging").touch()
+    threading.Event().wait()
+
+setattr(local, sys.argv[1], hang)
 sys.argv = sys.argv[2:]
 run()
 """
@@ -245,26 +299,26 @@ def test_a_signal_is_heeded_in_time_while_the_disk_hangs(tmp_path: Path, sync: s
     command = ("generate", "-n", 3, "-s", 8, "-q", "-o", "cut")
     last = PLAN if sync == "sync_files" else SUMS
     with running(tmp_path, *command, under=(sys.executable, "-c", HANGING, sync)) as process:
-        assert wait_for((tmp_path / "cut" / last).exists)
-        time.sleep(0.2)
-        begun = time.monotonic()
+        assert wait_for((tmp_path / "hanging").exists)
+        assert (tmp_path / "cut" / last).exists()
         process.terminate()
-        _, complaint = process.communicate(timeout=20)
-        assert time.monotonic() - begun < 5
+        _, complaint = process.communicate(timeout=PATIENCE)
         assert process.returncode == 128 + signal.SIGTERM
-        assert complaint == "pixelgen: SIGTERM: stopping; the same command finishes it\n"
+        assert len(complaint.splitlines()) == 1, complaint
+        assert "SIGTERM" in complaint
+        assert "same command" in complaint
     assert finish(tmp_path, *command).returncode == 0
     assert finish(tmp_path, "verify", "-q", "cut").returncode == 0
     assert list((tmp_path / "cut").rglob(".*")) == []
 
 
-# Workers that are within a call which lets no other thread of Python's run.
+# Workers that are within a call of an hour which lets no other thread of Python's run.
 HOLDING = """
 import ctypes
 from pixelgen.engines import Local, Work
 
 def hold(_: int) -> None:
-    ctypes.PyDLL(None).sleep(60)
+    ctypes.PyDLL(None).sleep(3600)
 
 list(Local().map(hold, range(4), work=Work(4, 9.0), jobs=2))
 """
@@ -275,59 +329,81 @@ def test_no_worker_outlives_its_parent_though_it_hears_nothing() -> None:
         [sys.executable, "-c", HOLDING], text=True, start_new_session=True
     ) as process:
         try:
-            assert wait_for(lambda: len(children(process)) == 2)
-            time.sleep(0.5)
+            assert wait_for(
+                lambda: [*map(waits_in, children(process))] == ["hrtimer_nanosleep"] * 2
+            )
             process.kill()
-            process.wait(20)
+            process.wait(PATIENCE)
             assert_none_left(process, "workers that hear nothing")
         finally:
             kill_group(process)
 
 
+def waits_in(process: int) -> str:
+    """Return the function of the system in which a process waits."""
+    try:
+        return Path(f"/proc/{process}/wchan").read_text()
+    except OSError:
+        return ""
+
+
 # Pools of which a worker is killed while both are told to end; one holds what the other waits for.
 ENDING = """
-import multiprocessing, os, signal, threading, time
+import multiprocessing, os, signal, threading
+from pathlib import Path
 from pixelgen.engines import Local, Work
+from tests.faults import wait_for
+
+def within(task, name):
+    return name in Path(f"/proc/{task}/wchan").read_text()
+
+def are_idle(one, other):
+    return within(one, "pipe_read") and within(other, "futex")
+
+def awaits_an_end():
+    return any(within(f"self/task/{task}", "do_wait") for task in os.listdir("/proc/self/task"))
 
 def kill(process, other):
-    time.sleep(0.1)
+    assert wait_for(awaits_an_end)
     os.kill(process.pid, signal.SIGKILL)
     os.kill(other.pid, signal.SIGCONT)
 
 for trial in range(8):
     results = Local().map(int, range(8), work=Work(8, 9.0), jobs=2)
     assert sorted(next(results) for _ in range(8)) == list(range(8))
-    time.sleep(0.02)
     workers = multiprocessing.active_children()
+    one, other = (process.pid for process in workers)
+    assert wait_for(lambda: are_idle(one, other) or are_idle(other, one))
     for process in workers:
         os.kill(process.pid, signal.SIGSTOP)
-    threading.Thread(target=kill, args=workers[:: (-1) ** trial]).start()
+    killing = threading.Thread(target=kill, args=workers[:: (-1) ** trial])
+    killing.start()
     assert list(results) == []
-    time.sleep(0.1)
+    killing.join()
 """
 
 
 def test_a_worker_killed_at_the_very_end_holds_nobody_up() -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", ENDING], text=True, start_new_session=True
+        [sys.executable, "-c", ENDING], text=True, start_new_session=True, cwd=ROOT
     ) as process:
         try:
-            assert process.wait(20) == 0
+            assert process.wait(2 * PATIENCE) == 0
         finally:
             kill_group(process)
 
 
-@pytest.mark.parametrize("scene", ways(8, engines=["local"]), indirect=True)
+@pytest.mark.parametrize("scene", ways(4, engines=["local"]), indirect=True)
 def test_a_worker_killed_at_any_moment_costs_nothing(scene: Scene) -> None:
     def trial(dice: Random, seed: str) -> bool:
         with scene.begin(durability(dice)) as process:
             wait_for(lambda: process.poll() is not None or bool(children(process)))
-            time.sleep(dice.uniform(0, scene.seconds / 2))
+            pause(scene, process, dice)
             workers = children(process)
             for worker in dice.sample(workers, min(1, len(workers))):
                 with suppress(ProcessLookupError):
                     os.kill(worker, signal.SIGKILL)
-            _, complaint = process.communicate(timeout=60)
+            _, complaint = process.communicate(timeout=PATIENCE)
             assert (process.returncode, complaint) == (0, ""), seed
             assert_none_left(process, seed)
         assert_identical(scene, seed)
