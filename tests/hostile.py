@@ -1,8 +1,8 @@
 """Verify datasets that somebody spoilt on purpose; run as ``python -m tests.hostile CASES [SEED]``.
 
 It runs in a process of its own, because an audit hook (PEP 578) that watches what is opened,
-imported, run and connected to cannot be taken away again. Prints the peak of its memory, the
-longest case, and how often which exit code came.
+imported, run and connected to cannot be taken away again. Prints the peak of its memory, and how
+often which exit code came.
 """
 
 import json
@@ -11,7 +11,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,7 +30,7 @@ from pixelgen.store import LocalStore
 from pixelgen.store.log import seal
 from pixelgen.writer import Run, write
 
-HANG = 60  # seconds; a case of a few files that takes so long does not end
+HANG = 300  # seconds; a case of a few files that takes so long does not end
 FILES = ("pixelgen.json", "metadata.jsonl", "SHA256SUMS", "sources.jsonl", ".pixelgen.journal")
 JOBS: dict[str, dict[str, Any]] = {
     "files": {"layout": UNIVERSAL},
@@ -215,7 +214,7 @@ def run(cases: int, number: int | None) -> None:
     own = (sys.prefix, sys.base_prefix, str(Path(__file__).parent.parent), "/proc/",
            "/sys/fs/cgroup", "/dev/null", "/etc/localtime", "/usr/lib", "/usr/share")  # fmt: skip
     codes: Counter[int] = Counter()
-    longest, peak = 0.0, 0
+    peak = 0
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         make_datasets(Path(folder))
@@ -223,7 +222,7 @@ def run(cases: int, number: int | None) -> None:
         sys.path.insert(0, folder)
 
         def check(case: tuple[str, list[tuple[str, str, Any]]]) -> None:
-            nonlocal longest, peak
+            nonlocal peak
             shutil.rmtree("set", ignore_errors=True)
             shutil.copytree(case[0], "set")
             for file, how, value in case[1]:
@@ -231,7 +230,6 @@ def run(cases: int, number: int | None) -> None:
                     spoil(Path("set", file), how, value)
             before = state(Path("set"))
             Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew: proc(5)
-            begun = time.monotonic()
             signal.alarm(HANG)
             watch.is_on = True
             try:
@@ -239,7 +237,6 @@ def run(cases: int, number: int | None) -> None:
             finally:
                 watch.is_on = False
                 signal.alarm(0)
-            longest = max(longest, time.monotonic() - begun)
             peak = max(peak, peak_memory())
             codes[code] += 1
             # Where there is no dataset, or an unfinished one, nothing is damaged: exit code 1.
@@ -255,8 +252,7 @@ def run(cases: int, number: int | None) -> None:
         )  # fmt: skip
         test = given(spoilings())(check)
         quiet(seed(number)(test) if number is not None else test)()
-    print(f"cases {cases}, codes {dict(codes)}, peak {peak} MiB, longest {longest:.2f} s",  # noqa: T201
-          file=sys.stderr)  # fmt: skip
+    print(f"cases {cases}, codes {dict(codes)}, peak {peak} MiB", file=sys.stderr)  # noqa: T201
     assert peak < 200, f"{peak} MiB"
 
 

@@ -8,7 +8,6 @@ from PIL import Image
 
 from pixelgen.engines import Serial
 from pixelgen.errors import Conflict
-from pixelgen.families import source
 from pixelgen.job import Job
 from pixelgen.repair import mend, repair
 from pixelgen.store import LocalStore
@@ -35,7 +34,6 @@ def store(
 ) -> LocalStore:
     """A finished set."""
     monkeypatch.chdir(tmp_path)
-    source._FOLDERS.clear()
     Path("photos").mkdir()
     for level in (50, 100, 150):
         Image.new("RGB", (32, 32), (level, 0, 0)).save(f"photos/{level}.png")
