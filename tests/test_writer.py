@@ -3,10 +3,10 @@
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelgen import parts
 from pixelgen.engines import Check, Engine, Local, Serial, Work
 from pixelgen.errors import Busy, Conflict
 from pixelgen.job import Job
@@ -32,7 +31,7 @@ from pixelgen.store import LocalStore
 from pixelgen.writer import Run as How
 from pixelgen.writer import write
 from tests.conftest import COMMAND, Done, Run, tree_digest
-from tests.faults import layouts, manifest_of
+from tests.faults import PATIENCE, children, layouts, living, manifest_of, running, wait_for
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -49,8 +48,6 @@ def layout(request: pytest.FixtureRequest) -> str:
 class Backwards(Engine):
     """Runs the tasks from the last to the first."""
 
-    name = "backwards"
-
     def map(
         self,
         function: Callable[[T], R],
@@ -61,9 +58,6 @@ class Backwards(Engine):
         check: Check | None = None,
     ) -> Iterator[R]:
         return map(function, reversed(list(tasks)))
-
-
-parts._REGISTRY["engine"].pop("backwards")
 
 
 def test_any_number_of_workers_and_any_order_give_one_tree(tmp_path: Path, layout: str) -> None:
@@ -124,67 +118,37 @@ def test_sub_folders_of_a_thousand_begin_past_ten_thousand_images(tmp_path: Path
         assert sum(1 for _ in (tmp_path / str(count)).rglob("*.png")) == count
 
 
-def _wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
-def _mentions(folder: Path) -> bool:
-    """Tell whether any process still has the folder on its command line."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"cut" in words and Path(path.with_name("cwd")).readlink() == folder.parent:
-            return True
-    return False
-
-
 def test_no_process_outlives_a_killed_parent(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [COMMAND, "generate", "-n", "100000", "-s", "300", "-j", "2", "-q", "-o", "cut"],
-        cwd=tmp_path,
-    )
-    _wait_for((tmp_path / "cut" / JOURNAL).exists)
-    time.sleep(0.3)
-    process.kill()
-    process.wait()
-
-    deadline = time.monotonic() + 2
-    while _mentions(tmp_path / "cut"):
-        assert time.monotonic() < deadline, "a worker is still alive after two seconds"
-        time.sleep(0.05)
+    command = ("generate", "-n", 100_000, "-s", 300, "-j", 2, "-q", "-o", "cut")
+    with running(tmp_path, *command) as process:
+        assert wait_for(lambda: len(children(process)) == 2)
+        assert wait_for(lambda: any((tmp_path / "cut").rglob("*.png")))
+        process.kill()
+        process.wait(PATIENCE)
+        assert wait_for(lambda: not living(process.pid)), "a worker is still alive"
 
 
 def test_a_second_signal_ends_the_run_at_once(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [COMMAND, "generate", "-n", "1000", "-s", "400", "-f", "avif", "-q", "-j", "1"],
-        cwd=tmp_path, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    _wait_for((tmp_path / "negatives" / LOCK).exists)
-    time.sleep(0.3)
-    process.terminate()
-    time.sleep(0.5)
-    begun = time.monotonic()
-    process.terminate()
+    command = ("generate", "-n", 1000, "-s", 400, "-f", "avif", "-q", "-j", 1)
+    with running(tmp_path, *command) as process:
+        assert wait_for(lambda: any((tmp_path / "negatives").rglob("*.part")))
+        process.terminate()
+        assert process.stderr is not None
+        assert "stopping" in process.stderr.readline()
+        process.terminate()
 
-    assert process.wait(timeout=20) == -signal.SIGTERM
-    assert time.monotonic() - begun < 2
+        # What the first signal ends, at last by force, has a code of its own.
+        assert process.wait(PATIENCE) == -signal.SIGTERM
 
 
 def test_a_worker_that_is_killed_costs_nothing(tmp_path: Path) -> None:
     command = ["generate", "-n", "4000", "-s", "90", "-j", "2", "-q", "-o"]
     subprocess.run([COMMAND, *command, "whole"], check=True, cwd=tmp_path, capture_output=True)
-    process = subprocess.Popen([COMMAND, *command, "cut"], cwd=tmp_path, stdout=subprocess.DEVNULL)
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    _wait_for(lambda: process.poll() is not None or bool(children.read_text().split()))
-    assert process.poll() is None
-    os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
+    with running(tmp_path, *command, "cut") as process:
+        assert wait_for(lambda: process.poll() is not None or bool(children(process)))
+        os.kill(children(process)[0], signal.SIGKILL)
 
-    assert process.wait(timeout=30) == 0
+        assert process.wait(PATIENCE) == 0
     assert tree_digest(tmp_path / "cut") == tree_digest(tmp_path / "whole")
 
 
@@ -195,10 +159,11 @@ def test_the_same_command_again_does_nothing_but_touch_the_manifest(
     out, manifest = tmp_path / "negatives", manifest_of(layout)
     before = {path: path.stat() for path in out.rglob("*")}
     os.utime(out / manifest, (1, 1))
+    (mark := tmp_path / "mark").touch()
     done = make(*SMALL, "--layout", layout)
 
     assert "nothing to do" in done.stderr
-    assert (out / manifest).stat().st_mtime > time.time() - 60
+    assert (out / manifest).stat().st_mtime >= mark.stat().st_mtime
     for path, old in before.items():
         new = path.stat()
         assert path.name == manifest or new.st_mtime_ns == old.st_mtime_ns or path.is_dir()
@@ -228,7 +193,7 @@ def test_another_job_in_the_directory_is_refused_and_nothing_touched(
 
     assert done.returncode == 3
     assert len(done.stderr.splitlines()) == 1
-    assert "holds another job" in done.stderr
+    assert "another job" in done.stderr
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "negatives").rglob("*")} == before
 
 
@@ -272,7 +237,7 @@ def test_force_keeps_sums_that_are_the_user_s_own(tmp_path: Path) -> None:
     write(Job.parse(count=5, width=8, height=8, checksum="none"), store, How())
     (tmp_path / SUMS).write_text("mine")
     before = tree_digest(tmp_path)
-    with pytest.raises(Conflict, match="is not of the set there"):
+    with pytest.raises(Conflict, match=SUMS):
         clear(store, Job.parse(count=6, width=8, height=8), How())
     assert tree_digest(tmp_path) == before
     clear(store, Job.parse(count=6, width=8, height=8, checksum="none"), How())
@@ -323,18 +288,18 @@ def test_force_removes_nothing_where_the_new_set_cannot_be_made(
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "named"),
     [
-        (("--engine", "dask://127.0.0.1:9"), "cannot reach the Dask scheduler"),
-        (("--engine", "dask", "--family", "pixel_shuffle:source=photos"), "as an absolute path"),
-        (("--remote", "--remote-url", "http://127.0.0.1:9", "--remote-timeout", 1), "the remote"),
-        (("--family", "pixel_shuffle:source=nowhere"), "cannot read the source"),
-        (("--summary", "nowhere/summary.md"), "cannot append the summary"),
+        (("--engine", "dask://127.0.0.1:9"), "127.0.0.1:9"),
+        (("--engine", "dask", "--family", "pixel_shuffle:source=photos"), "absolute path"),
+        (("--remote", "--remote-url", "http://127.0.0.1:9", "--remote-timeout", 1), "127.0.0.1"),
+        (("--family", "pixel_shuffle:source=nowhere"), "nowhere"),
+        (("--summary", "nowhere/summary.md"), "nowhere/summary.md"),
     ],
 )
 def test_force_removes_nothing_before_the_new_set_is_sure_to_begin(
     options: tuple[object, ...],
-    message: str,
+    named: str,
     make: Callable[..., Done],
     run: Run,
     tmp_path: Path,
@@ -346,7 +311,7 @@ def test_force_removes_nothing_before_the_new_set_is_sure_to_begin(
     done = run("generate", "-n", 9, "-s", 8, "--force", *options, PIXLAB_API_KEY="abcdefghijklmnop")
 
     assert done.returncode in (1, 2), done.stderr
-    assert message in done.stderr
+    assert named in done.stderr
     assert tree_digest(tmp_path) == before
 
 
@@ -410,7 +375,7 @@ def test_a_lock_that_is_not_ours_is_kept(run: Run, tmp_path: Path, kind: str) ->
     done = run("generate", *SMALL)
 
     assert done.returncode == 3
-    assert "not pixelgen's own" in done.stderr
+    assert LOCK in done.stderr
     assert _identity(lock) == before
     assert [path.name for path in lock.parent.iterdir()] == [LOCK]
 
@@ -425,7 +390,7 @@ def test_a_planted_manifest_does_not_make_a_set_complete(tmp_path: Path, kind: s
     else:
         (tmp_path / MANIFEST).symlink_to("nowhere")
 
-    with pytest.raises(Conflict, match="is not pixelgen's own"):
+    with pytest.raises(Conflict, match=MANIFEST):
         write(job, store, How())
     assert len(list((tmp_path / "images").iterdir())) == 50
 
@@ -500,14 +465,16 @@ def test_a_folder_that_is_a_link_is_not_followed(run: Run, tmp_path: Path) -> No
     assert list(elsewhere.iterdir()) == []
 
 
-def test_a_directory_in_use_is_refused_within_a_second(tmp_path: Path) -> None:
+def test_a_directory_in_use_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     job = Job.parse(count=5, width=8, height=8)
-    with (tmp_path / LOCK).open("w") as held:
+    with (tmp_path / LOCK).open("w") as held, ThreadPoolExecutor(1) as pool:
         fcntl.flock(held, fcntl.LOCK_EX)
-        begun = time.monotonic()
-        with pytest.raises(Busy, match="in use"):
-            write(job, LocalStore(str(tmp_path)), How())
-    assert time.monotonic() - begun < 1
+        told = pool.submit(write, job, LocalStore(str(tmp_path)), How())
+        try:
+            with pytest.raises(Busy, match=re.escape(str(tmp_path))):
+                told.result(PATIENCE)  # a run that waits for the other one hangs here
+        finally:
+            fcntl.flock(held, fcntl.LOCK_UN)
     assert Busy.exit_code == 5
 
 
@@ -609,20 +576,16 @@ def test_an_empty_set_is_a_set(make: Callable[..., Done], run: Run, tmp_path: Pa
 
 
 def test_a_worker_that_is_killed_while_it_waits_costs_nothing(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [COMMAND, "generate", "-n", "600", "-s", "200", "--family", "gaussian", "--color", "red",
-         "-q", "-j", "2"],
-        cwd=tmp_path, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    _wait_for(lambda: len(children.read_text().split()) == 2)
-    process.send_signal(signal.SIGSTOP)  # so that its workers run out of work
-    workers = children.read_text().split()
-    _wait_for(lambda: any(map(_reads_a_pipe, workers)))
-    os.kill(int(next(filter(_reads_a_pipe, workers))), signal.SIGKILL)
-    process.send_signal(signal.SIGCONT)
+    command = ("generate", "-n", 600, "-s", 200, "--family", "gaussian", "--color", "red", "-q")
+    with running(tmp_path, *command, "-j", 2) as process:
+        assert wait_for(lambda: len(children(process)) == 2)
+        process.send_signal(signal.SIGSTOP)  # so that its workers run out of work
+        workers = children(process)
+        assert wait_for(lambda: any(map(_reads_a_pipe, workers)))
+        os.kill(next(filter(_reads_a_pipe, workers)), signal.SIGKILL)
+        process.send_signal(signal.SIGCONT)
 
-    assert process.wait(timeout=60) == 0
+        assert process.wait(PATIENCE) == 0
     assert len(list((tmp_path / "negatives/images").iterdir())) == 600
 
 
@@ -643,12 +606,12 @@ def test_a_worker_told_to_end_as_it_begins_ends_without_a_word(tmp_path: Path) -
     done = subprocess.run(
         [sys.executable, "-c", _ENDED_AT_BIRTH, "generate", "-n", "4000", "-s", "90", "-j", "2",
          "-q"],
-        cwd=tmp_path, capture_output=True, check=False, timeout=60,
+        cwd=tmp_path, capture_output=True, check=False, timeout=PATIENCE,
     )  # fmt: skip
 
     assert (done.returncode, done.stderr) == (0, b"")
     assert len(list((tmp_path / "negatives/images").iterdir())) == 4000
 
 
-def _reads_a_pipe(pid: str) -> bool:
+def _reads_a_pipe(pid: int) -> bool:
     return "pipe_read" in Path(f"/proc/{pid}/wchan").read_text()

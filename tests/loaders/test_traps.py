@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import tarfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import COMMAND, Done, tree_digest
+from tests.faults import wait_for
 from tests.loaders.conftest import COUNT, SPLIT, Made, Offline, Sets
 
 IMAGES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".npy")
@@ -165,14 +165,16 @@ def in_the_making(
     """Kill a run at work, once a name with an end was seen; return all names that were seen."""
     command = [COMMAND, "generate", "-q", *look, "--layout", layout]
     seen: set[str] = set()
+
+    def have_seen_enough() -> bool:
+        assert process.poll() is None
+        for _, _, names in os.walk(folder):
+            seen.update(names)
+        return len(seen) >= SEEN_ENOUGH and any(name.endswith(waited_for) for name in seen)
+
     process = subprocess.Popen(command, cwd=folder, start_new_session=True)
     try:
-        deadline = time.monotonic() + 30
-        while len(seen) < SEEN_ENOUGH or not any(name.endswith(waited_for) for name in seen):
-            assert process.poll() is None
-            assert time.monotonic() < deadline, seen
-            for _, _, names in os.walk(folder):
-                seen |= set(names)
+        assert wait_for(have_seen_enough), seen
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
