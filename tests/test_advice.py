@@ -181,6 +181,7 @@ def photos(*sides: int) -> Path:
 # --- generate ---
 
 
+@pytest.mark.cli
 @plays("--blob writes to standard output; leave out --out")
 def test_blob_without_out_is_written(console: Console) -> None:
     console.run("generate --blob -n 1 -s 8 -o set", 2)
@@ -188,6 +189,7 @@ def test_blob_without_out_is_written(console: Console) -> None:
     assert Path("image.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.cli
 @plays("--… is about a directory; leave it out where standard output takes the image")
 @pytest.mark.parametrize(
     "option", ["--dry-run", "--json", "--force", "--shard 1/2", "--summary s.md"]
@@ -309,6 +311,7 @@ def test_what_there_is_is_listed(option: str, console: Console) -> None:
     console.run(f"{SET} --{option} {name}")
 
 
+@pytest.mark.cli
 @plays("use smaller images or, if the command has that option, fewer --jobs")
 def test_smaller_images_need_less_memory(console: Console) -> None:
     limit = "ulimit -v 400000"
@@ -316,6 +319,7 @@ def test_smaller_images_need_less_memory(console: Console) -> None:
     console.process("generate -n 1 -s 80 -q -o other", limit=limit)
 
 
+@pytest.mark.cli
 @plays("or choose a directory on another file system", "allow larger files (ulimit -f)")
 def test_a_limit_of_the_size_of_files_is_raised(console: Console) -> None:
     command = "generate -n 2 -q -o set"
@@ -324,6 +328,7 @@ def test_a_limit_of_the_size_of_files_is_raised(console: Console) -> None:
     console.verified()
 
 
+@pytest.mark.cli
 @plays("allow this user more open files (ulimit -n), then run the same command again")
 def test_a_limit_of_open_files_is_raised(console: Console) -> None:
     command = "generate -n 2 -s 8 -q -o set"
@@ -350,6 +355,7 @@ def test_a_task_of_a_job_array_is_a_partition_and_so_is_a_number(
     console.verified()
 
 
+@pytest.mark.cli
 @plays('number the tasks from 1 and give --shard "$…ID/N"')
 def test_tasks_of_an_array_with_gaps_give_their_number(console: Console) -> None:
     array = dict(zip(NOT_SLURM, ("3", "1", "3", "2"), strict=True))
@@ -727,6 +733,8 @@ def plugin(tmp_path: Path) -> dict[str, str]:
             "PIXELGEN_PLUGINS": "advised.Noise,advised.Index"}  # fmt: skip
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 @plays("the same command finishes it", "verify again")
 def test_what_is_interrupted_is_finished_by_the_same_command(
     console: Console, plugin: dict[str, str]
@@ -753,6 +761,8 @@ def test_what_is_interrupted_is_finished_by_the_same_command(
     console.process("verify set -q", 0, plugin)
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 @plays("(killed, or out of memory?); run the same command again, with fewer --jobs")
 def test_with_fewer_jobs_there_is_no_worker_to_die(
     console: Console, plugin: dict[str, str]
@@ -834,6 +844,7 @@ def test_a_key_is_taken_from_each_place_that_is_named(
     console.run(remote(endpoint, "-o variable"))
 
 
+@pytest.mark.cli
 @plays("others can read the key in …; run: chmod 600 …")
 @pytest.mark.parametrize("name", ["key", "it's my key", "-key"])
 def test_a_key_that_others_can_read_is_hidden_as_is_said(
@@ -848,6 +859,7 @@ def test_a_key_that_others_can_read_is_hidden_as_is_said(
     console.run(command)
 
 
+@pytest.mark.cli
 @plays(
     "…; the next try, in … s, would be past --remote-timeout",
     "; try again later, or make images on this machine: in another directory, without --remote and"
@@ -913,6 +925,7 @@ def test_images_are_fetched_to_a_directory(console: Console, endpoint: "Endpoint
     console.run(remote(endpoint))
 
 
+@pytest.mark.cli
 @plays(
     "others can reach …; give them a key by --key-file, or let anyone in by --no-auth",
     "give either a key or --no-auth, not both",

@@ -53,6 +53,8 @@ def is_missing(what: str) -> bool:
     return not (shutil.which(what) or find_spec(what))
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[pytest.mark.engine] * (name == "engines")) for name in BENCHMARKS],
@@ -84,6 +86,8 @@ def test_a_benchmark_tells_both_ratios_of_every_row(name: str, tmp_path: Path) -
     assert left <= {"dask-scratch-space"}  # which distributed never removes
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_benchmark_explains_its_smallest_size(name: str, tmp_path: Path) -> None:
     told = bench(tmp_path, "-m", module(name), "--help")
@@ -91,6 +95,8 @@ def test_a_benchmark_explains_its_smallest_size(name: str, tmp_path: Path) -> No
         assert option in told
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_an_option_that_is_given_goes_before_the_smallest_size(tmp_path: Path) -> None:
     kept = tmp_path / "kept.json"
     options = ("--smoke", "--rounds", "3", "--only", "^solid", "--json", str(kept))
@@ -108,6 +114,8 @@ def test_ratios_are_of_the_same_round() -> None:
     assert Comparison("work", "", "base", ((Usage(1, 1),),), "no peer").wall is None
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_without_scipy_a_row_says_so(tmp_path: Path) -> None:
     told = bench(tmp_path, "-c", WITHOUT_SCIPY, "--smoke", "--only", "^voronoi")
     assert told.splitlines()[-1].startswith("voronoi")
@@ -135,6 +143,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.cli
 def test_the_naive_loop_writes_as_many_members_and_rows(ours: Path, tmp_path: Path) -> None:
     subprocess.run([sys.executable, PEERS / "naive_tar.py", "3", "16", tmp_path], check=True)
     assert members(tmp_path).keys() == members(ours).keys()
@@ -145,6 +154,7 @@ def test_the_naive_loop_writes_as_many_members_and_rows(ours: Path, tmp_path: Pa
     assert [row.keys() - {"seed"} for row in rows] == [row.keys() - {"seed"} for row in expected]
 
 
+@pytest.mark.cli
 def test_webdatasets_writer_writes_the_same_members_and_rows(ours: Path, tmp_path: Path) -> None:
     pytest.importorskip("webdataset", reason="webdataset is not installed")
     argv = (sys.executable, PEERS / "shardwriter.py", "3", "16", tmp_path, "encoded")

@@ -25,6 +25,7 @@ from tests.conftest import COMMAND, MEASURED, Done, Run, tree_digest
 HEAVY = ("numpy", "PIL", "rich", "tqdm", "urllib3", "zlib_ng", "dask", "distributed")
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_and_version_import_nothing_heavy(option: str) -> None:
     code = (
@@ -37,6 +38,7 @@ def test_help_and_version_import_nothing_heavy(option: str) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.cli
 def test_generate_help_imports_nothing_heavy() -> None:
     code = (
         "import sys, pixelgen.cli\n"
@@ -48,6 +50,7 @@ def test_generate_help_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize(
     ("arguments", "facts"),
     [
@@ -155,6 +158,7 @@ def test_json_is_one_object_with_the_endpoint_s_names(run: Run) -> None:
     assert conflict["status"] == 409
 
 
+@pytest.mark.cli
 def test_one_image_goes_to_a_pipe_raw_and_many_as_a_tar(tmp_path: Path) -> None:
     for blob in (["-o", "-"], ["--blob"]):
         one = subprocess.run(
@@ -172,6 +176,7 @@ def test_one_image_goes_to_a_pipe_raw_and_many_as_a_tar(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["one.npy"]
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("count", [1, 1000])
 def test_a_reader_that_goes_away_ends_the_run_quietly_with_141(tmp_path: Path, count: int) -> None:
     done = subprocess.run(
@@ -184,6 +189,7 @@ def test_a_reader_that_goes_away_ends_the_run_quietly_with_141(tmp_path: Path, c
     assert done.stderr == ""
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize(
     ("redirection", "code"),
     [(">&-", 0), ("2>&-", 0), (">&- 2>&-", 0), ("2>/dev/full", 0), ("</dev/null", 0),
@@ -335,6 +341,8 @@ def test_no_bar_is_drawn_without_a_terminal(make: Callable[..., Done]) -> None:
     assert len(done.stderr.splitlines()) == 2
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("around", "drawn"), [({}, True), ({"TERM": "dumb"}, False), ({"CI": "1"}, False)]
 )
@@ -369,6 +377,7 @@ def test_no_arguments_show_the_help(run: Run) -> None:
     assert done.returncode == 2
 
 
+@pytest.mark.cli
 def test_the_module_runs_as_the_command(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pixelgen", "--version"], check=True, capture_output=True, text=True
@@ -376,6 +385,7 @@ def test_the_module_runs_as_the_command(tmp_path: Path) -> None:
     assert done.stdout == f"pixelgen {__version__}\n"
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_count(tmp_path: Path) -> None:
     peaks = []
     for count in (1000, 30_000):
@@ -415,6 +425,7 @@ def test_a_summary_that_cannot_be_written_is_refused_before_the_work(
     assert not (tmp_path / "negatives").exists()
 
 
+@pytest.mark.cli
 def test_no_cluster_is_imported_unless_asked_for(tmp_path: Path) -> None:
     code = (
         "import sys, pixelgen.cli\n"

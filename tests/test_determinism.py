@@ -42,6 +42,8 @@ def kernels() -> list[str]:
     return [kernel for kernel, flag in wanted.items() if f" {flag} " in flags]
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_the_pixels_are_those_of_a_processor_without_vectors() -> None:
     disabled = " ".join(features())
     if not disabled:
@@ -49,6 +51,8 @@ def test_the_pixels_are_those_of_a_processor_without_vectors() -> None:
     assert drawn(NPY_DISABLE_CPU_FEATURES=disabled) == LINES
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", kernels())
 def test_the_pixels_are_those_of_every_kernel_of_openblas(kernel: str) -> None:
     multiply = "import numpy as np; np.ones((512, 512)) @ np.ones((512, 512))"
@@ -62,6 +66,8 @@ def test_the_pixels_are_those_of_every_kernel_of_openblas(kernel: str) -> None:
     assert drawn(OPENBLAS_CORETYPE=kernel) == LINES
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_the_pixels_are_those_of_many_threads() -> None:
     assert drawn(OPENBLAS_NUM_THREADS="4") == LINES
 

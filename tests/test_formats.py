@@ -177,6 +177,7 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 # What comes back
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @every_held
 def test_an_image_comes_back_with_its_size_mode_and_depth(
@@ -201,6 +202,7 @@ def test_a_smooth_picture_comes_back_nearly_the_same(kind: type[Format], tmp_pat
         assert error.max() < 30, (mode, error)  # channels in another order are 85 and more away
 
 
+@pytest.mark.cli
 @every_held
 def test_an_encoder_used_again_gives_what_encode_gives(
     kind: type[Format], mode: str, depth: int, tmp_path: Path
@@ -298,6 +300,7 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("image", SETTINGS)
 def test_a_file_made_with_any_option_opens_again(image: Format, tmp_path: Path) -> None:
     for mode, depths in image.holds.items():
@@ -606,6 +609,7 @@ def test_a_png_of_few_levels_is_smaller_than_stored() -> None:
         assert len(data) < 0.7 * pixels.nbytes
 
 
+@pytest.mark.cli
 @every_way
 def test_pngcheck_finds_nothing_wrong(level: str, texture: Texture, tmp_path: Path) -> None:
     pngcheck = shutil.which("pngcheck")
@@ -631,6 +635,7 @@ def test_opencv_reads_the_pixels_of_a_png(mode: str, depth: int, level: str) -> 
     np.testing.assert_array_equal(back, wanted)
 
 
+@pytest.mark.cli
 @every_mode
 @pytest.mark.parametrize("reader", [by_vips, by_ffmpeg])
 def test_other_readers_get_the_pixels_of_a_png(

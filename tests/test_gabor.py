@@ -105,6 +105,7 @@ def test_borders_have_the_variance_of_the_centre() -> None:
         assert abs(difference.mean()) < 4 * difference.std() / sqrt(len(difference))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize(
     "family", [Gabor(), Gabor(kernels=2048), Gabor(0.2, 4.0, 2048), Gabor(0.06, 40.0)], ids=str

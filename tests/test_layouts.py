@@ -190,6 +190,7 @@ def test_the_names_of_an_index_are_known_before_its_rows(layout: str, tmp_path: 
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [*SIDECARS, "voc", "mds", "bagit"])
 def test_an_index_of_any_size_takes_the_memory_of_a_small_one(layout: str) -> None:
     def peak(count: int) -> int:
@@ -327,6 +328,7 @@ class Taken(Kitti):
 '''
 
 
+@pytest.mark.slow
 def test_a_layout_of_another_project_is_one_like_any_other(
     make: Callable[..., Done], run: Run, tmp_path: Path
 ) -> None:

@@ -160,6 +160,7 @@ def z_of_border(model: str, images: int) -> float:
     return float(np.mean(differences) / np.std(differences) * math.sqrt(images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["mixed", "square"])
 def test_the_border_looks_like_the_centre(model: str) -> None:
     assert abs(z_of_border(model, 800)) < 3
@@ -184,6 +185,7 @@ def overlap_of_circles(r: npt.NDArray[Any], shift: float) -> npt.NDArray[Any]:
     return overlap
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "overlap"), [("square", overlap_of_squares), ("circle", overlap_of_circles)]
 )
@@ -202,6 +204,7 @@ def test_two_pixels_share_a_leaf_as_often_as_the_model_says(
     assert abs(np.mean(shares) - both / (2 * alone - both)) < 4 * error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["mixed", "square"])
 def test_every_second_pixel_looks_like_an_image_of_half_the_size(model: str) -> None:
     family = DeadLeaves(model)
@@ -214,6 +217,7 @@ def test_every_second_pixel_looks_like_an_image_of_half_the_size(model: str) -> 
     assert abs(np.mean(small) - np.mean(large)) < 4 * error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [8, 16])
 def test_a_fixed_pixel_takes_every_level_equally_often(depth: int) -> None:
     shape = Shape(11, 14, 3, depth)

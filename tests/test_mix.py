@@ -176,6 +176,7 @@ def test_every_row_names_its_family_with_what_was_drawn(
     assert run("verify", "set").returncode == 3
 
 
+@pytest.mark.slow
 def test_a_mixed_set_is_the_same_for_every_number_of_workers_and_formats_fit(
     make: Callable[..., Done], tmp_path: Path
 ) -> None:

@@ -25,6 +25,8 @@ api_key = "geheim"
 """
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_requests_made_of_the_description_are_answered_as_it_says(tmp_path: Path) -> None:
     if SCHEMATHESIS is None:
         pytest.skip("schemathesis is not installed")

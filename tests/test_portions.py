@@ -30,6 +30,7 @@ def state(out: Path) -> list[str]:
     return sorted(path.name for path in out.glob(".*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", layouts(10))
 def test_four_at_once_and_finish_are_one_run(
     tmp_path: Path, make: Make, run: Run, layout: str
@@ -49,6 +50,7 @@ def test_four_at_once_and_finish_are_one_run(
     assert run("verify", "-q", "out").returncode == 0
 
 
+@pytest.mark.slow
 def test_one_that_is_killed_is_repeated_and_nothing_of_the_others(
     tmp_path: Path, make: Make, run: Run
 ) -> None:
@@ -78,6 +80,7 @@ def test_one_that_is_killed_is_repeated_and_nothing_of_the_others(
     assert tree_digest(out) == tree_digest(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_portions_in_places_of_their_own_become_one_set(
     tmp_path: Path, make: Make, run: Run
 ) -> None:
@@ -99,6 +102,7 @@ def test_portions_in_places_of_their_own_become_one_set(
     assert tree_digest(places[0]) == tree_digest(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_not_brought(tmp_path: Path, run: Run) -> None:
     for number in (1, 2):
         assert portion(tmp_path / f"place-{number}", number, total=2).returncode == 0
@@ -127,6 +131,7 @@ def test_places_of_two_jobs_are_refused(tmp_path: Path, run: Run) -> None:
     assert not (tmp_path / "nothing").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), [("pixelgen", "0.0.1"), ("numpy", "1.0")])
 def test_parts_of_another_version_are_refused_and_stay(
     name: str, value: str, tmp_path: Path, run: Run
@@ -161,6 +166,7 @@ def test_a_run_without_shard_takes_over_what_portions_have_done(tmp_path: Path, 
     assert tree_digest(out) == tree_digest(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_portion_again_does_nothing_and_more_portions_than_shards_do_no_harm(
     tmp_path: Path, run: Run
 ) -> None:
@@ -177,6 +183,7 @@ def test_a_portion_again_does_nothing_and_more_portions_than_shards_do_no_harm(
     assert state(out) == []
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_portion_and_a_run_of_all_beside_it_are_refused(
     tmp_path: Path, run: Run
 ) -> None:
@@ -229,6 +236,7 @@ def test_what_a_portion_synced_is_believed_on_another_machine_without_a_look_at_
     assert '.tar"' not in (tmp_path / "trace").read_text()
 
 
+@pytest.mark.slow
 def test_the_task_of_a_slurm_array_is_a_portion(tmp_path: Path, make: Make, run: Run) -> None:
     make(*JOB, "-o", "whole")
     array = {"MIN": "5", "MAX": "8", "COUNT": "4"}
@@ -251,6 +259,7 @@ def test_the_task_of_a_slurm_array_is_a_portion(tmp_path: Path, make: Make, run:
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.slow
 def test_missing_is_told_as_a_job_array_takes_it(tmp_path: Path, run: Run) -> None:
     for number in (1, 2, 4, 5, 6):
         assert portion(tmp_path / "out", number, total=9).returncode == 0
@@ -276,6 +285,7 @@ def test_what_is_no_portion_is_refused(tmp_path: Path, run: Run, shard: str) -> 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_what_is_about_a_whole_set_goes_with_no_shard(tmp_path: Path, run: Run) -> None:
     for more in (["--force"], ["-o", "-"], ["--remote"]):
         done = run("generate", "-n", 3, "--shard", "1/2", *more, PIXLAB_API_KEY="none")
@@ -290,6 +300,7 @@ def test_what_is_about_a_whole_set_goes_with_no_shard(tmp_path: Path, run: Run) 
     assert "--layout" in done.stderr
 
 
+@pytest.mark.slow
 def test_portions_from_ones_own_images_become_one_set_where_those_are_not(
     tmp_path: Path, make: Make, run: Run
 ) -> None:

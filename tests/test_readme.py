@@ -37,6 +37,8 @@ def shell(command: str, folder: Path) -> str:
     return done.stderr + done.stdout
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_every_command_and_example_prints_what_the_readme_says(tmp_path: Path) -> None:
     ran = 0
     for language, block in re.findall(
@@ -74,6 +76,8 @@ def run_python(code: str, folder: Path) -> int:
     return 1
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_the_makefile_makes_once_and_goes_on_after_an_interruption(tmp_path: Path) -> None:
     (tmp_path / "negatives.toml").write_text(blocks("toml")[0])
     (tmp_path / "Makefile").write_text(blocks("make")[0])
@@ -88,6 +92,8 @@ def test_the_makefile_makes_once_and_goes_on_after_an_interruption(tmp_path: Pat
     assert "up to date" in shell("make", tmp_path)
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_the_ci_steps_pass(tmp_path: Path) -> None:
     (tmp_path / "negatives.toml").write_text(blocks("toml")[0])
     (steps,) = (block for block in blocks("yaml") if block.startswith("steps:"))

@@ -55,6 +55,7 @@ def is_found(store: LocalStore) -> bool:
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["files", "tar"])
 def test_every_figure_of_a_row_is_found_and_mended(kind: str, tmp_path: Path) -> None:
     store = made(tmp_path / "set", **KINDS[kind])
@@ -67,6 +68,7 @@ def test_every_figure_of_a_row_is_found_and_mended(kind: str, tmp_path: Path) ->
         assert manifest.read_bytes() == whole, place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checksum", ["sha256", "none"])
 def test_every_bit_of_a_plan_is_found_and_mended(checksum: str, tmp_path: Path) -> None:
     store = made(tmp_path / "set", count=2, checksum=checksum)
@@ -79,6 +81,7 @@ def test_every_bit_of_a_plan_is_found_and_mended(checksum: str, tmp_path: Path) 
         assert plan.read_bytes() == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("spoil", ["remove", "truncate", "empty", "grow", "swap"])
 def test_files_that_are_not_what_they_were_are_remade(
@@ -161,6 +164,7 @@ def test_a_repair_that_is_stopped_is_gone_on_with(tmp_path: Path) -> None:
         assert tree_digest(tmp_path / "set") == whole
 
 
+@pytest.mark.slow
 def test_what_is_no_file_under_a_name_of_the_set_is_refused(
     make: Callable[..., Done], run: Command, tmp_path: Path
 ) -> None:
@@ -318,6 +322,7 @@ def test_many_damages_at_once_are_mended(layout: str, checksum: str, tmp_path: P
         assert tree_digest(tmp_path / "set") == whole
 
 
+@pytest.mark.slow
 def test_every_byte_of_a_tar_without_sums_is_found_by_a_deep_check(tmp_path: Path) -> None:
     store = made(tmp_path / "set", count=2, layout="tar:per_shard=5", checksum="none")
     tar = tmp_path / "set/negatives-000000.tar"
@@ -350,6 +355,7 @@ def test_a_record_of_sources_that_is_a_link_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "set/sources.jsonl").is_symlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checksum", ["sha256", "none"])
 def test_every_bit_of_a_record_of_sources_is_found_and_mended(
     checksum: str, tmp_path: Path
@@ -370,6 +376,7 @@ def test_every_bit_of_a_record_of_sources_is_found_and_mended(
         assert record.read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_a_set_in_the_making_is_finished_and_then_checked(tmp_path: Path) -> None:
     store = LocalStore(str(tmp_path / "set"), "none")
     rounds = iter(range(2))

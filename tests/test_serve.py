@@ -46,6 +46,7 @@ def test_a_key_is_taken_from_the_query_the_header_and_the_body(server: Server) -
     assert server.send("GET", "/pixelgenerate?width=5").status == 401
 
 
+@pytest.mark.cli
 def test_a_configured_key_is_the_only_one(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("geheim-ü\n")
     (tmp_path / "key").chmod(0o600)
@@ -106,6 +107,7 @@ def test_a_well_formed_host_of_the_loopback_is_accepted(server: Server, host: st
     assert server.send("GET", "/status", Host=host).json == {"status": 200}
 
 
+@pytest.mark.cli
 def test_a_name_that_is_allowed_is_a_name_of_this_server(tmp_path: Path) -> None:
     with serving(tmp_path, "--allow-host", "images.example") as server:
         assert server.send("GET", "/status", Host="images.example").json == {"status": 200}
@@ -176,6 +178,7 @@ def test_the_page_the_status_and_the_description_are_for_every_origin(
         assert "access-control-allow-origin" not in reply.headers
 
 
+@pytest.mark.cli
 def test_a_page_of_the_public_url_is_of_the_own_origin(tmp_path: Path) -> None:
     with serving(tmp_path, "--public-url", "https://noise.example:443/") as server:
         path = f"/pixelgenerate?width=5&{urlencode(KEY)}"
@@ -184,6 +187,7 @@ def test_a_page_of_the_public_url_is_of_the_own_origin(tmp_path: Path) -> None:
             assert reply.json["status"] == status
 
 
+@pytest.mark.cli
 def test_an_allowed_origin_gets_the_headers_of_cors(tmp_path: Path) -> None:
     allowed = ("--allow-origin", "HTTPS://App.example:443/", "--allow-origin", "http://[::1]:3000")
     path = f"/pixelgenerate?width=5&{urlencode(KEY)}"
@@ -211,6 +215,7 @@ def test_an_allowed_origin_gets_the_headers_of_cors(tmp_path: Path) -> None:
         assert server.send("GET", path).headers["vary"] == "Origin"
 
 
+@pytest.mark.cli
 def test_links_begin_with_the_public_url(tmp_path: Path) -> None:
     with serving(tmp_path, "--public-url", "https://noise.example/") as server:
         path = f"/pixelgenerate?width=5&{urlencode(KEY)}"
@@ -264,6 +269,8 @@ WAITING = {
 }
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_more_than_can_wait_are_told_to_come_again(tmp_path: Path) -> None:
     with Gate(tmp_path) as gate, ExitStack() as stack:
         options = ("-j", "1", "--queue", "2")
@@ -295,6 +302,8 @@ def sent_to_wait(server: Server, request: bytes, stack: ExitStack) -> socket.soc
     return lines[1 - lines.index(refused)]
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 @pytest.mark.parametrize("reset", [False, True], ids=["close", "reset"])
 @pytest.mark.parametrize("kind", WAITING)
 def test_a_client_that_leaves_while_it_waits_frees_its_place_at_once(
@@ -341,11 +350,15 @@ def test_an_ordinary_image_of_every_family_is_within_the_limits(noise: str) -> N
         check_cost(job_asked(noise, export=export), Rules().most_seconds, Rules().most_bytes)
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", costs.spellings())
 def test_no_image_takes_more_memory_than_is_estimated(noise: str) -> None:
     assert costs.measure(noise, "512x512").bytes <= costs.estimated_cost(noise, "512x512").bytes
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "noise", ["smooth:sigma=4096", "spectrum", "plasma", "gabor:kernels=4096", "stripes:n=4096"]
 )
@@ -394,6 +407,7 @@ def test_an_image_that_takes_too_much_is_refused_with_what_to_do(
     assert option in error
 
 
+@pytest.mark.cli
 def test_the_limits_are_those_of_the_options(tmp_path: Path) -> None:
     options = ("--max-seconds", "0.5", "--max-memory", str(100 << 20))
     with serving(tmp_path, *options) as server:
@@ -405,6 +419,7 @@ def test_the_limits_are_those_of_the_options(tmp_path: Path) -> None:
     assert re.search(r"\b174\b.*\b105\b.*--max-memory", large["error"])
 
 
+@pytest.mark.cli
 def test_tables_of_past_images_do_not_add_up_beyond_the_limit(tmp_path: Path) -> None:
     limit = 128 << 20
     with serving(tmp_path, "-j", "1", "--max-memory", str(limit)) as server:

@@ -41,6 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+@pytest.mark.cli
 def test_the_log_tells_each_request_without_its_query(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         server.get(width=5)
@@ -127,6 +128,7 @@ def is_open(line: socket.socket) -> bool:
     return not select([line], [], [], 0)[0]
 
 
+@pytest.mark.cli
 def test_slow_clients_are_left_and_hold_nobody_up(tmp_path: Path) -> None:
     """The server's own patience with heads, which is that with readers, is the clock."""
     large = get(f"/pixelgenerate?width=4000&noise=solid&export=bmp&blob=1&{urlencode(KEY)}")
@@ -242,6 +244,8 @@ def hostile(dice: random.Random) -> bytes:
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_hostile_requests_fault_nothing_and_fill_no_memory(tmp_path: Path) -> None:
     dice, codes = random.Random(6), []
     with serving(tmp_path, "-q") as server:
@@ -269,6 +273,8 @@ def is_listening(server: Server) -> bool:
     return True
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_request_at_hand_is_answered_before_the_end(tmp_path: Path, number: int) -> None:
     with (
@@ -286,6 +292,8 @@ def test_a_request_at_hand_is_answered_before_the_end(tmp_path: Path, number: in
         assert server.process.wait(HANG) == 0
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_a_request_that_outlasts_the_drain_is_left_without_an_answer(tmp_path: Path) -> None:
     with (
         Gate(tmp_path) as gate,

@@ -57,6 +57,7 @@ def test_shuffles_keep_every_pixel_and_move_them(channels: int, depth: int, phot
             assert (moved != whole).any()
 
 
+@pytest.mark.slow
 def test_pixels_are_shuffled_of_the_image_that_was_taken(photos: Path) -> None:
     for index in range(6):
         taken = PatchShuffle(str(photos), patch=4096)
@@ -213,6 +214,7 @@ def test_a_set_records_its_sources_and_names_them_row_by_row(
     assert run("verify", "--deep", "set").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_set_can_be_verified_without_its_sources(photos: Path, run: Run) -> None:
     run(
         "generate", "-n", "9", "-s", "40", "--family", f"patch_shuffle:source={photos}", "-o", "set"
@@ -241,6 +243,7 @@ def test_an_image_that_changed_meanwhile_stops_the_run(photos: Path, run: Run) -
     assert "changed" in deep.stderr
 
 
+@pytest.mark.slow
 def test_a_damaged_or_missing_record_is_found(photos: Path, run: Run, tmp_path: Path) -> None:
     run(
         "generate", "-n", "3", "-s", "40", "--family", f"patch_shuffle:source={photos}", "-o", "set"
@@ -281,6 +284,7 @@ def test_sources_that_cannot_be_used_are_named_before_anything_is_written(
     assert not Path(tmp_path, "set").exists()
 
 
+@pytest.mark.slow
 def test_images_that_are_cut_short_are_all_named_before_the_first_is_made(
     photos: Path, run: Run, tmp_path: Path
 ) -> None:
@@ -315,6 +319,7 @@ def test_skipping_needs_something_to_skip(run: Run) -> None:
     assert "images" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_set_is_not_replaced_by_one_made_from_it(run: Run, make: Make, tmp_path: Path) -> None:
     make("-n", 3, "-s", 40, "-o", "set")
     before = tree_digest(tmp_path)

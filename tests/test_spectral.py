@@ -123,6 +123,7 @@ def test_power_falls_alike_on_a_line() -> None:
     assert measured == pytest.approx(-2, abs=0.04)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [Spectrum(), WaveletMarginal()], ids=lambda f: f.name)
 def test_power_is_alike_along_axes_and_diagonals(family: Family) -> None:
     flat = power(planes(family, 80)) * radii(256, 256) ** 2
@@ -136,6 +137,7 @@ def test_power_is_alike_along_axes_and_diagonals(family: Family) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("a", [0.0, 1.0])
 def test_levels_have_the_moments_told(a: float, depth: int) -> None:
@@ -320,6 +322,7 @@ def octave_filter(octave: int, angle: float) -> Array:
     return band
 
 
+@pytest.mark.slow
 def test_octaves_add_alike_to_the_variance() -> None:
     powers = power(planes(WaveletMarginal(), 60, Shape(256, 256, 3, 16)))
     lengths = radii(256, 256)
@@ -349,6 +352,7 @@ def test_band_coefficients_have_heavy_tails(angle: float) -> None:
     assert kurtosis(2.0, 0) == pytest.approx(3, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(256, 256), (120, 75)])
 def test_wavelet_levels_have_the_moments_told(size: tuple[int, int]) -> None:
     drawn = planes(WaveletMarginal(), 60, Shape(*size))

@@ -76,6 +76,7 @@ def marker(tmp_path: Path) -> Path:
     return marker
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["family", "format", "layout"])
 def test_a_plan_that_names_code_does_not_run_it(
     kind: str, marker: Path, run: Run, tmp_path: Path
@@ -106,6 +107,7 @@ def test_a_recipe_that_names_code_does_not_run_it(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_code_that_the_user_names_runs(marker: Path, run: Run, tmp_path: Path) -> None:
     here = {"PYTHONPATH": str(tmp_path)}
     trusted = here | {"PIXELGEN_PLUGINS": "other.Part, evilmod.Thing"}
@@ -121,6 +123,7 @@ def test_code_that_the_user_names_runs(marker: Path, run: Run, tmp_path: Path) -
     assert run("index", "set", "--layout", "evilmod.Thing", **here).returncode == 0
 
 
+@pytest.mark.slow
 def test_code_of_an_installed_package_runs_by_its_short_name_and_by_its_path(
     marker: Path, run: Run, tmp_path: Path
 ) -> None:
@@ -235,6 +238,7 @@ def interpreter(tmp_path: Path) -> Path:
     return program
 
 
+@pytest.mark.slow
 def test_an_image_is_decoded_by_the_formats_that_are_named_and_no_program_is_run(
     interpreter: Path, run: Run, tmp_path: Path
 ) -> None:
@@ -325,6 +329,7 @@ def test_a_record_of_sources_names_files_below_the_folder_alone(
         assert re.search(r"sources\.jsonl\b.* damaged", done.stderr)
 
 
+@pytest.mark.slow
 def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(run: Run, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     Image.new("RGB", (64, 64)).save(tmp_path / "photos/a.png")
@@ -341,6 +346,8 @@ def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(run: Run, tmp_path: P
         (tmp_path / "aside").rename(tmp_path / name)
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["pixelgen.json", "SHA256SUMS", "metadata.jsonl", "sources.jsonl", "images/000000.png"],
@@ -417,6 +424,8 @@ def test_a_journal_does_not_choose_what_is_written(run: Run, tmp_path: Path) -> 
     assert tree_digest(tmp_path / "set") == tree_digest(tmp_path / "whole")
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_to_verify_a_hostile_dataset_is_safe() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.hostile", "300"], check=False, capture_output=True, text=True,

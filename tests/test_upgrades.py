@@ -220,6 +220,7 @@ def test_a_plan_of_a_newer_version_says_what_to_install(name: str, finished: Pat
         assert is_newer == (version == "99.1.0"), caught.value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", OTHERS)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_that_refuses_a_plan_loses_nothing(

@@ -55,6 +55,7 @@ def test_files_that_are_not_of_the_set_are_left_out(clean: Path) -> None:
     assert damage(clean) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["files", "tar", "lossy"])
 def test_every_flipped_bit_is_found(tmp_path: Path, layout: str) -> None:
     root = tmp_path / "set"
@@ -160,6 +161,7 @@ def test_one_line_that_is_wrong_is_one_damage(
     assert damage(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_plan_of_more_images_than_there_are_is_told_in_a_moment(run: Run, tmp_path: Path) -> None:
     root = tmp_path / "negatives"
     write(Job.parse(count=4, width=9, height=7), LocalStore(str(root)), How())
@@ -198,6 +200,7 @@ def test_the_command_names_what_is_damaged_and_exits_with_3(
     assert [found["file"] for found in listed["damage"]] == ["images/000003.png"]
 
 
+@pytest.mark.slow
 def test_a_set_that_is_unfinished_absent_or_another_version_s_is_one_clear_line(
     make: Callable[..., Done], run: Run, tmp_path: Path
 ) -> None:

@@ -60,6 +60,7 @@ class Backwards(Engine):
         return map(function, reversed(list(tasks)))
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_and_any_order_give_one_tree(tmp_path: Path, layout: str) -> None:
     job = Job.parse(count=300, width=64, height=48, layout=layout, family="gaussian")
     hows = [How(Serial()), How(Local(), 1), How(Local(), 2), How(Local(), 8), How(Backwards())]
@@ -69,6 +70,7 @@ def test_any_number_of_workers_and_any_order_give_one_tree(tmp_path: Path, layou
     assert len({tree_digest(tmp_path / str(number)) for number in range(len(hows))}) == 1
 
 
+@pytest.mark.slow
 def test_a_pool_gives_the_tree_of_one_process(make: Callable[..., Done], tmp_path: Path) -> None:
     for jobs in (1, 2, 8):
         make("-n", 60, "-s", 512, "-j", jobs, "-o", f"set{jobs}")
@@ -110,6 +112,7 @@ def test_each_file_holds_the_image_of_its_index(tmp_path: Path) -> None:
         assert (pixels == job.render(row["index"])).all()
 
 
+@pytest.mark.slow
 def test_sub_folders_of_a_thousand_begin_past_ten_thousand_images(tmp_path: Path) -> None:
     for count, path in ((10_000, "images/009999.png"), (10_001, "images/010/010000.png")):
         job = Job.parse(count=count, width=1, height=1, checksum="none")
@@ -118,6 +121,7 @@ def test_sub_folders_of_a_thousand_begin_past_ten_thousand_images(tmp_path: Path
         assert sum(1 for _ in (tmp_path / str(count)).rglob("*.png")) == count
 
 
+@pytest.mark.cli
 def test_no_process_outlives_a_killed_parent(tmp_path: Path) -> None:
     command = ("generate", "-n", 100_000, "-s", 300, "-j", 2, "-q", "-o", "cut")
     with running(tmp_path, *command) as process:
@@ -128,6 +132,7 @@ def test_no_process_outlives_a_killed_parent(tmp_path: Path) -> None:
         assert wait_for(lambda: not living(process.pid)), "a worker is still alive"
 
 
+@pytest.mark.cli
 def test_a_second_signal_ends_the_run_at_once(tmp_path: Path) -> None:
     command = ("generate", "-n", 1000, "-s", 400, "-f", "avif", "-q", "-j", 1)
     with running(tmp_path, *command) as process:
@@ -141,6 +146,8 @@ def test_a_second_signal_ends_the_run_at_once(tmp_path: Path) -> None:
         assert process.wait(PATIENCE) == -signal.SIGTERM
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_nothing(tmp_path: Path) -> None:
     command = ["generate", "-n", "4000", "-s", "90", "-j", "2", "-q", "-o"]
     subprocess.run([COMMAND, *command, "whole"], check=True, cwd=tmp_path, capture_output=True)
@@ -152,6 +159,7 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path: Path) -> None:
     assert tree_digest(tmp_path / "cut") == tree_digest(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_the_same_command_again_does_nothing_but_touch_the_manifest(
     make: Callable[..., Done], tmp_path: Path, layout: str
 ) -> None:
@@ -287,6 +295,7 @@ def test_force_removes_nothing_where_the_new_set_cannot_be_made(
     assert tree_digest(tmp_path) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "named"),
     [
@@ -315,6 +324,7 @@ def test_force_removes_nothing_before_the_new_set_is_sure_to_begin(
     assert tree_digest(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_force_leaves_no_empty_folder(make: Callable[..., Done], tmp_path: Path) -> None:
     make("-n", 10_001, "-s", 1)
     make("-n", 3, "-s", 1, "--layout", "tar", "--force")
@@ -478,6 +488,7 @@ def test_a_directory_in_use_is_refused_and_not_waited_for(tmp_path: Path) -> Non
     assert Busy.exit_code == 5
 
 
+@pytest.mark.slow
 def test_a_journal_line_whose_file_is_gone_or_short_is_done_again(tmp_path: Path) -> None:
     job = Job.parse(count=5000, width=8, height=8)
     whole = LocalStore(str(tmp_path / "whole"))
@@ -498,6 +509,7 @@ def test_a_journal_line_whose_file_is_gone_or_short_is_done_again(tmp_path: Path
     assert tree_digest(tmp_path / "cut") == tree_digest(tmp_path / "whole")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", ["boot", "mount"])
 def test_lines_of_another_boot_or_mount_count_only_with_the_right_hashes(
     tmp_path: Path, other: str
@@ -525,6 +537,7 @@ def test_lines_of_another_boot_or_mount_count_only_with_the_right_hashes(
     assert np.asarray(Image.open(tmp_path / "images/000005.png")).any()
 
 
+@pytest.mark.cli
 def test_temporary_files_of_dead_processes_are_swept(tmp_path: Path) -> None:
     job = Job.parse(count=20, width=8, height=8)
     store = LocalStore(str(tmp_path))
@@ -559,6 +572,7 @@ def test_a_set_killed_after_its_last_rename_is_complete(tmp_path: Path) -> None:
     assert tree_digest(tmp_path) == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("durability", ["commit", "none", "each"])
 def test_every_durability_gives_one_tree(tmp_path: Path, durability: str, layout: str) -> None:
     job = Job.parse(count=100, width=8, height=8, layout=layout)
@@ -575,6 +589,8 @@ def test_an_empty_set_is_a_set(make: Callable[..., Done], run: Run, tmp_path: Pa
     assert "nothing to do" in make("-n", 0).stderr
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_a_worker_that_is_killed_while_it_waits_costs_nothing(tmp_path: Path) -> None:
     command = ("generate", "-n", 600, "-s", 200, "--family", "gaussian", "--color", "red", "-q")
     with running(tmp_path, *command, "-j", 2) as process:
@@ -602,6 +618,8 @@ sys.exit(code if len(forks) > 2 else "no pool was built anew")
 """
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_a_worker_told_to_end_as_it_begins_ends_without_a_word(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _ENDED_AT_BIRTH, "generate", "-n", "4000", "-s", "90", "-j", "2",

@@ -17,6 +17,7 @@ def flip(path: Path) -> None:
     path.write_bytes(data)
 
 
+@pytest.mark.cli
 def test_a_bag_is_valid(sets: Sets, options: tuple[str, ...]) -> None:
     bagit = pytest.importorskip("bagit", reason="bagit is not installed")
     bag = bagit.Bag(str(sets("bagit", *options).root))
@@ -49,6 +50,7 @@ def test_a_bag_that_lost_or_gained_a_file_is_not_valid(sets: Sets, tmp_path: Pat
     assert bagit.Bag(str(copy)).is_valid()
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("name", ["manifest-sha256.txt", "tagmanifest-sha256.txt"])
 def test_sha256sum_checks_the_lists_of_a_bag(sets: Sets, name: str) -> None:
     root = sets("bagit").root
@@ -65,6 +67,7 @@ def test_sha256sum_checks_the_lists_of_a_bag(sets: Sets, name: str) -> None:
     )
 
 
+@pytest.mark.cli
 def test_sha256sum_checks_every_file_of_a_set_of_any_layout(made: Made) -> None:
     done = subprocess.run(
         ["sha256sum", "--strict", "-c", "SHA256SUMS"],
@@ -103,6 +106,7 @@ def test_a_data_package_tells_which_image_was_tampered_with(sets: Sets, tmp_path
     }
 
 
+@pytest.mark.cli
 def test_a_data_package_without_checksums_is_valid_too(sets: Sets) -> None:
     made = sets("files", "--checksum", "none")
 

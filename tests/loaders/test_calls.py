@@ -84,6 +84,8 @@ print(json.dumps(found))
     return counts
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), SPLIT], ids=["whole", "split"])
 @pytest.mark.parametrize("each", CALLS, ids=lambda call: f"{call.layout}-{call.module}")
 def test_a_call_that_the_command_prints_loads_every_image(

@@ -34,6 +34,7 @@ def training() -> Any:
     return options
 
 
+@pytest.mark.cli
 def test_dlib_trains_on_one_image_with_a_box_and_a_set(sets: Sets, tmp_path: Path) -> None:
     made = sets("files,dlib", "-s", "128")
     copy = made.copy(tmp_path)

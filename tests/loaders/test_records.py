@@ -105,6 +105,7 @@ def test_numpy_maps_the_pixels_of_every_image_into_memory(
             assert levels.dtype == np.uint8
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("mode", ["L", "RGBA"])
 def test_an_array_of_16_bits_has_the_levels_of_the_images(sets: Sets, mode: str) -> None:
     made = sets("npy", "--depth", "16", "--mode", mode)

@@ -53,6 +53,7 @@ def test_every_row_has_the_same_keys_of_the_same_types_and_no_null(made: Made) -
     assert {kind for _, kind in kinds.pop()} <= {str, int, float}
 
 
+@pytest.mark.cli
 def test_rows_of_a_mix_over_a_color_have_the_same_keys_of_the_same_types(sets: Sets) -> None:
     mix = ("--family", "uniform", "--family", "shapes", "--family", "blobs:sigma=1..3")
     rows = sets("files:", "--color", "red", *mix).rows
@@ -69,6 +70,7 @@ def test_no_whole_number_is_beyond_what_a_float_keeps(made: Made) -> None:
     assert max(numbers) < 2**53
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("seed", ["0", "1", str(2**53 + 1), str(2**128 - 1)])
 def test_a_seed_is_hexadecimal_text(sets: Sets, seed: str) -> None:
     (row,) = sets("files:", "-n", "1", "--seed", seed).rows
@@ -198,6 +200,7 @@ def archives(made: Made) -> list[list[tarfile.TarInfo]]:
     return found
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("form", ["png", "bmp", "jpeg"])
 def test_the_files_of_a_sample_stand_together_under_a_key_without_a_dot(
     sets: Sets, options: tuple[str, ...], form: str
@@ -248,6 +251,7 @@ def test_source_date_epoch_changes_nothing_where_no_time_is_told(
     assert tree_digest(tmp_path / "dated") == tree_digest(tmp_path / "plain")
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("name", ["webdataset", "mds", "tfrecord", "npy", "parquet"])
 def test_files_are_numbered_without_a_gap_within_each_split(
     sets: Sets, options: tuple[str, ...], name: str
@@ -280,6 +284,7 @@ def test_the_same_command_again_makes_the_manifest_the_newest_file(
     assert manifest.stat().st_mtime_ns == max(times)
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_makes_the_same_tree(
     make: Callable[..., Done], tmp_path: Path, layout: str
 ) -> None:

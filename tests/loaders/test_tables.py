@@ -23,6 +23,7 @@ def test_pandas_reads_the_manifest_of_any_layout_without_bending_a_value(made: M
     assert frame.to_dict("records") == made.rows
 
 
+@pytest.mark.cli
 def test_jq_makes_the_sums_from_the_manifest(sets: Sets, options: tuple[str, ...]) -> None:
     jq = shutil.which("jq")
     if jq is None:
@@ -45,6 +46,7 @@ def test_pandas_reads_the_same_from_the_table(sets: Sets, options: tuple[str, ..
     assert list(frame.columns) == list(made.rows[0])
 
 
+@pytest.mark.cli
 def test_a_family_with_commas_stays_one_cell_of_the_table(sets: Sets) -> None:
     family = "perlin:res=3,threshold=0.4"
     made = sets("files,csv", "--family", family, "--color", "red")
@@ -80,6 +82,7 @@ def test_data_yaml_names_a_list_of_images_for_each_split(sets: Sets) -> None:
         assert all(path.startswith("./images/") for path in paths)
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("name", ["007", "null", "yes", "1e3"])
 def test_a_class_that_looks_like_a_number_or_a_truth_stays_a_name_in_data_yaml(
     sets: Sets, name: str
@@ -110,6 +113,7 @@ def test_every_annotation_of_voc_tells_its_image_and_no_object(
             assert (found.format, found.size) == ("JPEG", (WIDTH, HEIGHT))
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_the_depth_of_an_annotation_is_the_number_of_channels(sets: Sets, mode: str) -> None:
     made = sets("voc", "-n", "1", "--mode", mode)
@@ -143,6 +147,7 @@ def held(told: list[dict[str, Any]], kind: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("form", ["png", "jpeg"])
 def test_the_description_in_croissant_covers_every_image_and_the_very_manifest(
     sets: Sets, options: tuple[str, ...], form: str
@@ -172,6 +177,8 @@ def test_the_description_in_croissant_covers_every_image_and_the_very_manifest(
     )
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_the_sub_folders_of_a_large_set_are_described_and_have_their_labels(sets: Sets) -> None:
     made = sets("files,croissant,yolo", "-n", "10001", "-s", "1")
     images = held(made.json("croissant.json")["distribution"], "cr:FileSet")

@@ -53,6 +53,7 @@ def test_columns_of_whole_numbers_are_read_as_whole_numbers(
         assert not frame.isna().any().any()
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("seed", [0, 10, 0x12345678901234567890123456789012])
 def test_a_seed_of_digits_alone_stays_text_in_pandas_and_in_arrow(sets: Sets, seed: int) -> None:
     arrow = pytest.importorskip("pyarrow.json", reason="pyarrow is not installed")
@@ -124,6 +125,7 @@ def test_the_images_of_pascal_voc_end_in_jpg(sets: Sets, options: tuple[str, ...
     assert all(row["file_name"].endswith(".jpg") for row in rows)
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("layout", ["yolo", "universal", "files,yolo,hf"])
 def test_label_files_are_written_in_every_layout_with_yolo(sets: Sets, layout: str) -> None:
     files = sets(layout).files
@@ -181,6 +183,7 @@ def in_the_making(
     return seen
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("name", ["files", "imagefolder", "webdataset:per_shard=2"])
 def test_what_is_in_the_making_is_hidden_and_bears_no_image_s_suffix(
     tmp_path: Path, name: str
@@ -195,6 +198,8 @@ def test_what_is_in_the_making_is_hidden_and_bears_no_image_s_suffix(
         assert Path(each).suffix in (".part", ".journal", ".lock")
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_an_unfinished_set_loads_its_finished_images_and_nothing_else(
     tmp_path: Path, offline: Offline
 ) -> None:
@@ -212,6 +217,7 @@ print(json.dumps([table.num_rows, table.column_names, len([i.size for i in table
     assert offline(code, str(root)) == [whole, ["image"], whole]
 
 
+@pytest.mark.cli
 def test_the_root_of_an_unfinished_imagefolder_has_no_folder_but_the_class(tmp_path: Path) -> None:
     in_the_making(tmp_path, "imagefolder")
     folders = [path.name for path in (tmp_path / "negatives").iterdir() if path.is_dir()]
@@ -219,6 +225,7 @@ def test_the_root_of_an_unfinished_imagefolder_has_no_folder_but_the_class(tmp_p
     assert folders == ["negatives"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["files,coco,csv,opencv", "webdataset:per_shard=5,csv,wids"])
 def test_a_set_that_was_gone_on_with_lists_each_image_once(
     make: Callable[..., Done], tmp_path: Path, layout: str

@@ -41,6 +41,7 @@ def test_the_archives_that_the_command_names_are_those_of_the_first_split(sets: 
     assert len(rows) == SHARES["train"]
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("count", [8, 9, 15, 16, 23, 100])
 def test_there_is_an_archive_for_each_of_eight_workers(sets: Sets, count: int) -> None:
     made = sets("webdataset", "-n", str(count), "-s", "8")
@@ -50,6 +51,7 @@ def test_there_is_an_archive_for_each_of_eight_workers(sets: Sets, count: int) -
     assert archives == {path.name for path in made.root.glob("*.tar")}
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("extension", ["png", "jpeg", "bmp", "webp", "tiff", "gif", "ppm", "tga"])
 def test_webdataset_decodes_images_of_every_common_format(sets: Sets, extension: str) -> None:
     made = sets("webdataset", "-n", "8", "-s", "16", "-f", extension)
@@ -84,6 +86,7 @@ def test_the_index_of_wids_lists_each_archive_with_its_samples_and_its_size(
     assert sorted(listed) == sorted(path.name for path in made.root.glob("*.tar"))
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("options", [(), SPLIT], ids=["whole", "split"])
 @pytest.mark.parametrize("extension", ["png", "bmp"])
 def test_the_index_of_dali_tells_where_each_file_lies_to_the_byte(

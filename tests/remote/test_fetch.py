@@ -64,6 +64,7 @@ def test_many_images_come_through_faults_and_a_kill(run: Run, tmp_path: Path) ->
     assert not list((tmp_path / "set").glob(".*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["files", "webdataset"])
 def test_a_batch_that_is_refused_half_way_is_kept_and_finished(
     run: Run, tmp_path: Path, layout: str
@@ -156,6 +157,7 @@ def tree_names(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
+@pytest.mark.slow
 def test_sidecars_come_later_without_a_request(
     run: Run, tmp_path: Path, endpoint: Endpoint
 ) -> None:
@@ -171,6 +173,7 @@ def test_sidecars_come_later_without_a_request(
     assert tree_names(tmp_path / "set") == tree_names(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_made_again_is_not_remade(
     run: Run, tmp_path: Path, endpoint: Endpoint
 ) -> None:
@@ -198,6 +201,7 @@ def test_an_unfinished_set_says_what_finishes_it(run: Run, tmp_path: Path) -> No
     assert re.search("not finished.*command", done.stderr)
 
 
+@pytest.mark.slow
 def test_what_was_paid_for_is_counted_and_never_replaced(run: Run, tmp_path: Path) -> None:
     with Endpoint(most=2) as endpoint:
         asked(run, endpoint, "-n", 5, "-j", 1)
@@ -217,6 +221,7 @@ def test_what_was_paid_for_is_counted_and_never_replaced(run: Run, tmp_path: Pat
     assert tree_digest(tmp_path / "set") == before
 
 
+@pytest.mark.slow
 def test_a_lost_image_is_told_with_its_way_out_before_anything_is_asked(
     run: Run, tmp_path: Path, endpoint: Endpoint
 ) -> None:
@@ -262,6 +267,7 @@ def test_a_torn_spool_is_asked_for_again_and_nothing_else(run: Run, tmp_path: Pa
     assert run("verify", "set").returncode == 0
 
 
+@pytest.mark.slow
 def test_one_image_goes_to_a_pipe_and_more_as_a_tar_stream(run: Run, endpoint: Endpoint) -> None:
     def piped(*options: str) -> bytes:
         words = [COMMAND, "generate", "--remote", "--remote-url", endpoint.url, "-s", "64x48"]
@@ -300,6 +306,7 @@ def test_a_set_of_none_is_empty_and_asks_for_nothing(run: Run, endpoint: Endpoin
     assert run("verify", "set").returncode == 0
 
 
+@pytest.mark.slow
 def test_sets_of_many_threads_are_whole(run: Run, tmp_path: Path, endpoint: Endpoint) -> None:
     def one(number: int) -> int:
         return asked(run, endpoint, "-n", 30, "-j", 8, "-o", f"set{number}", "-q").returncode

@@ -209,6 +209,8 @@ def seconds_for(name: str) -> float:
     return HURRY if name in HURRIED else 60 if name == "rate_in_html" else PATIENT
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["blob", "link"])
 def test_every_fault_ends_in_one_line_in_time_and_leaves_nothing(
     faulty: Faulty, tmp_path: Path, mode: str
@@ -237,6 +239,8 @@ def test_every_case_of_the_endpoint_is_met() -> None:
     assert set(CASES) == BLOB.keys() | LINK.keys()
 
 
+@pytest.mark.cli
+@pytest.mark.slow
 def test_what_is_wrong_with_the_network_is_said(faulty: Faulty, tmp_path: Path) -> None:
     done = all_at_once({
         url: (
@@ -250,6 +254,7 @@ def test_what_is_wrong_with_the_network_is_said(faulty: Faulty, tmp_path: Path) 
     assert {url: wrong for url, wrong in found.items() if wrong} == {}
 
 
+@pytest.mark.cli
 def test_the_key_goes_in_the_header_to_the_endpoint_and_to_no_link(
     faulty: Faulty, tmp_path: Path
 ) -> None:
@@ -269,6 +274,7 @@ def test_the_key_goes_in_the_header_to_the_endpoint_and_to_no_link(
     assert (row["host"], row["id"], row["status"]) == ("127.0.0.1", "24p1.png", 200)
 
 
+@pytest.mark.cli
 def test_the_key_goes_in_the_query_where_that_is_asked_for(faulty: Faulty, tmp_path: Path) -> None:
     base = f"http://127.0.0.1:{faulty.ports['http']}/ok"
     done = ask(faulty, tmp_path / "a", base, "--remote-auth", "query")

@@ -81,6 +81,7 @@ def keyed(run: Run, endpoint: Endpoint, *options: str, **environment: str) -> tu
     return done, last.partition("WWW-Authenticate: ")[2].partition("\n")[0].strip()
 
 
+@pytest.mark.slow
 def test_the_key_is_the_first_that_is_found(run: Run, tmp_path: Path, endpoint: Endpoint) -> None:
     config = tmp_path / "config/pixelgen"
     config.mkdir(parents=True)
@@ -210,6 +211,7 @@ class _Tunnelled(BaseRequestHandler):
             sink.shutdown(socket.SHUT_WR)
 
 
+@pytest.mark.slow
 def test_it_goes_through_the_proxy_that_the_environment_names(run: Run, tmp_path: Path) -> None:
     """The proxy is told the host and no key, and the certificate must still be the host's."""
     log = tmp_path / "log"

@@ -124,6 +124,7 @@ def test_a_link_s_host_that_is_in_this_network_is_sent_nothing(tmp_path: Path) -
     assert wire.get(url, {}, 1 << 20, Deadline(MOMENT)).status == 200
 
 
+@pytest.mark.slow
 @given(st.text() | st.from_regex(r"https?://[\w.@:\[\]-]{0,30}/.{0,20}"))
 @settings(EASY, max_examples=500)
 def test_any_link_is_followed_to_a_known_host_or_refused(link: str) -> None:
@@ -138,6 +139,7 @@ def test_any_link_is_followed_to_a_known_host_or_refused(link: str) -> None:
     )
 
 
+@pytest.mark.slow
 @given(st.text() | st.from_regex(r"https?://[\w.@:\[\]-]{0,30}/?.{0,20}"))
 @settings(EASY, max_examples=500)
 def test_any_address_is_one_or_is_refused(text: str) -> None:
@@ -155,6 +157,7 @@ HEADERS = st.sampled_from(["content-type", "retry-after", "content-encoding"])
 BODIES = st.binary() | st.text().map(lambda text: b'{"status":200,"link":' + text.encode())
 
 
+@pytest.mark.slow
 @given(st.integers(0, 999), st.dictionaries(HEADERS, st.text()), BODIES)
 @settings(EASY, max_examples=500)
 def test_any_reply_is_believed_or_fails(status: int, headers: dict[str, str], body: bytes) -> None:
@@ -167,6 +170,7 @@ def test_any_reply_is_believed_or_fails(status: int, headers: dict[str, str], bo
     assert status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @given(st.sampled_from(["png", "jpeg", "bmp", "tiff", "gif"]), st.data())
 @settings(EASY, max_examples=400)

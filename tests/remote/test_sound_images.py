@@ -191,6 +191,7 @@ WAYS = {
 }  # fmt: skip
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize("name", WAYS)
 @pytest.mark.parametrize("source", SOURCES)
 def test_what_imagemagick_writes_is_accepted(tmp_path: Path, name: str, source: str) -> None:
@@ -211,6 +212,7 @@ FFMPEG = [
 ]  # fmt: skip
 
 
+@pytest.mark.cli
 @pytest.mark.parametrize(("name", "pixels"), FFMPEG)
 def test_what_ffmpeg_writes_is_accepted(tmp_path: Path, name: str, pixels: str) -> None:
     command = shutil.which("ffmpeg")
