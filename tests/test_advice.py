@@ -153,7 +153,7 @@ def server() -> Iterator["Endpoint"]:
 def endpoint(server: "Endpoint", monkeypatch: pytest.MonkeyPatch) -> "Endpoint":
     """Give the endpoint as if nobody had asked it, and the key to it."""
     monkeypatch.setenv("PIXLAB_API_KEY", "SECRETKEY-0123")
-    server.often, server.most = 0, 1 << 30
+    server.often, server.most, server.pause = 0, 1 << 30, 0
     server.given.clear()
     server.heads.clear()
     return server
@@ -868,12 +868,12 @@ def test_a_key_that_others_can_read_is_hidden_as_is_said(
 def test_more_time_or_this_machine_makes_up_for_a_busy_endpoint(
     console: Console, endpoint: "Endpoint"
 ) -> None:
-    endpoint.often = 1
-    console.run(remote(endpoint, "-j 1 --remote-timeout 0.5"), 1)
+    endpoint.often, endpoint.pause = 1, 300
+    console.run(remote(endpoint, "-j 1 --remote-timeout 200"), 1)
     console.run("generate -n 3 -s 64x48 -q -o other")
-    endpoint.often = 2
-    console.run(remote(endpoint, "-n 1 -j 1 --remote-timeout 20"))
-    assert endpoint.given["503"] == 2
+    endpoint.often, endpoint.pause = 2, 0
+    console.run(remote(endpoint, "-n 1 -j 1 --remote-timeout 500"))
+    assert endpoint.given["429"] == 2
     console.verified()
 
 

@@ -16,13 +16,14 @@ from tests.serving import Server
 
 KEY = "SECRETKEY-0123"
 
-FAULTS = ("429", "503", "reset", "stall", "size")
+FAULTS = ("size", "429", "503", "reset", "stall")
 
 
 class Endpoint(ThreadingHTTPServer):
     """An endpoint that gives images, but every ``often``-th time a fault, each kind in turn.
 
-    After ``most`` images it accepts no key; it counts what it gives. Its images are those of the
+    After ``most`` images it accepts no key; with 429 it asks to wait ``pause`` seconds. It counts
+    what it gives. Its images are those of the
     server that it stands before, if there is one.
     """
 
@@ -32,6 +33,7 @@ class Endpoint(ThreadingHTTPServer):
     def __init__(self, often: int = 0, most: int = 1 << 30, behind: Server | None = None) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.often, self.most, self.behind = often, most, behind
+        self.pause = 0
         self.given: Counter[str] = Counter()
         self.heads: list[str] = []
         self._lock = threading.Lock()
@@ -71,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
         if what == "stall":
             self._drip()
         elif what in ("429", "503", "401"):
-            extra = ("Retry-After: 0",) if what == "429" else ()
+            extra = (f"Retry-After: {self.server.pause}",) if what == "429" else ()
             refusal = told({"status": int(what)}, f"{what} No", "Connection: close", *extra)
             self.wfile.write(refusal)
         self.close_connection = True
