@@ -68,3 +68,20 @@ def test_randomness_comes_from_the_stream_alone(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_outgrows_a_reader(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 420
+
+
+TESTS = Path(__file__).parent
+CLOCKS = ("time.monotonic", "time.perf_counter", "time.process_time", "time.sleep")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in TESTS.rglob("*.py") if "bench" not in path.relative_to(TESTS).parts],
+    ids=lambda path: str(path.relative_to(TESTS)),
+)
+def test_no_test_looks_at_the_clock(path: Path) -> None:
+    if path == TESTS / "faults/__init__.py":  # of wait_for, whose deadline only ends a hang
+        return
+    nodes = ast.walk(ast.parse(path.read_text()))
+    named = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+    assert not named.intersection(CLOCKS)

@@ -26,8 +26,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if trials(1) > 1:
         return
     groups: dict[tuple[str, str], list[pytest.Item]] = defaultdict(list)
+    others = {layout.partition(":")[0] for layout in layouts(1)}.difference(_CORE)
     for item in items:
-        if item.path.parent == Path(__file__).parent and (layout := _layout(item)):
+        if item.path.parent == Path(__file__).parent and (layout := _layout(item, others)):
             groups[item.nodeid.partition("[")[0], layout].append(item)
     left_out: set[pytest.Item] = set()
     for group in groups.values():
@@ -37,11 +38,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in left_out]
 
 
-def _layout(item: pytest.Item) -> str:
-    """Return the layout that a trial is about; '' if it is none, or one that is tried in full."""
+def _layout(item: pytest.Item, others: set[str]) -> str:
+    """Return which of some layouts a trial is about; '' if it is none of them."""
     values = getattr(getattr(item, "callspec", None), "params", {}).values()
     words = {word.partition(":")[0] for value in values for word in str(value).split()}
-    others = {layout.partition(":")[0] for layout in layouts(1)}.difference(_CORE)
     return next(iter(words & others), "")
 
 
