@@ -43,8 +43,8 @@ from tests.faults import (
 pytestmark = pytest.mark.faults
 
 ROOT = Path(__file__).parents[2]
-# Slow to draw, so that there are workers, and small on disk.
-JOB = ("-n", 40, "-s", 512, "--family", "gradient", "-j", 2)
+# Slow to draw, so that there are workers, small on disk, and of eight shards or more.
+JOB = ("-n", 40, "-s", 600, "--family", "gradient", "-j", 2)
 SLOW = ("-n", 9, "-s", 256, "-f", "avif", "-j", 2)
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -99,9 +99,10 @@ def repeat(scene: Scene, count: int, name: str, trial: Callable[[Random, str], b
     print(f"{name} {scene.way}: {landed} in time, {late} too late")  # noqa: T201 – the figures of a long run
 
 
-def pause(scene: Scene, process: Process, dice: Random) -> None:
-    """Let a run come as far as the dice say: to its first step, to its last, or between."""
-    wait_for_progress(process, scene.cut, dice.choice(moments(scene.whole)))
+def pause(scene: Scene, process: Process, dice: Random, share: float = 1) -> None:
+    """Let a run come as far as the dice say, within the first such share of its steps."""
+    steps = moments(scene.whole)
+    wait_for_progress(process, scene.cut, dice.choice(steps[: int(len(steps) * share)]))
 
 
 def assert_none_left(process: Process, seed: str) -> None:
@@ -150,7 +151,7 @@ def test_a_run_asked_to_stop_says_so_keeps_what_is_done_and_is_finished_later(
 ) -> None:
     def trial(dice: Random, seed: str) -> bool:
         with scene.begin(durability(dice)) as process:
-            pause(scene, process, dice)
+            pause(scene, process, dice, 0.5)  # later, the shards at hand are the last
             wait_for(lambda: not interpreter_catches_interrupts(process))
             if dice.random() < 0.5:
                 process.send_signal(number)
