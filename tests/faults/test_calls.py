@@ -17,7 +17,7 @@ from random import Random
 import pytest
 from PIL import Image
 
-from pixelgen.journal import SUMS
+from pixelgen.journal import JOURNAL, SUMS
 from pixelgen.layouts.base import MANIFEST
 from pixelgen.plan import PLAN
 from tests.conftest import Done, tree_digest
@@ -292,3 +292,25 @@ def gathered(failures: list[str], point: Point) -> Iterator[None]:
         yield
     except AssertionError as error:
         failures.append(f"{' '.join(map(str, point))}: {str(error).splitlines()[0]}")
+
+
+SYNCS = "trace=fsync,fdatasync,syncfs,rename,renameat,renameat2"
+
+
+@pytest.mark.parametrize("durability", ["none", "commit", "each"])
+def test_a_durability_brings_to_the_disk_what_it_says(
+    tmp_path: Path, strace: str, durability: str
+) -> None:
+    """See everything synced before the manifest is renamed; under each the journal, too."""
+    under = (strace, "-f", "-qq", "-y", "-o", str(tmp_path / "log"), "-e", SYNCS)
+    job = ("-n", 3, "-s", 8, "--layout", "webdataset:per_shard=1", "-j", 1, "-q")
+    command = ("generate", *job, "--durability", durability, "-o", "set")
+    with running(tmp_path, *command, under=under) as process:
+        assert process.wait(PATIENCE) == 0
+    calls = (tmp_path / "log").read_text().splitlines()
+    (published,) = (place for place, call in enumerate(calls) if f'"{MANIFEST}"' in call)
+    if durability == "none":
+        assert not any("sync" in call for call in calls)
+        return
+    assert "syncfs(" in calls[published - 1]
+    assert sum(f"/{JOURNAL}>" in call for call in calls) == (3 if durability == "each" else 0)
