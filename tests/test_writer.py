@@ -22,7 +22,8 @@ from PIL import Image
 from pixelgen.engines import Check, Engine, Local, Serial, Work
 from pixelgen.errors import Busy, Conflict
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, SUMS
+from pixelgen.journal import JOURNAL, SUMS, Journal
+from pixelgen.layouts import Record
 from pixelgen.layouts.base import MANIFEST
 from pixelgen.lock import LOCK, joint_lock, lock
 from pixelgen.plan import PLAN
@@ -417,6 +418,30 @@ def test_a_journal_line_that_says_nothing_of_use_is_passed_over(tmp_path: Path, 
     (tmp_path / JOURNAL).write_text(f"{crc32(body.encode()):08x} {body}\n")
 
     assert write(job, store, How()).made == 5
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Record(1, [], []),  # the shard after the last one, which has no images
+        Record(2, [1] * 10, ["0" * 64] * 10),
+        Record(-1, [1] * 10, ["0" * 64] * 10),
+        Record(0, [1] * 9, ["0" * 64] * 9),
+        Record(0, [1] * 10, ["x" * 64] * 10),
+        Record(0, [1] * 10, ["0" * 64] * 10, 0, "x"),
+        Record(0, [1] * 10, ["0" * 64] * 10, 0, "", ["{}"] * 10),
+    ],
+)
+def test_a_whole_journal_line_of_what_cannot_be_is_passed_over(
+    tmp_path: Path, record: Record
+) -> None:
+    job = Job.parse(count=10, width=512, height=512)
+    assert job.shard_size == job.count
+    store = LocalStore(str(tmp_path))
+    write(job, store, How(stopped=lambda: True))
+    (tmp_path / JOURNAL).write_bytes(Journal(store, job).line(record))
+
+    assert write(job, store, How(Serial())).made == 10
 
 
 @pytest.mark.parametrize("name", ["images/000003.png", MANIFEST, "SHA256SUMS", PLAN, JOURNAL])
