@@ -128,6 +128,7 @@ def is_open(line: socket.socket) -> bool:
     return not select([line], [], [], 0)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.cli
 def test_slow_clients_are_left_and_hold_nobody_up(tmp_path: Path) -> None:
     """The server's own patience with heads, which is that with readers, is the clock."""

@@ -8,6 +8,8 @@ import pytest
 
 from tests.loaders.conftest import COUNT, HEIGHT, SHARES, SPLIT, WIDTH, Made, Offline, Sets
 
+pytestmark = [pytest.mark.cli, pytest.mark.slow]
+
 CODE = """
 import datasets, hashlib, numpy
 def digest(image):
@@ -61,7 +63,6 @@ def pixels(made: Made, rows: list[dict[str, Any]]) -> list[str]:
     return [f"{each.shape} {hashlib.sha256(each.tobytes()).hexdigest()}" for each in levels]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tag", ["", "split"])
 @pytest.mark.parametrize("name", ["files", "universal"])
 def test_loose_files_load_in_one_table_with_every_column_of_the_manifest(
@@ -128,7 +129,6 @@ def test_a_folder_of_a_class_loads_with_its_name_for_label(
         assert all(image.startswith(f"({HEIGHT}, {WIDTH}, 3) ") for image in facts["images"])
 
 
-@pytest.mark.cli
 def test_a_class_beside_a_set_keeps_its_images_and_its_label(
     sets: Sets, offline: Offline, tmp_path: Path
 ) -> None:

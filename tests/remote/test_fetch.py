@@ -28,6 +28,7 @@ from tests.remote.endpoint import FAULTS, KEY, Endpoint, asked, command, rows_of
 from tests.serving import HANG, serving
 
 
+@pytest.mark.slow
 def test_many_images_come_through_faults_and_a_kill(run: Run, tmp_path: Path) -> None:
     """One request in ten fails, and the first run is killed: what is there is not asked for."""
     count, at_once = 500, 32
