@@ -21,7 +21,7 @@ from tests.engines.counted import COUNTED, DRAWN, drawers, gate
 from tests.faults import finish, running, wait_for
 
 pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
-pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("dask")]
+pytestmark = pytest.mark.engine
 
 README = (Path(ROOT) / "README.md").read_text(encoding="utf-8")
 PER_SHARD = 12

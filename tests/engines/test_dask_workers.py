@@ -27,7 +27,7 @@ from tests.engines.inside import NEVER_BY_THEMSELVES, pause_own_worker, set_stat
 from tests.faults import running, wait_for
 
 pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
-pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("dask")]
+pytestmark = pytest.mark.engine
 
 T = TypeVar("T")
 
