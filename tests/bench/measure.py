@@ -23,7 +23,7 @@ def generated(scratch: str, *options: object) -> Usage:
         return timed([PIXELGEN, "generate", "-q", *words, "-o", f"{out}/set"])
 
 
-def timed(argv: list[str], stdout: Path = NOWHERE) -> Usage:
+def timed(argv: list[str], stdout: Path = NOWHERE, expected: int = 0) -> Usage:
     """Run a command to its end, start-up included; its standard output goes to a file."""
     # An editable install would be compiled afresh at each start.
     compiled = {name: each for name, each in os.environ.items() if name != _UNCOMPILED}
@@ -37,7 +37,7 @@ def timed(argv: list[str], stdout: Path = NOWHERE) -> Usage:
             raise
         wall = time.perf_counter() - begun
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode != expected:
         sys.exit(f"exit code {process.returncode} of {' '.join(argv)}")
     return Usage(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
