@@ -107,6 +107,19 @@ def test_missing_short_swapped_and_linked_files_are_named(tmp_path: Path) -> Non
     assert damage(tmp_path) == [f"images/00000{number}.png" for number in range(1, 6)]
 
 
+@pytest.mark.parametrize("layout", ["files", "tar:per_shard=7"])
+def test_without_checksums_a_file_of_another_size_or_none_is_named(
+    tmp_path: Path, layout: str
+) -> None:
+    write(Job.parse(**JOBS["unsummed"], layout=layout), LocalStore(str(tmp_path)), How())
+    short, long, gone = sorted({*tmp_path.rglob("*.png"), *tmp_path.rglob("*.tar")})[:3]
+    short.write_bytes(short.read_bytes()[:-1])
+    long.write_bytes(long.read_bytes() + b"x")
+    gone.unlink()
+
+    assert damage(tmp_path) == [str(each.relative_to(tmp_path)) for each in (short, long, gone)]
+
+
 @pytest.mark.parametrize(
     ("name", "edit"),
     [
