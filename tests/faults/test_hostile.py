@@ -1039,11 +1039,15 @@ def peak(folder: Path, count: int, layout: str, shards: int) -> tuple[int, int]:
     with subprocess.Popen(
         [sys.executable, "-c", MEASURED, *command], cwd=folder, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert wait_for(
-            lambda: process.poll() is not None or shards_in(journal) >= done_before + shards
-        )
-        for command_itself in children(process):
-            os.kill(command_itself, signal.SIGTERM)
+        try:
+            begun = wait_for(
+                lambda: process.poll() is not None or shards_in(journal) >= done_before + shards,
+                5 * PATIENCE,  # a million names are looked up first
+            )
+        finally:
+            for command_itself in children(process):
+                os.kill(command_itself, signal.SIGTERM)
+        assert begun, "no shard was made"
         told, _ = process.communicate(timeout=PATIENCE)
     return process.returncode, int(told.split()[-1])
 

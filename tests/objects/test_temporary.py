@@ -53,8 +53,10 @@ def test_a_process_killed_while_it_sends_leaves_no_temporary_file(
         cwd=tmp_path,
         env=os.environ | {"TMPDIR": str(folder), "PYTHONPATH": ROOT},
     ) as process:
-        assert sent.wait(120)
-        process.kill()
+        try:
+            assert sent.wait(120)
+        finally:
+            process.kill()
         process.wait(60)
     killed.set()
     assert list(folder.iterdir()) == []
