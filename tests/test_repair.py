@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from pixelgen.repair import mend, repair
 from pixelgen.store import LocalStore
 from pixelgen.verify import check, finished_plan
 from pixelgen.writer import Run, write
-from tests.conftest import Done, tree_digest
+from tests.conftest import COMMAND, Done, tree_digest
 from tests.conftest import Run as Command
 from tests.faults import flip
 
@@ -401,3 +402,19 @@ def test_the_command_that_made_a_set_brings_its_plan_back(tmp_path: Path) -> Non
     plan.unlink()
     with pytest.raises(Conflict, match="not of this set"):
         write(Job.parse(**JOB, seed=1), store, SERIAL)
+
+
+@pytest.mark.cli
+def test_nothing_is_removed_before_the_journal_of_what_is_right_is_written(tmp_path: Path) -> None:
+    made(tmp_path / "set", count=60, layout="webdataset:per_shard=30")
+    (spoilt, _) = sorted((tmp_path / "set").glob("*.tar"))
+    flip(spoilt, 5000)
+    before = tree_digest(tmp_path)
+    script = f"ulimit -f 1; exec '{COMMAND}' repair -q set"  # of 1024 bytes, as bash counts
+    done = subprocess.run(
+        ["bash", "-c", script], check=False, cwd=tmp_path, capture_output=True, text=True
+    )
+
+    assert done.returncode == 1, done.stderr
+    assert "File too large" in done.stderr
+    assert tree_digest(tmp_path) == before

@@ -10,6 +10,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -355,6 +356,21 @@ def test_what_takes_the_place_of_the_lock_during_a_run_is_kept(tmp_path: Path, k
             path.mkdir()
         before = _identity(path)
     assert _identity(path) == before
+
+
+@pytest.mark.parametrize("held", [lock, joint_lock])
+def test_a_directory_that_others_hold_is_held_by_nobody_alone(
+    tmp_path: Path, held: Callable[[LocalStore], AbstractContextManager[None]]
+) -> None:
+    store = LocalStore(str(tmp_path))
+    with held(store):
+        with pytest.raises(Busy, match=str(tmp_path)), lock(store):
+            pass
+        if held is joint_lock:
+            with joint_lock(store):
+                pass
+    with lock(store):
+        pass
 
 
 def test_runs_that_hold_the_lock_together_end_while_others_begin(tmp_path: Path) -> None:
