@@ -313,6 +313,14 @@ def test_a_signal_is_heeded_in_time_while_the_disk_hangs(tmp_path: Path, sync: s
     assert list((tmp_path / "cut").rglob(".*")) == []
 
 
+def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    job = ("-n", 300, "-s", 256, "--family", "gradient", "-j", 2, "-q", "-o", "set")
+    with running(tmp_path, "generate", *job, under=["nohup"]) as process:
+        wait_for_progress(process, tmp_path / "set", 5)
+        os.killpg(process.pid, signal.SIGHUP)
+        assert process.wait(PATIENCE) == 0
+
+
 # Workers that are within a call of an hour which lets no other thread of Python's run.
 HOLDING = """
 import ctypes
