@@ -467,3 +467,16 @@ def test_an_interrupted_run_of_a_random_seed_is_finished_by_the_same_command(
     assert refused.returncode == 2
     assert "--seed random" in refused.stderr
     assert "--shard" in refused.stderr
+
+
+@pytest.mark.cli
+def test_an_image_that_standard_output_takes_half_of_is_a_failure(tmp_path: Path) -> None:
+    script = f"ulimit -f 100; exec '{COMMAND}' generate -n 1 -s 300 -q -o - > image.png"
+    done = subprocess.run(
+        ["bash", "-c", script], check=False, cwd=tmp_path, capture_output=True, text=True
+    )
+
+    assert (tmp_path / "image.png").stat().st_size == 100 << 10
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "standard output: File too large" in done.stderr
