@@ -216,6 +216,17 @@ def test_the_files_of_a_sample_stand_together_under_a_key_without_a_dot(
         ]
 
 
+@pytest.mark.cli
+def test_an_archive_ends_as_posix_has_it(sets: Sets) -> None:
+    """Two blocks of zeros after the last member, whose data fill whole blocks (POSIX.1-1988)."""
+    for path in sets("webdataset").root.glob("*.tar"):
+        with tarfile.open(path) as archive:
+            last = archive.getmembers()[-1]
+        end = last.offset_data + -(-last.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+        assert path.read_bytes()[end:] == bytes(2 * tarfile.BLOCKSIZE)
+
+
+
 def test_members_of_archives_bear_no_owner_and_no_time(
     sets: Sets, options: tuple[str, ...]
 ) -> None:
