@@ -46,7 +46,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that run the command by a fixture."""
     for item in items:
-        if {"run", "make", "server"} & set(getattr(item, "fixturenames", ())):
+        if {"run", "make", "server", "sets", "offline"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.cli)
 
 
