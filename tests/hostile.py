@@ -213,6 +213,7 @@ def run(cases: int, number: int | None) -> None:
     """Spoil and verify so many datasets."""
     own = (sys.prefix, sys.base_prefix, str(Path(__file__).parent.parent), "/proc/",
            "/sys/fs/cgroup", "/dev/null", "/etc/localtime", "/usr/lib", "/usr/share")  # fmt: skip
+    sys.dont_write_bytecode = True  # modules are compiled as they are imported, in the middle of it
     codes: Counter[int] = Counter()
     peak = 0
     with tempfile.TemporaryDirectory() as folder:

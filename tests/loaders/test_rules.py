@@ -226,7 +226,6 @@ def test_an_archive_ends_as_posix_has_it(sets: Sets) -> None:
         assert path.read_bytes()[end:] == bytes(2 * tarfile.BLOCKSIZE)
 
 
-
 def test_members_of_archives_bear_no_owner_and_no_time(
     sets: Sets, options: tuple[str, ...]
 ) -> None:

@@ -163,7 +163,7 @@ def ask(faulty: Faulty, folder: Path, url: str, *options: str, **environment: st
         check=False, cwd=folder, capture_output=True, text=True, timeout=2 * PATIENT,
         env=os.environ | {
             "PIXLAB_API_KEY": KEY, "PYTHONPATH": path, "WATCHED": "watched",
-            "SSL_CERT_FILE": str(faulty.ca),
+            "SSL_CERT_FILE": str(faulty.ca), "PYTHONDONTWRITEBYTECODE": "1",
         } | environment,
     )  # fmt: skip
     assert KEY not in done.stdout + done.stderr
