@@ -364,7 +364,10 @@ from pixelgen.engines import Local, Work
 from tests.faults import wait_for
 
 def within(task, name):
-    return name in Path(f"/proc/{task}/wchan").read_text()
+    try:
+        return name in Path(f"/proc/{task}/wchan").read_text()
+    except OSError:  # it has ended since it was listed
+        return False
 
 def are_idle(one, other):
     return within(one, "pipe_read") and within(other, "futex")
