@@ -64,13 +64,13 @@ def test_a_benchmark_tells_both_ratios_of_every_row(name: str, tmp_path: Path) -
     scratch.mkdir()
     lines = bench(scratch, "-m", module(name), "--smoke", "--json", str(kept)).splitlines()
 
-    told: dict[str, Any] = json.loads(kept.read_text())
-    machine = told["machine"]
+    record: dict[str, Any] = json.loads(kept.read_text())
+    machine = record["machine"]
     for field in ("processor", "cores", "memory", "system"):
         assert str(machine[field]) in lines[0]
     for package in ("pixelgen", "Python", "numpy", "Pillow"):
         assert f"{package} {machine['versions'][package]}" in lines[1]
-    rows = told["comparisons"]
+    rows = record["comparisons"]
     assert len(lines) == len(rows) + 4  # the machine, the versions, a blank, the head
     assert not all(row["skipped"] for row in rows)
     for row, line in zip(rows, lines[4:], strict=True):
@@ -90,9 +90,9 @@ def test_a_benchmark_tells_both_ratios_of_every_row(name: str, tmp_path: Path) -
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_benchmark_explains_its_smallest_size(name: str, tmp_path: Path) -> None:
-    told = bench(tmp_path, "-m", module(name), "--help")
+    output = bench(tmp_path, "-m", module(name), "--help")
     for option in ("--smoke", "--rounds", "--only", "--json"):
-        assert option in told
+        assert option in output
 
 
 @pytest.mark.cli
@@ -117,9 +117,9 @@ def test_ratios_are_of_the_same_round() -> None:
 @pytest.mark.cli
 @pytest.mark.slow
 def test_without_scipy_a_row_says_so(tmp_path: Path) -> None:
-    told = bench(tmp_path, "-c", WITHOUT_SCIPY, "--smoke", "--only", "^voronoi")
-    assert told.splitlines()[-1].startswith("voronoi")
-    assert "skipped: no scipy" in told
+    output = bench(tmp_path, "-c", WITHOUT_SCIPY, "--smoke", "--only", "^voronoi")
+    assert output.splitlines()[-1].startswith("voronoi")
+    assert "skipped: no scipy" in output
 
 
 def members(folder: Path) -> dict[str, bytes]:

@@ -131,12 +131,12 @@ def tell(row: Row, runs: list[Usage]) -> str:
     """Tell the peak, the speed, and the figures to reach."""
     ours = middle(runs)
     goals = {"must": row.must, "stretch": row.stretch}
-    told = [f"{ours.peak:.0f} MiB"]
+    notes = [f"{ours.peak:.0f} MiB"]
     if ours.bytes:
-        told.append(
+        notes.append(
             f"{row.count / ours.wall:,.0f} images/s, {ours.bytes / 1e6 / ours.wall:,.0f} MB/s"
         )
-    return ", ".join(told + [f"{name} {each:.3g}" for name, each in goals.items() if each])
+    return ", ".join(notes + [f"{name} {each:.3g}" for name, each in goals.items() if each])
 
 
 def _warm(scratch: Path, volume: int) -> None:

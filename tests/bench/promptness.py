@@ -1,4 +1,4 @@
-"""Measure how soon a run ends that is told to: ``python -m tests.bench.promptness``.
+"""Measure how soon a run ends after a signal: ``python -m tests.bench.promptness``.
 
 Run it from the root of the repository, by the Python of an environment with pixelgen. A ratio is
 what the end took, from the signal on, over what ``pixelgen --version`` took in the same round. The

@@ -131,14 +131,14 @@ def parse(kind: type[OptionsT], name: str, text: str | None) -> OptionsT:
         "--smoke", action="store_true", help="the smallest size, to see in seconds that all runs"
     )
     for each in fields(kind):
-        smallest, told = each.metadata["smallest"], each.metadata["text"]
+        smallest, help_text = each.metadata["smallest"], each.metadata["text"]
         if each.default != smallest:
             usual = f"default: {each.default}, " if each.default else ""
-            told += f" ({usual}with --smoke: {smallest})"
+            help_text += f" ({usual}with --smoke: {smallest})"
         way: dict[str, Any] = {"type": type(each.default)}
         if each.default is False:
             way = {"action": "store_true", "default": None}
-        parser.add_argument(f"--{each.name}", help=told, **way)
+        parser.add_argument(f"--{each.name}", help=help_text, **way)
     given = vars(parser.parse_args())
     is_smoke = given.pop("smoke")
     smallest = {each.name: each.metadata["smallest"] for each in fields(kind)}
@@ -158,8 +158,8 @@ def show(options: Options, comparisons: Iterable[Comparison], **versions: str) -
             asdict(each) | {name: ratio and asdict(ratio) for name, ratio in ratios.items()}
         )
     if options.json:
-        told = {"command": sys.orig_argv[1:], "machine": asdict(machine), "comparisons": kept}
-        Path(options.json).write_text(json.dumps(told, indent=1) + "\n")
+        record = {"command": sys.orig_argv[1:], "machine": asdict(machine), "comparisons": kept}
+        Path(options.json).write_text(json.dumps(record, indent=1) + "\n")
 
 
 def this_machine(versions: Mapping[str, str]) -> Machine:

@@ -84,8 +84,8 @@ def race(query: str, sides: Mapping[str, tuple[str, ...]], seconds: float) -> di
 def alone(query: str, seconds: float) -> Usage:
     """Measure the generator."""
     with started((*_IMAGES, query, str(seconds))) as process:
-        told = json.loads(process.communicate()[0])
-    return Usage(told["wall"] / told["images"], told["cpu"] / told["images"])
+        answer = json.loads(process.communicate()[0])
+    return Usage(answer["wall"] / answer["images"], answer["cpu"] / answer["images"])
 
 
 @contextmanager

@@ -68,8 +68,8 @@ def race(options: Options, sides: list[str]) -> dict[str, Usage]:
             script, *arguments = SIDES[side]
             with tempfile.TemporaryDirectory(dir=options.scratch or None) as out:
                 os.sync()
-                told = [word.format(out=out, **words) for word in arguments]
-                taken[side] = timed([sys.executable, str(PEERS / script), *told])
+                filled = [word.format(out=out, **words) for word in arguments]
+                taken[side] = timed([sys.executable, str(PEERS / script), *filled])
     return taken
 
 

@@ -39,8 +39,8 @@ def tell(make: Callable[[int], Data], seconds: float) -> None:
         wall = time.perf_counter() - begun
         if wall > seconds:
             break
-    told = {"images": images, "wall": wall, "cpu": time.process_time() - cpu}
-    sys.stdout.write(json.dumps(told))
+    taken = {"images": images, "wall": wall, "cpu": time.process_time() - cpu}
+    sys.stdout.write(json.dumps(taken))
 
 
 def serve(make: Callable[[int], Data]) -> None:
