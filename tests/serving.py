@@ -157,3 +157,22 @@ def memory(process: subprocess.Popen[str]) -> int:
 
 
 HELD = get(f"/pixelgenerate?width=5&noise=held&blob=1&{urlencode(KEY)}")
+
+
+class HeldRequest(NamedTuple):
+    """A request whose image waits at the gate until ``image`` is closed."""
+
+    server: Server
+    line: socket.socket
+    image: socket.socket
+    stack: ExitStack
+
+
+@contextmanager
+def held_request(folder: Path, *options: str) -> Iterator[HeldRequest]:
+    """Start a server, and have it work at an image that is held."""
+    with Gate(folder) as gate, ExitStack() as stack:
+        server = stack.enter_context(serving(folder, *options, **gate.environment))
+        (line,) = connected(server, 1, stack)
+        line.sendall(HELD)
+        yield HeldRequest(server, line, gate.arrival(), stack)

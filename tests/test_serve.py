@@ -22,7 +22,18 @@ from pixelgen.serve.costs import FAMILY_COSTS, check_cost, estimate
 from tests.bench import costs
 from tests.conftest import Run
 from tests.faults import wait_for
-from tests.serving import HANG, HELD, KEY, Gate, Server, connected, get, memory, post, rest, serving
+from tests.serving import (
+    HANG,
+    KEY,
+    Server,
+    connected,
+    get,
+    held_request,
+    memory,
+    post,
+    rest,
+    serving,
+)
 
 pytest.importorskip("granian", reason="granian is not installed")
 
@@ -272,18 +283,13 @@ WAITING = {
 @pytest.mark.cli
 @pytest.mark.slow
 def test_more_than_can_wait_are_told_to_come_again(tmp_path: Path) -> None:
-    with Gate(tmp_path) as gate, ExitStack() as stack:
-        options = ("-j", "1", "--queue", "2")
-        server = stack.enter_context(serving(tmp_path, *options, **gate.environment))
-        (first,) = connected(server, 1, stack)
-        first.sendall(HELD)
-        working = gate.arrival()
+    with held_request(tmp_path, "-j", "1", "--queue", "2") as (server, first, image, stack):
         others = connected(server, 8, stack)
         for each in others:
             each.sendall(WAITING["GET"])
         assert wait_for(lambda: server.statuses.count(503) == 6, HANG)
         assert server.send("GET", "/status").status == 200  # though all threads are at work
-        working.close()
+        image.close()
         replies = [rest(each) for each in (first, *others)]
     codes = [int(reply.split()[1]) for reply in replies]
 
@@ -310,19 +316,14 @@ def test_a_client_that_leaves_while_it_waits_frees_its_place_at_once(
     tmp_path: Path, kind: str, reset: bool
 ) -> None:
     """At once is before the image that it waits for is made: another can wait in its place."""
-    with Gate(tmp_path) as gate, ExitStack() as stack:
-        options = ("-j", "1", "--queue", "1")
-        server = stack.enter_context(serving(tmp_path, *options, **gate.environment))
-        (first,) = connected(server, 1, stack)
-        first.sendall(HELD)
-        working = gate.arrival()
+    with held_request(tmp_path, "-j", "1", "--queue", "1") as (server, first, image, stack):
         leaving = sent_to_wait(server, WAITING[kind], stack)
         if reset:
             leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         leaving.close()
         assert wait_for(lambda: 499 in server.statuses, HANG)
         staying = sent_to_wait(server, WAITING[kind], stack)
-        working.close()
+        image.close()
         assert first.recv(12) == staying.recv(12) == b"HTTP/1.1 200"
         assert server.statuses == [503, 499, 503, 200, 200]
 

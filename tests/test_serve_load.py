@@ -21,12 +21,11 @@ from pixelgen.serve.shelf import Picture, Shelf
 from tests.faults import wait_for
 from tests.serving import (
     HANG,
-    HELD,
     KEY,
-    Gate,
     Server,
     connected,
     get,
+    held_request,
     memory,
     rest,
     serving,
@@ -278,17 +277,10 @@ def is_listening(server: Server) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_request_at_hand_is_answered_before_the_end(tmp_path: Path, number: int) -> None:
-    with (
-        Gate(tmp_path) as gate,
-        serving(tmp_path, **gate.environment) as server,
-        ExitStack() as stack,
-    ):
-        (line,) = connected(server, 1, stack)
-        line.sendall(HELD)
-        working = gate.arrival()
+    with held_request(tmp_path) as (server, line, image, _):
         server.process.send_signal(number)
         assert wait_for(lambda: not is_listening(server), HANG)
-        working.close()
+        image.close()
         assert line.recv(12) == b"HTTP/1.1 200"
         assert server.process.wait(HANG) == 0
 
@@ -296,14 +288,7 @@ def test_a_request_at_hand_is_answered_before_the_end(tmp_path: Path, number: in
 @pytest.mark.cli
 @pytest.mark.slow
 def test_a_request_that_outlasts_the_drain_is_left_without_an_answer(tmp_path: Path) -> None:
-    with (
-        Gate(tmp_path) as gate,
-        serving(tmp_path, **gate.environment) as server,
-        ExitStack() as stack,
-    ):
-        (line,) = connected(server, 1, stack)
-        line.sendall(HELD)
-        gate.arrival()
+    with held_request(tmp_path) as (server, line, _, _):
         server.process.terminate()
         with suppress(ConnectionResetError):
             assert line.recv(1 << 16) == b""
