@@ -15,10 +15,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from pixelgen.colors import Color
-from pixelgen.families import Family, Shape, Texture
-from pixelgen.families.base import Coverage, Pixels
-from pixelgen.families.mix import Mix
-from pixelgen.stream import DATA, Stream
+from pixelgen.families import Family
+from pixelgen.families.mixture import Mix
+from pixelgen.image_types import Coverage, Pixels, Shape, Texture
+from pixelgen.rng import DATA, Stream
 
 MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 """The modes of an image and their channels; the names are Pillow's."""

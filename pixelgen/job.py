@@ -10,19 +10,19 @@ from functools import cache, lru_cache, partial
 from itertools import chain
 from typing import Any, NamedTuple, Self, cast
 
-from pixelgen import endpoint, parts
+from pixelgen import pixlab_api, registry
 from pixelgen.colors import Color, parse_color
 from pixelgen.errors import BadValue
-from pixelgen.families import Family, Shape, Texture
-from pixelgen.families.base import Pixels
-from pixelgen.families.mix import Member, Mix
-from pixelgen.families.point import Uniform
+from pixelgen.families import Family
+from pixelgen.families.mixture import Member, Mix
+from pixelgen.families.pointwise import Uniform
 from pixelgen.formats import Data, Format
 from pixelgen.generator import MODES, Generator, texture_of
+from pixelgen.image_types import Pixels, Shape, Texture
 from pixelgen.layouts import Fact, Roster, Shard, Splits
 from pixelgen.layouts.layout import Layout
-from pixelgen.rows import row_writer
-from pixelgen.stream import SEED_LIMIT, parse_seed
+from pixelgen.manifest_rows import row_writer
+from pixelgen.rng import SEED_LIMIT, parse_seed
 
 CHECKSUMS = ("sha256", "none")
 DEPTHS = (8, 16)
@@ -79,7 +79,7 @@ class Job:
                 object.__setattr__(self, field.name, _read(field.name, value))
         if self.format is None:
             preferred = (*self.layout.container.formats, "png")[0]
-            object.__setattr__(self, "format", parts.parse(Format, preferred))
+            object.__setattr__(self, "format", registry.parse(Format, preferred))
         if not self.mode:
             opaque = self.color is None or self.color.alpha == 255
             object.__setattr__(self, "mode", "RGB" if opaque else "RGBA")
@@ -98,14 +98,14 @@ class Job:
             ("seed", self.seed, 0, SEED_LIMIT - 1),
         ):
             if not low <= value <= high:
-                raise BadValue(f"{name} {parts.brief(value)} is out of range {low}..{high}")
+                raise BadValue(f"{name} {registry.brief(value)} is out of range {low}..{high}")
         for name, choice, choices in (
             ("mode", self.mode, tuple(MODES)),
             ("depth", self.depth, DEPTHS),
             ("checksum", self.checksum, CHECKSUMS),
         ):
             if choice not in choices:
-                told = repr(choice) if isinstance(choice, str) else parts.brief(choice)
+                told = repr(choice) if isinstance(choice, str) else registry.brief(choice)
                 raise BadValue(f"{name} {told} is none of {', '.join(map(str, choices))}")
         if self.image_bytes > _PIXEL_BYTES_LIMIT:
             raise BadValue(
@@ -137,9 +137,9 @@ class Job:
         for name in _LOCAL:
             if getattr(self, name) != getattr(plain, name):
                 raise BadValue(f"the remote endpoint knows no {name}; leave it out")
-        if self.format != type(self.format)() or self.format.name not in endpoint.FORMATS:
+        if self.format != type(self.format)() or self.format.name not in pixlab_api.FORMATS:
             raise BadValue(
-                f"the remote endpoint gives {', '.join(endpoint.FORMATS)}, without options; not"
+                f"the remote endpoint gives {', '.join(pixlab_api.FORMATS)}, without options; not"
                 f" {self.format}"
             )
         if self.color is not None and self.color.alpha not in (0, 255):
@@ -188,7 +188,7 @@ class Job:
                 raise BadValue(f"the remote endpoint knows no {name}; leave it out")
         for name in options:
             if name not in known:
-                near = parts.did_you_mean(name, dict.fromkeys(known))
+                near = registry.did_you_mean(name, dict.fromkeys(known))
                 raise BadValue(f"a job has no {name!r}{near} (it has {', '.join(known)})")
         return cls(**options)
 
@@ -382,13 +382,13 @@ _KINDS: Mapping[str, _Kind] = {
     "color": _Kind("a color", Color, parse_color),
     "density": _Kind("a number", float, float),
     "family": _Kind("a family, or a list of them", Mix, _mix),
-    "format": _Kind("a format", Format, partial(parts.parse, Format)),
+    "format": _Kind("a format", Format, partial(registry.parse, Format)),
     "layout": _Kind("a layout", Layout, Layout.parse),
     "checksum": _Kind("a checksum", str, str.lower),
     "seed": _Kind("a whole number", int, parse_seed),
     "label": _Kind("a class's name", str, str.strip),
     "split": _Kind("shares of a set", Splits, Splits.parse),
-    "remote": _Kind("an address", str, endpoint.address),
+    "remote": _Kind("an address", str, pixlab_api.address),
 }
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pixelgen.errors import BadValue
 from pixelgen.job import Job
-from pixelgen.parts import did_you_mean
+from pixelgen.registry import did_you_mean
 
 _PILLOW = ("png", "jpeg", "bmp", "tiff", "webp")
 

@@ -9,7 +9,7 @@ lines as they are now.
 import sys
 from pathlib import Path
 
-from pixelgen import parts
+from pixelgen import registry
 from pixelgen.families import Family, Shape, fingerprint
 
 SHAPES = (
@@ -20,7 +20,7 @@ SHAPES = (
 
 def prints(spelling: str) -> str:
     """Return the fingerprints of a family in all frames."""
-    family = parts.parse(Family, spelling)
+    family = registry.parse(Family, spelling)
     return " ".join(fingerprint(family.sample(2**100, 9, shape))[:12] for shape in SHAPES)
 
 

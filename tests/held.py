@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pixelgen.families import Family
-from pixelgen.families.base import Pixels, Shape
-from pixelgen.stream import Stream
+from pixelgen.image_types import Pixels, Shape
+from pixelgen.rng import Stream
 
 PORT = "PIXELGEN_TEST_GATE"
 

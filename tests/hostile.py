@@ -22,13 +22,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pixelgen.cli import main
+from pixelgen.dataset.plan import plan_text
+from pixelgen.dataset.writer import Run, write
 from pixelgen.engines import Serial
 from pixelgen.job import Job
 from pixelgen.layouts.layout import UNIVERSAL
-from pixelgen.plan import plan_text
-from pixelgen.store import LocalStore
-from pixelgen.store.log import seal
-from pixelgen.writer import Run, write
+from pixelgen.storage import LocalStore
+from pixelgen.storage.append_log import seal
 
 HANG = 300  # seconds; a case of a few files that takes so long does not end
 FILES = ("pixelgen.json", "metadata.jsonl", "SHA256SUMS", "sources.jsonl", ".pixelgen.journal")

@@ -26,17 +26,17 @@ import pytest
 from PIL import Image
 
 import pixelgen
-from pixelgen import repair, writer
 from pixelgen.cli import cli, main
+from pixelgen.dataset import repair, writer
+from pixelgen.dataset.add_sidecars import extend
+from pixelgen.dataset.journal import JOURNAL
+from pixelgen.dataset.plan import read_plan
 from pixelgen.engines import Local
 from pixelgen.errors import PixelgenError
-from pixelgen.extend import extend
-from pixelgen.families.point import Uniform
-from pixelgen.journal import JOURNAL
+from pixelgen.families.pointwise import Uniform
 from pixelgen.layouts.layout import Layout
-from pixelgen.plan import read_plan
-from pixelgen.store import LocalStore
-from pixelgen.store.clients import _EXTRAS
+from pixelgen.storage import LocalStore
+from pixelgen.storage.fsspec_clients import _EXTRAS
 from tests.conftest import COMMAND, tree_digest
 
 if TYPE_CHECKING:

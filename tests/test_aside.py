@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from pixelgen.aside import aside
+from pixelgen.threads import aside
 from tests.faults import PATIENCE
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pixelgen import parts
+from pixelgen import registry
 from pixelgen.families import Family
 from tests.bench import report
 from tests.bench.measure import PEERS, PIXELGEN
@@ -184,4 +184,4 @@ def test_a_reference_draws_levels_that_differ_from_image_to_image(
 
 @pytest.mark.parametrize("reference", REFERENCES, ids=lambda r: f"{r.family} {r.name}")
 def test_a_reference_stands_beside_a_family(reference: Reference) -> None:
-    parts.parse(Family, reference.family)
+    registry.parse(Family, reference.family)

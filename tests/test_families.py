@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pixelgen import parts
+from pixelgen import registry
 from pixelgen.families import Family, Shape, fingerprint
-from pixelgen.families.point import Gaussian, Rademacher, SaltPepper, Solid, Uniform
-from pixelgen.stream import Stream
+from pixelgen.families.pointwise import Gaussian, Rademacher, SaltPepper, Solid, Uniform
+from pixelgen.rng import Stream
 from tests.fingerprints import PROMISED, SHAPES, prints
 
 FAMILIES: list[type[Family]] = [
-    part for part in parts.known("family").values() if issubclass(part, Family)
+    part for part in registry.known("family").values() if issubclass(part, Family)
 ]
 
 ODD = ["voronoi:cells=256", "voronoi:output=f2-f1", "fbm:octaves=10", "perlin:threshold=0.2"]
@@ -40,7 +40,7 @@ def test_any_frame_can_be_drawn(
     spelling: str, size: tuple[int, int], channels: int, depth: int
 ) -> None:
     shape = Shape(*size, channels, depth)
-    pixels = parts.parse(Family, spelling).sample(1, 2, shape)
+    pixels = registry.parse(Family, spelling).sample(1, 2, shape)
 
     assert pixels.shape == shape.levels
     assert pixels.dtype == shape.dtype

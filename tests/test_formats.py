@@ -24,13 +24,13 @@ from PIL import Image, JpegImagePlugin
 
 from pixelgen.errors import BadValue
 from pixelgen.families import Shape, Texture
-from pixelgen.families.base import Pixels
 from pixelgen.formats import Format
 from pixelgen.formats.pillow import Avif, Gif, Jpeg, Jpeg2000, Tga, Webp
-from pixelgen.formats.plain import Bmp, Npy, Ppm, Tiff
 from pixelgen.formats.png import Png
+from pixelgen.formats.uncompressed import Bmp, Npy, Ppm, Tiff
 from pixelgen.generator import MODES
-from pixelgen.parts import known, parse
+from pixelgen.image_types import Pixels
+from pixelgen.registry import known, parse
 
 FORMATS = [part for part in known(Format.kind).values() if issubclass(part, Format)]
 DEPTHS = (8, 16)

@@ -17,7 +17,7 @@ from pixelgen.families.fractal import (
     fixed_point,
 )
 from pixelgen.families.voronoi import Voronoi
-from pixelgen.stream import DATA, PARAMETERS, Stream
+from pixelgen.rng import DATA, PARAMETERS, Stream
 
 Ints = npt.NDArray[Any]
 

@@ -9,7 +9,7 @@ import pytest
 
 from pixelgen.families import Shape, fingerprint, gabor
 from pixelgen.families.gabor import Gabor
-from pixelgen.stream import Stream
+from pixelgen.rng import Stream
 
 Array: TypeAlias = npt.NDArray[Any]
 

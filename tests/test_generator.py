@@ -13,18 +13,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageColor
 
-from pixelgen import parts
+from pixelgen import registry
 from pixelgen.colors import Color, parse_color
 from pixelgen.errors import BadValue
 from pixelgen.families import Family, Shape, Texture
-from pixelgen.families.base import Coverage, Pixels
 from pixelgen.generator import MODES, Generator
+from pixelgen.image_types import Coverage, Pixels
 from pixelgen.job import Job
-from pixelgen.parts import option
-from pixelgen.stream import Stream
+from pixelgen.registry import option
+from pixelgen.rng import Stream
 
 DEPTHS = (8, 16)
-FAMILIES = list(parts.known(Family.kind))
+FAMILIES = list(registry.known(Family.kind))
 
 every_mode = pytest.mark.parametrize(("mode", "depth"), list(product(MODES, DEPTHS)))
 every_depth = pytest.mark.parametrize("depth", DEPTHS)

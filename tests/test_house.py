@@ -10,11 +10,9 @@ import pixelgen
 
 ROOT = Path(pixelgen.__file__).parent
 ORDER = [
-    "errors", "aside", "parts", "stream", "colors", "endpoint", "image_files", "families",
-    "formats", "generator", "store", "layouts", "rows", "job", "pipe", "sources", "index",
-    "portion", "plan", "journal", "lock", "manifest", "records", "presence", "extend", "engines",
-    "agree", "remote", "writer", "verify", "repair", "finish", "replace", "preview", "trainers",
-    "serve", "cli", "__main__",
+    "errors", "threads", "image_types", "image_files", "pixlab_api", "colors", "rng", "registry",
+    "numeric", "families", "formats", "generator", "storage", "layouts", "manifest_rows", "job",
+    "contact_sheet", "trainers", "engines", "pixlab", "dataset", "cli", "__main__",
 ]  # fmt: skip
 MODULES = sorted(ROOT.rglob("*.py"))
 
@@ -62,7 +60,7 @@ def test_randomness_comes_from_the_stream_alone(path: Path) -> None:
     text = path.read_text()
     assert "default_rng" not in text
     assert "import random" not in text
-    assert "np.random" not in text or room(path) == "stream"
+    assert "np.random" not in text or room(path) == "rng"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -7,8 +7,8 @@ import pytest
 
 from pixelgen.colors import Color
 from pixelgen.errors import BadValue
-from pixelgen.families.mix import Member, Mix
-from pixelgen.families.point import Gaussian
+from pixelgen.families.mixture import Member, Mix
+from pixelgen.families.pointwise import Gaussian
 from pixelgen.job import Job
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pixelgen.families import Shape, exact, lattice
-from pixelgen.families.lattice import Fbm, Perlin
+from pixelgen.families import Shape, gradient_noise
+from pixelgen.families.gradient_noise import Fbm, Perlin
 from pixelgen.families.plasma import Plasma, torus
-from pixelgen.stream import DATA, Stream
+from pixelgen.numeric import exact
+from pixelgen.rng import DATA, Stream
 
 Floats = npt.NDArray[np.float64]
 FRAMES = [Shape(20, 20), Shape(31, 70, 1), Shape(130, 9), Shape(5, 7, 1, 16), Shape(64, 48, 3, 16)]
@@ -22,7 +23,7 @@ def at(number: int, seed: int, image: int, purpose: int = DATA) -> Stream:
     return stream
 
 
-def gradient_noise(stream: Stream, shape: Shape, res: int) -> Floats:
+def perlin_field(stream: Stream, shape: Shape, res: int) -> Floats:
     """Return Perlin's field within −1 … 1, from the corners of each pixel's cell, in floats."""
     rows, columns = min(res, shape.height), min(res, shape.width)
     angles = stream.integers((rows + 1, columns + 1, shape.channels), 16) * (2 * pi / 65536)
@@ -59,7 +60,7 @@ def levels(family: Perlin | Fbm, images: int, shape: Shape) -> npt.NDArray[Any]:
 def test_perlin_is_the_weighted_mean_of_the_planes_at_four_corners(shape: Shape, res: int) -> None:
     pixels = Perlin(res).sample(5, 6, shape)
 
-    assert_near(pixels, gradient_noise(at(11, 5, 6), shape, res), shape)
+    assert_near(pixels, perlin_field(at(11, 5, 6), shape, res), shape)
 
 
 @pytest.mark.parametrize("depth", [8, 16])
@@ -91,7 +92,7 @@ def test_a_threshold_covers_where_a_field_of_its_own_exceeds_it(shape: Shape) ->
     drawn = family.render(at(11, 5, 6), shape)
     assert isinstance(drawn, tuple)
     pixels, coverage = drawn
-    v = gradient_noise(at(11, 5, 6, DATA + 1), shape._replace(channels=1), 6)[..., 0]
+    v = perlin_field(at(11, 5, 6, DATA + 1), shape._replace(channels=1), 6)[..., 0]
 
     assert family.has_coverage
     assert (pixels == Perlin(6).sample(5, 6, shape)).all()
@@ -119,7 +120,7 @@ def test_higher_thresholds_cover_less() -> None:
 @pytest.mark.parametrize("sine", [0.5, 4.0])
 def test_a_sine_runs_so_many_periods_over_the_range(shape: Shape, sine: float) -> None:
     pixels = Perlin(4, sine=sine).sample(5, 6, shape)
-    v = gradient_noise(at(11, 5, 6), shape, 4)
+    v = perlin_field(at(11, 5, 6), shape, 4)
 
     assert_near(pixels, np.sin(pi * sine * v), shape, steps=2)
 
@@ -134,7 +135,7 @@ def test_a_sine_of_many_periods_reaches_both_ends() -> None:
 @pytest.mark.parametrize("shape", FRAMES, ids=str)
 def test_fbm_adds_octaves_of_half_the_weight_each(shape: Shape) -> None:
     pixels = Fbm(3, octaves=4).sample(5, 6, shape)
-    octaves = [gradient_noise(at(18, 5, 6, DATA + o), shape, 3 << o) / (1 << o) for o in range(4)]
+    octaves = [perlin_field(at(18, 5, 6, DATA + o), shape, 3 << o) / (1 << o) for o in range(4)]
 
     assert_near(pixels, np.sum(octaves, axis=0), shape)
 
@@ -161,11 +162,11 @@ def test_every_way_to_the_sums_gives_the_same_pixels(
     shape = Shape(150, 90, 3, 16)
     pixels = spelling.sample(1, 2, shape)
     monkeypatch.setattr(exact, "blas_is_exact", lambda: False)
-    monkeypatch.setattr(lattice, "_BAND", 37)
-    lattice._bands.cache_clear()
+    monkeypatch.setattr(gradient_noise, "_BAND", 37)
+    gradient_noise._bands.cache_clear()
 
     assert (spelling.sample(1, 2, shape) == pixels).all()
-    lattice._bands.cache_clear()
+    gradient_noise._bands.cache_clear()
 
 
 def displaced(stream: Stream, side: int, channels: int, h: float) -> npt.NDArray[Any]:

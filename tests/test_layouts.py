@@ -13,26 +13,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixelgen import parts
+from pixelgen import registry
+from pixelgen.dataset.sidecar_files import catalogue, index_names
+from pixelgen.dataset.writer import Run as How
+from pixelgen.dataset.writer import write
 from pixelgen.engines import Serial
 from pixelgen.errors import BadValue, Conflict
-from pixelgen.index import catalogue, index_names
 from pixelgen.job import Job
 from pixelgen.layouts import Container, Record, Shard, Sidecar, Splits
 from pixelgen.layouts.layout import Layout
-from pixelgen.store import LocalStore
+from pixelgen.storage import LocalStore
 from pixelgen.trainers import TRAINERS, calls
-from pixelgen.writer import Run as How
-from pixelgen.writer import write
 from tests.conftest import Done, Run, tree_digest
 from tests.faults import layouts
 
 SIDECARS = [
     f"{(*part.containers, 'files')[0]},{name}"
-    for name, part in parts.known("layout").items()
+    for name, part in registry.known("layout").items()
     if issubclass(part, Sidecar)
 ]
-CONTAINERS = [name for name, part in parts.known("layout").items() if issubclass(part, Container)]
+CONTAINERS = [
+    name for name, part in registry.known("layout").items() if issubclass(part, Container)
+]
 SPLIT = "train=0.75,val=0.25"
 
 
@@ -306,7 +308,7 @@ def test_the_index_command_refuses_what_does_not_go_with_the_set(
 
 
 KITTI = '''
-from pixelgen.layouts.files import Files
+from pixelgen.layouts.containers.files import Files
 
 
 class Kitti(Files):
@@ -354,7 +356,7 @@ def test_a_layout_of_another_project_is_one_like_any_other(
      ("nowhere.Kitti", "'nowhere' install PYTHONPATH"),
      ("os.path", "os.path layout"),
      ("strange.Taken", "strange.Taken name"), (".Kitti", ".Kitti import"),
-     ("pixelgen.layouts.files.Files", "pixelgen.layouts.files.Files name")],
+     ("pixelgen.layouts.containers.files.Files", "pixelgen.layouts.containers.files.Files name")],
 )  # fmt: skip
 def test_what_is_no_layout_of_another_project_is_refused_in_one_line(
     run: Run, tmp_path: Path, path: str, facts: str

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pixelgen.families import Shape, Texture, leaves
-from pixelgen.families.leaves import DeadLeaves, Law, Shapes, lay
-from pixelgen.families.outlines import KINDS, Outlines
-from pixelgen.families.point import Uniform
-from pixelgen.stream import PARAMETERS, Stream
+from pixelgen.families import Shape, Texture, dead_leaves
+from pixelgen.families.dead_leaves import DeadLeaves, Law, Shapes, lay
+from pixelgen.families.pointwise import Uniform
+from pixelgen.numeric.polygons import KINDS, Outlines
+from pixelgen.rng import PARAMETERS, Stream
 
 SEED = 5
 MODELS = ("mixed", *KINDS)
@@ -126,7 +126,7 @@ def test_large_leaves_follow_their_outline_to_the_pixel(model: str) -> None:
 def test_radii_are_weighted_by_their_chance_to_touch_the_frame(
     sigma: float, r_min: float, shape: Shape
 ) -> None:
-    table = leaves._radii(sigma, r_min, shape.height, shape.width)
+    table = dead_leaves._radii(sigma, r_min, shape.height, shape.width)
 
     assert table.tolist() == radii(sigma, r_min, shape)
     assert table.min() >= max(16, 15.5 * r_min * min(shape.height, shape.width))
@@ -237,8 +237,8 @@ def test_an_image_hangs_not_on_the_size_of_batches(
 ) -> None:
     shape = Shape(40, 31)
     wanted = family.sample(SEED, 8, shape)
-    monkeypatch.setattr(leaves, "FIRST_BATCH", batches[0])
-    monkeypatch.setattr(leaves, "LARGEST_BATCH", batches[1])
+    monkeypatch.setattr(dead_leaves, "FIRST_BATCH", batches[0])
+    monkeypatch.setattr(dead_leaves, "LARGEST_BATCH", batches[1])
 
     assert (family.sample(SEED, 8, shape) == wanted).all()
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelgen import Job, parts
+from pixelgen import Job, registry
 from pixelgen.errors import BadValue
 from pixelgen.families import Family
-from pixelgen.families.mix import Mix
+from pixelgen.families.mixture import Mix
 from pixelgen.families.presets import PRESETS
 from pixelgen.generator import Generator
-from pixelgen.stream import Stream
+from pixelgen.rng import Stream
 from tests.conftest import Done, Run, tree_digest
 
 MIXED = ["uniform=2", "gaussian:sigma=10..20", "stripes=3:n=2..5,tone=random|primary"]
@@ -167,7 +167,7 @@ def test_every_row_names_its_family_with_what_was_drawn(
     names = Counter(row["generator"].partition(":")[0] for row in rows)
     assert names.keys() == {"uniform", "gaussian", "stripes"}
     for row in rows:
-        family = parts.parse(Family, row["generator"])
+        family = registry.parse(Family, row["generator"])
         drawn = {"gaussian": "sigma=", "stripes": "n=", "uniform": ""}[family.name]
         assert drawn in row["generator"]
     assert run("verify", "--deep", "set").returncode == 0
@@ -219,4 +219,4 @@ def test_presets_take_the_users_images_where_they_need_them() -> None:
 
 
 def test_no_preset_bears_the_name_of_a_family() -> None:
-    assert not PRESETS.keys() & parts.known("family").keys()
+    assert not PRESETS.keys() & registry.known("family").keys()

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from pixelgen.serve.asked import job_of
-from pixelgen.serve.fields import Refusal
-from pixelgen.serve.openapi import description
+from pixelgen.pixlab.server.openapi import description
+from pixelgen.pixlab.server.params import job_of
+from pixelgen.pixlab.server.parsing import Refusal
 from tests.serving import HANG, serving
 
 SCHEMATHESIS = shutil.which("schemathesis", path=str(Path(sys.executable).parent))

@@ -9,21 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixelgen import parts
+from pixelgen import registry
 from pixelgen.engines import Engine
 from pixelgen.errors import BadValue
 from pixelgen.families import Family, Shape
-from pixelgen.families.base import Pixels
-from pixelgen.families.point import Gaussian
+from pixelgen.families.pointwise import Gaussian
 from pixelgen.formats import Format
 from pixelgen.formats.pillow import Jpeg
+from pixelgen.image_types import Pixels
 from pixelgen.job import Job
 from pixelgen.layouts import LayoutPart
-from pixelgen.parts import Part, option, parse
-from pixelgen.stream import Stream
+from pixelgen.registry import Part, option, parse
+from pixelgen.rng import Stream
 
 KINDS: tuple[type[Part], ...] = (Family, Format, LayoutPart, Engine)
-EVERY = [(base, part) for base in KINDS for part in parts.known(base.kind).values()]
+EVERY = [(base, part) for base in KINDS for part in registry.known(base.kind).values()]
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def ramp() -> Iterator[type[Family]]:
             return np.broadcast_to(row[:, None], shape.levels).astype(shape.dtype)
 
     yield Ramp
-    parts._REGISTRY["family"].pop("ramp")
+    registry._REGISTRY["family"].pop("ramp")
 
 
 def test_a_family_of_ten_lines_is_known_everywhere(ramp: type[Family]) -> None:
@@ -54,7 +54,7 @@ def test_a_family_of_ten_lines_is_known_everywhere(ramp: type[Family]) -> None:
     assert job[0][0, :, 0].tolist() == [0, 3, 6, 9]
     assert job.to_dict()["family"] == "ramp:step=3"
     assert Job.parse(**job.to_dict()) == job
-    assert "ramp" in parts.known("family")
+    assert "ramp" in registry.known("family")
     with pytest.raises(BadValue, match=r"'ramp'.* step=10 .*1\.\.9"):
         parse(Family, "ramp:step=10")
     with pytest.raises(BadValue, match="'ramp'"):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pixelgen.families import Shape
-from pixelgen.families.base import Pixels
 from pixelgen.families.patterns import Checker, Gradient, Stripes
-from pixelgen.stream import Stream
+from pixelgen.image_types import Pixels
+from pixelgen.rng import Stream
 
 SIZES = [(60, 84), (7, 5), (1, 50), (50, 1), (1, 1)]
 every_depth = pytest.mark.parametrize("depth", [8, 16])

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen.journal import JOURNAL
-from pixelgen.plan import PLAN, plan_text
-from pixelgen.verify import MANIFESTS
+from pixelgen.dataset.journal import JOURNAL
+from pixelgen.dataset.plan import PLAN, plan_text
+from pixelgen.dataset.verify import MANIFESTS
 from tests.conftest import COMMAND, Done, Run, tree_digest
 from tests.faults import PATIENCE, finish, layouts, running, wait_for
 
@@ -218,7 +218,7 @@ def test_what_a_portion_synced_is_believed_on_another_machine_without_a_look_at_
     # Other machines have other boots; the journals' lines tell which.
     for number in (1, 2):
         assert portion(tmp_path / "out", number, total=2).returncode == 0
-    from pixelgen.store.log import seal, unseal
+    from pixelgen.storage.append_log import seal, unseal
 
     for path in (tmp_path / "out").glob(".pixelgen.*-of-2.journal"):
         lines = [unseal(line) for line in path.read_bytes().splitlines(keepends=True)]

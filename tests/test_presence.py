@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from pixelgen.cli import main
+from pixelgen.dataset.missing_files import missing_files
+from pixelgen.dataset.plan import plan_text
+from pixelgen.dataset.writer import Run, write
 from pixelgen.engines import Serial
 from pixelgen.job import Job
 from pixelgen.layouts.layout import UNIVERSAL
-from pixelgen.plan import plan_text
-from pixelgen.presence import missing_files
-from pixelgen.store import LocalStore
-from pixelgen.writer import Run, write
+from pixelgen.storage import LocalStore
 from tests.conftest import tree_digest
 from tests.faults import format_of, layouts
 
@@ -133,7 +133,7 @@ def test_a_whole_dataset_lacks_nothing_and_each_file_is_missed(
 def test_status_says_where_it_does_not_count(
     dataset: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pixelgen.presence.COUNTED", 3)
+    monkeypatch.setattr("pixelgen.dataset.missing_files.COUNTED", 3)
     for path in (dataset / "images").iterdir():
         path.unlink()
     capfd.readouterr()

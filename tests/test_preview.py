@@ -9,15 +9,15 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from pixelgen import writer
 from pixelgen.cli import main
+from pixelgen.contact_sheet import Tile, fit, sheet, tiles_of_job, tiles_of_set
+from pixelgen.dataset import writer
 from pixelgen.families import Family
 from pixelgen.formats import Format
 from pixelgen.generator import MODES
 from pixelgen.job import Job
-from pixelgen.parts import known
-from pixelgen.preview import Tile, fit, sheet, tiles_of_job, tiles_of_set
-from pixelgen.store import LocalStore
+from pixelgen.registry import known
+from pixelgen.storage import LocalStore
 from tests.conftest import Done, Run
 
 Here = Callable[..., Done]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen import parts
+from pixelgen import registry
 from pixelgen.families.presets import PRESETS
 from pixelgen.job import Job
 from pixelgen.trainers import TRAINERS, calls
@@ -135,8 +135,8 @@ def rows(head: str) -> dict[str, list[str]]:
 
 def test_the_table_of_layouts_tells_the_calls_that_are_printed() -> None:
     table = rows("layout")
-    assert set(table) == set(parts.known("layout"))
-    for name, part in parts.known("layout").items():
+    assert set(table) == set(registry.known("layout"))
+    for name, part in registry.known("layout").items():
         beside = getattr(part, "containers", None)
         layout = name if beside is None else f"{(*beside, 'files')[0]},{name}"
         job = Job.parse(count=1000, layout=layout)
@@ -158,7 +158,7 @@ def test_the_table_of_trainers_tells_their_calls_and_limits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "names"), [("family", parts.known("family")), ("preset", PRESETS)]
+    ("head", "names"), [("family", registry.known("family")), ("preset", PRESETS)]
 )
 def test_the_catalogue_is_told_whole(head: str, names: Iterable[str]) -> None:
     table = TEXT.partition(f"| {head} |")[2].partition("\n\n")[0]

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from pixelgen.dataset.plan import plan_text
+from pixelgen.dataset.repair import mend, repair
+from pixelgen.dataset.verify import check, finished_plan
+from pixelgen.dataset.writer import Run, write
 from pixelgen.engines import Serial
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
-from pixelgen.plan import plan_text
-from pixelgen.repair import mend, repair
-from pixelgen.store import LocalStore
-from pixelgen.verify import check, finished_plan
-from pixelgen.writer import Run, write
+from pixelgen.storage import LocalStore
 from tests.conftest import COMMAND, Done, tree_digest
 from tests.conftest import Run as Command
 from tests.faults import flip

@@ -12,13 +12,13 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from pixelgen.families.mix import Member, Mix
-from pixelgen.families.point import Uniform
+from pixelgen.families.mixture import Member, Mix
+from pixelgen.families.pointwise import Uniform
 from pixelgen.job import Job
-from pixelgen.parts import known
-from pixelgen.serve.app import Rules
-from pixelgen.serve.asked import FORMATS, MOST_PIXELS, job_of
-from pixelgen.serve.costs import FAMILY_COSTS, check_cost, estimate
+from pixelgen.pixlab.server.app import Rules
+from pixelgen.pixlab.server.costs import FAMILY_COSTS, check_cost, estimate
+from pixelgen.pixlab.server.params import FORMATS, MOST_PIXELS, job_of
+from pixelgen.registry import known
 from tests.bench import costs
 from tests.conftest import Run
 from tests.faults import wait_for

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from pixelgen.job import Job
-from pixelgen.serve.app import Rules, endpoint
+from pixelgen.pixlab.server.app import Rules, endpoint
 from tests.conftest import Run
 from tests.serving import HANG, KEY, Server, serving
 

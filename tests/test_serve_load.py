@@ -15,9 +15,9 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from pixelgen.serve.fields import Refusal
-from pixelgen.serve.makers import ClientLeft, Makers, Receive
-from pixelgen.serve.shelf import Picture, Shelf
+from pixelgen.pixlab.server.image_cache import Picture, Shelf
+from pixelgen.pixlab.server.parsing import Refusal
+from pixelgen.pixlab.server.worker_threads import ClientLeft, Makers, Receive
 from tests.faults import wait_for
 from tests.serving import (
     HANG,

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from pixelgen import Job
+from pixelgen.dataset.source_record import SOURCES
 from pixelgen.errors import BadValue
 from pixelgen.families import Shape, source
-from pixelgen.families.base import Pixels
-from pixelgen.families.shuffle import PatchShuffle, PhaseScramble, PixelShuffle
-from pixelgen.sources import SOURCES
+from pixelgen.families.from_images import PatchShuffle, PhaseScramble, PixelShuffle
+from pixelgen.image_types import Pixels
 from tests.conftest import Done, Run, tree_digest
 
 Make = Callable[..., Done]
@@ -80,8 +80,8 @@ def test_shuffled_pixels_have_no_neighbours() -> None:
 
 
 def test_every_permutation_is_as_likely() -> None:
-    from pixelgen.families.shuffle import permutation
-    from pixelgen.stream import Stream
+    from pixelgen.families.from_images import permutation
+    from pixelgen.rng import Stream
 
     stream, seen = Stream(4), []
     for image in range(2400):

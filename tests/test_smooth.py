@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pixelgen.families import Shape, exact
-from pixelgen.families.smooth import Blobs, Smooth
-from pixelgen.stream import Stream
+from pixelgen.families import Shape
+from pixelgen.families.blurred import Blobs, Smooth
+from pixelgen.numeric import exact
+from pixelgen.rng import Stream
 
 every_depth = pytest.mark.parametrize("depth", [8, 16])
 

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pixelgen.families import Family, Shape, exact, fingerprint, spectral, wavelet
+from pixelgen.families import Family, Shape, fingerprint, spectral, wavelet
 from pixelgen.families.gabor import Gabor
 from pixelgen.families.spectral import Spectrum, SpectrumColor, gain, transform
 from pixelgen.families.wavelet import WaveletMarginal
+from pixelgen.numeric import exact
 
 Array: TypeAlias = npt.NDArray[Any]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pixelgen.errors import BadValue, Conflict, PixelgenError
-from pixelgen.store import LocalStore
+from pixelgen.storage import LocalStore
 from tests.conftest import Run, tree_digest
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelgen.errors import BadValue
-from pixelgen.stream import DATA, PARAMETERS, Stream, parse_seed
+from pixelgen.rng import DATA, PARAMETERS, Stream, parse_seed
 
 _MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
 _WEYL = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B

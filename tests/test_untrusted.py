@@ -22,9 +22,9 @@ import pytest
 from PIL import Image
 
 from pixelgen.cli import main
-from pixelgen.plan import plan_text
-from pixelgen.store import LocalStore
-from pixelgen.store.log import seal
+from pixelgen.dataset.plan import plan_text
+from pixelgen.storage import LocalStore
+from pixelgen.storage.append_log import seal
 from tests.conftest import COMMAND, MEASURED, Done, Run, tree_digest
 
 COMMANDS: dict[str, tuple[object, ...]] = {

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from pixelgen.cli import main
+from pixelgen.dataset.plan import Plan, plan_text
+from pixelgen.dataset.writer import Run, write
 from pixelgen.engines import Serial
-from pixelgen.families.point import Gaussian, Uniform
+from pixelgen.families.pointwise import Gaussian, Uniform
 from pixelgen.job import Job
-from pixelgen.plan import Plan, plan_text
-from pixelgen.store import LocalStore
-from pixelgen.writer import Run, write
+from pixelgen.storage import LocalStore
 
 SERIAL = Run(Serial())
 JOB: dict[str, Any] = {"count": 12, "width": 9, "height": 7, "color": "red", "layout": "files,coco"}
@@ -112,7 +112,7 @@ def unfinished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pixelgen.manifest.publish", interrupt)
+        patch.setattr("pixelgen.dataset.manifest.publish", interrupt)
         with pytest.raises(KeyboardInterrupt):
             write(Job.parse(**JOB), LocalStore(str(root), "none"), SERIAL)
     assert (root / ".pixelgen.journal").exists()

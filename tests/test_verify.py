@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from pixelgen.dataset.plan import plan_text
+from pixelgen.dataset.verify import check, finished_plan
+from pixelgen.dataset.writer import Run as How
+from pixelgen.dataset.writer import write
 from pixelgen.errors import PixelgenError
 from pixelgen.job import Job
-from pixelgen.plan import plan_text
-from pixelgen.store import LocalStore
-from pixelgen.verify import check, finished_plan
-from pixelgen.writer import Run as How
-from pixelgen.writer import write
+from pixelgen.storage import LocalStore
 from tests.conftest import Done, Run
 
 JOBS: dict[str, dict[str, Any]] = {

@@ -20,18 +20,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelgen.dataset.journal import JOURNAL, SUMS, Journal
+from pixelgen.dataset.overwrite import clear
+from pixelgen.dataset.plan import PLAN
+from pixelgen.dataset.writer import Run as How
+from pixelgen.dataset.writer import write
 from pixelgen.engines import Check, Engine, Local, Serial, Work
 from pixelgen.errors import Busy, Conflict
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, SUMS, Journal
 from pixelgen.layouts import Record
 from pixelgen.layouts.base import MANIFEST
-from pixelgen.lock import LOCK, joint_lock, lock
-from pixelgen.plan import PLAN
-from pixelgen.replace import clear
-from pixelgen.store import LocalStore
-from pixelgen.writer import Run as How
-from pixelgen.writer import write
+from pixelgen.storage import LocalStore
+from pixelgen.storage.lock import LOCK, joint_lock, lock
 from tests.conftest import COMMAND, Done, Run, tree_digest
 from tests.faults import PATIENCE, children, layouts, living, manifest_of, running, wait_for
 

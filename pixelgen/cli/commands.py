@@ -8,13 +8,13 @@ import click
 
 from pixelgen.cli.options import PartName, draw_seed, look, look_options, skip_damaged_option
 from pixelgen.cli.output import Progress, emit, emit_json, emit_path, report, tell_loaders, write
-from pixelgen.cli.stop import Stop
+from pixelgen.cli.signals import Stop
 from pixelgen.errors import BadValue
-from pixelgen.parts import installed, known, plural, spell
+from pixelgen.registry import installed, known, plural, spell
 
 if TYPE_CHECKING:
-    from pixelgen.parts import Part
-    from pixelgen.preview import Tile
+    from pixelgen.contact_sheet import Tile
+    from pixelgen.registry import Part
 
 _KINDS = ("family", "format", "layout", "engine")
 _CELL = 24  # pixels of an image's side in the terminal
@@ -34,9 +34,9 @@ def verify(**options: Any) -> int:
     Files that are not of the set are left out. Prints a line for each damaged file as it is found;
     exits 3 if there is any. Of a set made with --checksum none only --deep sees all.
     """
-    from pixelgen.store import store_of
-    from pixelgen.verify import check, finished_plan
-    from pixelgen.writer import Run
+    from pixelgen.dataset.verify import check, finished_plan
+    from pixelgen.dataset.writer import Run
+    from pixelgen.storage import store_of
 
     store, stop, most = store_of(options["directory"]), Stop("verify again"), options["max_errors"]
     plan = finished_plan(store)
@@ -90,10 +90,10 @@ def repair(**options: Any) -> int:
     not of the set. Prints a line for each file that it remade. Finishes a set that is in the
     making. Of a set of another version, whose images cannot be remade here, it changes nothing.
     """
-    from pixelgen.repair import mend
-    from pixelgen.repair import repair as remake
-    from pixelgen.store import store_of
-    from pixelgen.writer import Run
+    from pixelgen.dataset.repair import mend
+    from pixelgen.dataset.repair import repair as remake
+    from pixelgen.dataset.writer import Run
+    from pixelgen.storage import store_of
 
     store = store_of(options["directory"], options["durability"])
     stop = Stop("the same command finishes it")
@@ -134,11 +134,11 @@ def index(directory: str, layout: str, durability: str, as_json: bool, quiet: bo
     """
     from dataclasses import replace
 
+    from pixelgen.dataset.verify import finished_plan
+    from pixelgen.dataset.writer import Run
+    from pixelgen.dataset.writer import write as make
     from pixelgen.layouts.layout import Layout
-    from pixelgen.store import store_of
-    from pixelgen.verify import finished_plan
-    from pixelgen.writer import Run
-    from pixelgen.writer import write as make
+    from pixelgen.storage import store_of
 
     store, stop = store_of(directory, durability), Stop("the same command finishes it")
     job = finished_plan(store).job
@@ -181,9 +181,9 @@ def preview(directory: str | None, **options: Any) -> int:
 
 
 def _set_tiles(directory: str, options: dict[str, Any]) -> "list[Tile]":
-    from pixelgen.preview import tiles_of_set
-    from pixelgen.store import store_of
-    from pixelgen.verify import finished_plan
+    from pixelgen.contact_sheet import tiles_of_set
+    from pixelgen.dataset.verify import finished_plan
+    from pixelgen.storage import store_of
 
     if any(look(options).values()) or options["skip_damaged"]:
         raise BadValue("a set is shown as it is; leave out the options of its making")
@@ -192,15 +192,15 @@ def _set_tiles(directory: str, options: dict[str, Any]) -> "list[Tile]":
 
 
 def _family_tiles(options: dict[str, Any]) -> "list[Tile]":
-    from pixelgen import sources
+    from pixelgen.contact_sheet import tiles_of_job
+    from pixelgen.dataset import source_record
     from pixelgen.job import Job
-    from pixelgen.preview import tiles_of_job
 
     fields = {"width": options["tile"], "height": options["tile"], "family": "uniform"}
     fields = draw_seed(fields | look(options))
     if fields["family"] != ("all",):
         job = Job.parse(**fields | {"count": options["count"]})
-        for left_out in sources.look(job, skip_damaged=options["skip_damaged"]):
+        for left_out in source_record.look(job, skip_damaged=options["skip_damaged"]):
             report(left_out)
         return list(tiles_of_job(job))
     names = known("family")
@@ -215,8 +215,8 @@ def _save(tiles: "list[Tile]", options: dict[str, Any]) -> None:
 
     from PIL import Image
 
-    from pixelgen.preview import sheet
-    from pixelgen.store.system import naming
+    from pixelgen.contact_sheet import sheet
+    from pixelgen.storage.posix import naming
 
     path, buffer = Path(options["out"]), io.BytesIO()
     kind = Image.registered_extensions().get(path.suffix.lower(), "")
@@ -240,7 +240,7 @@ def _show(tiles: "list[Tile]") -> None:
     from rich.style import Style
     from rich.text import Text
 
-    from pixelgen.preview import fit
+    from pixelgen.contact_sheet import fit
 
     def drawn(tile: "Tile") -> Text:
         pixels = np.asarray(fit(tile.image, _CELL))

@@ -29,18 +29,18 @@ from pixelgen.cli.output import (
 )
 from pixelgen.cli.portions import portion_of
 from pixelgen.cli.remote import check_named_address, fetcher, remote_address, remote_options
-from pixelgen.cli.stop import Stop
+from pixelgen.cli.signals import Stop
 from pixelgen.cli.summary import append_summary, check_summary
 from pixelgen.errors import AnotherJob, BadValue, shell_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pixelgen.dataset.partition import Portion
+    from pixelgen.dataset.writer import Outcome
     from pixelgen.formats import Data
     from pixelgen.job import Job
-    from pixelgen.portion import Portion
-    from pixelgen.store import Store
-    from pixelgen.writer import Outcome
+    from pixelgen.storage import Store
 
 _DEFAULT_OUT = "negatives"
 _REMOTE_BYTES = 4  # a pixel: PixLab sends RGBA where no color is asked for
@@ -65,7 +65,7 @@ def generate(**options: Any) -> int:
         return _to_stdout(_job(draw_seed(fields), options), options)
     if not options["out"]:
         raise BadValue("the output path is empty; name a directory, or a URL")
-    from pixelgen.store import LocalStore, store_of
+    from pixelgen.storage import LocalStore, store_of
 
     store = store_of(options["out"], options["durability"])
     job = _job(draw_seed(fields, partial(_seed_there, store, options)), options)
@@ -82,8 +82,8 @@ def _seed_there(store: "Store", options: dict[str, Any]) -> int | None:
     None where there is none, or where --force replaces it. Raises BadValue for a partition that
     would draw a seed of its own.
     """
-    from pixelgen.journal import is_finished
-    from pixelgen.plan import read_plan
+    from pixelgen.dataset.journal import is_finished
+    from pixelgen.dataset.plan import read_plan
 
     plan = read_plan(store)
     if plan and not (options["force"] and is_finished(store, plan.job)):
@@ -160,9 +160,9 @@ def _check_trainers(job: "Job", options: dict[str, Any]) -> None:
 
 
 def _write(job: "Job", store: "Store", options: dict[str, Any]) -> int:
-    from pixelgen import writer
+    from pixelgen.dataset import writer
     from pixelgen.engines import engine_of
-    from pixelgen.store import LocalStore
+    from pixelgen.storage import LocalStore
 
     stop, portion = Stop("the same command finishes it"), options.get("portion")
     if options["summary"] is not None:
@@ -184,7 +184,7 @@ def _write(job: "Job", store: "Store", options: dict[str, Any]) -> int:
             f" {run.workers} workers, {job.encoder or 'own'} encoder"
         )
     if isinstance(store, LocalStore) and options["force"]:
-        from pixelgen.replace import clear
+        from pixelgen.dataset.overwrite import clear
 
         clear(store, job, run)
     if stop:
@@ -208,9 +208,9 @@ def _write(job: "Job", store: "Store", options: dict[str, Any]) -> int:
 
 def _force_hint(store: "Store", options: dict[str, Any]) -> str:
     """Return the way out that --force is, where it is one."""
-    from pixelgen.journal import is_finished
-    from pixelgen.plan import read_plan
-    from pixelgen.store import LocalStore
+    from pixelgen.dataset.journal import is_finished
+    from pixelgen.dataset.plan import read_plan
+    from pixelgen.storage import LocalStore
 
     plan = read_plan(store)
     can_force = isinstance(store, LocalStore) and options["shard"] is None
@@ -296,14 +296,14 @@ def _tell_portion(
 
 def _dry_run(job: "Job", store: "Store", options: dict[str, Any]) -> int:
     """Print the size of the job and what of it is done, without writing anything."""
-    from pixelgen.sources import look, recall
+    from pixelgen.dataset.source_record import look, recall
 
     if not recall(store, job):
         look(job, skip_damaged=options["skip_damaged"])
     expected = _expected_bytes(job)
     found = 0 if options["force"] else _found(job, store)
     if job.remote and found < job.count:
-        from pixelgen.remote.spool import spooled
+        from pixelgen.dataset.download_cache import spooled
 
         found += spooled(store, job)
     facts = {
@@ -332,8 +332,8 @@ def _dry_run(job: "Job", store: "Store", options: dict[str, Any]) -> int:
 
 def _found(job: "Job", store: "Store") -> int:
     """Return how many images are there."""
-    from pixelgen.journal import is_finished, look, matching_plan
-    from pixelgen.presence import check_present
+    from pixelgen.dataset.journal import is_finished, look, matching_plan
+    from pixelgen.dataset.missing_files import check_present
 
     plan = matching_plan(store, job)
     if plan is None:
@@ -354,8 +354,8 @@ def _expected_bytes(job: "Job") -> int:
 
 def _to_stdout(job: "Job", options: dict[str, Any]) -> int:
     """Write the image, or a tar stream of all, to standard output."""
-    from pixelgen.pipe import stream
-    from pixelgen.sources import look as look_at_sources
+    from pixelgen.dataset.source_record import look as look_at_sources
+    from pixelgen.dataset.tar_stream import stream
 
     for name in ("dry_run", "as_json", "force", "shard", "summary"):
         if options[name]:

@@ -30,7 +30,7 @@ class PartName(click.ParamType):  # type: ignore[type-arg] # no generic before c
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Import the parts of other projects that the command line names; files name none."""
-        from pixelgen.parts import import_named
+        from pixelgen.registry import import_named
 
         import_named(self.name, str(value))
         return str(value)
@@ -39,7 +39,7 @@ class PartName(click.ParamType):  # type: ignore[type-arg] # no generic before c
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Offer the names, each with its one line of help; for families also the presets'."""
-        from pixelgen.parts import installed, known
+        from pixelgen.registry import installed, known
 
         parts = known(self.name) | installed(self.name)
         about = {name: part.summary() for name, part in parts.items()}

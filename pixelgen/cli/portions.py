@@ -9,16 +9,16 @@ from pixelgen.cli.output import emit, emit_json, emit_path, number, report, tell
 from pixelgen.errors import BadValue, shell_path
 
 if TYPE_CHECKING:
+    from pixelgen.dataset.partition import Portion
     from pixelgen.job import Job
-    from pixelgen.portion import Portion
-    from pixelgen.store import Store
+    from pixelgen.storage import Store
 
 
 def portion_of(text: str) -> "Portion":
     """Return the portion that --shard names: I/N, or of a task of a Slurm job array."""
     import os
 
-    from pixelgen.portion import Portion
+    from pixelgen.dataset.partition import Portion
 
     return Portion.of_slurm(os.environ) if text == "slurm" else Portion.parse(text)
 
@@ -35,9 +35,9 @@ def finish(directories: tuple[str, ...], durability: str, as_json: bool, quiet: 
     Of several places, what the others hold is copied to the first, which may be new. Exits 1 where
     a shard is missing, and names it. Prints the path of the manifest, which is written last.
     """
-    from pixelgen.finish import finish as end
-    from pixelgen.finish import planned_job
-    from pixelgen.store import store_of
+    from pixelgen.dataset.finish import finish as end
+    from pixelgen.dataset.finish import planned_job
+    from pixelgen.storage import store_of
 
     places = [store_of(each, durability) for each in directories]
     job = planned_job(places)
@@ -69,10 +69,10 @@ def status(directory: str, missing: bool, total: int | None, as_json: bool) -> i
     Of a finished set the names and sizes of all files are compared with the disk; exits with 3 if
     any is missing.
     """
-    from pixelgen.finish import planned_job, portions_missing, totals
-    from pixelgen.journal import is_finished, look
-    from pixelgen.portion import ranges
-    from pixelgen.store import store_of
+    from pixelgen.dataset.finish import planned_job, portions_missing, totals
+    from pixelgen.dataset.journal import is_finished, look
+    from pixelgen.dataset.partition import ranges
+    from pixelgen.storage import store_of
 
     store = store_of(directory)
     job = planned_job([store])
@@ -103,7 +103,7 @@ def status(directory: str, missing: bool, total: int | None, as_json: bool) -> i
 
 def _finished_status(job: "Job", store: "Store", *, as_json: bool, quiet: bool) -> int:
     """Compare a finished set with the disk, and say what is there."""
-    from pixelgen.presence import COUNTED, describe_missing, missing_files
+    from pixelgen.dataset.missing_files import COUNTED, describe_missing, missing_files
 
     lost = list(islice(missing_files(job, store), COUNTED))
     found = job.count - sum(each.images for each in lost)

@@ -11,10 +11,10 @@ from pixelgen.cli.output import number, report
 from pixelgen.errors import BadValue
 
 if TYPE_CHECKING:
+    from pixelgen.dataset.fetch import Fetcher
     from pixelgen.job import Job
-    from pixelgen.remote.client import Client
-    from pixelgen.remote.fetch import Fetcher
-    from pixelgen.remote.secret import Secret
+    from pixelgen.pixlab.client.client import Client
+    from pixelgen.pixlab.client.secret import Secret
 
 KEY = "PIXLAB_API_KEY"
 URL = "PIXELGEN_REMOTE_URL"
@@ -55,7 +55,7 @@ def remote_address(options: dict[str, Any]) -> dict[str, str]:
     if options["remote"]:
         if options["engine"] != "local":
             raise BadValue("the remote is asked by this process alone; leave out --engine")
-        from pixelgen.endpoint import PIXLAB
+        from pixelgen.pixlab_api import PIXLAB
 
         given = options["remote_url"]
         url = os.environ.get(URL, PIXLAB) if given is None else given
@@ -71,7 +71,7 @@ def remote_address(options: dict[str, Any]) -> dict[str, str]:
 
 def check_named_address(named: str, asked: str | None, recipe: str) -> None:
     """Refuse a recipe that names another address than the options do: the key would go there."""
-    from pixelgen.endpoint import address
+    from pixelgen.pixlab_api import address
 
     if asked is None:
         raise BadValue(
@@ -93,8 +93,8 @@ def fetcher(
     stopped: Callable[[], bool],
 ) -> "Fetcher":
     """Return what fetches the images of a job; the key is looked for at the first."""
-    from pixelgen.endpoint import PIXLAB
-    from pixelgen.remote.fetch import Fetcher
+    from pixelgen.dataset.fetch import Fetcher
+    from pixelgen.pixlab_api import PIXLAB
 
     def connect() -> "Client":
         client = _client(job, options)
@@ -106,8 +106,8 @@ def fetcher(
 
 
 def _client(job: "Job", options: dict[str, Any]) -> "Client":
-    from pixelgen.remote.client import Client, Manner
-    from pixelgen.remote.pace import seconds_apart
+    from pixelgen.pixlab.client.client import Client, Manner
+    from pixelgen.pixlab.client.rate_limit import seconds_apart
 
     rate = options["remote_rate"]
     manner = Manner(
@@ -121,7 +121,7 @@ def _client(job: "Job", options: dict[str, Any]) -> "Client":
 def _key(options: dict[str, Any]) -> "Secret":
     """Find the key."""
     from pixelgen.cli.keys import own_key_file, read_key
-    from pixelgen.remote.secret import Secret
+    from pixelgen.pixlab.client.secret import Secret
 
     own = own_key_file()
     if options["key"] is not None:

@@ -65,9 +65,9 @@ def serve(**options: Any) -> int:
     if key and options["no_auth"]:
         raise BadValue("give either a key or --no-auth, not both")
     from pixelgen.engines import cores, keep_memory
-    from pixelgen.serve.app import Rules, endpoint
-    from pixelgen.serve.listen import free_port, listen
-    from pixelgen.serve.origins import parse_origin
+    from pixelgen.pixlab.server.app import Rules, endpoint
+    from pixelgen.pixlab.server.origins import parse_origin
+    from pixelgen.pixlab.server.server import free_port, listen
 
     rules = Rules(
         key=key, open=options["no_auth"], hosts=_names(options),

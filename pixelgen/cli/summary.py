@@ -6,8 +6,8 @@ from pixelgen.cli.output import Progress, human_bytes, number
 from pixelgen.errors import BadValue
 
 if TYPE_CHECKING:
+    from pixelgen.dataset.writer import Outcome
     from pixelgen.job import Job
-    from pixelgen.writer import Outcome
 
 
 def check_summary(path: str) -> None:

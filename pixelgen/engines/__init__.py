@@ -7,7 +7,7 @@ from pixelgen.engines.base import Check, Engine, Work
 from pixelgen.engines.local import Local
 from pixelgen.engines.machine import cores, keep_memory
 from pixelgen.engines.serial import Serial
-from pixelgen.parts import parse
+from pixelgen.registry import parse
 
 __all__ = ["Check", "Engine", "Local", "Serial", "Work", "cores", "engine_of", "keep_memory"]
 

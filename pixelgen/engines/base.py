@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from pixelgen.parts import Part
+from pixelgen.registry import Part
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -26,7 +26,7 @@ from pixelgen import __version__
 from pixelgen.engines.base import Check, Engine, R, T, Work, fan_out
 from pixelgen.engines.machine import keep_memory, signals_held
 from pixelgen.errors import BadValue, PixelgenError
-from pixelgen.parts import option
+from pixelgen.registry import option
 
 if TYPE_CHECKING:
     from distributed import Client, Worker

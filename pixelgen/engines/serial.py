@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from pixelgen.aside import aside
 from pixelgen.engines.base import Check, Engine, R, T, Work
 from pixelgen.engines.machine import keep_memory
+from pixelgen.threads import aside
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pixelgen.families import exact
-from pixelgen.families.base import Coverage, Family, Pixels, Shape, Texture
-from pixelgen.families.exact import Table
-from pixelgen.parts import option
-from pixelgen.stream import DATA, PARAMETERS, Stream, Words
+from pixelgen.families.base import Family
+from pixelgen.image_types import Coverage, Pixels, Shape, Texture
+from pixelgen.numeric import exact
+from pixelgen.numeric.exact import Table
+from pixelgen.registry import option
+from pixelgen.rng import DATA, PARAMETERS, Stream, Words
 
 UNIT = 1 << 16
 """One in the entries of a map's matrix."""

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pixelgen.families import exact
-from pixelgen.families.base import Family, Pixels, Shape, Texture
-from pixelgen.families.exact import Field, Table
-from pixelgen.parts import option
-from pixelgen.stream import Stream, Words
+from pixelgen.families.base import Family
+from pixelgen.image_types import Pixels, Shape, Texture
+from pixelgen.numeric import exact
+from pixelgen.numeric.exact import Field, Table
+from pixelgen.registry import option
+from pixelgen.rng import Stream, Words
 
 _SUBPIXELS = 16
 _BLOCK = 64

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pixelgen.families.base import Family, Pixels, Shape, Texture
-from pixelgen.parts import option
-from pixelgen.stream import PARAMETERS, Stream, Words
+from pixelgen.families.base import Family
+from pixelgen.image_types import Pixels, Shape, Texture
+from pixelgen.registry import option
+from pixelgen.rng import PARAMETERS, Stream, Words
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Gradient(Family):
 
 def _linear(angle: int, shape: Shape) -> Words:
     """Return how far along the direction each pixel lies, in 1/4096 pixels."""
-    from pixelgen.families.exact import turns
+    from pixelgen.numeric.exact import turns
 
     cosines, sines = turns()
     across = np.arange(shape.width) * int(cosines[angle])

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pixelgen.families.base import Family, Pixels, Shape, Texture
-from pixelgen.families.exact import Table
-from pixelgen.parts import option
-from pixelgen.stream import Stream
+from pixelgen.families.base import Family
+from pixelgen.image_types import Pixels, Shape, Texture
+from pixelgen.numeric.exact import Table
+from pixelgen.registry import option
+from pixelgen.rng import Stream
 
 
 @dataclass(frozen=True)

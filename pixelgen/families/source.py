@@ -22,10 +22,11 @@ import numpy.typing as npt
 
 from pixelgen.colors import luma
 from pixelgen.errors import BadValue, PixelgenError
-from pixelgen.families.base import Coverage, Family, Pixels, Shape, render_named
+from pixelgen.families.base import Family, render_named
 from pixelgen.image_files import UnusableImage, decode, read_file
-from pixelgen.parts import option
-from pixelgen.stream import PARAMETERS, Stream
+from pixelgen.image_types import Coverage, Pixels, Shape
+from pixelgen.registry import option
+from pixelgen.rng import PARAMETERS, Stream
 
 _NAME = re.compile(
     r"[^.].*\.(avif|bmp|gif|jp2|jpe?g|pgm|png|ppm|tga|tiff?|webp)", re.IGNORECASE | re.DOTALL

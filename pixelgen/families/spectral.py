@@ -6,11 +6,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from pixelgen.families import exact
-from pixelgen.families.base import Family, Pixels, Shape, Texture
-from pixelgen.families.exact import Field, Table
-from pixelgen.parts import option
-from pixelgen.stream import Stream
+from pixelgen.families.base import Family
+from pixelgen.image_types import Pixels, Shape, Texture
+from pixelgen.numeric import exact
+from pixelgen.numeric.exact import Field, Table
+from pixelgen.registry import option
+from pixelgen.rng import Stream
 
 WAVE_UNIT = 16384
 """One in the tables of cosines and sines of :func:`transform`."""

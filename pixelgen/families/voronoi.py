@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pixelgen.families.base import Family, Pixels, Shape, Texture
-from pixelgen.families.exact import Field, Table
-from pixelgen.parts import option
-from pixelgen.stream import DATA, Stream
+from pixelgen.families.base import Family
+from pixelgen.image_types import Pixels, Shape, Texture
+from pixelgen.numeric.exact import Field, Table
+from pixelgen.registry import option
+from pixelgen.rng import DATA, Stream
 
 _UNIT = 16
 """Coordinates count sixteenths of a pixel."""

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pixelgen.families.base import Family, Pixels, Shape, Texture
-from pixelgen.families.exact import Field, Table
+from pixelgen.families.base import Family
 from pixelgen.families.spectral import gain, opposite, picture, transform
-from pixelgen.parts import option
-from pixelgen.stream import Stream
+from pixelgen.image_types import Pixels, Shape, Texture
+from pixelgen.numeric.exact import Field, Table
+from pixelgen.registry import option
+from pixelgen.rng import Stream
 
 _LARGEST = 32767
 _FILTER_UNIT = 4096

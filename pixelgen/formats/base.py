@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
-from pixelgen import parts
+from pixelgen import registry
 from pixelgen.errors import BadValue
-from pixelgen.families import Shape, Texture
-from pixelgen.families.base import Pixels
-from pixelgen.parts import Part
+from pixelgen.image_types import Pixels, Shape, Texture
+from pixelgen.registry import Part
 
 Data: TypeAlias = bytes | bytearray | memoryview
 
@@ -72,7 +71,7 @@ def _formats_for(mode: str, depth: int) -> str:
     """List the formats that hold a mode and depth."""
     names = [
         part.name
-        for part in parts.known(Format.kind).values()
+        for part in registry.known(Format.kind).values()
         if issubclass(part, Format) and depth in part.holds.get(mode, ())
     ]
     return ", ".join(names[:-1]) + " or " + names[-1]

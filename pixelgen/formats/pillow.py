@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pixelgen.families import Texture
-from pixelgen.families.base import Pixels
 from pixelgen.formats.base import Format
-from pixelgen.parts import option
+from pixelgen.image_types import Pixels, Texture
+from pixelgen.registry import option
 
 if TYPE_CHECKING:
     from PIL.Image import Image

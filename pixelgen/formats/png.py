@@ -15,10 +15,9 @@ import numpy.typing as npt
 from zlib_ng import zlib_ng
 
 from pixelgen.errors import BadValue
-from pixelgen.families import Shape, Texture
-from pixelgen.families.base import Pixels
 from pixelgen.formats.base import EVERY_MODE, Data, Encode, Format
-from pixelgen.parts import option
+from pixelgen.image_types import Pixels, Shape, Texture
+from pixelgen.registry import option
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}

@@ -1,7 +1,8 @@
 """Layouts: where the encoded images of a set go, and what indexes them.
 
-Every module of this folder is searched: each :class:`Container` and each :class:`Sidecar` named in
-it is known to the command line, the manifest, the contract tests and ``pixelgen list layouts``.
+Every module of ``containers`` and ``sidecars`` is searched: each :class:`Container` and each
+:class:`Sidecar` named in it is known to the command line, the manifest, the contract tests and
+``pixelgen list layouts``.
 """
 
 from pixelgen.layouts.base import (
@@ -14,7 +15,7 @@ from pixelgen.layouts.base import (
     Sample,
     Sidecar,
 )
-from pixelgen.layouts.roster import Fact, Roster, Shard, Splits
+from pixelgen.layouts.dataset_info import Fact, Roster, Shard, Splits
 
 __all__ = [
     "Catalogue",

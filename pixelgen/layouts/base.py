@@ -8,9 +8,9 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from pixelgen.errors import BadValue
 from pixelgen.formats.base import Data
-from pixelgen.layouts.roster import Fact, Roster, Shard
-from pixelgen.parts import Part
-from pixelgen.store import Chunks, Store
+from pixelgen.layouts.dataset_info import Fact, Roster, Shard
+from pixelgen.registry import Part
+from pixelgen.storage import Chunks, Store
 
 File: TypeAlias = tuple[str, Chunks]
 """The name of a file, relative to the set's directory, and its bytes."""

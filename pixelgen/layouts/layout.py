@@ -8,9 +8,9 @@ from typing import Self
 
 from pixelgen.errors import BadValue
 from pixelgen.layouts.base import Catalogue, Container, File, LayoutPart, Sidecar
-from pixelgen.layouts.files import Files
-from pixelgen.layouts.roster import Roster
-from pixelgen.parts import parse
+from pixelgen.layouts.containers.files import Files
+from pixelgen.layouts.dataset_info import Roster
+from pixelgen.registry import parse
 
 UNIVERSAL = "files,coco,croissant,dlib,hf,opencv,yolo"
 """What can live together in one directory, each stack seeing its own."""

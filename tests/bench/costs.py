@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 from pixelgen.engines import keep_memory
 from pixelgen.job import Job
-from pixelgen.parts import known
-from pixelgen.serve.costs import FAMILY_COSTS, Cost, estimate
+from pixelgen.pixlab.server.costs import FAMILY_COSTS, Cost, estimate
+from pixelgen.registry import known
 from tests.bench import report
 from tests.bench.report import Comparison, Usage, option
 

@@ -25,11 +25,11 @@ from typing import TypeAlias
 
 from PIL import Image
 
-from pixelgen import parts
+from pixelgen import registry
 from pixelgen.engines import keep_memory
 from pixelgen.families import Family, Shape
 from pixelgen.families.source import Sourced
-from pixelgen.stream import Stream
+from pixelgen.rng import Stream
 from tests.bench import report
 from tests.bench.references import REFERENCES, Reference, picture
 from tests.bench.report import Comparison, Usage, middle, option
@@ -82,9 +82,9 @@ def measure(name: str, ours: Draw, reference: Reference, side: int, options: Opt
 
 def rows() -> list[tuple[Family, Reference]]:
     """Return each family beside each of its references, which may be none but in name."""
-    pairs = [(parts.parse(Family, reference.family), reference) for reference in REFERENCES]
-    alone = parts.known("family").keys() - {family.name for family, _ in pairs}
-    pairs += [(parts.parse(Family, name), Reference(name)) for name in alone]
+    pairs = [(registry.parse(Family, reference.family), reference) for reference in REFERENCES]
+    alone = registry.known("family").keys() - {family.name for family, _ in pairs}
+    pairs += [(registry.parse(Family, name), Reference(name)) for name in alone]
     return sorted(pairs, key=lambda pair: str(pair[0]))
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pixelgen.journal import JOURNAL
+from pixelgen.dataset.journal import JOURNAL
 from tests.bench import report
 from tests.bench.measure import PIXELGEN, cpu_of, timed
 from tests.bench.report import Comparison, Usage, option

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelgen.families import Family, Shape
-from pixelgen.families.base import Pixels
-from pixelgen.stream import Stream
+from pixelgen.image_types import Pixels
+from pixelgen.rng import Stream
 
 DRAWN = "PIXELGEN_TEST_DRAWN"  # names the file, which has a line an image: who drew it
 

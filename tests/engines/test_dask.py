@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import pixelgen
-from pixelgen.journal import JOURNAL
+from pixelgen.dataset.journal import JOURNAL
 from tests.conftest import COMMAND, Done, Run, tree_digest
 from tests.engines.cluster import ROOT, Cluster, cluster, end, kill
 from tests.engines.counted import COUNTED, DRAWN, drawers, gate

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 import pytest
 
+from pixelgen.dataset.writer import Run as How
+from pixelgen.dataset.writer import write
 from pixelgen.engines import Work, dask
 from pixelgen.engines.dask import Dask
 from pixelgen.errors import PixelgenError
 from pixelgen.job import Job
-from pixelgen.store import PROBE, store_of
-from pixelgen.writer import Run as How
-from pixelgen.writer import write
+from pixelgen.storage import PROBE, store_of
 from tests.conftest import Run, tree_digest
 from tests.engines.cluster import ROOT, Cluster, cluster, end, kill
 from tests.engines.counted import COUNTED, DRAWN, drawers, gate

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pixelgen import parts
-from pixelgen.journal import JOURNAL
+from pixelgen import registry
+from pixelgen.dataset.journal import JOURNAL
+from pixelgen.dataset.verify import finished_plan
 from pixelgen.layouts import Container, Sidecar
 from pixelgen.layouts.layout import Layout
-from pixelgen.store import LocalStore
-from pixelgen.verify import finished_plan
+from pixelgen.storage import LocalStore
 from tests.conftest import COMMAND, Done
 
 Process = subprocess.Popen[str]
@@ -21,7 +21,7 @@ Shared = Callable[[str, Callable[[Path], object]], Path]
 
 PATIENCE = 120  # seconds; what is waited for comes however busy the machine is, unless it hangs
 
-ENGINES = tuple(parts.known("engine"))
+ENGINES = tuple(registry.known("engine"))
 
 
 def layouts(per_shard: int) -> list[str]:
@@ -33,11 +33,11 @@ def layouts(per_shard: int) -> list[str]:
         name: f"{name}:per_shard={per_shard}"
         if any(parameter["name"] == "per_shard" for parameter in part.parameters())
         else name
-        for name, part in parts.known("layout").items()
+        for name, part in registry.known("layout").items()
         if issubclass(part, Container)
     }
     beside: dict[str, list[str]] = {}
-    for name, part in parts.known("layout").items():
+    for name, part in registry.known("layout").items():
         if issubclass(part, Sidecar):
             beside.setdefault((*part.containers, "files")[0], []).append(name)
     return [

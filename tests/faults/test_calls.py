@@ -17,9 +17,9 @@ from random import Random
 import pytest
 from PIL import Image
 
-from pixelgen.journal import JOURNAL, SUMS
+from pixelgen.dataset.journal import JOURNAL, SUMS
+from pixelgen.dataset.plan import PLAN
 from pixelgen.layouts.base import MANIFEST
-from pixelgen.plan import PLAN
 from tests.conftest import Done, tree_digest
 from tests.faults import PATIENCE, Shared, finish, flip, layouts, running, torn, trials
 

@@ -16,12 +16,12 @@ from zlib import crc32
 
 import pytest
 
-from pixelgen import parts
-from pixelgen.journal import JOURNAL
-from pixelgen.lock import LOCK
-from pixelgen.plan import PLAN
-from pixelgen.store import LocalStore
-from pixelgen.verify import MANIFESTS, finished_plan
+from pixelgen import registry
+from pixelgen.dataset.journal import JOURNAL
+from pixelgen.dataset.plan import PLAN
+from pixelgen.dataset.verify import MANIFESTS, finished_plan
+from pixelgen.storage import LocalStore
+from pixelgen.storage.lock import LOCK
 from tests.conftest import COMMAND, Done, Run, tree_digest
 from tests.faults import (
     PATIENCE,
@@ -64,7 +64,7 @@ from tests.faults.disks import (
 
 pytestmark = pytest.mark.faults
 
-FORMATS = tuple(parts.known("format"))
+FORMATS = tuple(registry.known("format"))
 SEEDS = pytest.mark.parametrize("seed", range(trials(1)))
 # What is the case, and what to do.
 NO_SPACE = ("No space left on device", "free", "same command")

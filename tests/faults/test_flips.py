@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from pixelgen.dataset.repair import mend, repair
+from pixelgen.dataset.verify import check, finished_plan
+from pixelgen.dataset.writer import Run, write
 from pixelgen.engines import Serial
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
-from pixelgen.repair import mend, repair
-from pixelgen.store import LocalStore
-from pixelgen.verify import check, finished_plan
-from pixelgen.writer import Run, write
+from pixelgen.storage import LocalStore
 from tests.conftest import tree_digest
 from tests.faults import flip, format_of, layouts, trials
 

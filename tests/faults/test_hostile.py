@@ -20,20 +20,20 @@ from zlib import crc32
 import pytest
 from PIL import Image
 
+from pixelgen.dataset.journal import JOURNAL, SUMS
+from pixelgen.dataset.overwrite import clear
+from pixelgen.dataset.plan import PLAN
+from pixelgen.dataset.sidecar_files import index_names
+from pixelgen.dataset.source_record import SOURCES
+from pixelgen.dataset.verify import check, finished_plan
+from pixelgen.dataset.writer import Run as How
+from pixelgen.dataset.writer import write
 from pixelgen.engines import Serial
 from pixelgen.errors import Conflict, PixelgenError
-from pixelgen.index import index_names
 from pixelgen.job import Job
-from pixelgen.journal import JOURNAL, SUMS
 from pixelgen.layouts.base import MANIFEST
-from pixelgen.lock import LOCK
-from pixelgen.plan import PLAN
-from pixelgen.replace import clear
-from pixelgen.sources import SOURCES
-from pixelgen.store import LocalStore
-from pixelgen.verify import check, finished_plan
-from pixelgen.writer import Run as How
-from pixelgen.writer import write
+from pixelgen.storage import LocalStore
+from pixelgen.storage.lock import LOCK
 from tests.conftest import COMMAND, MEASURED, Done, Run, tree_digest
 from tests.faults import (
     PATIENCE,

@@ -17,10 +17,10 @@ from random import Random
 
 import pytest
 
-from pixelgen.journal import JOURNAL, SUMS, is_finished, look
-from pixelgen.plan import PLAN
-from pixelgen.store import LocalStore
-from pixelgen.verify import finished_plan
+from pixelgen.dataset.journal import JOURNAL, SUMS, is_finished, look
+from pixelgen.dataset.plan import PLAN
+from pixelgen.dataset.verify import finished_plan
+from pixelgen.storage import LocalStore
 from tests.conftest import Done, tree_digest
 from tests.faults import (
     ENGINES,
@@ -264,7 +264,7 @@ def test_a_signal_is_heard_at_once_and_heeded_in_time_while_an_image_takes_long(
 
 STOPPING = """
 import os, signal
-from pixelgen.cli.stop import Stop
+from pixelgen.cli.signals import Stop
 Stop("the same command finishes it")
 os.kill(os.getpid(), signal.SIGTERM)
 print(signal.getitimer(signal.ITIMER_REAL)[0])
@@ -283,7 +283,7 @@ HANGING = """
 import sys, threading
 from pathlib import Path
 from pixelgen.__main__ import run
-from pixelgen.store import local
+from pixelgen.storage import local
 
 def hang(*_):
     Path("hanging").touch()

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from pixelgen.dataset.writer import Run as How
+from pixelgen.dataset.writer import write
 from pixelgen.job import Job
 from pixelgen.layouts.base import MANIFEST
-from pixelgen.store import LocalStore
-from pixelgen.writer import Run as How
-from pixelgen.writer import write
+from pixelgen.storage import LocalStore
 from tests.conftest import COMMAND, tree_digest
 from tests.faults import PATIENCE
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen.store.clients import client
+from pixelgen.storage.fsspec_clients import client
 from tests.objects.front import Front, front
 from tests.objects.server import Server, s3_server
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixelgen.store.answers import is_refusal, reason, remedy
+from pixelgen.storage.object_errors import is_refusal, reason, remedy
 
 
 class Answered(OSError):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pixelgen.errors import Conflict
-from pixelgen.store import Store, store_of
+from pixelgen.storage import Store, store_of
 from tests.objects.server import Server
 
 pytestmark = pytest.mark.engine

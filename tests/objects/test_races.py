@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from pixelgen.dataset.partition import Portion
+from pixelgen.dataset.writer import Run as How
+from pixelgen.dataset.writer import write, write_portion
 from pixelgen.engines import Serial
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
-from pixelgen.portion import Portion
-from pixelgen.store import LocalStore
-from pixelgen.store.objectlog import ObjectLog
-from pixelgen.store.objects import ObjectStore
-from pixelgen.writer import Run as How
-from pixelgen.writer import write, write_portion
+from pixelgen.storage import LocalStore
+from pixelgen.storage.object_log import ObjectLog
+from pixelgen.storage.objects import ObjectStore
 from tests.conftest import Done, Run, tree_digest
 from tests.objects.front import Answer, Front, Request
 from tests.objects.server import Server

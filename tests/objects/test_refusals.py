@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen.store import store_of
+from pixelgen.storage import store_of
 from tests.conftest import Done, Run, tree_digest
 from tests.objects.front import Answer, Front, Request
 from tests.objects.server import Server

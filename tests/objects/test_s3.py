@@ -12,8 +12,8 @@ from random import Random
 import pytest
 
 from pixelgen.cli import main
-from pixelgen.journal import JOURNAL
-from pixelgen.store import PROBE, objects, store_of
+from pixelgen.dataset.journal import JOURNAL
+from pixelgen.storage import PROBE, objects, store_of
 from tests.conftest import Done, Run, tree_digest
 from tests.engines.cluster import ROOT, cluster
 from tests.faults import format_of, layouts, running, trials, wait_for

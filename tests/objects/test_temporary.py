@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pixelgen.errors import PixelgenError
-from pixelgen.store import store_of
+from pixelgen.storage import store_of
 from tests.engines.cluster import ROOT
 from tests.objects.front import Answer, Front, Request
 from tests.objects.server import Server
@@ -43,7 +43,7 @@ def test_a_process_killed_while_it_sends_leaves_no_temporary_file(
     folder.mkdir()
     code = "\n".join(
         (
-            "from pixelgen.store import store_of",
+            "from pixelgen.storage import store_of",
             f"store = store_of('s3://sets/{prefix}')",
             CALLS[call],
         )

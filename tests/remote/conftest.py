@@ -13,7 +13,7 @@ from typing import NamedTuple
 import PIL.Image
 import pytest
 
-from pixelgen.remote.reply import quiet_pillow
+from pixelgen.pixlab.client.response import quiet_pillow
 from tests.remote.endpoint import Endpoint
 
 PROJECT = Path(__file__).parents[2]

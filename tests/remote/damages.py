@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import PIL.Image
 
-from pixelgen.remote.structure import SIGNATURES
+from pixelgen.pixlab.client.structure import SIGNATURES
 from tests.remote.faulty import chunk
 from tests.remote.pictures import (
     HEIGHT,

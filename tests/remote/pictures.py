@@ -10,9 +10,9 @@ from typing import Any
 
 import PIL.Image
 
-from pixelgen.remote.failures import BROKEN, Failure
-from pixelgen.remote.reply import read_image
-from pixelgen.remote.wire import Reply
+from pixelgen.pixlab.client.errors import BROKEN, Failure
+from pixelgen.pixlab.client.response import read_image
+from pixelgen.pixlab.client.transport import Reply
 from tests.remote.faulty import chunk
 
 WIDTH, HEIGHT = SIZE = (64, 48)

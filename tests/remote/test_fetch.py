@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pixelgen import parts
+from pixelgen import registry
+from pixelgen.dataset.verify import Damage, check, finished_plan
+from pixelgen.dataset.writer import Run as Running
 from pixelgen.job import Job
 from pixelgen.layouts import Container, Sidecar
-from pixelgen.store import LocalStore
-from pixelgen.store.log import seal
-from pixelgen.verify import Damage, check, finished_plan
-from pixelgen.writer import Run as Running
+from pixelgen.storage import LocalStore
+from pixelgen.storage.append_log import seal
 from tests.conftest import COMMAND, Run, tree_digest
 from tests.faults import wait_for
 from tests.remote.endpoint import FAULTS, KEY, Endpoint, asked, command, rows_of
@@ -115,11 +115,13 @@ def test_a_signal_ends_requests_under_way_and_keeps_what_came(
 
 TAKEN = {
     name: part.formats or ("png",)
-    for name, part in parts.known("layout").items()
+    for name, part in registry.known("layout").items()
     if issubclass(part, Container) and set(part.formats or ("png",)) & {"png", "jpeg"}
 }  # fmt: skip
 
-BESIDE = sorted(name for name, part in parts.known("layout").items() if issubclass(part, Sidecar))
+BESIDE = sorted(
+    name for name, part in registry.known("layout").items() if issubclass(part, Sidecar)
+)
 
 
 @pytest.mark.parametrize("container", TAKEN)
@@ -128,7 +130,7 @@ def test_fetched_images_go_to_every_layout_and_are_checked_by_their_hashes(
 ) -> None:
     beside = [
         name for name in BESIDE
-        if not (wanted := getattr(parts.known("layout")[name], "containers", ()))
+        if not (wanted := getattr(registry.known("layout")[name], "containers", ()))
         or container in wanted
     ]  # fmt: skip
     kind = "png" if "png" in TAKEN[container] else "jpeg"

@@ -175,7 +175,7 @@ def test_the_remote_adds_nothing_to_the_start_of_the_local_command(run: Run) -> 
         loaded = run(*words, PYTHONPROFILEIMPORTTIME="1").stderr
         names = set(re.findall(r"\|\s+(\S+)$", loaded, re.MULTILINE))
         assert "click" in names
-        assert not {"urllib3", "ssl", "http.client", "pixelgen.remote"} & names
+        assert not {"urllib3", "ssl", "http.client", "pixelgen.pixlab.client"} & names
         if "--help" in words:
             assert not {"pathlib", "ipaddress", "urllib.parse", "numpy"} & names
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pixelgen.endpoint import address
 from pixelgen.errors import BadValue
-from pixelgen.remote.failures import FINAL, RATE, UNAVAILABLE, Failure
-from pixelgen.remote.pace import Pace, seconds_apart
-from pixelgen.remote.reply import check, check_link, link_of, read_image
-from pixelgen.remote.secret import Secret
-from pixelgen.remote.wire import Deadline, Reply, Wire
+from pixelgen.pixlab.client.errors import FINAL, RATE, UNAVAILABLE, Failure
+from pixelgen.pixlab.client.rate_limit import Pace, seconds_apart
+from pixelgen.pixlab.client.response import check, check_link, link_of, read_image
+from pixelgen.pixlab.client.secret import Secret
+from pixelgen.pixlab.client.transport import Deadline, Reply, Wire
+from pixelgen.pixlab_api import address
 from tests.remote.faulty import Endpoint, image
 
 pytestmark = pytest.mark.usefixtures("_quiet")

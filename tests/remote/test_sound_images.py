@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 from PIL import ImageCms, PngImagePlugin
 
-from pixelgen.endpoint import FORMATS
+from pixelgen.pixlab_api import FORMATS
 from tests.remote.faulty import chunk
 from tests.remote.pictures import (
     HEIGHT,

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import ImageFile
 
-from pixelgen.endpoint import FORMATS
-from pixelgen.remote.failures import Failure
-from pixelgen.remote.reply import read_image
-from pixelgen.remote.structure import CHECKS, Damage
-from pixelgen.remote.wire import Reply
+from pixelgen.pixlab.client.errors import Failure
+from pixelgen.pixlab.client.response import read_image
+from pixelgen.pixlab.client.structure import CHECKS, Damage
+from pixelgen.pixlab.client.transport import Reply
+from pixelgen.pixlab_api import FORMATS
 from tests.remote.damages import CASES, many_scans
 from tests.remote.faulty import chunk
 from tests.remote.pictures import (

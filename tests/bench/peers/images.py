@@ -14,8 +14,8 @@ from threading import Lock, Thread
 
 from pixelgen.engines import keep_memory
 from pixelgen.formats import Data
-from pixelgen.serve.asked import MOST_PIXELS, job_of
-from pixelgen.serve.fields import from_query
+from pixelgen.pixlab.server.params import MOST_PIXELS, job_of
+from pixelgen.pixlab.server.parsing import from_query
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n"
 

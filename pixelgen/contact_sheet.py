@@ -1,0 +1,134 @@
+"""Contact sheets: a look at a set, or at families before any set is made."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from pixelgen.errors import PixelgenError, shell_path
+from pixelgen.formats.uncompressed import npy_header, npy_type
+from pixelgen.generator import Generator
+from pixelgen.image_files import UnusableImage, decode
+from pixelgen.image_types import Pixels
+from pixelgen.job import Job
+from pixelgen.storage import Store
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
+
+_GAP = 6
+_CAPTION = 16
+_PAPER, _INK = (24, 24, 27), (212, 212, 216)
+_CHECKER = ((153, 153, 153), (102, 102, 102))
+_CHECKER_SIDE = 8
+
+
+class Tile(NamedTuple):
+    """A picture and what stands below it."""
+
+    caption: str
+    image: "Image"
+
+
+def tiles_of_set(job: Job, store: Store, count: int) -> Iterator[Tile]:
+    """Read the first images of a set from its files."""
+    count = min(count, job.count)
+    images = chain.from_iterable(
+        job.layout.container.read(store, job.roster, shard)
+        for shard in map(job.shard, range(-(-count // job.shard_size)))
+    )
+    for index, data in zip(range(count), images, strict=False):
+        name = job.roster.file(index)
+        try:
+            yield Tile(name, _decode(data, job))
+        except UnusableImage as error:
+            raise PixelgenError(
+                f"{name} cannot be shown: it is {error}; to see whether it was changed, run:"
+                f" pixelgen verify {shell_path(store.root)}"
+            ) from None
+
+
+def tiles_of_job(job: Job) -> Iterator[Tile]:
+    """Render the images of a job, without files, each over the name of its family."""
+    generator = Generator(job)
+    for index in range(job.count):
+        yield Tile(generator.origin(index).family, _picture(generator.render(index).pixels))
+
+
+def sheet(tiles: Sequence[Tile], columns: int, side: int) -> "Image":
+    """Lay the tiles out in rows, each scaled into a square of ``side`` pixels, with captions."""
+    from PIL import Image
+    from PIL.ImageDraw import Draw
+
+    columns = max(1, min(columns, len(tiles)))
+    step = side + _GAP, side + _CAPTION + _GAP
+    rows = -(-len(tiles) // columns)
+    paper = Image.new("RGB", (columns * step[0] + _GAP, rows * step[1] + _GAP), _PAPER)
+    draw = Draw(paper)
+    for number, tile in enumerate(tiles):
+        row, column = divmod(number, columns)
+        left, top = _GAP + column * step[0], _GAP + row * step[1]
+        fitted = fit(tile.image, side)
+        paper.paste(fitted, (left + (side - fitted.width) // 2, top + (side - fitted.height) // 2))
+        draw.text((left, top + side + 2), _shortened(tile.caption, draw, side), _INK)
+    return paper
+
+
+def _shortened(caption: str, draw: "ImageDraw", width: int) -> str:
+    """Cut a caption that is wider than its tile."""
+    if draw.textlength(caption) <= width:
+        return caption
+    while caption and draw.textlength(caption + "..") > width:
+        caption = caption[:-1]
+    return caption + ".."
+
+
+def fit(image: "Image", side: int) -> "Image":
+    """Scale an image to fit a square, picking pixels (averages would turn noise into gray)."""
+    from PIL import Image
+
+    scale = side / max(image.size)
+    width, height = (max(1, round(length * scale)) for length in image.size)
+    return _flat(image).resize((width, height), Image.Resampling.NEAREST)
+
+
+def _flat(image: "Image") -> "Image":
+    """Show transparency as a checkerboard, as editors do."""
+    if image.mode not in ("RGBA", "LA"):
+        return image.convert("RGB")
+    from PIL import Image
+
+    rows, columns = np.indices((image.height, image.width)) // _CHECKER_SIDE
+    board = np.array(_CHECKER, np.uint8)[(rows + columns) % 2]
+    flat = Image.fromarray(board)
+    flat.paste(image.convert("RGB"), mask=image.getchannel("A"))
+    return flat
+
+
+def _decode(data: bytes, job: Job) -> "Image":
+    """Decode an image of a dataset; raise UnusableImage for any other, whatever it claims."""
+    if job.format.name == "npy":
+        return _picture(_array(data, job))
+    image = decode(data, (job.width, job.height))
+    if image.mode.startswith("I"):  # 16-bit gray: show the high bytes
+        return _picture(np.asarray(image).astype(np.uint16)[..., None])
+    return image
+
+
+def _array(data: bytes, job: Job) -> Pixels:
+    """Read numpy's file of an image's levels, whose header must be the job's to the byte."""
+    header = npy_header(job.shape.levels, job.depth)
+    if not data.startswith(header) or len(data) != len(header) + job.image_bytes:
+        raise UnusableImage("not an array of this set")
+    levels: Pixels = np.frombuffer(data, npy_type(job.depth), offset=len(header))
+    return levels.reshape(job.shape.levels)
+
+
+def _picture(pixels: Pixels) -> "Image":
+    """Make a picture of pixels, of the high bytes where there are two."""
+    from PIL import Image
+
+    high = (pixels >> 8).astype(np.uint8) if pixels.dtype.itemsize == 2 else pixels
+    return Image.fromarray(high[..., 0] if high.shape[2] == 1 else high)

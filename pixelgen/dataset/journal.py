@@ -1,0 +1,313 @@
+"""The journal: what of a set is done, so that an interrupted run can go on.
+
+As long as a dataset is unfinished, from before its plan (:mod:`pixelgen.dataset.plan`) to after its
+manifest, there are also ``.pixelgen.lock`` and ``.pixelgen.journal``: a line for each shard that is
+done, of the CRC-32 of the rest as eight hexadecimal digits, a space, and JSON. Runs that make a
+portion of the set each have a journal of their own beside it.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property, partial
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgen.dataset import source_record
+from pixelgen.dataset.partition import WHOLE, Portion
+from pixelgen.dataset.plan import PLAN, Plan, read_plan_of
+from pixelgen.dataset.sidecar_files import folders, index_names
+from pixelgen.errors import BadValue, Conflict, PixelgenError
+from pixelgen.job import Job
+from pixelgen.layouts import Record, Shard
+from pixelgen.manifest_rows import is_origin, is_sha256
+from pixelgen.storage import Log, Store
+from pixelgen.storage.append_log import seal, unseal
+
+SUMS = "SHA256SUMS"
+JOURNAL = ".pixelgen.journal"
+
+_ID_DIGITS = 16
+_SETTLED = "settled"
+_SETTLED_SIZE = 64  # bytes that such a line has at most
+_LINE, _IMAGE, _FETCHED = 4096, 128, 2048  # bytes of a line: at most, and for each of its images
+
+
+def matching_plan(store: Store, job: Job) -> Plan | None:
+    """Return the plan of a dataset if it is this job's, None where there is none.
+
+    A complete dataset stays what it is whatever versions are installed now; an unfinished one must
+    not get its second half from other versions. Raises AnotherJob where it is another job's,
+    Conflict where it is unfinished and cannot be finished here.
+    """
+    plan = read_plan_of(store, job)
+    if plan and not is_finished(store, job):
+        plan.check_continuable(store.root)
+    return plan
+
+
+def sums_of(job: Job) -> tuple[str, ...]:
+    """Return the name of the sums, if the job has any."""
+    return () if job.checksum == "none" else (SUMS,)
+
+
+def is_finished(store: Store, job: Job) -> bool:
+    """Tell whether the set is complete: it has its manifest, and its journal is gone."""
+    return store.size(job.manifest) is not None and not store.exists(JOURNAL)
+
+
+def begin(store: Store, job: Job) -> None:
+    """Begin the journal, then write the plan: from here on the set is in the making."""
+    with store.log(JOURNAL):
+        pass
+    store.put(PLAN, Plan.of(job).text)
+    store.sync(PLAN)
+    source_record.record(store, job)
+
+
+def settle_sources(store: Store, plan: Plan) -> None:
+    """Take the user's images as the set's record has them, or record them if it has none yet.
+
+    Raises Conflict where they are not those of the plan.
+    """
+    job = plan.job
+    if not job.sources:
+        return
+    is_recorded = source_record.recall(store, job)
+    if source_record.digests(job) != list(plan.sources):
+        raise Conflict(
+            f"the images that the set in {store.root} is made from were changed since it was begun;"
+            " put the old ones back, or choose another directory"
+        )
+    if not is_recorded:
+        source_record.record(store, job)
+
+
+class Journal:
+    """The shards of a job that are done: on disk a line each, in memory the place of that line.
+
+    Of a ``portion`` it counts that portion's shards alone. Raises BadValue where the memory has no
+    room for the places.
+    """
+
+    def __init__(self, store: Store, job: Job, portion: Portion = WHOLE) -> None:
+        self._store = store
+        self._job = job
+        self._portion = portion
+        self._name = JOURNAL if portion == WHOLE else portion.journal
+        self._places = _places(job.shard_count)
+        self._most = _LINE + job.shard_size * (_FETCHED if job.remote else _IMAGE)
+        self._log: Log | None = None
+        self._begun = 0
+        self.images = 0
+        self.shards_missing = len(range(portion.number - 1, job.shard_count, portion.total))
+
+    @cached_property
+    def _id(self) -> str:
+        return self._job.digest[:_ID_DIGITS]
+
+    @cached_property
+    def _mount(self) -> str:
+        """Name the time for which the store is believed to keep what it has not synced."""
+        return self._store.era()
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the journal in its file, after the lines that are there already."""
+        with self._store.log(self._name) as self._log:
+            self.replay(partial(self._log.lines, most=self._most))
+            self._begun = self._log.size
+            yield
+
+    def replay(self, lines: Callable[[], Iterable[bytes]]) -> None:
+        """Take what the lines of this journal's file tell, as far as it is true."""
+        for place, _, record in self._true(lines):
+            self._note(record, place)
+
+    def read(self, name: str) -> None:
+        """Take what another journal of the set tells, for as long as none of it is written."""
+        for place, _, record in self._true(self._lines_of(name)):
+            self._note(record, place)
+
+    def told(self, name: str) -> Iterator[Record]:
+        """Yield what another journal of the set tells, as far as it is true."""
+        return (record for _, _, record in self._true(self._lines_of(name)))
+
+    def take_over(self, name: str) -> None:
+        """Take over the lines of another journal of the set, as far as what they tell is true."""
+        for _, line, record in self._true(self._lines_of(name)):
+            if not self.has(record.shard):
+                self._note(record, self._file.append(line))
+
+    def _lines_of(self, name: str) -> Callable[[], Iterable[bytes]]:
+        """Return what reads the lines of a journal, none longer than those of this job."""
+        return partial(self._store.lines, name, most=self._most)
+
+    def _true(self, lines: Callable[[], Iterable[bytes]]) -> Iterator[tuple[int, bytes, Record]]:
+        """Yield every whole line of the job whose files are there, with its place and its record.
+
+        Of another mount, unless they were settled, with the right hashes.
+        """
+        place, settled = 0, self._settled(lines())
+        with self._store.size_lookup() as sizes:
+            for line in lines():
+                record, mount = self._parse(line)
+                is_safe = mount == self._mount or place < settled
+                if record and self._fits(record) and self._is_there(record, sizes, is_safe):
+                    yield place, line, record
+                place += len(line)
+
+    def _settled(self, lines: Iterable[bytes]) -> int:
+        """Return the place up to which all that lines tell of was on the disk."""
+        place, settled = 0, 0
+        for line in lines:
+            if len(line) <= _SETTLED_SIZE and unseal(line) == [self._id, _SETTLED]:
+                settled = place
+            place += len(line)
+        return settled
+
+    def settle(self) -> None:
+        """Write down that what is done so far is on the disk, for other mounts to believe."""
+        self._file.append(seal([self._id, _SETTLED]))
+
+    def _fits(self, record: Record) -> bool:
+        if not 0 <= record.shard < self._job.shard_count:
+            return False
+        _, start, stop = self._job.shard(record.shard)
+        images = stop - start
+        hashes = images if self._job.checksum != "none" else 0
+        origins = images if self._job.remote else 0
+        lengths = len(record.sizes), len(record.hashes), len(record.origins)
+        of_file = [record.file_hash] if record.file_hash else []
+        return (
+            lengths == (images, hashes, origins)
+            and all(map(is_sha256, chain(record.hashes, of_file)))
+            and all(map(is_origin, record.origins))
+        )
+
+    def _is_there(self, record: Record, sizes: Callable[[str], int | None], is_safe: bool) -> bool:
+        """Tell whether the record's files are there: by size, and unless it is safe by hash."""
+        shard, roster = self._job.shard(record.shard), self._job.roster
+        return all(
+            (size := sizes(found.name)) is not None
+            and found.size in (None, size)
+            and (is_safe or found.sha256 == file_hash(self._store, found.name))
+            for found in self._job.layout.container.objects(roster, shard, record)
+        )
+
+    def is_begun(self) -> bool:
+        """Tell whether the file has a line of this job, whatever became of what it tells of."""
+        return any(self._parse(line)[0] for line in self._lines_of(self._name)())
+
+    def add(self, record: Record) -> None:
+        """Write down that a shard is done."""
+        self._note(record, self._file.append(self.line(record)))
+
+    def _note(self, record: Record, place: int) -> None:
+        number, total = self._portion
+        if record.shard % total != number - 1:
+            return
+        if not self.has(record.shard):
+            self.images += len(record.sizes)
+            self.shards_missing -= 1
+        self._places[record.shard] = place + 1
+
+    def has(self, shard: int) -> bool:
+        """Tell whether a shard is done."""
+        return bool(self._places[shard])
+
+    def missing(self) -> Iterator[Shard]:
+        """Yield the shards that are not done."""
+        return (each for each in self._portion.shards(self._job) if not self.has(each.number))
+
+    def records(self) -> Iterator[tuple[Shard, Record]]:
+        """Yield every shard with its record, in order."""
+        for shard in self._job.shards():
+            lines = self._file.lines(int(self._places[shard.number]) - 1, most=self._most)
+            record, _ = self._parse(next(lines, b""))
+            lines.close()
+            if record is None or record.shard != shard.number:
+                path = self._store.path(self._name)
+                raise PixelgenError(f"{path} was changed meanwhile; run the same command again")
+            yield shard, record
+
+    def remove(self) -> None:
+        """Remove the file: the set is complete."""
+        self._file.remove()
+
+    def distrust(self) -> None:
+        """Believe nothing after a sync that failed, so that the next run makes or compares all.
+
+        The system tells of a lost page once, and shows it as it was until it is forgotten. So what
+        was made in this run is removed, and what was there before is read from the disk anew.
+        """
+        roster, container = self._job.roster, self._job.layout.container
+        with suppress(PixelgenError):  # what failed first is told
+            for name in chain((JOURNAL, *sums_of(self._job)), *index_names(self._job)):
+                self._store.remove(name)
+            for shard in self._job.shards():
+                is_made = self._places[shard.number] > self._begun
+                for name in container.files(roster, shard):
+                    (self._store.remove if is_made else self._store.forget)(name)
+            for folder in folders(self._job):
+                self._store.remove_folder(folder)
+
+    @property
+    def _file(self) -> Log:
+        if self._log is None:
+            raise RuntimeError("the journal is not kept in a file")
+        return self._log
+
+    def line(self, record: Record) -> bytes:
+        """Spell a record as a line, which names the mount and the job, too."""
+        return seal([self._mount, self._id, *record])
+
+    def _parse(self, line: bytes) -> tuple[Record | None, str]:
+        """Read a line into its record and the mount it was written in; None if it is not ours."""
+        try:
+            mount, job, shard, sizes, hashes, file_size, file_hash, origins = unseal(line)
+            record = Record(
+                int(shard), [*map(int, sizes)], [*map(str, hashes)], int(file_size), str(file_hash),
+                [*map(str, origins)],
+            )  # fmt: skip
+        except (ValueError, TypeError, OverflowError):
+            return None, ""
+        return (record if job == self._id else None), mount
+
+
+def _places(shards: int) -> npt.NDArray[np.int64]:
+    """Make room for a place a shard: 0 is none, and takes no memory until it is written to."""
+    try:
+        return np.zeros(shards, np.int64)
+    except MemoryError:
+        raise BadValue(
+            f"{shards:,} shards are more than this machine can keep track of; make fewer images, or"
+            " several sets"
+        ) from None
+
+
+def others(store: Store) -> Iterator[Portion]:
+    """Yield the portions that have a journal in a directory."""
+    return filter(None, map(Portion.of_journal, store.names(".pixelgen.")))
+
+
+def look(store: Store, job: Job, portion: Portion = WHOLE) -> Journal:
+    """Return what the journals of a set in the making tell, without a change to any.
+
+    Raises Conflict where the directory holds another job.
+    """
+    done = Journal(store, job, portion)
+    if matching_plan(store, job):
+        for name in (JOURNAL, *(each.journal for each in others(store))):
+            done.read(name)
+    return done
+
+
+def file_hash(store: Store, name: str) -> str:
+    """Return the SHA-256 of a file of the store."""
+    digest = hashlib.sha256()
+    for chunk in store.chunks(name):
+        digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,176 @@
+"""The records of a finished set, read back from the rows of its manifest and from its sums."""
+
+import json
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Generic, NamedTuple, TypeVar
+
+from pixelgen.dataset.journal import SUMS
+from pixelgen.errors import Conflict, shell_path
+from pixelgen.job import Job
+from pixelgen.layouts import Fact, Record, Shard
+from pixelgen.manifest_rows import is_sha256, origin_of
+from pixelgen.storage import Store
+
+Item = TypeVar("Item")
+
+_SIZE_LIMIT = 1 << 53
+_AHEAD = 64  # lines that are looked at to find the place again after a damage
+_SHA256 = re.compile(rb"[0-9a-f]{64}")
+_INDEX = re.compile(rb'"index":(\d{1,16})\b')
+
+
+class Aligned(Generic[Item]):
+    """Pairs of an item and its line, from lines that should stand in the order of the items.
+
+    Each line is known by a key, so one that is missing or too many does not put out of place all
+    that follow: an item whose line is missing gets an empty one, a damaged line goes to the item in
+    whose place it stands, and lines of no item are counted in ``surplus``.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Item],
+        lines: Iterator[bytes],
+        item_key: Callable[[Item], object],
+        line_key: Callable[[bytes], object],
+    ) -> None:
+        self._items = iter(items)
+        self._lines = lines
+        self._item_key = item_key
+        self._line_key = line_key
+        self._items_ahead: deque[Item] = deque()
+        self._lines_ahead: deque[bytes] = deque()
+        self.surplus = 0
+
+    def __iter__(self) -> Iterator[tuple[Item, bytes]]:
+        return self
+
+    def __next__(self) -> tuple[Item, bytes]:
+        item = self._items_ahead.popleft() if self._items_ahead else next(self._items)
+        line = self._lines_ahead.popleft() if self._lines_ahead else next(self._lines, b"")
+        if line and self._line_key(line) != self._item_key(item):
+            self._lines_ahead.appendleft(line)
+            line = self._find(self._item_key(item))
+        return item, line
+
+    def _find(self, wanted: object) -> bytes:
+        """Return the line of a key that is not the next one; an empty line if it is missing."""
+        self._items_ahead.extend(islice(self._items, _AHEAD - len(self._items_ahead)))
+        self._lines_ahead.extend(islice(self._lines, _AHEAD - len(self._lines_ahead)))
+        keys = [self._line_key(line) for line in self._lines_ahead]
+        if wanted in keys:
+            self.surplus += keys.index(wanted)
+            for _ in range(keys.index(wanted)):
+                self._lines_ahead.popleft()
+            return self._lines_ahead.popleft()
+        following = [self._item_key(item) for item in self._items_ahead]
+        is_damaged = keys[1:2] == following[:1]  # what follows it is in its place
+        return b"" if keys[0] in following and not is_damaged else self._lines_ahead.popleft()
+
+    def has_more(self) -> bool:
+        """Return whether there are lines of no item, now that all items were taken."""
+        return bool(self.surplus or self._lines_ahead or next(self._lines, b""))
+
+
+class Entry(NamedTuple):
+    """A shard with its lines of the manifest and of the sums; empty ones where there are none."""
+
+    shard: Shard
+    rows: list[bytes]
+    sums: list[bytes]
+
+
+def rows_of(job: Job, lines: Iterator[bytes]) -> Aligned[int]:
+    """Align the lines of a manifest with the indices of the images."""
+    return Aligned(range(job.count), lines, lambda index: index, _index_in)
+
+
+def sums_of_files(names: Iterable[str], lines: Iterator[bytes]) -> Aligned[str]:
+    """Align the lines of ``SHA256SUMS`` with the names of files."""
+    return Aligned(names, lines, str.encode, _name_in)
+
+
+def is_sum(line: bytes, name: str) -> bool:
+    """Return whether a line of ``SHA256SUMS`` gives a SHA-256 for a file."""
+    return bool(_SHA256.match(line)) and line[64:] == f"  {name}\n".encode()
+
+
+def _index_in(row: bytes) -> int | None:
+    found = _INDEX.search(row)
+    return int(found[1]) if found else None
+
+
+def _name_in(line: bytes) -> bytes:
+    return line[66:].rstrip(b"\n")
+
+
+def cut(job: Job, rows: Iterator[bytes], sums: Iterator[bytes]) -> Iterator[Entry]:
+    """Cut the lines of the manifest and the sums into those of each shard."""
+    has_sums = job.checksum != "none"
+    aligned = sums_of_files(job.files(), sums) if has_sums else None
+    return cut_aligned(job, rows_of(job, rows), aligned)
+
+
+def cut_aligned(job: Job, rows: Aligned[int], sums: Aligned[str] | None) -> Iterator[Entry]:
+    """Cut lines that were aligned with the images and files into those of each shard."""
+    files = job.layout.container.files
+    for shard in job.shards():
+        yield Entry(
+            shard,
+            [line for _, line in islice(rows, shard.stop - shard.start)],
+            [next(sums)[1] for _ in files(job.roster, shard)] if sums else [],
+        )
+
+
+def read(job: Job, entry: Entry) -> tuple[Record, list[int]]:
+    """Return what the rows say, and the images of which they say anything else than the job."""
+    origins: list[str] = []
+    record, wrong = Record(entry.shard.number, [], [], origins=origins), []
+    for index, line in zip(range(*entry.shard[1:]), entry.rows, strict=True):
+        fact = _fact(job, index, line)
+        if job.roster.row(fact) != line or bool(fact.sha256) != (job.checksum != "none"):
+            wrong.append(index)
+        record.sizes.append(fact.size)
+        if job.checksum != "none":
+            record.hashes.append(fact.sha256)
+        if job.remote:
+            origins.append(fact.origin)
+    return record, wrong
+
+
+def _fact(job: Job, index: int, line: bytes) -> Fact:
+    """Return what a row tells of its image; 0 and zeros, as of no image, if it cannot be read."""
+    try:
+        row = json.loads(line)
+        origin = origin_of(row) if job.remote else ""
+        sha256, size = str(row.get("sha256", "")), int(row["bytes"])
+        # Rows are made again from these, and text of a stranger's could make them something else.
+        if 0 <= size < _SIZE_LIMIT and (not sha256 or is_sha256(sha256)):
+            return Fact(index, size, sha256, origin)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        pass
+    return Fact(index, 0, "0" * 64 if job.checksum != "none" else "", "")
+
+
+def damaged(job: Job, store: Store, name: str) -> Conflict:
+    """Return the refusal of a list of a dataset that is not as it was written."""
+    way = f"first run: pixelgen repair {shell_path(store.root)}"
+    if job.remote:
+        way = "put the old one back"
+    return Conflict(f"{store.path(name)} is damaged or not of this set; {way}")
+
+
+def recorded(job: Job, store: Store) -> Iterator[tuple[Shard, Record]]:
+    """Yield every shard with its record, without a look at an image.
+
+    Raises Conflict where the manifest is damaged.
+    """
+    for entry in cut(job, store.lines(job.manifest), store.lines(SUMS)):
+        record, wrong = read(job, entry)
+        if wrong:
+            raise damaged(job, store, job.manifest)
+        alone = entry.sums[0] if len(entry.sums) == 1 else b""
+        yield entry.shard, record._replace(file_hash=alone[:64].decode(errors="replace"))

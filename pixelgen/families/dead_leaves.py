@@ -1,0 +1,288 @@
+"""Families of overlapping shapes: dead leaves, and a few shapes on a background.
+
+The dead leaves model was introduced by G. Matheron ("Schéma booléen séquentiel de partition
+aléatoire", 1968). The usual code, which paints leaves one over the other until all is covered, with
+their centres inside the frame, draws other leaves at the border than in the centre. Here the leaves
+are drawn front to back and each fills only what is still empty, so that stopping when nothing is
+empty changes nothing: W. S. Kendall and E. Thönnes, "Perfect simulation in stochastic geometry",
+Pattern Recognition 32, 1999. Centres fill the frame widened by the leaf's own radius, and radii are
+weighted by the area of that wider frame: the picture has no border.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgen.families.base import Family, render_named
+from pixelgen.image_types import Coverage, Pixels, Shape, Texture
+from pixelgen.numeric.polygons import KINDS, UNIT, Outlines, Whole
+from pixelgen.registry import option
+from pixelgen.rng import DATA, PARAMETERS, Stream
+
+FIRST_BATCH = 128
+LARGEST_BATCH = 4096
+"""Leaves drawn at a time, at first and at most; no pixel hangs on them."""
+
+_RECORD = 16
+_COLOUR, _OFFSET = 10, 13
+_BINS = 4096
+
+Owners: TypeAlias = npt.NDArray[np.int32]
+
+
+class Law(NamedTuple):
+    """What leaves a family draws: their shapes, and the law of their radii."""
+
+    shape: str
+    sigma: float
+    r_min: float
+
+
+@dataclass(frozen=True)
+class DeadLeaves(Family):
+    """Shapes that overlap until they cover the image, as leaves on the ground.
+
+    A leaf of radius r, in units of the shorter side, has density r**−sigma − 1 for r_min ≤ r ≤ 1,
+    and is a circle or a polygon inscribed in it (``square`` stands level, ``oriented`` is a square
+    turned at random), of a colour uniform in all levels. ``leaves`` = N stops after the N frontmost
+    and leaves the rest uncovered. ``fill`` takes the leaves from an image of another family, each
+    from a place of its own, at half contrast around the colour of the leaf.
+
+    As "dead leaves: squares", "oriented", "shapes" and "textured" of Baradad, Wulff, Wang, Isola
+    and Torralba, "Learning to See by Looking at Noise", NeurIPS 2021, with the statistics of the
+    border equal to those of the centre; the law of the radii is that of Lee, Mumford and Huang,
+    "Occlusion Models for Natural Images", IJCV 41, 2001.
+
+    >>> from pixelgen.families import Shape, fingerprint
+    >>> fingerprint(DeadLeaves().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
+    '43d45e703ca98fa6'
+    """
+
+    name = "dead_leaves"
+    number = 9
+
+    shape: str = option("mixed", "shape of the leaves", choices=("mixed", *KINDS))
+    sigma: float = option(3.0, "decay of the density of radii", low=2.0, high=4.0)
+    r_min: float = option(0.03, "smallest radius, of the shorter side", low=0.005, high=1.0)
+    leaves: int = option(0, "number of leaves, 0 = until all is covered", low=0, high=1_000_000)
+    fill: str = option(
+        "solid",
+        "what the leaves are made of",
+        choices=("solid", "uniform", "gaussian", "smooth", "spectrum"),
+    )
+
+    @property
+    def texture(self) -> Texture:
+        """Leaves compress like their fill, of which half the contrast is left."""
+        if self.fill == "solid":
+            return Texture.FLAT
+        return Texture.LEVELS if self.fill in ("uniform", "gaussian") else Texture.SMOOTH
+
+    @property
+    def has_coverage(self) -> bool:
+        """Tell whether the number of leaves is limited."""
+        return self.leaves > 0
+
+    def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
+        """Lay the leaves, then colour them."""
+        law = Law(self.shape, self.sigma, self.r_min)
+        owners, records = lay(stream, shape, law, self.leaves)
+        if self.fill == "solid":
+            pixels = _colour(owners, _colours(records, shape), shape)
+        else:
+            pixels = _weave(owners, records, render_named(self.fill, stream, shape), shape)
+        return (pixels, _coverage(owners, shape)) if self.leaves else pixels
+
+
+@dataclass(frozen=True)
+class Shapes(Family):
+    """A few overlapping shapes of one colour each on a background of one colour.
+
+    ``count`` leaves as those of dead_leaves, on a colour drawn for each image. Leaves of which but
+    a part lies in the frame count too, and some may be hidden. The coverage is their union.
+
+    >>> from pixelgen.families import Shape, fingerprint
+    >>> fingerprint(Shapes().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
+    '3e8e3563bb0bbe9e'
+    """
+
+    name = "shapes"
+    number = 23
+    texture = Texture.FLAT
+    has_coverage = True
+
+    count: int = option(8, "number of shapes", low=1, high=1000)
+    shape: str = option("mixed", "shape of the shapes", choices=("mixed", *KINDS))
+    sigma: float = option(3.0, "decay of the density of radii", low=2.0, high=4.0)
+    r_min: float = option(0.1, "smallest radius, of the shorter side", low=0.005, high=1.0)
+
+    def render(self, stream: Stream, shape: Shape) -> tuple[Pixels, Coverage]:
+        """Draw the background, then the shapes."""
+        stream.purpose(PARAMETERS)
+        ground = stream.integers(shape.channels, shape.depth)
+        stream.purpose(DATA)
+        law = Law(self.shape, self.sigma, self.r_min)
+        owners, records = lay(stream, shape, law, self.count)
+        return _colour(owners, _colours(records, shape, ground), shape), _coverage(owners, shape)
+
+
+def lay(stream: Stream, shape: Shape, law: Law, limit: int = 0) -> tuple[Owners, Any]:
+    """Lay leaves front to back until all is covered, or ``limit`` of them if that is not 0.
+
+    Returns which leaf each pixel shows, −1 where none, and the records of the leaves.
+    """
+    canvas = _Canvas(shape)
+    records = []
+    for drawn, count in _batches(limit):
+        # Leaf j is block j + 1 of the stream: it hangs on neither its batch nor its neighbours.
+        batch = stream.integers((count, _RECORD), 16)
+        canvas.cover(_outlines(batch[::-1], shape, law), drawn + count - 1)
+        records.append(batch)
+        if canvas.is_full:
+            break
+    return canvas.owners, np.concatenate(records)
+
+
+def _batches(limit: int) -> Iterator[tuple[int, int]]:
+    """Yield how many leaves are drawn and how many to draw next, up to a limit if there is one."""
+    drawn, count = 0, FIRST_BATCH
+    while not limit or drawn < limit:
+        count = min(count, limit - drawn) if limit else count
+        yield drawn, count
+        drawn, count = drawn + count, min(2 * count, LARGEST_BATCH)
+
+
+class _Canvas:
+    """Which leaf each pixel shows, row by row, and where there is none yet."""
+
+    def __init__(self, shape: Shape) -> None:
+        self._height, self._width = shape.height, shape.width
+        self.owners: Owners = np.full(self._height * self._width, -1, np.int32)
+        # How many pixels before each are empty. A run of pixels is a run of its empty ones too.
+        self._rank = np.arange(self.owners.size + 1, dtype=np.int32)
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether each pixel shows a leaf."""
+        return bool(self._rank[-1] == 0)
+
+    def cover(self, outlines: Outlines, last: int) -> None:
+        """Fill what is empty with leaves, listed back to front, of which the first is ``last``."""
+        which, first, stop = self._runs(outlines)
+        leaf, at = _ranges(first, stop, (last - which).astype(np.int32))
+        filled = np.full(self._rank[-1], -1, np.int32)
+        # The last assignment to a pixel stays: that of the frontmost leaf.
+        filled[at] = leaf
+        self.owners[np.flatnonzero(self.owners < 0)] = filled
+        np.cumsum(self.owners < 0, dtype=np.int32, out=self._rank[1:])
+
+    def _runs(self, outlines: Outlines) -> tuple[Whole, Whole, Whole]:
+        """Return the runs of empty pixels of the outlines: which, first, and after the last."""
+        which, row = self._rows(outlines)
+        left, right = outlines.columns(self._width)
+        first, stop = self._empty(row, left[which], right[which])
+        some = np.flatnonzero(stop > first)
+        which, row = which[some], row[some]
+        first, stop = self._empty(row, *outlines.runs(which, row, self._width))
+        some = np.flatnonzero(stop > first)
+        return which[some], first[some], stop[some]
+
+    def _rows(self, outlines: Outlines) -> tuple[Whole, Whole]:
+        """Pair the outlines with those of their rows that have empty pixels."""
+        filled = np.diff(self._rank[:: self._width]) == 0
+        rows = np.flatnonzero(~filled)
+        before = np.concatenate([[0], np.cumsum(~filled)])
+        first, stop = outlines.rows(self._height)
+        which, at = _ranges(before[first], before[stop], np.arange(first.size))
+        return which, rows[at]
+
+    def _empty(self, row: Whole, first: Whole, stop: Whole) -> tuple[Whole, Whole]:
+        """Turn runs of pixels in rows into runs among the pixels that are empty."""
+        start = row * self._width
+        return (
+            self._rank[start + first].astype(np.int64),
+            self._rank[start + stop].astype(np.int64),
+        )
+
+
+def _ranges(first: Whole, stop: Whole, which: Whole) -> tuple[Whole, Whole]:
+    """List first … stop − 1 of all ranges, each number with the ``which`` of its range."""
+    length = np.maximum(stop - first, 0)
+    ends = np.cumsum(length)
+    numbers = np.repeat(first - ends + length, length)
+    numbers += np.arange(numbers.size)
+    return np.repeat(which, length), numbers
+
+
+def _outlines(records: Any, shape: Shape, law: Law) -> Outlines:
+    """Read the outlines of leaves from ten 16-bit integers each."""
+    u = records[:, :_COLOUR].T.astype(np.int64)
+    radius = _radii(law.sigma, law.r_min, shape.height, shape.width)[u[0]]
+    if law.shape == "mixed":
+        kind = u[7] * len(KINDS) >> 16
+    else:
+        kind = np.full(u[7].shape, KINDS.index(law.shape))
+    x = (((u[1] << 16) + u[9]) * (UNIT * shape.width + 2 * radius) >> 32) - radius
+    y = (((u[2] << 16) + u[8]) * (UNIT * shape.height + 2 * radius) >> 32) - radius
+    return Outlines(kind, radius, (y, x), u[3:7])
+
+
+@lru_cache(maxsize=8)
+def _radii(sigma: float, r_min: float, height: int, width: int) -> Whole:
+    """Tabulate 65,536 equally likely radii of leaves that touch the frame, in 1/16 pixel.
+
+    The density of r, in units of the shorter side, is (r**−sigma − 1)·(width + 2r)·(height + 2r).
+    """
+    side = min(height, width)
+    bins = [r_min + (1 - r_min) * (j + 0.5) / _BINS for j in range(_BINS)]
+    weights = (
+        max(math.pow(r, -sigma) - 1, 0.0) * (width + 2 * r * side) * (height + 2 * r * side)
+        for r in bins
+    )
+    below = np.array(list(accumulate(weights)))
+    places = (np.arange(65536) + 0.5) / 65536 * below[-1]
+    lengths = np.array([max(UNIT, round(UNIT * r * side)) for r in bins], dtype=np.int64)
+    table: Whole = lengths[np.searchsorted(below, places)]
+    return table
+
+
+def _colours(records: Any, shape: Shape, ground: Pixels | None = None) -> Pixels:
+    """List the colours of the leaves, and last that of no leaf: black if not given."""
+    levels: Pixels = records[:, _COLOUR : _COLOUR + shape.channels] >> (16 - shape.depth)
+    if ground is None:
+        ground = np.zeros(shape.channels, shape.dtype)
+    return np.concatenate([levels.astype(shape.dtype), ground[None]])
+
+
+def _colour(owners: Owners, colours: Pixels, shape: Shape) -> Pixels:
+    """Give each pixel the colour of its leaf; −1 takes the last."""
+    return colours.take(owners, axis=0, mode="wrap").reshape(shape.levels)
+
+
+def _weave(owners: Owners, records: Any, cloth: Pixels, shape: Shape) -> Pixels:
+    """Lay the cloth on the leaves, moved by an offset of each, at half contrast around its colour.
+
+    level = clip(colour + round((cloth − top/2)/2)), where all is cloth.
+    """
+    moved = records[:, _OFFSET : _OFFSET + 2].astype(np.int64) * shape.levels[:2] >> 16
+    leaf = owners.reshape(shape.levels[:2])
+    y = (moved[:, 0].take(leaf, mode="wrap") + np.arange(shape.height)[:, None]) % shape.height
+    x = (moved[:, 1].take(leaf, mode="wrap") + np.arange(shape.width)) % shape.width
+    relief = (2 * cloth.reshape(-1, shape.channels).astype(np.int32) - shape.top + 2) >> 2
+    levels = _colours(records, shape).astype(np.int32).take(leaf, axis=0, mode="wrap")
+    levels += relief.take(y * shape.width + x, axis=0, mode="wrap")
+    pixels = np.clip(levels, 0, shape.top).astype(shape.dtype)
+    pixels[leaf < 0] = 0
+    return pixels
+
+
+def _coverage(owners: Owners, shape: Shape) -> Coverage:
+    """Mark where there are leaves."""
+    covered = np.negative((owners >= 0).view(np.uint8))
+    return covered.reshape(shape.height, shape.width)

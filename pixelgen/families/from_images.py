@@ -1,0 +1,167 @@
+"""Images taken apart: their pixels or patches in another order, their waves in other places."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgen.families.source import Sourced
+from pixelgen.families.spectral import gain, opposite, transform
+from pixelgen.image_types import Coverage, Pixels, Shape, Texture
+from pixelgen.numeric import exact
+from pixelgen.numeric.exact import Field
+from pixelgen.registry import option
+from pixelgen.rng import Stream
+
+
+@dataclass(frozen=True)
+class PixelShuffle(Sourced):
+    """The pixels of an image in random order.
+
+    With ``sigma`` the shuffled image is blurred by a periodic Gaussian, and with ``stretch``
+    brought to the full range of levels. As "pixel permutation" and "low freq pixel permutation" of
+    Bitterwolf, Mueller and Hein, ICML 2023, and (sigma 1 … 2.5, stretch) half of the noise of Hein,
+    Andriushchenko and Bitterwolf, CVPR 2019.
+
+    >>> from pixelgen.families import Shape, fingerprint
+    >>> fingerprint(PixelShuffle().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
+    '3b30fbd6eef92c88'
+    """
+
+    name = "pixel_shuffle"
+    number = 13
+
+    sigma: float = option(
+        0.0, "standard deviation of a blur, in pixels; 0: none", low=0.0, high=4096.0
+    )
+    stretch: bool = option(False, "bring levels to the full range")
+
+    @property
+    def texture(self) -> Texture:
+        """Tell shuffled pixels from blurred ones."""
+        return Texture.SMOOTH if self.sigma else Texture.LEVELS
+
+    def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
+        """Take the pixels in the order of random keys."""
+        image, coverage = self.taken(stream, shape)
+        order = permutation(stream, shape.height * shape.width)
+        shuffled = image.reshape(-1, shape.channels)[order].reshape(shape.levels)
+        if self.sigma or self.stretch:
+            shuffled = self._blurred(shuffled, shape)
+        if coverage is None:
+            return shuffled
+        return shuffled, coverage.reshape(-1)[order].reshape(coverage.shape)
+
+    def _blurred(self, pixels: Pixels, shape: Shape) -> Pixels:
+        field = np.moveaxis(pixels, -1, 0).astype(np.float64)
+        if self.sigma:
+            full = exact.blur_gain(*shape[:2], self.sigma)
+            field = np.rint(exact.blur(field, self.sigma) / full)
+        return exact.image(exact.stretch(field, shape.top) if self.stretch else field, shape)
+
+
+@dataclass(frozen=True)
+class PatchShuffle(Sourced):
+    """The square patches of an image in random order; what is left at the edges stays.
+
+    A jigsaw of Noroozi and Favaro, "Unsupervised Learning of Visual Representations by Solving
+    Jigsaw Puzzles", ECCV 2016: texture and colours remain, the scene is gone.
+
+    >>> from pixelgen.families import Shape, fingerprint
+    >>> fingerprint(PatchShuffle(patch=2).sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
+    '627b366184777872'
+    """
+
+    name = "patch_shuffle"
+    number = 19
+    texture = Texture.FLAT
+
+    patch: int = option(32, "side of a patch, in pixels", low=1, high=4096)
+
+    def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
+        """Take the patches in the order of random keys."""
+        image, coverage = self.taken(stream, shape)
+        rows, columns = shape.height // self.patch, shape.width // self.patch
+        order = permutation(stream, rows * columns)
+        _move(image, self.patch, order)
+        if coverage is None:
+            return image
+        _move(coverage[..., None], self.patch, order)
+        return image, coverage
+
+
+def permutation(stream: Stream, size: int) -> npt.NDArray[np.uint32]:
+    """Return 0 … size−1 in the order of keys of 32 bits, of equal ones the first first."""
+    keys = stream.integers(size, 32).astype(np.uint64) << np.uint64(32)
+    keys |= np.arange(size, dtype=np.uint64)
+    keys.sort()
+    return keys.astype(np.uint32)
+
+
+def _move(image: Pixels, side: int, order: npt.NDArray[np.uint32]) -> None:
+    """Rearrange the whole patches of an image in place."""
+    rows, columns, channels = image.shape[0] // side, image.shape[1] // side, image.shape[2]
+    whole = image[: rows * side, : columns * side]
+    patches = whole.reshape(rows, side, columns, side, channels).swapaxes(1, 2)
+    moved = patches.reshape(rows * columns, side, side, channels)[order]
+    whole[:] = (
+        moved.reshape(rows, columns, side, side, channels).swapaxes(1, 2).reshape(whole.shape)
+    )
+
+
+@dataclass(frozen=True)
+class PhaseScramble(Sourced):
+    """The waves of an image, each moved at random: its power spectrum without its contents.
+
+    The Fourier coefficients of all channels are turned by the same random phases, so amplitudes
+    and, frequency by frequency, colours stay; the mean stays, and levels past the ends are clipped.
+    As in Oppenheim and Lim, "The Importance of Phase in Signals", Proc. IEEE 69, 1981; by Hartley
+    transforms of integers, which are exact.
+
+    >>> from pixelgen.families import Shape, fingerprint
+    >>> fingerprint(PhaseScramble().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
+    'f480464b6d3d7a5f'
+    """
+
+    name = "phase_scramble"
+    number = 24
+    texture = Texture.SMOOTH
+
+    def render(self, stream: Stream, shape: Shape) -> Pixels:
+        """Transform, turn, transform back."""
+        image, _ = self.taken(stream, shape)
+        field = np.moveaxis(image, -1, 0).astype(np.float64)
+        size = shape.height * shape.width
+        sums = image.sum(axis=(0, 1), dtype=np.int64)
+        means = np.rint(sums / np.int64(size))[:, None, None]
+        turned = _joined(_turned(_joined(transform(field - means)), stream))
+        # The largest takes 18 bits, so that rounding is no coarser than it must be.
+        scale = 2.0 ** (18 - int(np.abs(turned).max()).bit_length())
+        back = transform(np.rint(turned * scale))
+        return exact.image(np.rint(back / (gain(*shape[:2]) ** 2 * scale * size) + means), shape)
+
+
+def _turned(waves: Field, stream: Stream) -> Field:
+    """Turn the phase of every coefficient of a Hartley transform by a random angle, but the mean's.
+
+    The angles are those of the coefficients of white noise, so each is the opposite of that of the
+    opposite frequency, as in every real image.
+    """
+    white = exact.normals()[stream.integers(waves.shape[1:], 16)].astype(np.float64)
+    even, odd = white + opposite(white), white - opposite(white)
+    length = np.maximum(np.sqrt(even * even + odd * odd), 1.0)
+    turned: Field = waves * (even / length) - opposite(waves) * (odd / length)
+    turned[:, 0, 0] = 0
+    return turned
+
+
+def _joined(waves: Field) -> Field:
+    """Turn products of cas along the axes into cas of the sum, or back: the two are symmetric."""
+    upside, aside = _flipped(waves, -2), _flipped(waves, -1)
+    joined: Field = (waves + upside + aside - opposite(waves)) / 2
+    return joined
+
+
+def _flipped(waves: Field, axis: int) -> Field:
+    """Take frequency −k for k."""
+    return np.roll(np.flip(waves, axis), 1, axis)

@@ -1,0 +1,184 @@
+"""Mixes: what fills the images of a set when it is not one family with fixed parameters.
+
+A member of a mix is spelled ``name=weight:key=value,…``, and a value may be drawn for each image:
+``lo..hi`` uniformly between two numbers, ``a|b|c`` one of a list::
+
+    >>> mix = Mix.parse(["uniform", "gaussian=3:sigma=20..40"])
+    >>> [str(member) for member in mix.members]
+    ['uniform', 'gaussian=3:sigma=20.0..40.0']
+
+The choice of image i hangs on the seed and i alone, so the first images of a larger set are the
+smaller set.
+"""
+
+import re
+from bisect import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from itertools import accumulate
+from typing import NamedTuple, Self, TypeAlias
+
+from pixelgen.errors import BadValue
+from pixelgen.families.base import Family
+from pixelgen.registry import Value, find, pairs, spell
+from pixelgen.rng import PARAMETERS, Stream
+
+
+class Span(NamedTuple):
+    """A number drawn from ``low`` to ``high``: a whole one, or one of four significant digits."""
+
+    low: int | float
+    high: int | float
+
+    def draw(self, word: int) -> Value:
+        """Return the value that a random word of 64 bits stands for."""
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return self.low + ((word >> 32) * (self.high - self.low + 1) >> 32)
+        drawn = self.low + (self.high - self.low) * ((word >> 11) / (1 << 53))
+        return min(max(float(f"{drawn:.4g}"), self.low), self.high)
+
+    def __str__(self) -> str:
+        return f"{spell(self.low)}..{spell(self.high)}"
+
+
+class Choice(NamedTuple):
+    """One of some values, equally likely."""
+
+    values: tuple[Value, ...]
+
+    def draw(self, word: int) -> Value:
+        """Return the value that a random word of 64 bits stands for."""
+        return self.values[(word >> 32) * len(self.values) >> 32]
+
+    def __str__(self) -> str:
+        return "|".join(map(spell, self.values))
+
+
+Drawn: TypeAlias = Span | Choice
+
+
+class Member(NamedTuple):
+    """A family of a mix: with its weight, the parameters that are fixed, and those drawn."""
+
+    family: Family
+    weight: int = 1
+    drawn: tuple[tuple[str, Drawn], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``name=weight:key=value,…``; raise BadValue for what is unknown or out of range."""
+        head, _, rest = text.strip().partition(":")
+        name, equals, weight = head.partition("=")
+        family = find(Family, name)
+        if equals and not re.fullmatch(r"0*[1-9][0-9]{0,5}", weight, re.ASCII):
+            raise BadValue(f"family {name!r}: weight {weight!r} is no whole number of 1..999999")
+        fixed: dict[str, str] = {}
+        drawn: list[tuple[str, Drawn]] = []
+        given = pairs(family, rest)
+        for key in (field.name for field in fields(family) if field.name in given):
+            found = _drawn(family, key, given[key])
+            if found:
+                drawn.append((key, found))
+            else:
+                fixed[key] = given[key]
+        return cls(family(**fixed), int(weight) if equals else 1, tuple(drawn))
+
+    @property
+    def drawn_names(self) -> tuple[str, ...]:
+        """The parameters that are drawn."""
+        return tuple(name for name, _ in self.drawn)
+
+    def at(self, words: Sequence[int]) -> Family:
+        """Return the family with the parameters that random words of 64 bits stand for."""
+        if not self.drawn:
+            return self.family
+        values = {field.name: getattr(self.family, field.name) for field in fields(self.family)}
+        for (key, drawn), word in zip(self.drawn, words, strict=False):
+            values[key] = drawn.draw(word)
+        return type(self.family)(**values)
+
+    def __str__(self) -> str:
+        name, _, rest = str(self.family).partition(":")
+        spelled = [rest] if rest else []
+        spelled += [f"{key}={drawn}" for key, drawn in self.drawn]
+        head = name if self.weight == 1 else f"{name}={self.weight}"
+        return f"{head}:{','.join(spelled)}" if spelled else head
+
+
+def _drawn(family: type[Family], key: str, text: str) -> Drawn | None:
+    """Read a range or a list; None if the text is one value."""
+    default = next(field.default for field in fields(family) if field.name == key)
+    described = next(each for each in family.parameters() if each["name"] == key)
+    is_text = isinstance(default, str)
+    if is_text and "choices" not in described:  # free text may hold any sign
+        return None
+
+    def value(word: str) -> Value:
+        read: Value = getattr(family(**{key: word}), key)
+        return read
+
+    if "|" in text and ".." in text:
+        raise BadValue(
+            f"family {family.name!r}: {key}={text} is a list of values or a range, not both"
+        )
+    if "|" in text:
+        return Choice(tuple(map(value, text.split("|"))))
+    low, dots, high = text.partition("..")
+    if not dots or is_text or isinstance(default, bool):
+        return None
+    least, most = value(low), value(high)
+    if not isinstance(least, str) and not isinstance(most, str) and least <= most:
+        return Span(least, most)
+    raise BadValue(f"family {family.name!r}: the range {key}={text} ends below its beginning")
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What fills the images of a set: one or more families, of which each image takes one."""
+
+    members: tuple[Member, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse an empty mix."""
+        if not self.members:
+            raise BadValue("a mix needs a family at least")
+
+    @classmethod
+    def parse(cls, texts: Sequence[str]) -> Self:
+        """Read the members, or the one name of a preset."""
+        from pixelgen.families.presets import expand
+
+        return cls(tuple(map(Member.parse, expand(texts))))
+
+    @property
+    def is_fixed(self) -> bool:
+        """Tell whether every image has the same family with the same parameters."""
+        return len(self.members) == 1 and not self.members[0].drawn
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The families of all members; what is drawn for each image is at its default."""
+        return tuple(member.family for member in self.members)
+
+    def at(self, stream: Stream, image: int) -> Family:
+        """Choose the family of an image and draw its parameters; moves the stream."""
+        member, words = self.choose(stream, image)
+        return member.at(words)
+
+    def choose(self, stream: Stream, image: int) -> tuple[Member, Sequence[int]]:
+        """Choose the member of an image, and draw the words for its parameters."""
+        if self.is_fixed:
+            return self.members[0], ()
+        stream.seek(image, purpose=PARAMETERS)
+        most = max(len(member.drawn) for member in self.members)
+        choice, *words = (int(word) for word in stream.integers(1 + most, 64))
+        ends = [*accumulate(member.weight for member in self.members)]
+        return self.members[bisect(ends, (choice >> 32) * ends[-1] >> 32)], words
+
+    def spell(self) -> str | list[str]:
+        """Write the mix so that it parses back: one member as text, more as a list."""
+        spelled = [*map(str, self.members)]
+        return spelled[0] if len(spelled) == 1 else spelled
+
+    def __str__(self) -> str:
+        return " + ".join(map(str, self.members))

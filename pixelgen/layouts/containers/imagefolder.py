@@ -1,0 +1,41 @@
+"""A folder a class: what torchvision's ImageFolder and Keras read.
+
+https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.ImageFolder.html
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pixelgen.layouts.containers._image_files import Loose
+from pixelgen.layouts.dataset_info import Roster
+
+
+@dataclass(frozen=True)
+class ImageFolder(Loose):
+    """One file an image under the folder of its class, 'negatives' or --class; of --split below it.
+
+    The manifest is manifest.jsonl: a metadata.jsonl would make Hugging Face datasets drop the
+    images of classes that were put beside it.
+    """
+
+    name = "imagefolder"
+    manifest: ClassVar = "manifest.jsonl"
+
+    def folder(self, roster: Roster, index: int) -> str:
+        """Return the class, or the split and the class."""
+        return _folder(roster, roster.split(index))
+
+    def folders(self, roster: Roster) -> Iterator[str]:
+        """Yield the class's folder of each split."""
+        return (_folder(roster, split) for split in roster.split_names)
+
+    def loader(self, root: str, roster: Roster) -> str:
+        """Return the call of torchvision."""
+        folder = f"{root}/{roster.split_names[0]}".rstrip("/")
+        return f"torchvision.datasets.ImageFolder({folder!r})"
+
+
+def _folder(roster: Roster, split: str) -> str:
+    label = roster.label or "negatives"
+    return f"{split}/{label}" if split else label

@@ -1,0 +1,153 @@
+"""TFRecord: TensorFlow's files of length-prefixed records, each a ``tf.train.Example``.
+
+https://www.tensorflow.org/tutorials/load_data/tfrecord: of a record its length (64 bits,
+little-endian), the length's masked CRC-32C, the data, the data's masked CRC-32C.
+"""
+
+import glob
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, ClassVar
+
+from pixelgen.errors import PixelgenError
+from pixelgen.formats.base import Data
+from pixelgen.layouts.base import Record, Samples
+from pixelgen.layouts.containers._sharded import Sharded, series, take
+from pixelgen.layouts.dataset_info import Fact, Roster, Shard
+
+_FRAME = 16  # bytes about a record
+_IMAGE = b"image/encoded"
+_MASK = 0xA282EAD8
+
+
+@dataclass(frozen=True)
+class TfRecord(Sharded):
+    """TensorFlow's records: negatives.tfrecord-00000-of-00008 and so on; needs pixelgen[tfrecord].
+
+    Keys: image/encoded, format, filename, height, width, source_id, key/sha256, class/label (0) and
+    class/text.
+    """
+
+    name = "tfrecord"
+    formats: ClassVar = ("png", "jpeg", "bmp", "gif", "webp")  # of tf.io.decode_image
+
+    def file(self, split: str, number: int, total: int) -> str:
+        """Return a number and how many there are, as TensorFlow's own writers do."""
+        return f"{series(split)}.tfrecord-{number:05d}-of-{total:05d}"
+
+    def pack(self, roster: Roster, shard: Shard, samples: Samples) -> Iterator[Data]:
+        """Frame an example for each image."""
+        crc = _masked_crc()
+        for sample in samples:
+            head, tail = _around(roster, sample.fact)
+            example = b"".join((head, sample.data, tail))
+            length = struct.pack("<Q", len(example))
+            yield b"".join((length, crc(length), example, crc(example)))
+
+    def size(self, roster: Roster, shard: Shard, record: Record) -> int:
+        """Add up the records."""
+        around = (_around(roster, fact) for fact in record.facts(shard))
+        return sum(_FRAME + len(head) + len(tail) for head, tail in around) + sum(record.sizes)
+
+    def unpack(self, file: BinaryIO, roster: Roster, shard: Shard) -> Iterator[bytes]:
+        """Read the image out of each example."""
+        for _ in range(shard.start, shard.stop):
+            (length,) = struct.unpack("<Q", take(file, 8, 8))
+            yield _image(take(file, length + 8, roster.most_bytes)[4:-4])
+
+    def loader(self, root: str, roster: Roster) -> str:
+        """Return the call of TensorFlow."""
+        split = roster.split_names[0]
+        paths = f"{glob.escape(root)}/{series(split)}.tfrecord-*"
+        return f"tensorflow.data.TFRecordDataset(sorted(tensorflow.io.gfile.glob({paths!r})))"
+
+
+def _masked_crc() -> Callable[[bytes], bytes]:
+    """Return TensorFlow's checksum: a CRC-32C, turned and added to, in four bytes."""
+    try:
+        from google_crc32c import value
+    except ImportError:
+        raise PixelgenError(
+            "layout tfrecord needs a library for its checksums: pip install 'pixelgen[tfrecord]'"
+        ) from None
+
+    def masked(data: bytes) -> bytes:
+        crc = value(data)
+        return struct.pack("<I", ((crc >> 15 | crc << 17) + _MASK) & 0xFFFFFFFF)
+
+    return masked
+
+
+def _around(roster: Roster, fact: Fact) -> tuple[bytes, bytes]:
+    """Return what stands before and after an image in its example, keys in order.
+
+    Protocol Buffers of tensorflow/core/example: Example.features (1), Features.feature (1, a map),
+    Feature.bytes_list (1) or int64_list (3), and their value (1).
+    """
+    before = _entry(b"image/class/label", 0) + _entry(b"image/class/text", roster.label.encode())
+    after = b"".join((
+        _entry(b"image/filename", roster.file(fact.number).encode()),
+        _entry(b"image/format", roster.format.encode()),
+        _entry(b"image/height", roster.height),
+        _entry(b"image/key/sha256", fact.sha256.encode()),
+        _entry(b"image/source_id", str(fact.number).encode()),
+        _entry(b"image/width", roster.width),
+    ))  # fmt: skip
+    head = _entry_head(_IMAGE, fact.size)
+    return _prefix(1, len(before) + len(head) + fact.size + len(after)) + before + head, after
+
+
+def _entry(key: bytes, value: int | bytes) -> bytes:
+    """Spell a member of the map."""
+    if isinstance(value, bytes):
+        return _entry_head(key, len(value)) + value
+    packed = _varint(value)
+    whole = _prefix(3, len(packed) + 2) + _prefix(1, len(packed)) + packed
+    named = _prefix(1, len(key)) + key + _prefix(2, len(whole)) + whole
+    return _prefix(1, len(named)) + named
+
+
+def _entry_head(key: bytes, size: int) -> bytes:
+    """Spell a member of the map that holds bytes, up to them."""
+    head = _prefix(1, size)
+    head = _prefix(1, len(head) + size) + head
+    head = _prefix(1, len(key)) + key + _prefix(2, len(head) + size) + head
+    return _prefix(1, len(head) + size) + head
+
+
+def _prefix(field: int, size: int) -> bytes:
+    """Spell the number of a field that has a length, and the length."""
+    return bytes((field << 3 | 2,)) + _varint(size)
+
+
+def _varint(value: int) -> bytes:
+    """Spell a whole number, seven bits a byte, the lowest first."""
+    spelled = bytearray()
+    while value > 0x7F:
+        spelled.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes((*spelled, value))
+
+
+def _image(example: bytes) -> bytes:
+    """Find the image in an example; raise ValueError where it is not."""
+    place = example.find(_IMAGE) + len(_IMAGE)
+    size = 0
+    for _ in range(3):  # the value, its list of bytes, and the first of these
+        size, place = _read_varint(example, place + 1)
+    image = example[place : place + size]
+    if len(image) != size or example.find(_IMAGE) < 0:
+        raise ValueError("a record holds no image")
+    return image
+
+
+def _read_varint(data: bytes, place: int) -> tuple[int, int]:
+    """Return the whole number at a place, and the place after it."""
+    value = shift = 0
+    for byte in data[place : place + 10]:
+        value |= (byte & 0x7F) << shift
+        place, shift = place + 1, shift + 7
+        if byte <= 0x7F:
+            break
+    return value, place

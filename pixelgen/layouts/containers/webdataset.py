@@ -1,0 +1,102 @@
+"""WebDataset: tar archives in which the files of a sample stand together, under one key.
+
+https://github.com/webdataset/webdataset: a key ends at the first dot of a name, and archives are
+numbered without a gap.
+"""
+
+import io
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pixelgen.formats.base import Data
+from pixelgen.layouts.base import Record, Samples
+from pixelgen.layouts.containers._sharded import Sharded, series
+from pixelgen.layouts.containers._ustar import END, LATEST, Member, archive, padded
+from pixelgen.layouts.dataset_info import Roster, Shard
+from pixelgen.registry import option
+
+_CLASS = b"0"
+
+
+@dataclass(frozen=True)
+class WebDataset(Sharded):
+    """Tar archives, negatives-000000.tar and so on: of each image NAME.png, NAME.cls, NAME.json.
+
+    The class is 0, and the JSON the image's row of the manifest.
+    """
+
+    name = "webdataset"
+    aliases = ("tar",)
+
+    mtime: int = option(0, "time of all files in them, in seconds since 1970", low=0, high=LATEST)
+
+    def file(self, split: str, number: int, total: int) -> str:
+        """Return a number in six digits."""
+        return f"{series(split)}-{number:06d}.tar"
+
+    def pack(self, roster: Roster, shard: Shard, samples: Samples) -> Iterator[Data]:
+        """Lay out an archive."""
+        return archive(_members(roster, samples), self.mtime)
+
+    def size(self, roster: Roster, shard: Shard, record: Record) -> int:
+        """Add up the members."""
+        sizes = (size for _, _, size in members_of(roster, shard, record))
+        return sum(map(padded, sizes)) + len(END)
+
+    def unpack(self, file: BinaryIO, roster: Roster, shard: Shard) -> Iterator[bytes]:
+        """Read each image."""
+        try:
+            with tarfile.open(fileobj=file) as tar:
+                for index in range(shard.start, shard.stop):
+                    yield _content(tar, roster.file(index), roster.most_bytes)
+        except (tarfile.TarError, KeyError) as error:
+            raise ValueError(str(error)) from None
+
+    def loader(self, root: str, roster: Roster) -> str:
+        """Return the call of webdataset."""
+        split = roster.split_names[0]
+        shards = roster.split_units(split, roster.shard_count)
+        first, last = (self.file(split, number, 0) for number in (0, max(shards - 1, 0)))
+        if shards > 1:
+            start = len(first) - len("000000.tar")
+            first = f"{first[:start]}{{{first[start:-4]}..{last[start:-4]}}}.tar"
+        return (
+            f'webdataset.WebDataset({f"{root}/{first}"!r}, shardshuffle=False).decode("pil")'
+            f'.to_tuple("{roster.suffix[1:]}", "cls", "json")'
+        )
+
+
+def _content(tar: tarfile.TarFile, name: str, most: int) -> bytes:
+    """Return a file of an archive; raise ValueError for links, sparse files and too large ones."""
+    member = tar.getmember(name)
+    if not member.isreg() or member.issparse() or member.size > most:
+        raise ValueError(f"{name} in it is not an image")
+    with tar.extractfile(member) or io.BytesIO() as file:
+        return file.read()
+
+
+def _members(roster: Roster, samples: Samples) -> Iterator[Member]:
+    """Yield the three files of each sample, in the order of their names."""
+    image_first = roster.suffix < ".cls"
+    for sample in samples:
+        key = roster.key(sample.number)
+        row = roster.row(sample.fact)[:-1]
+        if image_first:
+            yield key + roster.suffix, sample.data
+        yield f"{key}.cls", _CLASS
+        yield f"{key}.json", row
+        if not image_first:
+            yield key + roster.suffix, sample.data
+
+
+def members_of(roster: Roster, shard: Shard, record: Record) -> Iterator[tuple[str, str, int]]:
+    """Yield key, extension and size of each file of an archive, as they stand in it."""
+    image_first = roster.suffix < ".cls"
+    for fact in record.facts(shard):
+        key, image = roster.key(fact.number), (roster.suffix[1:], fact.size)
+        row = len(roster.row(fact)) - 1
+        others = (("cls", len(_CLASS)), ("json", row))
+        for extension, octets in (image, *others) if image_first else (*others, image):
+            yield key, extension, octets

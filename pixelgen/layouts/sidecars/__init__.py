@@ -1,0 +1,1 @@
+"""Sidecars: files beside the images that index them, one module a training stack."""

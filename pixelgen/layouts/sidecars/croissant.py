@@ -1,0 +1,118 @@
+"""Croissant, MLCommons' description of data sets in JSON-LD.
+
+https://docs.mlcommons.org/croissant/docs/croissant-spec.html, version 1.0. Images and manifest are
+two record sets that are not joined, since the reference reader loses the manifest's values in a
+join; and the manifest's fields are extracted by column, since it reads JSON lines as a table.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pixelgen.layouts.base import Catalogue, File, Sidecar
+from pixelgen.layouts.containers._image_files import FLAT_LIMIT
+from pixelgen.layouts.dataset_info import Roster
+
+_TERMS = (
+    "citeAs", "column", "equivalentProperty", "extract", "field", "fileObject", "fileProperty",
+    "fileSet", "format", "includes", "isLiveDataset", "jsonPath", "key", "md5", "parentField",
+    "path", "recordSet", "references", "regex", "repeated", "replace", "samplingRate", "separator",
+    "source", "subField", "transform",
+)  # fmt: skip
+_CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "sc": "https://schema.org/",
+    "cr": "http://mlcommons.org/croissant/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "dct": "http://purl.org/dc/terms/",
+    "conformsTo": "dct:conformsTo",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    **{term: f"cr:{term}" for term in _TERMS},
+}
+_TYPES = {int: "sc:Integer", float: "sc:Float", str: "sc:Text"}
+
+
+@dataclass(frozen=True)
+class Croissant(Sidecar):
+    """Croissant: croissant.json, a description of the images and of the manifest's columns."""
+
+    name = "croissant"
+
+    def index(self, catalogue: Catalogue) -> Iterator[File]:
+        """Yield the description."""
+        yield "croissant.json", _description(catalogue)
+
+    def loader(self, root: str, roster: Roster) -> str:
+        """Return the call of mlcroissant."""
+        return f'mlcroissant.Dataset({f"{root}/croissant.json"!r}).records("images")'
+
+
+def _description(catalogue: Catalogue) -> Iterator[bytes]:
+    digest = hashlib.sha256()
+    columns: dict[str, Any] = {}
+    for line in catalogue.lines():
+        digest.update(line)
+        columns = columns or json.loads(line)
+    told = {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "name": "negatives",
+        "description": f"{catalogue.roster.count:,} negative samples, written by pixelgen.",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "version": "1.0.0",
+        "distribution": [_manifest(catalogue, digest.hexdigest()), _images(catalogue.roster)],
+        "recordSet": [_image_records(), _manifest_records(columns)],
+    }
+    yield json.dumps(told, indent=1).encode() + b"\n"
+
+
+def _manifest(catalogue: Catalogue, sha256: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": "manifest.jsonl",
+        "name": catalogue.container.manifest,
+        "contentUrl": catalogue.container.manifest,
+        "encodingFormat": "application/jsonlines",
+        "sha256": sha256,
+    }
+
+
+def _images(roster: Roster) -> dict[str, Any]:
+    folder = "images/*" if roster.count > FLAT_LIMIT else "images"
+    return {
+        "@type": "cr:FileSet",
+        "@id": "image-files",
+        "name": "image-files",
+        "encodingFormat": f"image/{roster.format}",
+        "includes": f"{folder}/*{roster.suffix}",
+    }
+
+
+def _image_records() -> dict[str, Any]:
+    image = {
+        "@type": "cr:Field",
+        "@id": "images/image",
+        "name": "image",
+        "dataType": "sc:ImageObject",
+        "source": {"fileSet": {"@id": "image-files"}, "extract": {"fileProperty": "content"}},
+    }
+    return {"@type": "cr:RecordSet", "@id": "images", "name": "images", "field": [image]}
+
+
+def _manifest_records(columns: dict[str, Any]) -> dict[str, Any]:
+    fields = [
+        {
+            "@type": "cr:Field",
+            "@id": f"manifest/{column}",
+            "name": column,
+            "dataType": _TYPES[type(value)],
+            "source": {"fileObject": {"@id": "manifest.jsonl"}, "extract": {"column": column}},
+        }
+        for column, value in columns.items()
+    ]
+    return {"@type": "cr:RecordSet", "@id": "manifest", "name": "manifest", "field": fields}

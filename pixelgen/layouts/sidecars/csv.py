@@ -1,0 +1,40 @@
+"""The manifest once more, as a table for spreadsheets and for tools that read no JSON."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pixelgen.layouts.base import Catalogue, File, Sidecar
+from pixelgen.layouts.dataset_info import Roster
+
+
+@dataclass(frozen=True)
+class Csv(Sidecar):
+    """A table: manifest.csv, with the rows of the manifest (RFC 4180, but for line feeds alone).
+
+    Not metadata.csv, which beside a metadata.jsonl makes Hugging Face datasets refuse both.
+    """
+
+    name = "csv"
+    containers: ClassVar = ()
+
+    def index(self, catalogue: Catalogue) -> Iterator[File]:
+        """Yield the table."""
+        yield "manifest.csv", _table(catalogue)
+
+    def loader(self, root: str, roster: Roster) -> str:
+        """Return the call of pandas."""
+        return f"pandas.read_csv({f'{root}/manifest.csv'!r})"
+
+
+def _table(catalogue: Catalogue) -> Iterator[bytes]:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for number, row in enumerate(catalogue.rows()):
+        if number == 0:
+            writer.writerow(row.keys())
+        writer.writerow(row.values())
+        yield text.getvalue().encode()
+        text.seek(text.truncate(0))

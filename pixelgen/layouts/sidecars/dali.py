@@ -1,0 +1,53 @@
+"""NVIDIA DALI: where the files of each sample lie in a WebDataset archive.
+
+https://docs.nvidia.com/deeplearning/dali/user-guide/docs/operations/nvidia.dali.fn.readers.webdataset.html,
+the format of its ``wds2idx``: a version and a count, then for each sample the extension, the
+offset, the size and the name of each of its files.
+"""
+
+import glob
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import ClassVar
+
+from pixelgen.layouts.base import Catalogue, File, Record, Sidecar
+from pixelgen.layouts.containers._sharded import series
+from pixelgen.layouts.containers._ustar import BLOCK, padded
+from pixelgen.layouts.containers.webdataset import members_of
+from pixelgen.layouts.dataset_info import Roster, Shard
+
+
+@dataclass(frozen=True)
+class Dali(Sidecar):
+    """NVIDIA DALI: negatives-000000.idx and so on, of what is where in each archive."""
+
+    name = "dali"
+    containers: ClassVar = ("webdataset",)
+
+    def index(self, catalogue: Catalogue) -> Iterator[File]:
+        """Yield an index for each archive."""
+        for shard, record in catalogue.records():
+            (archive,) = catalogue.container.files(catalogue.roster, shard)
+            name = archive.removesuffix(".tar") + ".idx"
+            yield name, _samples(catalogue.roster, shard, record)
+
+    def loader(self, root: str, roster: Roster) -> str:
+        """Return the call of DALI."""
+        paths = f"{glob.escape(root)}/{series(roster.split_names[0])}-*"
+        tars, indexes = (f"sorted(glob.glob({paths + end!r}))" for end in (".tar", ".idx"))
+        return (
+            f"nvidia.dali.fn.readers.webdataset(paths={tars}, index_paths={indexes},"
+            f" ext={[roster.suffix[1:], 'cls']})"
+        )
+
+
+def _samples(roster: Roster, shard: Shard, record: Record) -> Iterator[bytes]:
+    yield f"v1.2 {shard.stop - shard.start}\n".encode()
+    place = 0
+    for _, members in groupby(members_of(roster, shard, record), key=lambda member: member[0]):
+        told = []
+        for key, extension, size in members:
+            told.append(f"{extension} {place + BLOCK} {size} {key}.{extension}")
+            place += padded(size)
+        yield " ".join(told).encode() + b"\n"

@@ -1,0 +1,36 @@
+"""dlib's image data set metadata: an XML file of images, here without boxes.
+
+http://dlib.net/imaging.html, "load_image_dataset_metadata".
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pixelgen.layouts.base import Catalogue, File, Sidecar
+from pixelgen.layouts.dataset_info import Roster
+
+
+@dataclass(frozen=True)
+class Dlib(Sidecar):
+    """dlib: dlib.xml, of images without boxes; with --split one for each split."""
+
+    name = "dlib"
+
+    def index(self, catalogue: Catalogue) -> Iterator[File]:
+        """Yield the XML, or one of each split."""
+        for name, split in catalogue.split_files("dlib", ".xml"):
+            yield name, _images(catalogue, split)
+
+    def loader(self, root: str, roster: Roster) -> str:
+        """Return the call of dlib."""
+        split = roster.split_names[0]
+        file = f"{root}/dlib-{split}set.xml" if split else f"{root}/dlib.xml"
+        return f"dlib.image_dataset_metadata.load_image_dataset_metadata({file!r})"
+
+
+def _images(catalogue: Catalogue, split: str) -> Iterator[bytes]:
+    yield b"<?xml version='1.0' encoding='UTF-8'?>\n<dataset>\n<name>negatives</name>\n<images>\n"
+    for row in catalogue.rows(split):
+        sides = f"width='{row['width']}' height='{row['height']}'"
+        yield f"  <image file='{row['file_name']}' {sides}/>\n".encode()
+    yield b"</images>\n</dataset>\n"

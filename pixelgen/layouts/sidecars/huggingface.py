@@ -1,0 +1,55 @@
+"""The card of a Hugging Face data set, whose head tells where the images are.
+
+https://huggingface.co/docs/hub/datasets-manual-configuration. Without it ``load_dataset`` goes by
+the commonest kind of file, and with a label file for each image that is text.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pixelgen.layouts.base import Catalogue, Container, File, Sidecar
+from pixelgen.layouts.containers._image_files import FLAT_LIMIT
+from pixelgen.layouts.containers._sharded import series
+from pixelgen.layouts.dataset_info import Roster
+
+_BODY = """
+# Negative samples
+
+{count:,} images of {width}×{height} pixels, written by pixelgen; each has a row that tells what it
+was made of. There is nothing in them to be found.
+"""
+
+
+@dataclass(frozen=True)
+class HuggingFace(Sidecar):
+    """Hugging Face: README.md, the data set's card, so that load_dataset(DIR) finds the images."""
+
+    name = "hf"
+    containers: ClassVar = ("files", "webdataset", "parquet")
+
+    def index(self, catalogue: Catalogue) -> Iterator[File]:
+        """Yield the card."""
+        yield "README.md", _card(catalogue.roster, catalogue.container)
+
+    def loader(self, root: str, roster: Roster) -> str:
+        """Return the call of Hugging Face datasets."""
+        return f"datasets.load_dataset({root!r})"
+
+
+def _card(roster: Roster, container: Container) -> bytes:
+    lines = ["---", "configs:", "- config_name: default", "  data_files:"]
+    for split, paths in _paths(roster, container).items():
+        lines += [f"  - split: {split}", "    path:", *(f'    - "{path}"' for path in paths)]
+    body = _BODY.format(count=roster.count, width=roster.width, height=roster.height)
+    return "\n".join([*lines, "---", body]).encode()
+
+
+def _paths(roster: Roster, container: Container) -> dict[str, list[str]]:
+    """Return the patterns of each split's files; of loose files all are one, told by a column."""
+    if container.name == "files":
+        images = "images/*/*" if roster.count > FLAT_LIMIT else "images/*"
+        return {"train": [images, container.manifest]}
+    if container.name == "webdataset":
+        return {s or "train": [f"{series(s)}-*.tar"] for s in roster.split_names}
+    return {s or "train": [f"data/{s or 'train'}-*.parquet"] for s in roster.split_names}

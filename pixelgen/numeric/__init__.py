@@ -1,0 +1,1 @@
+"""Exact arithmetic that families share: the same result on every processor."""

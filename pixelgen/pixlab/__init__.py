@@ -1,0 +1,1 @@
+"""PixLab's ``pixelgenerate`` endpoint: asked (``client``) and answered (``server``)."""

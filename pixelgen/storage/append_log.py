@@ -1,0 +1,73 @@
+"""A log: a file that grows by whole lines, and is read back, through one descriptor."""
+
+import json
+import os
+from collections.abc import Generator
+from contextlib import suppress
+from typing import Any
+
+from zlib_ng import zlib_ng
+
+from pixelgen.errors import Conflict
+from pixelgen.storage.posix import sync_files, telling, write_all
+from pixelgen.threads import aside
+
+
+def seal(value: Any) -> bytes:
+    """Spell a value as a line that tells when it was torn: the CRC-32 of the rest, and JSON."""
+    body = json.dumps(value, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib_ng.crc32(body), body)
+
+
+def unseal(line: bytes) -> Any:
+    """Return the value of a line; None if it is not to the bit as it was written."""
+    crc, _, body = line.rstrip(b"\n").partition(b" ")
+    if not line.endswith(b"\n") or crc != b"%08x" % zlib_ng.crc32(body):
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+class FileLog:
+    """A log in the folder ``root``, open under the descriptor ``fd``.
+
+    It stays the file it is when another run is done with it and takes its name away.
+    """
+
+    def __init__(self, fd: int, root: str, name: str, *, synced: bool) -> None:
+        self._fd = fd
+        self._root = root
+        self._name = name
+        self._synced = synced
+
+    def append(self, line: bytes) -> int:
+        """Append a line, synced if the log is; return the byte it begins at."""
+        with telling(self._root, name=self._name):
+            size = self.size
+            if size and os.pread(self._fd, 1, size - 1) != b"\n":  # end a torn line first
+                write_all(self._fd, b"\n")
+            write_all(self._fd, line)
+            if self._synced:
+                aside(sync_files, self._fd)
+            return os.lseek(self._fd, 0, os.SEEK_CUR) - len(line)
+
+    @property
+    def size(self) -> int:
+        """The bytes of the file."""
+        return os.fstat(self._fd).st_size
+
+    def lines(self, start: int = 0, *, most: int) -> Generator[bytes]:
+        """Yield the lines from a byte on, one of more than ``most`` bytes in pieces."""
+        with os.fdopen(os.dup(self._fd), "rb") as file:
+            file.seek(start)
+            yield from iter(lambda: file.readline(most), b"")
+
+    def remove(self) -> None:
+        """Take the log's name away; raise Conflict if it is a stranger's by now."""
+        path = os.path.join(self._root, self._name)
+        with telling(self._root, name=self._name), suppress(FileNotFoundError):
+            if not os.path.samestat(os.lstat(path), os.fstat(self._fd)):
+                raise Conflict(f"{path} is not pixelgen's own; move it away")
+            os.unlink(path)
