@@ -9,9 +9,9 @@ import numpy as np
 from pixelgen.errors import PixelgenError, shell_path
 from pixelgen.formats.uncompressed import npy_header, npy_type
 from pixelgen.generator import Generator
-from pixelgen.image_files import UnusableImage, decode
 from pixelgen.image_types import Pixels
 from pixelgen.job import Job
+from pixelgen.source_images import UnusableImage, decode
 from pixelgen.storage import Store
 
 if TYPE_CHECKING:

@@ -241,7 +241,7 @@ class Job:
         told = self.to_dict() | {"layout": str(self.layout.container)}
         whole = [told, self.algorithm, self.encoder]
         if self.sources:
-            from pixelgen.families.source import folder
+            from pixelgen.source_images import folder
 
             whole += [folder(path).digest for path in self.sources]
         return hashlib.sha256(json.dumps(whole).encode()).hexdigest()

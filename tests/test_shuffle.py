@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from pixelgen import Job
+from pixelgen import Job, source_images
 from pixelgen.dataset.source_record import SOURCES
 from pixelgen.errors import BadValue
-from pixelgen.families import Shape, source
+from pixelgen.families import Shape
 from pixelgen.families.from_images import PatchShuffle, PhaseScramble, PixelShuffle
 from pixelgen.image_types import Pixels
 from tests.conftest import Done, Run, tree_digest
@@ -365,7 +365,7 @@ def test_the_folder_counts_by_what_is_in_it(photos: Path, tmp_path: Path) -> Non
     job = Job.parse(count=3, width=40, height=40, family=f"pixel_shuffle:source={photos}")
     before = job.digest
     Image.new("RGB", (99, 99)).save(photos / "new.png")
-    source.remember(source.scan(str(photos)))
+    source_images.remember(source_images.scan(str(photos)))
     assert job.digest != before
 
 

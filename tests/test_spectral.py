@@ -11,9 +11,10 @@ import pytest
 
 from pixelgen.families import Family, Shape, fingerprint, spectral, wavelet
 from pixelgen.families.gabor import Gabor
-from pixelgen.families.spectral import Spectrum, SpectrumColor, gain, transform
+from pixelgen.families.spectral import Spectrum, SpectrumColor
 from pixelgen.families.wavelet import WaveletMarginal
 from pixelgen.numeric import exact
+from pixelgen.numeric.hartley import gain, transform
 
 Array: TypeAlias = npt.NDArray[Any]
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pixelgen.errors import Conflict
-from pixelgen.image_files import is_inside
 from pixelgen.job import Job
 from pixelgen.manifest_rows import is_sha256
+from pixelgen.source_images import is_inside
 from pixelgen.storage import Store
 
 if TYPE_CHECKING:
-    from pixelgen.families.source import Entry, Folder
+    from pixelgen.source_images import Entry, Folder
 
 SOURCES = "sources.jsonl"
 
@@ -34,7 +34,7 @@ def look(job: Job, *, skip_damaged: bool = False) -> list[str]:
     """
     skipped: list[str] = []
     if job.sources:
-        from pixelgen.families.source import listed, remember, scan
+        from pixelgen.source_images import listed, remember, scan
 
         for path in job.sources:
             found = remember(scan(path, skip_damaged=skip_damaged))
@@ -66,7 +66,7 @@ def record(store: Store, job: Job) -> None:
 def _folders(job: Job) -> "list[Folder]":
     if not job.sources:
         return []
-    from pixelgen.families.source import folder  # here, because most jobs take none
+    from pixelgen.source_images import folder
 
     return [folder(path) for path in job.sources]
 
@@ -96,7 +96,7 @@ def recall(store: Store, job: Job) -> bool:
     """
     if not job.sources or store.size(SOURCES) is None:
         return not job.sources
-    from pixelgen.families.source import MOST_IMAGES, Entry, Folder, remember
+    from pixelgen.source_images import MOST_IMAGES, Entry, Folder, remember
 
     entries: dict[str, list[Entry]] = {path: [] for path in job.sources}
     try:
@@ -116,7 +116,7 @@ def recall(store: Store, job: Job) -> bool:
 
 def _entry(row: dict[str, Any]) -> "Entry":
     """Read an image's line; raise ValueError, TypeError or KeyError for what no folder holds."""
-    from pixelgen.families.source import Entry
+    from pixelgen.source_images import Entry
 
     entry = Entry(row["file_name"], row["sha256"], row["width"], row["height"])
     is_plain = isinstance(entry.name, str) and is_inside(entry.name)

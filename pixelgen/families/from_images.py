@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgen.families.source import Sourced
-from pixelgen.families.spectral import gain, opposite, transform
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric import exact
 from pixelgen.numeric.exact import Field
+from pixelgen.numeric.hartley import gain, opposite, transform
 from pixelgen.registry import option
 from pixelgen.rng import Stream
 

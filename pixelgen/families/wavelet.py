@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from pixelgen.families.base import Family
-from pixelgen.families.spectral import gain, opposite, picture, transform
+from pixelgen.families.spectral import picture
 from pixelgen.image_types import Pixels, Shape, Texture
 from pixelgen.numeric.exact import Field, Table
+from pixelgen.numeric.hartley import gain, opposite, transform
 from pixelgen.registry import option
 from pixelgen.rng import Stream
 
