@@ -16,11 +16,16 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import click
 
 from pixelgen import __version__
-from pixelgen.cli.commands import index, list_parts, preview, repair, verify
+from pixelgen.cli.finish import finish
 from pixelgen.cli.generate import generate
+from pixelgen.cli.index import index
+from pixelgen.cli.list import list_parts
 from pixelgen.cli.output import ReaderGone, report_failure
-from pixelgen.cli.portions import finish, status
+from pixelgen.cli.preview import preview
+from pixelgen.cli.repair import repair
 from pixelgen.cli.serve import serve
+from pixelgen.cli.status import status
+from pixelgen.cli.verify import verify
 from pixelgen.errors import PixelgenError
 
 _BROKEN_PIPE = 141

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pixelgen.cli.finish import portion_of
 from pixelgen.cli.options import (
     dated,
     draw_seed,
@@ -27,7 +28,6 @@ from pixelgen.cli.output import (
     tell_loaders,
     write,
 )
-from pixelgen.cli.portions import portion_of
 from pixelgen.cli.remote import check_named_address, fetcher, remote_address, remote_options
 from pixelgen.cli.signals import Stop
 from pixelgen.cli.summary import append_summary, check_summary

@@ -1,0 +1,75 @@
+"""``pixelgen list``: families, formats, layouts, engines and presets."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pixelgen.cli.output import emit, emit_json
+from pixelgen.registry import installed, known, plural, spell
+
+if TYPE_CHECKING:
+    from pixelgen.registry import Part
+
+_KINDS = ("family", "format", "layout", "engine")
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice([*map(plural, _KINDS), "presets"]))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+def list_parts(kind: str, as_json: bool) -> int:
+    """List families, formats, layouts or engines, with their parameters; or presets of families."""
+    if kind == "presets":
+        return _list_presets(as_json)
+    singular = next(name for name in _KINDS if plural(name) == kind)
+    parts = known(singular) | installed(singular)
+    if as_json:
+        emit_json([
+            {"name": name, "summary": part.summary(), "parameters": part.parameters()}
+            for name, part in parts.items()
+        ])  # fmt: skip
+        return 0
+    for name, part in parts.items():
+        emit(f"{name:<14} {part.summary()}{_beside(part)}")
+        for parameter in part.parameters():
+            emit(f"  {spelled(parameter)}")
+    if singular == "layout":
+        from pixelgen.layouts.layout import UNIVERSAL
+
+        emit(f"universal      All that one directory can be at once: {UNIVERSAL}.")
+    return 0
+
+
+def _beside(part: type["Part"]) -> str:
+    """Tell of a sidecar what it goes with."""
+    containers = getattr(part, "containers", None)
+    if containers is None:
+        return ""
+    return f" [beside {' or '.join(containers) or 'any'}]"
+
+
+def _list_presets(as_json: bool) -> int:
+    """List the presets with their members, those that take the user's images last."""
+    from dataclasses import asdict
+
+    from pixelgen.families.presets import PRESETS
+
+    if as_json:
+        emit_json([{"name": name} | asdict(preset) for name, preset in PRESETS.items()])
+        return 0
+    for name, preset in PRESETS.items():
+        emit(f"{name:<14} {preset.about} ({preset.origin})")
+        for member in preset.with_source("source=DIR"):
+            emit(f"  {member}")
+    return 0
+
+
+def spelled(parameter: dict[str, Any]) -> str:
+    """Describe a parameter in a line: name and default, what it is, what it may be."""
+    if "choices" in parameter:
+        bounds = "|".join(map(str, parameter["choices"]))
+    elif "low" in parameter:
+        bounds = f"{parameter['low']}..{parameter.get('high', '')}"
+    else:
+        bounds = {"bool": "true|false", "str": "text"}[parameter["type"]]
+    setting = f"{parameter['name']}={spell(parameter['default'])}"
+    return f"{setting:<22} {parameter['about']} ({bounds})"
