@@ -36,11 +36,11 @@ def tiles_of_set(job: Job, store: Store, count: int) -> Iterator[Tile]:
     """Read the first images of a set from its files."""
     count = min(count, job.count)
     images = chain.from_iterable(
-        job.layout.container.read(store, job.roster, shard)
+        job.layout.container.read(store, job.info, shard)
         for shard in map(job.shard, range(-(-count // job.shard_size)))
     )
     for index, data in zip(range(count), images, strict=False):
-        name = job.roster.file(index)
+        name = job.info.file(index)
         try:
             yield Tile(name, _decode(data, job))
         except UnusableImage as error:

@@ -16,7 +16,7 @@ import numpy as np
 
 from pixelgen.colors import Color
 from pixelgen.families import Family
-from pixelgen.families.mixture import Mix
+from pixelgen.families.mixture import Mixture
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.rng import DATA, Stream
 
@@ -56,7 +56,7 @@ class Picture(Protocol):
         """The fraction of the pixels drawn over the background; None: as suits the family."""
 
     @property
-    def family(self) -> Mix:
+    def family(self) -> Mixture:
         """What fills the images."""
 
 
@@ -121,7 +121,7 @@ class Generator:
         member, words = self._job.family.choose(self._stream, index)
         family = member.at(words)
         self._seek(index, family)
-        spelled = family.spell(always=member.drawn_names)
+        spelled = family.to_spec(always=member.drawn_names)
         return Origin(spelled, density_of(self._job, family), family.entry(self._stream))
 
     def _seek(self, index: int, family: Family) -> None:

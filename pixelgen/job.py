@@ -14,12 +14,12 @@ from pixelgen import pixlab_api, registry
 from pixelgen.colors import Color, parse_color
 from pixelgen.errors import BadValue
 from pixelgen.families import Family
-from pixelgen.families.mixture import Member, Mix
+from pixelgen.families.mixture import Member, Mixture
 from pixelgen.families.pointwise import Uniform
 from pixelgen.formats import Data, Format
 from pixelgen.generator import MODES, Generator, texture_of
 from pixelgen.image_types import Pixels, Shape, Texture
-from pixelgen.layouts import Fact, Roster, Shard, Splits
+from pixelgen.layouts import DatasetInfo, ImageRecord, Shard, Splits
 from pixelgen.layouts.layout import Layout
 from pixelgen.manifest_rows import row_writer
 from pixelgen.rng import SEED_LIMIT, parse_seed
@@ -33,7 +33,7 @@ _SPLIT_WORDS = ("train", "training", "validation", "valid", "val", "dev", "test"
                 "evaluation")  # fmt: skip
 _LOCAL = ("family", "density", "mode", "depth", "seed")  # what only images made here have
 _OF_LAYOUT = cast(Format, None)  # filled in when the layout is known
-_UNIFORM = Mix((Member(Uniform()),))
+_UNIFORM = Mixture((Member(Uniform()),))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class Job:
     depth: int = 8
     color: Color | None = None
     density: float | None = None
-    family: Mix = _UNIFORM
+    family: Mixture = _UNIFORM
     format: Format = _OF_LAYOUT
     layout: Layout = Layout()
     checksum: str = "sha256"
@@ -98,14 +98,14 @@ class Job:
             ("seed", self.seed, 0, SEED_LIMIT - 1),
         ):
             if not low <= value <= high:
-                raise BadValue(f"{name} {registry.brief(value)} is out of range {low}..{high}")
+                raise BadValue(f"{name} {registry.abbreviate(value)} is out of range {low}..{high}")
         for name, choice, choices in (
             ("mode", self.mode, tuple(MODES)),
             ("depth", self.depth, DEPTHS),
             ("checksum", self.checksum, CHECKSUMS),
         ):
             if choice not in choices:
-                told = repr(choice) if isinstance(choice, str) else registry.brief(choice)
+                told = repr(choice) if isinstance(choice, str) else registry.abbreviate(choice)
                 raise BadValue(f"{name} {told} is none of {', '.join(map(str, choices))}")
         if self.image_bytes > _PIXEL_BYTES_LIMIT:
             raise BadValue(
@@ -164,15 +164,15 @@ class Job:
                 f"layout {self.layout.container.name} holds {' or '.join(taken)}, not"
                 f" {self.format.name}"
             )
-        roster = self.roster
-        units = -(-self.count // roster.unit)
-        for name in roster.split_names:
-            if units and not roster.split_units(name, units):
+        info = self.info
+        units = -(-self.count // info.unit)
+        for name in info.split_names:
+            if units and not info.split_units(name, units):
                 raise BadValue(
                     f"split {name} would be empty: {self.layout.container.name} splits by the"
-                    f" file, and there are {units} of {roster.shard_size:,} images; give"
+                    f" file, and there are {units} of {info.shard_size:,} images; give"
                     " per_shard=…, or make more"
-                    if roster.unit > 1
+                    if info.unit > 1
                     else f"split {name} would be empty: none of {units} falls to it; make more"
                 )
 
@@ -188,7 +188,7 @@ class Job:
                 raise BadValue(f"the remote endpoint knows no {name}; leave it out")
         for name in options:
             if name not in known:
-                near = registry.did_you_mean(name, dict.fromkeys(known))
+                near = registry.suggest_name(name, dict.fromkeys(known))
                 raise BadValue(f"a job has no {name!r}{near} (it has {', '.join(known)})")
         return cls(**options)
 
@@ -203,7 +203,7 @@ class Job:
         """Spell the job in plain values; :meth:`parse` takes them back. No value is None."""
         spelled = {field.name: getattr(self, field.name) for field in fields(self)}
         spelled["seed"] = hex(self.seed)
-        spelled["family"] = self.family.spell()
+        spelled["family"] = self.family.to_spec()
         return {
             name: value if isinstance(value, int | float | list) else str(value)
             for name, value in spelled.items()
@@ -257,9 +257,9 @@ class Job:
         return self.width * self.height * MODES[self.mode] * self.depth // 8
 
     @property
-    def roster(self) -> Roster:
+    def info(self) -> DatasetInfo:
         """The images, each with its name, its split and its row in the manifest."""
-        return _roster(self)
+        return _info(self)
 
     @property
     def manifest(self) -> str:
@@ -269,12 +269,12 @@ class Job:
     @property
     def shard_size(self) -> int:
         """The images in a shard (fewer in the last)."""
-        return self.roster.shard_size
+        return self.info.shard_size
 
     @property
     def shard_count(self) -> int:
         """The number of shards."""
-        return self.roster.shard_count
+        return self.info.shard_count
 
     def shard(self, number: int) -> Shard:
         """Return shard ``number``."""
@@ -288,7 +288,7 @@ class Job:
     def files(self) -> Iterator[str]:
         """Yield the names of the files that hold the images."""
         files = self.layout.container.files
-        return chain.from_iterable(files(self.roster, each) for each in self.shards())
+        return chain.from_iterable(files(self.info, each) for each in self.shards())
 
     def maker(self) -> Callable[[int], Data]:
         """Return the function that makes the bytes of the file of image i."""
@@ -324,16 +324,16 @@ class Job:
 
 
 @lru_cache(maxsize=8)
-def _roster(job: Job) -> Roster:
+def _info(job: Job) -> DatasetInfo:
     """Make the roster of a job, whose writer of rows is made when the first is asked for."""
     writer = cache(lambda: row_writer(job))
 
-    def row(fact: Fact) -> bytes:
-        return writer()(fact)
+    def row(image_record: ImageRecord) -> bytes:
+        return writer()(image_record)
 
     container = job.layout.container
     shard_size = container.shard_size(job.count, job.image_bytes)
-    return Roster(
+    return DatasetInfo(
         count=job.count,
         format=job.format.name,
         suffix=job.format.suffix_for(job.mode),
@@ -353,15 +353,15 @@ def _whole(text: str) -> int:
     return int(text.strip())
 
 
-def _mix(value: object) -> Mix:
+def _mix(value: object) -> Mixture:
     """Make a mix of a family or of spelled ones."""
-    if isinstance(value, Mix):
+    if isinstance(value, Mixture):
         return value
     if isinstance(value, Family):
-        return Mix((Member(value),))
+        return Mixture((Member(value),))
     spelled = [value] if isinstance(value, str) else value
     if isinstance(spelled, list | tuple) and all(isinstance(each, str) for each in spelled):
-        return Mix.parse(spelled)
+        return Mixture.parse(spelled)
     raise TypeError
 
 
@@ -381,7 +381,7 @@ _KINDS: Mapping[str, _Kind] = {
     "depth": _Kind("a whole number", int, _whole),
     "color": _Kind("a color", Color, parse_color),
     "density": _Kind("a number", float, float),
-    "family": _Kind("a family, or a list of them", Mix, _mix),
+    "family": _Kind("a family, or a list of them", Mixture, _mix),
     "format": _Kind("a format", Format, partial(registry.parse, Format)),
     "layout": _Kind("a layout", Layout, Layout.parse),
     "checksum": _Kind("a checksum", str, str.lower),

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pixelgen.formats import Format
 from pixelgen.generator import Generator, Picture
-from pixelgen.layouts import Fact, Roster
+from pixelgen.layouts import DatasetInfo, ImageRecord
 from pixelgen.layouts.dataset_info import Row
 from pixelgen.layouts.layout import Layout
 
@@ -47,7 +47,7 @@ class Told(Picture, Protocol):
         """The folders of images that families take."""
 
     @property
-    def roster(self) -> Roster:
+    def info(self) -> DatasetInfo:
         """The images."""
 
 
@@ -59,14 +59,14 @@ def row_writer(job: Told) -> Row:
     head = members(before | {"format": job.format.name.upper()})
     origin = _remote_writer(job) if job.remote else _origin_writer(job)
     group = _group_writer(job)
-    location, roster = job.layout.container.location, job.roster
+    location, info = job.layout.container.location, job.info
 
-    def row(fact: Fact) -> bytes:
+    def row(image_record: ImageRecord) -> bytes:
         # Names are plain ASCII by construction, and json.dumps would take longer than all the rest.
-        index, size, sha256, _ = fact
-        place = ",".join(f'"{column}":"{name}"' for column, name in location(roster, index).items())
+        index, size, sha256, _ = image_record
+        place = ",".join(f'"{column}":"{name}"' for column, name in location(info, index).items())
         digest = f'"sha256":"{sha256}",' if sha256 else ""
-        told = f'"index":{index},{group(index)}{head},"bytes":{size},{digest}{origin(fact)}'
+        told = f'"index":{index},{group(index)}{head},"bytes":{size},{digest}{origin(image_record)}'
         return f"{{{place},{told}}}\n".encode()
 
     return row
@@ -74,27 +74,27 @@ def row_writer(job: Told) -> Row:
 
 def _group_writer(job: Told) -> Callable[[int], str]:
     """Return the function that writes what an image belongs to: its class and its split, if any."""
-    label, split = f'"label":"{job.label}",' if job.label else "", job.roster.split
-    if not job.roster.splits:
+    label, split = f'"label":"{job.label}",' if job.label else "", job.info.split
+    if not job.info.splits:
         return lambda _: label
     return lambda index: f'{label}"split":"{split(index)}",'
 
 
-def _remote_writer(job: Told) -> Callable[[Fact], str]:
+def _remote_writer(job: Told) -> Callable[[ImageRecord], str]:
     """Return the function that writes where an image was fetched from, and what it turned out."""
     asked: dict[str, object] = {"generator": "pixlab"}
     if job.color is not None:
         asked["color"] = str(job.color)
     head = members(asked)
-    return lambda fact: f"{head},{fact.origin}" if fact.origin else head
+    return lambda image_record: f"{head},{image_record.origin}" if image_record.origin else head
 
 
-def _origin_writer(job: Told) -> Callable[[Fact], str]:
+def _origin_writer(job: Told) -> Callable[[ImageRecord], str]:
     """Return the function that writes what an image was made of: one text for all, if it can."""
     generator = Generator(job)
 
-    def write(fact: Fact) -> str:
-        family, density, source = generator.origin(fact.number)
+    def write(image_record: ImageRecord) -> str:
+        family, density, source = generator.origin(image_record.number)
         columns: dict[str, object] = {"generator": family}
         if job.sources:
             columns["source"] = source
@@ -105,7 +105,7 @@ def _origin_writer(job: Told) -> Callable[[Fact], str]:
 
     if not job.family.is_fixed or job.sources:
         return write
-    always = write(Fact(0, 0, "", ""))
+    always = write(ImageRecord(0, 0, "", ""))
     return lambda _: always
 
 

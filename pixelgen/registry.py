@@ -34,12 +34,12 @@ from pixelgen.errors import BadValue
 
 Value = int | float | bool | str
 T = TypeVar("T", int, float, bool, str)
-P = TypeVar("P", bound="Part")
+P = TypeVar("P", bound="Component")
 
 PLUGINS = "PIXELGEN_PLUGINS"
 
-_REGISTRY: dict[str, dict[str, type["Part"]]] = {}
-_FOREIGN: dict[str, type["Part"]] = {}  # those of other projects, by their dotted paths
+_REGISTRY: dict[str, dict[str, type["Component"]]] = {}
+_FOREIGN: dict[str, type["Component"]] = {}  # those of other projects, by their dotted paths
 _COMMA = r"; a comma within a value is written \,"
 _WORDS: Mapping[str, bool] = {
     "true": True, "yes": True, "on": True, "1": True,
@@ -63,7 +63,7 @@ def option(
 
 
 @dataclass(frozen=True)
-class Part:
+class Component:
     """One exchangeable piece of a job; see the module's docstring."""
 
     kind: ClassVar[str]
@@ -91,12 +91,12 @@ class Part:
 
     def __str__(self) -> str:
         """Spell the part with the parameters that differ from their defaults."""
-        return self.spell()
+        return self.to_spec()
 
-    def spell(self, always: Container[str] = ()) -> str:
+    def to_spec(self, always: Container[str] = ()) -> str:
         """Spell the part with the parameters that differ from their defaults, and some always."""
         pairs = [
-            f"{parameter.name}={spell(getattr(self, parameter.name))}"
+            f"{parameter.name}={to_spec(getattr(self, parameter.name))}"
             for parameter in fields(self)
             if parameter.name in always or getattr(self, parameter.name) != parameter.default
         ]
@@ -122,7 +122,7 @@ class Part:
         return cls(**pairs(cls, text))
 
 
-def known(kind: str) -> dict[str, type[Part]]:
+def known(kind: str) -> dict[str, type[Component]]:
     """Import every module of a kind's package and return all parts of the kind, sorted by name."""
     import importlib
     import pkgutil
@@ -160,7 +160,7 @@ def find(base: type[P], name: str) -> type[P]:
     if name in plugins:
         return _checked(base, import_part(base.kind, plugins[name]))
     raise BadValue(
-        f"unknown {base.kind} {name!r}{did_you_mean(name, dict.fromkeys([*names, *plugins]))}"
+        f"unknown {base.kind} {name!r}{suggest_name(name, dict.fromkeys([*names, *plugins]))}"
         f" (see: pixelgen list {plural(base.kind)})"
     )
 
@@ -179,7 +179,7 @@ def _find_foreign(base: type[P], path: str) -> type[P]:
     return _checked(base, found)
 
 
-def _checked(base: type[P], found: type[Part]) -> type[P]:
+def _checked(base: type[P], found: type[Component]) -> type[P]:
     if not issubclass(found, base):
         raise BadValue(f"{found.name} must be a subclass of {base.__module__}.{base.__name__}")
     return found
@@ -193,7 +193,7 @@ def import_named(kind: str, text: str) -> None:
             import_part(kind, name)
 
 
-def import_part(kind: str, path: str) -> type[Part]:
+def import_part(kind: str, path: str) -> type[Component]:
     """Import the part of another project that has a dotted path; raise BadValue if it is none."""
     import importlib
 
@@ -205,13 +205,13 @@ def import_part(kind: str, path: str) -> type[Part]:
             f"{kind} {path!r} cannot be imported: {error}; install it, or name its folder in"
             " PYTHONPATH"
         ) from None
-    is_part = isinstance(found, type) and issubclass(found, Part)
+    is_part = isinstance(found, type) and issubclass(found, Component)
     if not is_part or getattr(found, "kind", "") != kind or found.name != path:
         raise BadValue(
             f"{path} is not a {kind} of another project: it must be a subclass of pixelgen's base"
             f" class for {plural(kind)}, without a name of its own"
         )
-    return cast(type[Part], found)
+    return cast(type[Component], found)
 
 
 def _plugins(kind: str) -> dict[str, str]:
@@ -222,7 +222,7 @@ def _plugins(kind: str) -> dict[str, str]:
     return {each.name: each.value.replace(":", ".") for each in found}
 
 
-def installed(kind: str) -> dict[str, type[Part]]:
+def installed(kind: str) -> dict[str, type[Component]]:
     """Import the parts of a kind that installed packages offer; return them by short name."""
     return {name: import_part(kind, path) for name, path in sorted(_plugins(kind).items())}
 
@@ -232,7 +232,7 @@ def plural(kind: str) -> str:
     return kind[:-1] + "ies" if kind.endswith("y") else kind + "s"
 
 
-def did_you_mean(word: str, words: Mapping[str, object]) -> str:
+def suggest_name(word: str, words: Mapping[str, object]) -> str:
     """Return ``: did you mean …?`` with the nearest of the words, or nothing."""
     import difflib
 
@@ -240,7 +240,7 @@ def did_you_mean(word: str, words: Mapping[str, object]) -> str:
     return f": did you mean {near[0]!r}?" if near else ""
 
 
-def pairs(cls: type[Part], text: str) -> dict[str, str]:
+def pairs(cls: type[Component], text: str) -> dict[str, str]:
     """Split ``key=value,key=value``; a backslash keeps the next character of a value as it is."""
     parameters = {parameter.name: parameter for parameter in fields(cls)}
     given: dict[str, str] = {}
@@ -251,7 +251,7 @@ def pairs(cls: type[Part], text: str) -> dict[str, str]:
             takes = f"it takes {', '.join(parameters)}" if parameters else "it takes none"
             raise BadValue(
                 f"{cls.kind} {cls.name!r} has no parameter {key!r}"
-                f"{did_you_mean(key, parameters)} ({takes}{_COMMA if given else ''})"
+                f"{suggest_name(key, parameters)} ({takes}{_COMMA if given else ''})"
             )
         if not equals or not value:
             raise BadValue(f"{cls.kind} {cls.name!r}: write {key!r} as {key}=VALUE")
@@ -261,7 +261,7 @@ def pairs(cls: type[Part], text: str) -> dict[str, str]:
     return given
 
 
-def _typed(part: Part, parameter: "Field[Any]", value: object) -> Value:
+def _typed(part: Component, parameter: "Field[Any]", value: object) -> Value:
     """Bring a value to the type of the parameter's default."""
     wanted: type[Any] = type(parameter.default)
     try:
@@ -282,27 +282,27 @@ def _typed(part: Part, parameter: "Field[Any]", value: object) -> Value:
     return typed
 
 
-def _check(part: Part, parameter: "Field[Any]", value: Value) -> None:
+def _check(part: Component, parameter: "Field[Any]", value: Value) -> None:
     low, high, choices = (parameter.metadata.get(key) for key in ("low", "high", "choices"))
-    shown = value if isinstance(value, str) else brief(value)
-    where = f"{part.kind} {part.name!r}: {parameter.name}={spell(shown)}"
+    shown = value if isinstance(value, str) else abbreviate(value)
+    where = f"{part.kind} {part.name!r}: {parameter.name}={to_spec(shown)}"
     if choices and value not in choices:
-        raise BadValue(f"{where} is none of {', '.join(map(spell, choices))}")
+        raise BadValue(f"{where} is none of {', '.join(map(to_spec, choices))}")
     if isinstance(value, float) and not math.isfinite(value):
         raise BadValue(f"{where} is not a finite number")
     if (low is not None and value < low) or (high is not None and value > high):
-        span = f"{spell(low) if low is not None else ''}..{spell(high) if high is not None else ''}"
+        span = "..".join("" if end is None else to_spec(end) for end in (low, high))
         raise BadValue(f"{where} is out of range {span}")
 
 
-def brief(value: float) -> str:
+def abbreviate(value: float) -> str:
     """Write a number for a message: of a whole one that fills lines, the beginning."""
     if isinstance(value, int) and value.bit_length() > 200:
         return f"{value:#x}"[:20] + "…"
     return str(value)
 
 
-def spell(value: Value) -> str:
+def to_spec(value: Value) -> str:
     """Write a parameter's value so that it parses back."""
     if isinstance(value, bool):
         return str(value).lower()

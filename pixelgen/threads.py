@@ -12,7 +12,7 @@ A = TypeVarTuple("A")
 R = TypeVar("R")
 
 
-def aside(function: Callable[[Unpack[A]], R], *args: *A) -> R:
+def run_in_thread(function: Callable[[Unpack[A]], R], *args: *A) -> R:
     """Return what a function returns, or raise what it raises, called in another thread."""
     returned: list[R] = []
     raised: list[BaseException] = []

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pixelgen.errors import BadValue
 from pixelgen.job import Job
-from pixelgen.registry import did_you_mean
+from pixelgen.registry import suggest_name
 
 _PILLOW = ("png", "jpeg", "bmp", "tiff", "webp")
 
@@ -95,7 +95,7 @@ def find(name: str) -> Trainer:
     """Return the trainer of a name; raise BadValue where there is none."""
     if name not in TRAINERS:
         raise BadValue(
-            f"unknown trainer {name!r}{did_you_mean(name, TRAINERS)} (there are"
+            f"unknown trainer {name!r}{suggest_name(name, TRAINERS)} (there are"
             f" {', '.join(TRAINERS)})"
         )
     return TRAINERS[name]
@@ -103,10 +103,10 @@ def find(name: str) -> Trainer:
 
 def calls(trainer: Trainer, job: Job, root: str) -> list[str]:
     """Return the calls that load a set into a trainer."""
-    loaders = [part.loader(root, job.roster) for part in job.layout.parts]
+    loaders = [part.loader(root, job.info) for part in job.layout.parts]
     if not trainer.call:
         return [call for call in loaders if call][-1:]
-    split = job.roster.split_names[0]
+    split = job.info.split_names[0]
     tag = f"-{split}set" if split else ""
     return [
         trainer.call.format(

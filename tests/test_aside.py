@@ -6,14 +6,14 @@ import threading
 
 import pytest
 
-from pixelgen.threads import aside
+from pixelgen.threads import run_in_thread
 from tests.faults import PATIENCE
 
 
 def test_what_is_returned_and_what_is_raised_is_handed_over() -> None:
-    assert aside(divmod, 17, 5) == (3, 2)
+    assert run_in_thread(divmod, 17, 5) == (3, 2)
     with pytest.raises(ZeroDivisionError, match="zero"):
-        aside(divmod, 17, 0)
+        run_in_thread(divmod, 17, 0)
 
 
 def test_a_signal_is_heard_while_a_call_takes_long() -> None:
@@ -25,7 +25,7 @@ def test_a_signal_is_heard_while_a_call_takes_long() -> None:
 
     old = signal.signal(signal.SIGUSR1, lambda *_: heard.set())
     try:
-        assert aside(await_the_handler)
+        assert run_in_thread(await_the_handler)
     finally:
         signal.signal(signal.SIGUSR1, old)
 
@@ -37,4 +37,4 @@ def test_where_there_are_no_more_threads_the_call_is_made_all_the_same(
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    assert aside(divmod, 17, 5) == (3, 2)
+    assert run_in_thread(divmod, 17, 5) == (3, 2)

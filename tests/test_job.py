@@ -7,7 +7,7 @@ import pytest
 
 from pixelgen.colors import Color
 from pixelgen.errors import BadValue
-from pixelgen.families.mixture import Member, Mix
+from pixelgen.families.mixture import Member, Mixture
 from pixelgen.families.pointwise import Gaussian
 from pixelgen.job import Job
 
@@ -32,7 +32,7 @@ def test_a_job_is_rebuilt_from_its_spelling() -> None:
 
 def test_text_and_values_mean_the_same() -> None:
     spelled = Job.parse(width=np.int64(9), color="red", family="gaussian:sigma=3", density=1)
-    mix = Mix((Member(Gaussian(sigma=3)),))
+    mix = Mixture((Member(Gaussian(sigma=3)),))
     made = Job(width=9, color=Color(255, 0, 0), family=mix, density=1.0)
 
     assert spelled == made

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelgen import registry
-from pixelgen.dataset.sidecar_files import catalogue, index_names
+from pixelgen.dataset.sidecar_files import index_names, manifest_view
 from pixelgen.dataset.writer import Run as How
 from pixelgen.dataset.writer import write
 from pixelgen.engines import Serial
 from pixelgen.errors import BadValue, Conflict
 from pixelgen.job import Job
-from pixelgen.layouts import Container, Record, Shard, Sidecar, Splits
+from pixelgen.layouts import Container, Shard, ShardRecord, Sidecar, Splits
 from pixelgen.layouts.layout import Layout
 from pixelgen.storage import LocalStore
 from pixelgen.trainers import TRAINERS, calls
@@ -198,13 +198,13 @@ def test_an_index_of_any_size_takes_the_memory_of_a_small_one(layout: str) -> No
     def peak(count: int) -> int:
         job = Job.parse(count=count, width=8, height=8, layout=layout, seed=1)
 
-        def records() -> Iterator[tuple[Shard, Record]]:
+        def records() -> Iterator[tuple[Shard, ShardRecord]]:
             for shard in job.shards():
                 images = shard.stop - shard.start
-                yield shard, Record(shard.number, [300] * images, ["0" * 64] * images)
+                yield shard, ShardRecord(shard.number, [300] * images, ["0" * 64] * images)
 
         def consume() -> None:
-            for _, data in job.layout.index(catalogue(job, records)):
+            for _, data in job.layout.index(manifest_view(job, records)):
                 for _ in (data,) if isinstance(data, bytes) else data:
                     pass
 

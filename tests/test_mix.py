@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pixelgen import Job, registry
 from pixelgen.errors import BadValue
 from pixelgen.families import Family
-from pixelgen.families.mixture import Mix
+from pixelgen.families.mixture import Mixture
 from pixelgen.families.presets import PRESETS
 from pixelgen.generator import Generator
 from pixelgen.rng import Stream
@@ -22,7 +22,7 @@ from tests.conftest import Done, Run, tree_digest
 MIXED = ["uniform=2", "gaussian:sigma=10..20", "stripes=3:n=2..5,tone=random|primary"]
 
 
-def drawn(mix: Mix, count: int, seed: int = 1) -> list[Family]:
+def drawn(mix: Mixture, count: int, seed: int = 1) -> list[Family]:
     stream = Stream(seed)
     return [mix.at(stream, image) for image in range(count)]
 
@@ -45,9 +45,9 @@ def lines(root: Path) -> list[str]:
     ],
 )
 def test_a_mix_is_spelled_so_that_it_parses_back(spelling: str, canonical: str) -> None:
-    mix = Mix.parse([spelling])
-    assert mix.spell() == canonical
-    assert Mix.parse([canonical]) == mix
+    mix = Mixture.parse([spelling])
+    assert mix.to_spec() == canonical
+    assert Mixture.parse([canonical]) == mix
 
 
 @pytest.mark.parametrize(
@@ -81,28 +81,28 @@ def test_a_mix_is_spelled_so_that_it_parses_back(spelling: str, canonical: str) 
 )
 def test_what_cannot_be_mixed_is_refused(spelling: str, message: str) -> None:
     with pytest.raises(BadValue, match=message):
-        Mix.parse([spelling])
+        Mixture.parse([spelling])
     with pytest.raises(BadValue):
-        Mix.parse(["uniform", spelling])
+        Mixture.parse(["uniform", spelling])
 
 
 def test_an_empty_mix_and_a_preset_in_a_mix_are_refused() -> None:
     with pytest.raises(BadValue, match="family"):
         Job.parse(family=[])
     with pytest.raises(BadValue, match="odin"):
-        Mix.parse(["uniform", "odin"])
+        Mixture.parse(["uniform", "odin"])
 
 
 def test_families_come_as_often_as_they_weigh() -> None:
     count = 6000
-    seen = Counter(family.name for family in drawn(Mix.parse(MIXED), count))
+    seen = Counter(family.name for family in drawn(Mixture.parse(MIXED), count))
     for name, weight in (("uniform", 2), ("gaussian", 1), ("stripes", 3)):
         share = weight / 6
         assert abs(seen[name] - count * share) < 5 * (count * share * (1 - share)) ** 0.5
 
 
 def test_ranges_are_drawn_evenly_and_lists_alike() -> None:
-    families = drawn(Mix.parse(["gaussian:sigma=10..20,mean=1|2|4"]), 4000)
+    families = drawn(Mixture.parse(["gaussian:sigma=10..20,mean=1|2|4"]), 4000)
     values = [(vars(family)["sigma"], vars(family)["mean"]) for family in families]
     sigmas, means = (np.array(column) for column in zip(*values, strict=True))
     counts = np.histogram(sigmas, bins=10, range=(10, 20))[0]
@@ -114,7 +114,7 @@ def test_ranges_are_drawn_evenly_and_lists_alike() -> None:
     assert max(abs(n - 4000 / 3) for n in seen.values()) < 5 * 30
     assert abs(np.corrcoef(sigmas, means)[0, 1]) < 5 / 4000**0.5
 
-    stripes = drawn(Mix.parse(["stripes:n=2..5"]), 4000)
+    stripes = drawn(Mixture.parse(["stripes:n=2..5"]), 4000)
     wholes = Counter(vars(family)["n"] for family in stripes)
     assert wholes.keys() == {2, 3, 4, 5}
     assert max(abs(n - 1000) for n in wholes.values()) < 5 * 28
@@ -123,7 +123,7 @@ def test_ranges_are_drawn_evenly_and_lists_alike() -> None:
 @given(st.floats(0.3, 4096), st.floats(0.3, 4096), st.integers(0, 1000))
 def test_a_drawn_value_lies_in_its_range_and_is_short(one: float, other: float, image: int) -> None:
     low, high = sorted((one, other))
-    mix = Mix.parse([f"smooth:sigma={low!r}..{high!r}"])
+    mix = Mixture.parse([f"smooth:sigma={low!r}..{high!r}"])
     sigma: float = vars(mix.at(Stream(3), image))["sigma"]
     assert low <= sigma <= high
     assert sigma in (low, high) or len(f"{sigma:.4g}".replace(".", "")) <= 9
@@ -198,7 +198,7 @@ def test_density_suits_the_family_of_each_image(make: Callable[..., Done], tmp_p
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_draws_each_of_its_members(name: str) -> None:
     sourced = ":source=photos" if PRESETS[name].needs_source else ""
-    mix = Mix.parse([name + sourced])
+    mix = Mixture.parse([name + sourced])
     expected = len(PRESETS[name].members) + (len(PRESETS[name].sourced) if sourced else 0)
     assert len(mix.members) == expected
     seen = {family.name for family in drawn(mix, 50 * expected)}
@@ -209,13 +209,13 @@ def test_a_preset_draws_each_of_its_members(name: str) -> None:
 
 
 def test_presets_take_the_users_images_where_they_need_them() -> None:
-    spelled = Mix.parse(["ninco17:source=photos"]).spell()
+    spelled = Mixture.parse(["ninco17:source=photos"]).to_spec()
     assert len(spelled) == 17
     assert spelled[-2:] == [
         "pixel_shuffle:source=photos",
         "pixel_shuffle:source=photos,sigma=1.0|1.5|2.0|3.0|4.0|6.0|8.0",
     ]
-    assert len(Mix.parse(["ninco17"]).members) == 15
+    assert len(Mixture.parse(["ninco17"]).members) == 15
 
 
 def test_no_preset_bears_the_name_of_a_family() -> None:

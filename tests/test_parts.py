@@ -18,11 +18,11 @@ from pixelgen.formats import Format
 from pixelgen.formats.pillow import Jpeg
 from pixelgen.image_types import Pixels
 from pixelgen.job import Job
-from pixelgen.layouts import LayoutPart
-from pixelgen.registry import Part, option, parse
+from pixelgen.layouts import LayoutComponent
+from pixelgen.registry import Component, option, parse
 from pixelgen.rng import Stream
 
-KINDS: tuple[type[Part], ...] = (Family, Format, LayoutPart, Engine)
+KINDS: tuple[type[Component], ...] = (Family, Format, LayoutComponent, Engine)
 EVERY = [(base, part) for base in KINDS for part in registry.known(base.kind).values()]
 
 
@@ -80,13 +80,13 @@ def test_any_text_in_a_parameter_survives_its_spelling(word: str) -> None:
 
 
 @pytest.mark.parametrize(("base", "part"), EVERY, ids=lambda value: value.__name__)
-def test_each_part_is_rebuilt_by_its_spelling(base: type[Part], part: type[Part]) -> None:
+def test_each_part_is_rebuilt_by_its_spelling(base: type[Component], part: type[Component]) -> None:
     for changed in _variants(part):
         assert parse(base, str(changed)) == changed
         assert hash(parse(base, str(changed))) == hash(changed)
 
 
-def _variants(part: type[Part]) -> Iterator[Part]:
+def _variants(part: type[Component]) -> Iterator[Component]:
     """Yield the part as it is, and with each parameter at each bound and choice."""
     yield part()
     for parameter in fields(part):
@@ -97,7 +97,7 @@ def _variants(part: type[Part]) -> Iterator[Part]:
 
 
 @pytest.mark.parametrize(("base", "part"), EVERY, ids=lambda value: value.__name__)
-def test_each_part_helps_its_user(base: type[Part], part: type[Part]) -> None:
+def test_each_part_helps_its_user(base: type[Component], part: type[Component]) -> None:
     assert part.summary().endswith(".")
     assert base.kind == part.kind
     for parameter in part.parameters():
@@ -111,7 +111,7 @@ def test_each_part_helps_its_user(base: type[Part], part: type[Part]) -> None:
     [
         (Family, "unifrom", "family 'unifrom' 'uniform'"),
         (Format, "pngg", "format 'pngg' 'png'"),
-        (LayoutPart, "file", "layout 'file' 'files'"),
+        (LayoutComponent, "file", "layout 'file' 'files'"),
         (Engine, "lokal", "engine 'lokal' 'local'"),
         (Family, "", "family ''"),
         (Family, "gaussian:sigma", "'sigma' sigma=VALUE"),
@@ -128,7 +128,7 @@ def test_each_part_helps_its_user(base: type[Part], part: type[Part]) -> None:
         (Format, "png:compression=10", "compression=10 auto 0 1"),
     ],
 )
-def test_a_bad_spelling_is_one_clear_line(base: type[Part], text: str, facts: str) -> None:
+def test_a_bad_spelling_is_one_clear_line(base: type[Component], text: str, facts: str) -> None:
     with pytest.raises(BadValue) as caught:
         parse(base, text)
 

@@ -22,7 +22,7 @@ JOB = ("-n", 200, "-s", 48, "--layout", "webdataset:per_shard=10", "-q")
 SLOW = ("-n", 80, "-s", 512, "--family", "gradient", "-j", 1, "-q")
 
 
-def portion(out: Path, number: int, job: tuple[object, ...] = JOB, total: int = 4) -> Done:
+def partition(out: Path, number: int, job: tuple[object, ...] = JOB, total: int = 4) -> Done:
     return finish(out.parent, "generate", *job, "--shard", f"{number}/{total}", "-o", out.name)
 
 
@@ -39,7 +39,7 @@ def test_four_at_once_and_finish_are_one_run(
     make(*job, "-o", "whole")
     out = tmp_path / "out"
     with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(lambda number: portion(out, number, job), range(1, 5)))
+        done = list(pool.map(lambda number: partition(out, number, job), range(1, 5)))
     assert [(each.returncode, each.stdout, each.stderr) for each in done] == [(0, "", "")] * 4
     assert not any((out / name).exists() for name in MANIFESTS)
     ended = run("finish", "-q", "out")
@@ -63,7 +63,7 @@ def test_one_that_is_killed_is_repeated_and_nothing_of_the_others(
         process.kill()
         process.wait(PATIENCE)
     for number in (1, 3, 4):
-        assert portion(out, number, SLOW).returncode == 0
+        assert partition(out, number, SLOW).returncode == 0
     done = run("finish", "out")
     assert done.returncode == 1
     missing = json.loads(run("status", "out", "--json").stdout)["missing_shards"]
@@ -72,7 +72,7 @@ def test_one_that_is_killed_is_repeated_and_nothing_of_the_others(
     assert "I = 2" in done.stderr
     assert run("status", "out", "--missing").stdout == "2\n"
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
-    assert portion(out, 2, SLOW).returncode == 0
+    assert partition(out, 2, SLOW).returncode == 0
     after = {path: path.stat().st_mtime_ns for path in before}
     assert before == after
     assert run("status", "out", "--missing").stdout == "\n"
@@ -87,7 +87,7 @@ def test_portions_in_places_of_their_own_become_one_set(
     make(*JOB, "-o", "whole")
     places = [tmp_path / f"place-{number}" for number in range(1, 5)]
     for number, place in enumerate(places, 1):
-        assert portion(place, number).returncode == 0
+        assert partition(place, number).returncode == 0
     digests = [tree_digest(place) for place in places]
     names = [place.name for place in places]
     done = run("finish", "out", *names[:3], "-q")
@@ -105,7 +105,7 @@ def test_portions_in_places_of_their_own_become_one_set(
 @pytest.mark.slow
 def test_a_damaged_file_is_not_brought(tmp_path: Path, run: Run) -> None:
     for number in (1, 2):
-        assert portion(tmp_path / f"place-{number}", number, total=2).returncode == 0
+        assert partition(tmp_path / f"place-{number}", number, total=2).returncode == 0
     victim = tmp_path / "place-2" / "negatives-000003.tar"
     data = bytearray(victim.read_bytes())
     data[700] ^= 1
@@ -116,13 +116,13 @@ def test_a_damaged_file_is_not_brought(tmp_path: Path, run: Run) -> None:
     assert "remove" in done.stderr
     victim.unlink()
     assert run("finish", "out", "place-1", "place-2").returncode == 1
-    assert portion(tmp_path / "place-2", 2, total=2).returncode == 0
+    assert partition(tmp_path / "place-2", 2, total=2).returncode == 0
     assert run("finish", "out", "place-1", "place-2").returncode == 0
 
 
 def test_places_of_two_jobs_are_refused(tmp_path: Path, run: Run) -> None:
-    assert portion(tmp_path / "one", 1, total=2).returncode == 0
-    assert portion(tmp_path / "two", 2, (*JOB, "--seed", 1), total=2).returncode == 0
+    assert partition(tmp_path / "one", 1, total=2).returncode == 0
+    assert partition(tmp_path / "two", 2, (*JOB, "--seed", 1), total=2).returncode == 0
     done = run("finish", "one", "two")
     assert (done.returncode, len(done.stderr.splitlines())) == (3, 1)
     assert "two" in done.stderr
@@ -137,8 +137,8 @@ def test_parts_of_another_version_are_refused_and_stay(
     name: str, value: str, tmp_path: Path, run: Run
 ) -> None:
     for number in (1, 2):
-        assert portion(tmp_path / f"place-{number}", number, total=2).returncode == 0
-    assert portion(tmp_path / "shared", 1, total=2).returncode == 0
+        assert partition(tmp_path / f"place-{number}", number, total=2).returncode == 0
+    assert partition(tmp_path / "shared", 1, total=2).returncode == 0
     for place in ("place-2", "shared"):
         plan = tmp_path / place / PLAN
         plan.write_bytes(plan_text(json.loads(plan.read_text()) | {name: value}))
@@ -159,8 +159,8 @@ def test_parts_of_another_version_are_refused_and_stay(
 def test_a_run_without_shard_takes_over_what_portions_have_done(tmp_path: Path, make: Make) -> None:
     make(*JOB, "-o", "whole")
     out = tmp_path / "out"
-    assert portion(out, 1).returncode == 0
-    assert portion(out, 3, total=8).returncode == 0
+    assert partition(out, 1).returncode == 0
+    assert partition(out, 3, total=8).returncode == 0
     done = json.loads(make(*JOB, "--json", "-o", "out").stdout)
     assert (done["made"], done["found"]) == (120, 80)
     assert tree_digest(out) == tree_digest(tmp_path / "whole")
@@ -217,7 +217,7 @@ def test_what_a_portion_synced_is_believed_on_another_machine_without_a_look_at_
 ) -> None:
     # Other machines have other boots; the journals' lines tell which.
     for number in (1, 2):
-        assert portion(tmp_path / "out", number, total=2).returncode == 0
+        assert partition(tmp_path / "out", number, total=2).returncode == 0
     from pixelgen.storage.append_log import seal, unseal
 
     for path in (tmp_path / "out").glob(".pixelgen.*-of-2.journal"):
@@ -262,7 +262,7 @@ def test_the_task_of_a_slurm_array_is_a_portion(tmp_path: Path, make: Make, run:
 @pytest.mark.slow
 def test_missing_is_told_as_a_job_array_takes_it(tmp_path: Path, run: Run) -> None:
     for number in (1, 2, 4, 5, 6):
-        assert portion(tmp_path / "out", number, total=9).returncode == 0
+        assert partition(tmp_path / "out", number, total=9).returncode == 0
     assert run("status", "out", "--missing").stdout == "3,7-9\n"
     assert run("status", "out", "--missing", "--of", 3).stdout == "1-3\n"
     told = run("status", "out").stdout.splitlines()
@@ -270,7 +270,7 @@ def test_missing_is_told_as_a_job_array_takes_it(tmp_path: Path, run: Run) -> No
     assert len(told) == len(facts)
     for line, words in zip(told, facts, strict=True):
         assert [word for word in words if word not in line] == []
-    assert portion(tmp_path / "out", 1, total=2).returncode == 0
+    assert partition(tmp_path / "out", 1, total=2).returncode == 0
     assert run("status", "out", "--missing").returncode == 2
     assert run("status", "nothing").returncode == 1
 
@@ -290,11 +290,11 @@ def test_what_is_about_a_whole_set_goes_with_no_shard(tmp_path: Path, run: Run) 
     for more in (["--force"], ["-o", "-"], ["--remote"]):
         done = run("generate", "-n", 3, "--shard", "1/2", *more, PIXLAB_API_KEY="none")
         assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
-    assert portion(tmp_path / "out", 1).returncode == 0
+    assert partition(tmp_path / "out", 1).returncode == 0
     other = run("generate", *JOB, "--shard", "2/4", "--seed", 5, "-o", "out")
     assert other.returncode == 3
     job = ("-n", 50, "--layout", "files", "-q")
-    assert portion(tmp_path / "more", 1, job).returncode == 0
+    assert partition(tmp_path / "more", 1, job).returncode == 0
     done = run("generate", "-n", 50, "--layout", "files,yolo", "--shard", "2/4", "-o", "more")
     assert done.returncode == 3
     assert "--layout" in done.stderr
@@ -309,7 +309,7 @@ def test_portions_from_ones_own_images_become_one_set_where_those_are_not(
            "--layout", "webdataset:per_shard=10")  # fmt: skip
     make(*job, "-o", "whole")
     for number in (1, 2):
-        assert portion(tmp_path / f"place-{number}", number, job, total=2).returncode == 0
+        assert partition(tmp_path / f"place-{number}", number, job, total=2).returncode == 0
     (tmp_path / "photos").rename(tmp_path / "gone")
     done = run("finish", "out", "place-1", "place-2", "-q")
     assert done.returncode == 0, done.stderr
@@ -317,7 +317,7 @@ def test_portions_from_ones_own_images_become_one_set_where_those_are_not(
 
 
 def test_a_dry_run_counts_what_portions_have_done(tmp_path: Path, run: Run) -> None:
-    assert portion(tmp_path / "out", 1).returncode == 0
+    assert partition(tmp_path / "out", 1).returncode == 0
     done = run("generate", *JOB, "--dry-run", "--json", "-o", "out")
     assert json.loads(done.stdout)["found"] == 50
     assert (tmp_path / "out" / PLAN).exists()

@@ -141,7 +141,7 @@ def test_the_table_of_layouts_tells_the_calls_that_are_printed() -> None:
         layout = name if beside is None else f"{(*beside, 'files')[0]},{name}"
         job = Job.parse(count=1000, layout=layout)
         (own,) = (each for each in job.layout.parts if each.name == name)
-        call = own.loader("negatives", job.roster)
+        call = own.loader("negatives", job.info)
         assert table[name][1] == f"`{call}`" if call else "see below" in table[name][1]
 
 

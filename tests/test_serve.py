@@ -12,10 +12,10 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from pixelgen.families.mixture import Member, Mix
+from pixelgen.families.mixture import Member, Mixture
 from pixelgen.families.pointwise import Uniform
 from pixelgen.job import Job
-from pixelgen.pixlab.server.app import Rules
+from pixelgen.pixlab.server.app import ServerConfig
 from pixelgen.pixlab.server.costs import FAMILY_COSTS, check_cost, estimate
 from pixelgen.pixlab.server.params import FORMATS, MOST_PIXELS, job_of
 from pixelgen.registry import known
@@ -348,7 +348,9 @@ def test_every_family_has_figures() -> None:
 @pytest.mark.parametrize("noise", [*costs.spellings(), "default"])
 def test_an_ordinary_image_of_every_family_is_within_the_limits(noise: str) -> None:
     for export in FORMATS:
-        check_cost(job_asked(noise, export=export), Rules().most_seconds, Rules().most_bytes)
+        check_cost(
+            job_asked(noise, export=export), ServerConfig().most_seconds, ServerConfig().most_bytes
+        )
 
 
 @pytest.mark.cli
@@ -384,7 +386,7 @@ def test_a_family_of_another_project_counts_as_the_most_expensive() -> None:
     class Foreign(Uniform):
         """Has no figures."""
 
-    mix = Mix((Member(Foreign()),))
+    mix = Mixture((Member(Foreign()),))
     most = max(check_cost(job_asked(name), *UNLIMITED).seconds for name in FAMILY_COSTS)
     assert estimate(mix, 1000, 1000, "png").seconds >= most
 

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from pixelgen.job import Job
-from pixelgen.pixlab.server.app import Rules, endpoint
+from pixelgen.pixlab.server.app import ServerConfig, endpoint
 from tests.conftest import Run
 from tests.serving import HANG, KEY, Server, serving
 
@@ -340,7 +340,7 @@ def test_an_image_is_the_same_from_any_asgi_server(server: Server) -> None:
         "type": "http", "method": "GET", "path": "/pixelgenerate",
         "headers": [(b"host", b"localhost")], "query_string": b"width=9&seed=3&blob=1&key=x",
     }  # fmt: skip
-    asyncio.run(endpoint(Rules())(scope, receive, send))
+    asyncio.run(endpoint(ServerConfig())(scope, receive, send))
     body = b"".join(message.get("body", b"") for message in sent)
 
     assert (

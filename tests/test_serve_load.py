@@ -17,7 +17,7 @@ import pytest
 
 from pixelgen.pixlab.server.image_cache import Picture, Shelf
 from pixelgen.pixlab.server.parsing import Refusal
-from pixelgen.pixlab.server.worker_threads import ClientLeft, Makers, Receive
+from pixelgen.pixlab.server.worker_threads import ClientLeft, Receive, WorkerThreads
 from tests.faults import wait_for
 from tests.serving import (
     HANG,
@@ -85,7 +85,7 @@ def test_work_is_dropped_whose_client_leaves() -> None:
         return {"type": "http.disconnect"}
 
     async def clients() -> list[bytes | BaseException]:
-        makers = Makers(threads=1, queue=3)
+        makers = WorkerThreads(threads=1, queue=3)
 
         def start(name: str, receive: Receive) -> asyncio.Task[bytes]:
             return asyncio.create_task(makers.run(partial(work, name), receive))
@@ -114,7 +114,7 @@ def test_work_that_ends_at_once_is_all_done_and_its_errors_are_raised() -> None:
         return bytes(number)
 
     async def clients() -> list[bytes | BaseException]:
-        makers = Makers(threads=2, queue=2000)
+        makers = WorkerThreads(threads=2, queue=2000)
         runs = [makers.run(partial(work, number), stay) for number in range(2000)]
         return await asyncio.gather(*runs, return_exceptions=True)
 

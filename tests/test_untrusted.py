@@ -415,7 +415,7 @@ def test_a_journal_does_not_choose_what_is_written(run: Run, tmp_path: Path) -> 
     job = json.loads((tmp_path / "set/pixelgen.json").read_text())["digest"][:16]
     sizes = [path.stat().st_size for path in sorted((tmp_path / "set/images").iterdir())]
     store = LocalStore(str(tmp_path / "set"))
-    line = seal([store.era(), job, 0, sizes, ['x","evil":"\n'] * 3, 0, "", []])
+    line = seal([store.mount_id(), job, 0, sizes, ['x","evil":"\n'] * 3, 0, "", []])
     (tmp_path / "set/metadata.jsonl").unlink()
     (tmp_path / "set/SHA256SUMS").unlink()
     (tmp_path / "set/.pixelgen.journal").write_bytes(line)

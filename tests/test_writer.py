@@ -28,7 +28,7 @@ from pixelgen.dataset.writer import write
 from pixelgen.engines import Check, Engine, Local, Serial, Work
 from pixelgen.errors import Busy, Conflict
 from pixelgen.job import Job
-from pixelgen.layouts import Record
+from pixelgen.layouts import ShardRecord
 from pixelgen.layouts.base import MANIFEST
 from pixelgen.storage import LocalStore
 from pixelgen.storage.lock import LOCK, joint_lock, lock
@@ -439,17 +439,17 @@ def test_a_journal_line_that_says_nothing_of_use_is_passed_over(tmp_path: Path, 
 @pytest.mark.parametrize(
     "record",
     [
-        Record(1, [], []),  # the shard after the last one, which has no images
-        Record(2, [1] * 10, ["0" * 64] * 10),
-        Record(-1, [1] * 10, ["0" * 64] * 10),
-        Record(0, [1] * 9, ["0" * 64] * 9),
-        Record(0, [1] * 10, ["x" * 64] * 10),
-        Record(0, [1] * 10, ["0" * 64] * 10, 0, "x"),
-        Record(0, [1] * 10, ["0" * 64] * 10, 0, "", ["{}"] * 10),
+        ShardRecord(1, [], []),  # the shard after the last one, which has no images
+        ShardRecord(2, [1] * 10, ["0" * 64] * 10),
+        ShardRecord(-1, [1] * 10, ["0" * 64] * 10),
+        ShardRecord(0, [1] * 9, ["0" * 64] * 9),
+        ShardRecord(0, [1] * 10, ["x" * 64] * 10),
+        ShardRecord(0, [1] * 10, ["0" * 64] * 10, 0, "x"),
+        ShardRecord(0, [1] * 10, ["0" * 64] * 10, 0, "", ["{}"] * 10),
     ],
 )
 def test_a_whole_journal_line_of_what_cannot_be_is_passed_over(
-    tmp_path: Path, record: Record
+    tmp_path: Path, record: ShardRecord
 ) -> None:
     job = Job.parse(count=10, width=512, height=512)
     assert job.shard_size == job.count

@@ -4,25 +4,25 @@ from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from pixelgen.dataset.partition import Partition
+
 from pixelgen.cli.output import (
     emit_json,
     emit_path,
-    number,
+    pluralize,
     report,
     tell_loaders,
 )
 
-if TYPE_CHECKING:
-    from pixelgen.dataset.partition import Portion
 
-
-def portion_of(text: str) -> "Portion":
+def parse_partition(text: str) -> "Partition":
     """Return the portion that --shard names: I/N, or of a task of a Slurm job array."""
     import os
 
-    from pixelgen.dataset.partition import Portion
+    from pixelgen.dataset.partition import Partition
 
-    return Portion.of_slurm(os.environ) if text == "slurm" else Portion.parse(text)
+    return Partition.of_slurm(os.environ) if text == "slurm" else Partition.parse(text)
 
 
 @click.command()
@@ -46,7 +46,7 @@ def finish(directories: tuple[str, ...], durability: str, as_json: bool, quiet: 
     outcome = end(job, places)
     link = places[0].path(job.manifest)
     if not quiet:
-        report(f"{number(job.count, 'image')}, complete")
+        report(f"{pluralize(job.count, 'image')}, complete")
         tell_loaders(job, places[0].root, None)
     if as_json:
         emit_json({"status": 200, "id": job.digest, "link": link, "count": job.count,

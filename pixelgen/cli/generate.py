@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.finish import portion_of
+from pixelgen.cli.finish import parse_partition
 from pixelgen.cli.options import (
     dated,
     draw_seed,
@@ -23,7 +23,7 @@ from pixelgen.cli.output import (
     emit_json,
     emit_path,
     human_bytes,
-    number,
+    pluralize,
     report,
     tell_loaders,
     write,
@@ -36,7 +36,7 @@ from pixelgen.errors import AnotherJob, BadValue, shell_path
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pixelgen.dataset.partition import Portion
+    from pixelgen.dataset.partition import Partition
     from pixelgen.dataset.writer import Outcome
     from pixelgen.formats import Data
     from pixelgen.job import Job
@@ -104,12 +104,12 @@ def _check_objects(job: "Job", options: dict[str, Any]) -> None:
         raise BadValue("--force replaces a set in a directory; remove the objects by yourself")
 
 
-def _portion(job: "Job", options: dict[str, Any]) -> "Portion":
+def _portion(job: "Job", options: dict[str, Any]) -> "Partition":
     """Return the portion that is to be made; refuse what is about all of the set."""
     if job.remote or options["force"]:
         what = "--force" if options["force"] else "--remote"
         raise BadValue(f"{what} is about a whole set; leave out --shard")
-    return portion_of(options["shard"])
+    return parse_partition(options["shard"])
 
 
 def _fields(options: dict[str, Any]) -> dict[str, Any]:
@@ -164,10 +164,10 @@ def _write(job: "Job", store: "Store", options: dict[str, Any]) -> int:
     from pixelgen.engines import engine_of
     from pixelgen.storage import LocalStore
 
-    stop, portion = Stop("the same command finishes it"), options.get("portion")
+    stop, partition = Stop("the same command finishes it"), options.get("portion")
     if options["summary"] is not None:
         check_summary(options["summary"])
-    count = portion.images(job) if portion else job.count
+    count = partition.images(job) if partition else job.count
     progress = Progress(count, "made", quiet=options["quiet"])
     run = writer.Run(
         engine_of(options["engine"]), options["jobs"] or 0, progress.update, lambda: bool(stop),
@@ -191,8 +191,8 @@ def _write(job: "Job", store: "Store", options: dict[str, Any]) -> int:
         return stop.exit_code
     try:
         outcome = (
-            writer.write_portion(job, store, run, portion)
-            if portion
+            writer.write_partition(job, store, run, partition)
+            if partition
             else writer.write(job, store, run)
         )
     except AnotherJob as error:
@@ -223,12 +223,12 @@ def _conclude(
     job: "Job", store: "Store", outcome: "Outcome", progress: Progress, options: dict[str, Any]
 ) -> None:
     """Write the summary, if one is asked for, and give the result."""
-    portion = options.get("portion")
+    partition = options.get("portion")
     if options["summary"] is not None:
-        where = f"{store.root}, shard {portion}" if portion else store.path(job.manifest)
+        where = f"{store.root}, shard {partition}" if partition else store.path(job.manifest)
         append_summary(options["summary"], job, outcome, progress, where)
-    if portion:
-        _tell_portion(job, portion, outcome, progress, options)
+    if partition:
+        _tell_portion(job, partition, outcome, progress, options)
     else:
         _tell(job, store, outcome, progress, options)
 
@@ -240,12 +240,12 @@ def _tell(
     if not options["quiet"]:
         kept = f" ({outcome.found:,} were there)" if outcome.found else ""
         done = "sidecars added" if outcome.extended else "nothing to do"
-        asked = f", {number(options['requests'], 'request')}" if options["requests"] else ""
+        asked = f", {pluralize(options['requests'], 'request')}" if options["requests"] else ""
         report(
-            f"{number(outcome.made, 'image')}, {human_bytes(outcome.bytes)}{kept},"
+            f"{pluralize(outcome.made, 'image')}, {human_bytes(outcome.bytes)}{kept},"
             f" {progress.speed}{asked}"
             if outcome.made
-            else f"{done}: {number(job.count, 'image')} there already"
+            else f"{done}: {pluralize(job.count, 'image')} there already"
         )
         if job.count:
             tell_loaders(job, store.root, options["trainer"])
@@ -267,7 +267,7 @@ def _tell(
 
 def _tell_portion(
     job: "Job",
-    portion: "Portion",
+    partition: "Partition",
     outcome: "Outcome",
     progress: Progress,
     options: dict[str, Any],
@@ -276,17 +276,17 @@ def _tell_portion(
     if not options["quiet"]:
         kept = f" ({outcome.found:,} were there)" if outcome.found else ""
         report(
-            f"shard {portion}: {number(outcome.made, 'image')}, {human_bytes(outcome.bytes)}{kept},"
-            f" {progress.speed}"
+            f"shard {partition}: {pluralize(outcome.made, 'image')},"
+            f" {human_bytes(outcome.bytes)}{kept}, {progress.speed}"
         )
-        when = f"when all {portion.total:,} are done" if portion.total > 1 else "to complete it"
+        when = f"when all {partition.total:,} are done" if partition.total > 1 else "to complete it"
         report(f"{when}, run: pixelgen finish {shell_path(options['out'])}")
     if options["as_json"]:
         emit_json({
             "status": 202,
             "id": job.digest,
-            "shard": str(portion),
-            "count": portion.images(job),
+            "shard": str(partition),
+            "count": partition.images(job),
             "made": outcome.made,
             "found": outcome.found,
             "bytes": outcome.bytes,
@@ -321,12 +321,12 @@ def _dry_run(job: "Job", store: "Store", options: dict[str, Any]) -> int:
     if job.remote:
         what = f"{job.format}, from {job.remote}"
     verb = "is" if found == 1 else "are"
-    emit(f"{number(job.count, 'image')} of {job.width}x{job.height} {what}")
-    emit(f"{number(job.shard_count, 'shard')} of up to {number(job.shard_size, 'image')}")
+    emit(f"{pluralize(job.count, 'image')} of {job.width}x{job.height} {what}")
+    emit(f"{pluralize(job.shard_count, 'shard')} of up to {pluralize(job.shard_size, 'image')}")
     emit(f"{'at most ' if job.remote else ''}{about}{expected:,} bytes ({human_bytes(expected)})")
-    emit(f"{number(found, 'image')} {verb} there already")
+    emit(f"{pluralize(found, 'image')} {verb} there already")
     if job.remote:
-        emit(f"at least {number(job.count - found, 'request')} to {job.remote}")
+        emit(f"at least {pluralize(job.count - found, 'request')} to {job.remote}")
     return 0
 
 

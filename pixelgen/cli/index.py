@@ -2,7 +2,7 @@
 
 import click
 
-from pixelgen.cli.options import PartName
+from pixelgen.cli.options import ComponentName
 from pixelgen.cli.output import (
     emit_json,
     emit_path,
@@ -13,7 +13,7 @@ from pixelgen.cli.signals import Stop
 
 @click.command()
 @click.argument("directory", default="negatives", metavar="SET")
-@click.option("--layout", type=PartName("layout"), required=True,
+@click.option("--layout", type=ComponentName("layout"), required=True,
               help="What to add, as a list: coco,yolo; see 'pixelgen list layouts'.")  # fmt: skip
 @click.option("--durability", type=click.Choice(["commit", "none", "each"]), default="commit",
               show_default=True, help="Against power cuts; as of 'generate'.")  # fmt: skip

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixelgen.cli.output import emit, emit_json
-from pixelgen.registry import installed, known, plural, spell
+from pixelgen.registry import installed, known, plural, to_spec
 
 if TYPE_CHECKING:
-    from pixelgen.registry import Part
+    from pixelgen.registry import Component
 
 _KINDS = ("family", "format", "layout", "engine")
 
@@ -39,7 +39,7 @@ def list_parts(kind: str, as_json: bool) -> int:
     return 0
 
 
-def _beside(part: type["Part"]) -> str:
+def _beside(part: type["Component"]) -> str:
     """Tell of a sidecar what it goes with."""
     containers = getattr(part, "containers", None)
     if containers is None:
@@ -71,5 +71,5 @@ def spelled(parameter: dict[str, Any]) -> str:
         bounds = f"{parameter['low']}..{parameter.get('high', '')}"
     else:
         bounds = {"bool": "true|false", "str": "text"}[parameter["type"]]
-    setting = f"{parameter['name']}={spell(parameter['default'])}"
+    setting = f"{parameter['name']}={to_spec(parameter['default'])}"
     return f"{setting:<22} {parameter['about']} ({bounds})"

@@ -18,7 +18,7 @@ _RECIPE_LIMIT = 1 << 20  # characters; more is no recipe
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class PartName(click.ParamType):  # type: ignore[type-arg] # no generic before click 8.4
+class ComponentName(click.ParamType):  # type: ignore[type-arg] # no generic before click 8.4
     """The spelling of a part; completes the names of its kind."""
 
     def __init__(self, kind: str) -> None:
@@ -77,9 +77,9 @@ skip_damaged_option = click.option(
 )
 set_options = together([
     click.option("-n", "--count", type=int, help="How many images.  [default: 100]"),
-    click.option("-f", "--format", "--export", "format", type=PartName("format"),
+    click.option("-f", "--format", "--export", "format", type=ComponentName("format"),
                  help="Kind of file; see 'pixelgen list formats'.  [default: png]"),
-    click.option("--layout", type=PartName("layout"),
+    click.option("--layout", type=ComponentName("layout"),
                  help="Where images go and what indexes them, as a list: yolo,coco or"
                       " webdataset:per_shard=500,wids; 'universal' is all that one directory can"
                       " be; see 'pixelgen list layouts'.  [default: files]"),
@@ -131,7 +131,7 @@ look_options = together([
     click.option("--density", type=float,
                  help="Fraction of the pixels drawn over the background.  [default: 0.5, or 1 of a"
                       " family that does not fill the frame]"),
-    click.option("--family", "--noise", type=PartName("family"), multiple=True,
+    click.option("--family", "--noise", type=ComponentName("family"), multiple=True,
                  help="What fills an image; see 'pixelgen list families'. Several, as NAME=WEIGHT,"
                       " make a mix, and so does a preset; see 'pixelgen list presets'.  [default:"
                       " uniform]"),
@@ -145,7 +145,7 @@ look_options = together([
 run_options = together([
     click.option("-j", "--jobs", type=click.IntRange(1),
                  help="Worker processes.  [default: the processors this process may use]"),
-    click.option("--engine", type=PartName("engine"), default="local", show_default=True,
+    click.option("--engine", type=ComponentName("engine"), default="local", show_default=True,
                  help="What runs the workers; see 'pixelgen list engines'."),
     click.option("--shard", metavar="I/N|slurm",
                  help="Make every N-th shard alone, beginning with the I-th, as the I-th of N runs"

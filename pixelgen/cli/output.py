@@ -68,7 +68,7 @@ def tell_loaders(job: "Job", root: str, trainer: str | None) -> None:
     if "://" in root:
         return
     if trainer is None:
-        for call in job.layout.loaders(root, job.roster):
+        for call in job.layout.loaders(root, job.info):
             report(f"load it: {call}")
         return
     from pixelgen.trainers import calls, find
@@ -126,10 +126,10 @@ def human_bytes(size: float) -> str:
     return f"{size / 1000**power:,.1f} {_UNITS[power]}"
 
 
-def number(count: int, noun: str) -> str:
+def pluralize(count: int, noun: str) -> str:
     """Spell a number of things.
 
-    >>> number(1, "image"), number(2000, "image")
+    >>> pluralize(1, "image"), pluralize(2000, "image")
     ('1 image', '2,000 images')
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixelgen.cli.options import Seconds, together
-from pixelgen.cli.output import number, report
+from pixelgen.cli.output import pluralize, report
 from pixelgen.errors import BadValue
 
 if TYPE_CHECKING:
@@ -99,21 +99,23 @@ def fetcher(
     def connect() -> "Client":
         client = _client(job, options)
         if job.remote == PIXLAB and not options["quiet"]:
-            report(f"note: up to {number(job.count, 'request')} to {PIXLAB}, and PixLab bills each")
+            report(
+                f"note: up to {pluralize(job.count, 'request')} to {PIXLAB}, and PixLab bills each"
+            )
         return client
 
     return Fetcher(connect, progress, stopped)
 
 
 def _client(job: "Job", options: dict[str, Any]) -> "Client":
-    from pixelgen.pixlab.client.client import Client, Manner
+    from pixelgen.pixlab.client.client import Client, ClientConfig
     from pixelgen.pixlab.client.rate_limit import seconds_apart
 
     rate = options["remote_rate"]
-    manner = Manner(
+    manner = ClientConfig(
         in_query=options["remote_auth"] == "query", by_link=options["remote_mode"] == "link",
         seconds=options["remote_timeout"], apart=seconds_apart(rate) if rate else 0.0,
-        at_once=options["jobs"] or Manner.at_once, hosts=options["remote_allow_host"],
+        at_once=options["jobs"] or ClientConfig.at_once, hosts=options["remote_allow_host"],
     )  # fmt: skip
     return Client(job, _key(options), manner)
 

@@ -65,11 +65,11 @@ def serve(**options: Any) -> int:
     if key and options["no_auth"]:
         raise BadValue("give either a key or --no-auth, not both")
     from pixelgen.engines import cores, keep_memory
-    from pixelgen.pixlab.server.app import Rules, endpoint
+    from pixelgen.pixlab.server.app import ServerConfig, endpoint
     from pixelgen.pixlab.server.origins import parse_origin
     from pixelgen.pixlab.server.server import free_port, listen
 
-    rules = Rules(
+    rules = ServerConfig(
         key=key, open=options["no_auth"], hosts=_names(options),
         origins=tuple(map(parse_origin, options["allow_origin"])), public_url=options["public_url"],
         most_pixels=options["max_pixels"], most_seconds=options["max_seconds"],

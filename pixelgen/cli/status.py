@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.output import emit, emit_json, number, report
+from pixelgen.cli.output import emit, emit_json, pluralize, report
 from pixelgen.errors import BadValue, shell_path
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def status(directory: str, missing: bool, total: int | None, as_json: bool) -> i
     Of a finished set the names and sizes of all files are compared with the disk; exits with 3 if
     any is missing.
     """
-    from pixelgen.dataset.finish import planned_job, portions_missing, totals
+    from pixelgen.dataset.finish import partitions_missing, planned_job, totals
     from pixelgen.dataset.journal import is_finished, look
     from pixelgen.dataset.partition import ranges
     from pixelgen.storage import store_of
@@ -48,7 +48,7 @@ def status(directory: str, missing: bool, total: int | None, as_json: bool) -> i
         "shards": job.shard_count,
         "shards_missing": done.shards_missing,
         "missing_shards": ",".join(ranges(shard.number for shard in done.missing())),
-        "missing_jobs": ",".join(ranges(portions_missing(done, of))) if of else "",
+        "missing_jobs": ",".join(ranges(partitions_missing(done, of))) if of else "",
         "of": of,
     }
     if as_json:
@@ -78,14 +78,14 @@ def _finished_status(job: "Job", store: "Store", *, as_json: bool, quiet: bool) 
         emit("")
     else:
         most = "" if is_counted else "at most "
-        emit(f"{most}{found:,} of {number(job.count, 'image')} are there")
+        emit(f"{most}{found:,} of {pluralize(job.count, 'image')} are there")
     if lost:
         report(f"pixelgen: {describe_missing(job, store, lost)}")
     return 3 if lost else 0
 
 
 def _tell(facts: dict[str, Any], root: str) -> None:
-    emit(f"{facts['found']:,} of {number(facts['count'], 'image')} are there")
+    emit(f"{facts['found']:,} of {pluralize(facts['count'], 'image')} are there")
     if facts["shards_missing"]:
         emit(f"missing shards: {facts['missing_shards']} ({facts['shards_missing']:,})")
     if facts["missing_jobs"]:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pixelgen.cli.output import Progress, human_bytes, number
+from pixelgen.cli.output import Progress, human_bytes, pluralize
 from pixelgen.errors import BadValue
 
 if TYPE_CHECKING:
@@ -22,13 +22,18 @@ def append_summary(
     rows = {
         "where": f"`{where}`",
         "what": f"{job.width}×{job.height}, {job.format}, {job.remote or job.family}",
-        "layout": f"{job.layout}, {number(job.shard_count, 'shard')}",
-        "made now": f"{number(outcome.made, 'image')}, {human_bytes(outcome.bytes)}",
-        "there before": number(outcome.found, "image"),
+        "layout": f"{job.layout}, {pluralize(job.shard_count, 'shard')}",
+        "made now": f"{pluralize(outcome.made, 'image')}, {human_bytes(outcome.bytes)}",
+        "there before": pluralize(outcome.found, "image"),
         "speed": progress.speed,
         "job": f"`{job.digest[:16]}`",
     }
-    lines = [f"### pixelgen: {number(outcome.made + outcome.found, 'image')}", "", "| | |", "|-|-|"]
+    lines = [
+        f"### pixelgen: {pluralize(outcome.made + outcome.found, 'image')}",
+        "",
+        "| | |",
+        "|-|-|",
+    ]
     lines += [f"| {name} | {_cell(value)} |" for name, value in rows.items()]
     _append(path, "\n".join(lines) + "\n\n")
 

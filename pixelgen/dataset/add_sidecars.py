@@ -12,7 +12,7 @@ from pixelgen.dataset.journal import SUMS, file_hash
 from pixelgen.dataset.manifest import sum_of, sums
 from pixelgen.dataset.manifest_reader import damaged, recorded
 from pixelgen.dataset.plan import PLAN, Plan
-from pixelgen.dataset.sidecar_files import catalogue, hashed, put_index
+from pixelgen.dataset.sidecar_files import hashed, manifest_view, put_index
 from pixelgen.dataset.source_record import extras
 from pixelgen.errors import Conflict, PixelgenError
 from pixelgen.job import Job
@@ -51,13 +51,13 @@ def _check_sums(job: Job, store: Store) -> None:
 
 
 def _index(job: Job, store: Store) -> Iterator[File]:
-    return job.layout.index(catalogue(job, partial(recorded, job, store)))
+    return job.layout.index(manifest_view(job, partial(recorded, job, store)))
 
 
 def _put(job: Job, store: Store) -> None:
     """Put the files of some sidecars in place, once it is clear that no name of theirs is taken."""
     for name, data in _index(job, store):
-        if store.exists(name) and not store.holds(name, data):
+        if store.exists(name) and not store.content_equals(name, data):
             raise Conflict(f"{store.path(name)} is there already and not of this set; move it away")
     deque(put_index(store, _index(job, store)), maxlen=0)
     try:

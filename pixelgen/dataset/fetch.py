@@ -124,7 +124,7 @@ class Fetcher:
 
 def _check_free(job: Job, store: Store, shard: Shard) -> None:
     """Refuse to ask for images whose place is taken: another image is never the same."""
-    for name in job.layout.container.files(job.roster, shard):
+    for name in job.layout.container.files(job.info, shard):
         if store.exists(name) and not store.is_blank(name):
             raise Conflict(
                 f"{store.path(name)} is there, and nothing tells that it is of this set; move it"

@@ -6,14 +6,14 @@ from pixelgen.dataset import journal
 from pixelgen.dataset.journal import JOURNAL, Journal, file_hash
 from pixelgen.dataset.manifest_reader import recorded
 from pixelgen.dataset.missing_files import check_present
-from pixelgen.dataset.partition import brief
+from pixelgen.dataset.partition import abbreviate_ranges
 from pixelgen.dataset.plan import PLAN
 from pixelgen.dataset.source_record import recall
 from pixelgen.dataset.verify import planned
 from pixelgen.dataset.writer import Outcome, complete, settle
 from pixelgen.errors import Conflict, PixelgenError, shell_path
 from pixelgen.job import Job
-from pixelgen.layouts import Object, Record
+from pixelgen.layouts import FileEntry, ShardRecord
 from pixelgen.storage import Store
 from pixelgen.storage.lock import lock
 
@@ -53,9 +53,9 @@ def finish(job: Job, places: Sequence[Store]) -> Outcome:
     store.create()
     with lock(store):
         settle(job, store, done)
-        with done.kept():
-            for portion in journal.others(store):
-                done.take_over(portion.journal)
+        with done.opened():
+            for partition in journal.others(store):
+                done.take_over(partition.journal)
             found = done.images
             for place in others:
                 _bring_all(job, store, place, done)
@@ -70,21 +70,21 @@ def _bring_all(job: Job, store: Store, place: Store, done: Journal) -> None:
     for record in _records(job, place):
         if not done.has(record.shard):
             shard = job.shard(record.shard)
-            for file in job.layout.container.objects(job.roster, shard, record):
+            for file in job.layout.container.file_entries(job.info, shard, record):
                 _bring(job, store, place, file)
             done.add(record)
 
 
-def _records(job: Job, place: Store) -> Iterator[Record]:
+def _records(job: Job, place: Store) -> Iterator[ShardRecord]:
     if journal.is_finished(place, job):
         yield from (record for _, record in recorded(job, place))
         return
     there = Journal(place, job)
-    for name in (JOURNAL, *(portion.journal for portion in journal.others(place))):
+    for name in (JOURNAL, *(partition.journal for partition in journal.others(place))):
         yield from there.told(name)
 
 
-def _bring(job: Job, store: Store, place: Store, file: Object) -> None:
+def _bring(job: Job, store: Store, place: Store, file: FileEntry) -> None:
     """Copy a file, once it was seen to be what the record says."""
     is_there = place.size(file.name) is not None and file.size in (None, place.size(file.name))
     if not is_there or (file.sha256 and file_hash(place, file.name) != file.sha256):
@@ -103,21 +103,21 @@ def _way_back(job: Job, place: Store) -> str:
 
 def totals(places: Sequence[Store]) -> set[int]:
     """Return in how many portions the set is made, as far as there are journals of such."""
-    return {portion.total for place in places for portion in journal.others(place)}
+    return {partition.total for place in places for partition in journal.others(place)}
 
 
-def portions_missing(done: Journal, total: int) -> list[int]:
+def partitions_missing(done: Journal, total: int) -> list[int]:
     """Return the numbers of the portions, of so many, that are not complete."""
     return sorted({shard.number % total + 1 for shard in done.missing()})
 
 
 def _told(store: Store, job: Job, done: Journal, of: set[int]) -> str:
     """Say what is missing, and how it is made."""
-    missing = brief(shard.number for shard in done.missing())
+    missing = abbreviate_ranges(shard.number for shard in done.missing())
     way = "run the command that makes the dataset again"
     if len(of) == 1:
         (total,) = of
-        jobs = brief(portions_missing(done, total))
+        jobs = abbreviate_ranges(partitions_missing(done, total))
         way = f"run the command with --shard I/{total} again for I = {jobs}"
     return (
         f"{done.shards_missing:,} of {job.shard_count:,} shards are missing in {store.root}, those"

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgen.dataset import source_record
-from pixelgen.dataset.partition import WHOLE, Portion
+from pixelgen.dataset.partition import WHOLE, Partition
 from pixelgen.dataset.plan import PLAN, Plan, read_plan_of
 from pixelgen.dataset.sidecar_files import folders, index_names
 from pixelgen.errors import BadValue, Conflict, PixelgenError
 from pixelgen.job import Job
-from pixelgen.layouts import Record, Shard
+from pixelgen.layouts import Shard, ShardRecord
 from pixelgen.manifest_rows import is_origin, is_sha256
 from pixelgen.storage import Log, Store
 from pixelgen.storage.append_log import seal, unseal
@@ -88,21 +88,21 @@ def settle_sources(store: Store, plan: Plan) -> None:
 class Journal:
     """The shards of a job that are done: on disk a line each, in memory the place of that line.
 
-    Of a ``portion`` it counts that portion's shards alone. Raises BadValue where the memory has no
+    Of a ``partition`` it counts the shards of that alone. Raises BadValue where the memory has no
     room for the places.
     """
 
-    def __init__(self, store: Store, job: Job, portion: Portion = WHOLE) -> None:
+    def __init__(self, store: Store, job: Job, partition: Partition = WHOLE) -> None:
         self._store = store
         self._job = job
-        self._portion = portion
-        self._name = JOURNAL if portion == WHOLE else portion.journal
+        self._portion = partition
+        self._name = JOURNAL if partition == WHOLE else partition.journal
         self._places = _places(job.shard_count)
         self._most = _LINE + job.shard_size * (_FETCHED if job.remote else _IMAGE)
         self._log: Log | None = None
         self._begun = 0
         self.images = 0
-        self.shards_missing = len(range(portion.number - 1, job.shard_count, portion.total))
+        self.shards_missing = len(range(partition.number - 1, job.shard_count, partition.total))
 
     @cached_property
     def _id(self) -> str:
@@ -111,10 +111,10 @@ class Journal:
     @cached_property
     def _mount(self) -> str:
         """Name the time for which the store is believed to keep what it has not synced."""
-        return self._store.era()
+        return self._store.mount_id()
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def opened(self) -> Iterator[None]:
         """Keep the journal in its file, after the lines that are there already."""
         with self._store.log(self._name) as self._log:
             self.replay(partial(self._log.lines, most=self._most))
@@ -131,7 +131,7 @@ class Journal:
         for place, _, record in self._true(self._lines_of(name)):
             self._note(record, place)
 
-    def told(self, name: str) -> Iterator[Record]:
+    def told(self, name: str) -> Iterator[ShardRecord]:
         """Yield what another journal of the set tells, as far as it is true."""
         return (record for _, _, record in self._true(self._lines_of(name)))
 
@@ -145,7 +145,9 @@ class Journal:
         """Return what reads the lines of a journal, none longer than those of this job."""
         return partial(self._store.lines, name, most=self._most)
 
-    def _true(self, lines: Callable[[], Iterable[bytes]]) -> Iterator[tuple[int, bytes, Record]]:
+    def _true(
+        self, lines: Callable[[], Iterable[bytes]]
+    ) -> Iterator[tuple[int, bytes, ShardRecord]]:
         """Yield every whole line of the job whose files are there, with its place and its record.
 
         Of another mount, unless they were settled, with the right hashes.
@@ -172,7 +174,7 @@ class Journal:
         """Write down that what is done so far is on the disk, for other mounts to believe."""
         self._file.append(seal([self._id, _SETTLED]))
 
-    def _fits(self, record: Record) -> bool:
+    def _fits(self, record: ShardRecord) -> bool:
         if not 0 <= record.shard < self._job.shard_count:
             return False
         _, start, stop = self._job.shard(record.shard)
@@ -187,25 +189,27 @@ class Journal:
             and all(map(is_origin, record.origins))
         )
 
-    def _is_there(self, record: Record, sizes: Callable[[str], int | None], is_safe: bool) -> bool:
+    def _is_there(
+        self, record: ShardRecord, sizes: Callable[[str], int | None], is_safe: bool
+    ) -> bool:
         """Tell whether the record's files are there: by size, and unless it is safe by hash."""
-        shard, roster = self._job.shard(record.shard), self._job.roster
+        shard, info = self._job.shard(record.shard), self._job.info
         return all(
             (size := sizes(found.name)) is not None
             and found.size in (None, size)
             and (is_safe or found.sha256 == file_hash(self._store, found.name))
-            for found in self._job.layout.container.objects(roster, shard, record)
+            for found in self._job.layout.container.file_entries(info, shard, record)
         )
 
     def is_begun(self) -> bool:
         """Tell whether the file has a line of this job, whatever became of what it tells of."""
         return any(self._parse(line)[0] for line in self._lines_of(self._name)())
 
-    def add(self, record: Record) -> None:
+    def add(self, record: ShardRecord) -> None:
         """Write down that a shard is done."""
         self._note(record, self._file.append(self.line(record)))
 
-    def _note(self, record: Record, place: int) -> None:
+    def _note(self, record: ShardRecord, place: int) -> None:
         number, total = self._portion
         if record.shard % total != number - 1:
             return
@@ -222,7 +226,7 @@ class Journal:
         """Yield the shards that are not done."""
         return (each for each in self._portion.shards(self._job) if not self.has(each.number))
 
-    def records(self) -> Iterator[tuple[Shard, Record]]:
+    def records(self) -> Iterator[tuple[Shard, ShardRecord]]:
         """Yield every shard with its record, in order."""
         for shard in self._job.shards():
             lines = self._file.lines(int(self._places[shard.number]) - 1, most=self._most)
@@ -237,19 +241,19 @@ class Journal:
         """Remove the file: the set is complete."""
         self._file.remove()
 
-    def distrust(self) -> None:
+    def discard_unsynced(self) -> None:
         """Believe nothing after a sync that failed, so that the next run makes or compares all.
 
         The system tells of a lost page once, and shows it as it was until it is forgotten. So what
         was made in this run is removed, and what was there before is read from the disk anew.
         """
-        roster, container = self._job.roster, self._job.layout.container
+        info, container = self._job.info, self._job.layout.container
         with suppress(PixelgenError):  # what failed first is told
             for name in chain((JOURNAL, *sums_of(self._job)), *index_names(self._job)):
                 self._store.remove(name)
             for shard in self._job.shards():
                 is_made = self._places[shard.number] > self._begun
-                for name in container.files(roster, shard):
+                for name in container.files(info, shard):
                     (self._store.remove if is_made else self._store.forget)(name)
             for folder in folders(self._job):
                 self._store.remove_folder(folder)
@@ -260,15 +264,15 @@ class Journal:
             raise RuntimeError("the journal is not kept in a file")
         return self._log
 
-    def line(self, record: Record) -> bytes:
+    def line(self, record: ShardRecord) -> bytes:
         """Spell a record as a line, which names the mount and the job, too."""
         return seal([self._mount, self._id, *record])
 
-    def _parse(self, line: bytes) -> tuple[Record | None, str]:
+    def _parse(self, line: bytes) -> tuple[ShardRecord | None, str]:
         """Read a line into its record and the mount it was written in; None if it is not ours."""
         try:
             mount, job, shard, sizes, hashes, file_size, file_hash, origins = unseal(line)
-            record = Record(
+            record = ShardRecord(
                 int(shard), [*map(int, sizes)], [*map(str, hashes)], int(file_size), str(file_hash),
                 [*map(str, origins)],
             )  # fmt: skip
@@ -288,17 +292,17 @@ def _places(shards: int) -> npt.NDArray[np.int64]:
         ) from None
 
 
-def others(store: Store) -> Iterator[Portion]:
+def others(store: Store) -> Iterator[Partition]:
     """Yield the portions that have a journal in a directory."""
-    return filter(None, map(Portion.of_journal, store.names(".pixelgen.")))
+    return filter(None, map(Partition.of_journal, store.names(".pixelgen.")))
 
 
-def look(store: Store, job: Job, portion: Portion = WHOLE) -> Journal:
+def look(store: Store, job: Job, partition: Partition = WHOLE) -> Journal:
     """Return what the journals of a set in the making tell, without a change to any.
 
     Raises Conflict where the directory holds another job.
     """
-    done = Journal(store, job, portion)
+    done = Journal(store, job, partition)
     if matching_plan(store, job):
         for name in (JOURNAL, *(each.journal for each in others(store))):
             done.read(name)

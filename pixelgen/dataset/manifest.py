@@ -8,27 +8,27 @@ from typing import TypeAlias
 
 from pixelgen.dataset.journal import SUMS, Journal, file_hash
 from pixelgen.dataset.plan import PLAN
-from pixelgen.dataset.sidecar_files import catalogue, hashed, put_index
+from pixelgen.dataset.sidecar_files import hashed, manifest_view, put_index
 from pixelgen.dataset.source_record import extras
 from pixelgen.errors import PixelgenError
 from pixelgen.job import Job
-from pixelgen.layouts import Record, Shard
+from pixelgen.layouts import Shard, ShardRecord
 from pixelgen.storage import Store
 
-Records: TypeAlias = Iterable[tuple[Shard, Record]]
+ShardRecords: TypeAlias = Iterable[tuple[Shard, ShardRecord]]
 
 
-def rows(job: Job, records: Records) -> Iterator[bytes]:
+def rows(job: Job, records: ShardRecords) -> Iterator[bytes]:
     """Yield the lines of the manifest, a piece a shard."""
-    row = job.roster.row
+    row = job.info.row
     for shard, record in records:
-        yield b"".join(row(fact) for fact in record.facts(shard))
+        yield b"".join(row(image_record) for image_record in record.image_records(shard))
 
 
-def sums(job: Job, records: Records, others: Iterable[tuple[str, str]]) -> Iterator[bytes]:
+def sums(job: Job, records: ShardRecords, others: Iterable[tuple[str, str]]) -> Iterator[bytes]:
     """Yield the lines of SHA256SUMS: the set's files, then the others (name, SHA-256)."""
     for shard, record in records:
-        found = job.layout.container.objects(job.roster, shard, record)
+        found = job.layout.container.file_entries(job.info, shard, record)
         yield "".join(f"{file.sha256}  {file.name}\n" for file in found).encode()
     for name, sha256 in others:
         yield f"{sha256}  {name}\n".encode()
@@ -48,7 +48,7 @@ def publish(job: Job, store: Store, done: Journal) -> None:
     digest = hashlib.sha256()
     manifest = store.stage(job.manifest, hashed(rows(job, done.records()), digest))
     try:
-        index = put_index(store, job.layout.index(catalogue(job, done.records)))
+        index = put_index(store, job.layout.index(manifest_view(job, done.records)))
         if job.checksum == "none":
             deque(index, maxlen=0)
         else:
@@ -67,5 +67,5 @@ def _sync(store: Store, done: Journal) -> None:
     try:
         store.sync()
     except PixelgenError:
-        done.distrust()
+        done.discard_unsynced()
         raise

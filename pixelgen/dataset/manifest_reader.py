@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 from pixelgen.dataset.journal import SUMS
 from pixelgen.errors import Conflict, shell_path
 from pixelgen.job import Job
-from pixelgen.layouts import Fact, Record, Shard
+from pixelgen.layouts import ImageRecord, Shard, ShardRecord
 from pixelgen.manifest_rows import is_sha256, origin_of
 from pixelgen.storage import Store
 
@@ -121,27 +121,29 @@ def cut_aligned(job: Job, rows: Aligned[int], sums: Aligned[str] | None) -> Iter
         yield Entry(
             shard,
             [line for _, line in islice(rows, shard.stop - shard.start)],
-            [next(sums)[1] for _ in files(job.roster, shard)] if sums else [],
+            [next(sums)[1] for _ in files(job.info, shard)] if sums else [],
         )
 
 
-def read(job: Job, entry: Entry) -> tuple[Record, list[int]]:
+def read(job: Job, entry: Entry) -> tuple[ShardRecord, list[int]]:
     """Return what the rows say, and the images of which they say anything else than the job."""
     origins: list[str] = []
-    record, wrong = Record(entry.shard.number, [], [], origins=origins), []
+    record, wrong = ShardRecord(entry.shard.number, [], [], origins=origins), []
     for index, line in zip(range(*entry.shard[1:]), entry.rows, strict=True):
-        fact = _fact(job, index, line)
-        if job.roster.row(fact) != line or bool(fact.sha256) != (job.checksum != "none"):
+        image_record = _image_record(job, index, line)
+        if job.info.row(image_record) != line or bool(image_record.sha256) != (
+            job.checksum != "none"
+        ):
             wrong.append(index)
-        record.sizes.append(fact.size)
+        record.sizes.append(image_record.size)
         if job.checksum != "none":
-            record.hashes.append(fact.sha256)
+            record.hashes.append(image_record.sha256)
         if job.remote:
-            origins.append(fact.origin)
+            origins.append(image_record.origin)
     return record, wrong
 
 
-def _fact(job: Job, index: int, line: bytes) -> Fact:
+def _image_record(job: Job, index: int, line: bytes) -> ImageRecord:
     """Return what a row tells of its image; 0 and zeros, as of no image, if it cannot be read."""
     try:
         row = json.loads(line)
@@ -149,10 +151,10 @@ def _fact(job: Job, index: int, line: bytes) -> Fact:
         sha256, size = str(row.get("sha256", "")), int(row["bytes"])
         # Rows are made again from these, and text of a stranger's could make them something else.
         if 0 <= size < _SIZE_LIMIT and (not sha256 or is_sha256(sha256)):
-            return Fact(index, size, sha256, origin)
+            return ImageRecord(index, size, sha256, origin)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         pass
-    return Fact(index, 0, "0" * 64 if job.checksum != "none" else "", "")
+    return ImageRecord(index, 0, "0" * 64 if job.checksum != "none" else "", "")
 
 
 def damaged(job: Job, store: Store, name: str) -> Conflict:
@@ -163,7 +165,7 @@ def damaged(job: Job, store: Store, name: str) -> Conflict:
     return Conflict(f"{store.path(name)} is damaged or not of this set; {way}")
 
 
-def recorded(job: Job, store: Store) -> Iterator[tuple[Shard, Record]]:
+def recorded(job: Job, store: Store) -> Iterator[tuple[Shard, ShardRecord]]:
     """Yield every shard with its record, without a look at an image.
 
     Raises Conflict where the manifest is damaged.

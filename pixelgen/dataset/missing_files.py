@@ -15,7 +15,7 @@ from pixelgen.dataset.sidecar_files import index_names
 from pixelgen.dataset.source_record import extras
 from pixelgen.errors import Conflict, shell_path
 from pixelgen.job import Job
-from pixelgen.layouts import Object, Record
+from pixelgen.layouts import FileEntry, ShardRecord
 from pixelgen.storage import Store
 
 _BYTES = re.compile(rb'"bytes":(\d{1,16})[,}]')
@@ -74,7 +74,7 @@ def describe_missing(job: Job, store: Store, missing: list[Missing]) -> str:
     return f"{count} {files} missing in {store.root}, or of another size: {named}; {way}"
 
 
-def _files(job: Job, entry: Entry) -> Iterator[Object]:
+def _files(job: Job, entry: Entry) -> Iterator[FileEntry]:
     """Yield the files of a shard with the sizes that the rows tell; None where they tell none."""
     shard, container = entry.shard, job.layout.container
     sizes = [int(found[1]) if (found := _BYTES.search(row)) else 0 for row in entry.rows]
@@ -82,8 +82,8 @@ def _files(job: Job, entry: Entry) -> Iterator[Object]:
         record, _ = read(job, entry)
     else:
         hashes = ["0" * 64] * len(sizes) if job.checksum != "none" else []
-        record = Record(shard.number, sizes, hashes)
-    files = list(container.objects(job.roster, shard, record))
+        record = ShardRecord(shard.number, sizes, hashes)
+    files = list(container.file_entries(job.info, shard, record))
     is_one_file = len(files) != len(sizes)
     for file, size in zip(files, [all(sizes)] if is_one_file else sizes, strict=True):
         yield file if size else file._replace(size=None)

@@ -74,7 +74,7 @@ def _check_left(old: Job, store: LocalStore, run: Run) -> None:
     left = cut(old, store.lines(JOURNAL), store.lines(SUMS))
     damage = chain.from_iterable(each.damage for each in check_shards(old, store, run, left))
     index = index_of(old, store, JOURNAL)
-    foreign = (name for name, data in index if not store.holds(name, data))
+    foreign = (name for name, data in index if not store.content_equals(name, data))
     for name in chain((name for name, _ in damage), foreign):
         if name == old.manifest or store.exists(name):
             raise Conflict(

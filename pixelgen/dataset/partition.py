@@ -19,7 +19,7 @@ _JOURNAL = re.compile(r"\.pixelgen\.(\d{1,7})-of-(\d{1,7})\.journal", re.ASCII)
 _SLURM = "SLURM_ARRAY_TASK_"
 
 
-class Portion(NamedTuple):
+class Partition(NamedTuple):
     """The shards number−1, number−1+total and so on of a set.
 
     >>> Portion.parse("2/4").journal
@@ -90,7 +90,7 @@ class Portion(NamedTuple):
         return sum(stop - start for _, start, stop in self.shards(job))
 
 
-WHOLE = Portion(1, 1)
+WHOLE = Partition(1, 1)
 """All of a set."""
 
 
@@ -112,7 +112,7 @@ def ranges(numbers: Iterable[int]) -> Iterator[str]:
         yield f"{first}-{last}" if first != last else f"{last}"
 
 
-def brief(numbers: Iterable[int], most: int = 8) -> str:
+def abbreviate_ranges(numbers: Iterable[int], most: int = 8) -> str:
     """Write numbers as ranges for a message: the first few.
 
     >>> brief(range(0, 100, 2), most=3)

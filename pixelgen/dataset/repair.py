@@ -128,7 +128,7 @@ def _check_plan(store: Store, damage: list[Damage]) -> None:
 def _spoilt(job: Job, store: Store, run: Run, wrong: list[Shard]) -> list[str]:
     """Make the shards that are wrong, to learn that it can be done, and which files differ."""
     files = job.layout.container.files
-    for name in chain.from_iterable(files(job.roster, shard) for shard in wrong):
+    for name in chain.from_iterable(files(job.info, shard) for shard in wrong):
         _check_regular(store, name)
     numbers = {shard.number for shard in wrong}
     entries = cut(job, store.lines(job.manifest), store.lines(SUMS))
@@ -140,7 +140,7 @@ def _spoilt(job: Job, store: Store, run: Run, wrong: list[Shard]) -> list[str]:
 def _stale(job: Job, store: Store) -> Iterator[str]:
     """Yield the files of the index that would be others now, as the sums may list them too."""
     for name, data in index_of(job, store, job.manifest):
-        if store.exists(name) and not store.holds(name, data):
+        if store.exists(name) and not store.content_equals(name, data):
             yield name
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pixelgen.formats import Data
 from pixelgen.job import Job
-from pixelgen.layouts import Catalogue, File, Record, Shard
+from pixelgen.layouts import File, ManifestView, Shard, ShardRecord
 from pixelgen.storage import Chunks, Store
 
 if TYPE_CHECKING:
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 _BATCH = 1000  # files that wait for one sync under --durability each
 
 
-def catalogue(job: Job, records: Callable[[], Iterator[tuple[Shard, Record]]]) -> Catalogue:
+def manifest_view(
+    job: Job, records: Callable[[], Iterator[tuple[Shard, ShardRecord]]]
+) -> ManifestView:
     """Return what the files of the index are made of."""
-    return Catalogue(job.roster, job.layout.container, records)
+    return ManifestView(job.info, job.layout.container, records)
 
 
 def index_names(job: Job) -> Iterator[Iterator[str]]:
@@ -27,18 +29,18 @@ def index_names(job: Job) -> Iterator[Iterator[str]]:
     They hang on nothing but the job.
     """
 
-    def unknown() -> Iterator[tuple[Shard, Record]]:
+    def unknown() -> Iterator[tuple[Shard, ShardRecord]]:
         for shard in job.shards():
-            yield shard, Record(shard.number, [0] * (shard.stop - shard.start), [])
+            yield shard, ShardRecord(shard.number, [0] * (shard.stop - shard.start), [])
 
-    for files in job.layout.indexes(catalogue(job, unknown)):
+    for files in job.layout.indexes(manifest_view(job, unknown)):
         yield (name for name, _ in files)
 
 
 def folders(job: Job) -> Iterator[str]:
     """Yield the folders of a set's files, each once."""
     layout = job.layout
-    return chain(layout.container.folders(job.roster), layout.index_folders(job.roster))
+    return chain(layout.container.folders(job.info), layout.index_folders(job.info))
 
 
 def put_index(store: Store, files: Iterable[File]) -> Iterator[tuple[str, str]]:

@@ -86,7 +86,7 @@ def is_sound(store: Store, job: Job, wanted: Sequence[str]) -> bool:
         return False
     if not recorded or not job.sources:
         return recorded
-    return digests(job) == list(wanted) and store.holds(SOURCES, _lines(job))
+    return digests(job) == list(wanted) and store.content_equals(SOURCES, _lines(job))
 
 
 def recall(store: Store, job: Job) -> bool:

@@ -13,7 +13,7 @@ from pixelgen.layouts.layout import Layout
 def stream(job: Job, images: Iterator[tuple[Data, str]]) -> Iterator[Data]:
     """Yield the file of a job of one image, else a tar archive of all, in order.
 
-    ``images`` are their bytes, each with its origin; see :class:`pixelgen.layouts.Fact`.
+    ``images`` are their bytes, each with its origin; see :class:`pixelgen.layouts.ImageRecord`.
 
     In layout ``webdataset`` an archive as of that layout. Raises BadValue for layouts that a stream
     cannot have.
@@ -23,7 +23,7 @@ def stream(job: Job, images: Iterator[tuple[Data, str]]) -> Iterator[Data]:
             return (data for data, _ in images)
         from pixelgen.layouts.containers._ustar import archive
 
-        return archive((job.roster.file(index), data) for index, (data, _) in enumerate(images))
+        return archive((job.info.file(index), data) for index, (data, _) in enumerate(images))
     from pixelgen.layouts.containers.webdataset import WebDataset
 
     if not isinstance(job.layout.container, WebDataset) or job.layout.sidecars or job.split:
@@ -36,4 +36,4 @@ def stream(job: Job, images: Iterator[tuple[Data, str]]) -> Iterator[Data]:
         Sample(index, data, hashlib.sha256(data).hexdigest() if is_hashed else "", origin)
         for index, (data, origin) in enumerate(images)
     )
-    return job.layout.container.pack(job.roster, Shard(0, 0, job.count), samples)
+    return job.layout.container.pack(job.info, Shard(0, 0, job.count), samples)

@@ -24,12 +24,12 @@ from pixelgen.dataset.manifest_reader import (
     sums_of_files,
 )
 from pixelgen.dataset.plan import PLAN, Plan, read_plan
-from pixelgen.dataset.sidecar_files import catalogue, index_names
+from pixelgen.dataset.sidecar_files import index_names, manifest_view
 from pixelgen.dataset.source_record import SOURCES, digests, extras, is_sound, recall
 from pixelgen.dataset.writer import Run, least_work, samples
 from pixelgen.errors import BadValue, Conflict, PixelgenError, shell_path
 from pixelgen.job import Job
-from pixelgen.layouts import File, Object, Record, Sample, Shard
+from pixelgen.layouts import File, FileEntry, Sample, Shard, ShardRecord
 from pixelgen.storage import Store
 
 MANIFESTS = ("metadata.jsonl", "manifest.jsonl")
@@ -180,7 +180,7 @@ def _check_shard(job: Job, store: Store, extent: Extent, entry: Entry) -> Checke
 
 
 def _check_lines(
-    job: Job, store: Store, entry: Entry, record: Record, wrong: list[int]
+    job: Job, store: Store, entry: Entry, record: ShardRecord, wrong: list[int]
 ) -> Iterator[Damage]:
     """Check the rows of a shard, and its files by their rows and lines of the sums."""
     for index in wrong:
@@ -192,31 +192,31 @@ def _check_lines(
         yield from _check_hash(store, job, found, line) if has_hashes else _check_size(store, found)
 
 
-def _trusted(job: Job, shard: Shard, record: Record, wrong: list[int]) -> Iterator[Object]:
+def _trusted(job: Job, shard: Shard, record: ShardRecord, wrong: list[int]) -> Iterator[FileEntry]:
     """Yield a shard's files with what its record knows of each, but for what wrong rows say."""
-    is_one_file = len(record.sizes) != sum(1 for _ in job.layout.container.files(job.roster, shard))
+    is_one_file = len(record.sizes) != sum(1 for _ in job.layout.container.files(job.info, shard))
     unknown = set(wrong)
-    files = job.layout.container.objects(job.roster, shard, record)
+    files = job.layout.container.file_entries(job.info, shard, record)
     for index, found in enumerate(files, shard.start):
         is_unknown = bool(unknown) if is_one_file else index in unknown
-        yield Object(found.name, None, "") if is_unknown else found
+        yield FileEntry(found.name, None, "") if is_unknown else found
 
 
-def recorded(job: Job, store: Store, skip: Container[int]) -> Iterator[Record]:
+def recorded(job: Job, store: Store, skip: Container[int]) -> Iterator[ShardRecord]:
     """Yield the records of a checked set's shards, but for some."""
     for entry in cut(job, store.lines(job.manifest), store.lines(SUMS)):
         if entry.shard.number in skip:
             continue
         record, _ = read(job, entry)
         if len(entry.sums) == 1:  # it vouches for the shard's file, and so for what is in it
-            images = list(job.layout.container.read(store, job.roster, entry.shard))
+            images = list(job.layout.container.read(store, job.info, entry.shard))
             hashes = [hashlib.sha256(image).hexdigest() for image in images]
             of_file = entry.sums[0][:64].decode()
-            record = Record(record.shard, [*map(len, images)], hashes, 0, of_file)
+            record = ShardRecord(record.shard, [*map(len, images)], hashes, 0, of_file)
         yield record
 
 
-def _check_size(store: Store, found: Object) -> Iterator[Damage]:
+def _check_size(store: Store, found: FileEntry) -> Iterator[Damage]:
     size = store.size(found.name)
     if size is None:
         yield Damage(found.name, "missing, or not a regular file")
@@ -224,7 +224,7 @@ def _check_size(store: Store, found: Object) -> Iterator[Damage]:
         yield Damage(found.name, f"{size:,} bytes, not {found.size:,}")
 
 
-def _check_hash(store: Store, job: Job, found: Object, line: bytes | None) -> Iterator[Damage]:
+def _check_hash(store: Store, job: Job, found: FileEntry, line: bytes | None) -> Iterator[Damage]:
     """Compare a file with its row and its line of the sums; what two agree on is right.
 
     The line is None where there are no sums.
@@ -242,7 +242,7 @@ def _check_hash(store: Store, job: Job, found: Object, line: bytes | None) -> It
         return
     length = "" if found.size in (None, size) else f", should be {found.size:,}"
     if actual == found.sha256 or line == f"{actual}  {found.name}\n".encode():
-        yield from _check_lists(job, found, line, Object(found.name, size, actual))
+        yield from _check_lists(job, found, line, FileEntry(found.name, size, actual))
     elif found.sha256 or (line and is_sum(line, found.name)):
         differs = f"its SHA-256 is not that of {job.manifest if found.sha256 else SUMS}"
         yield Damage(found.name, f"{differs} ({size:,} bytes{length})")
@@ -252,7 +252,9 @@ def _check_hash(store: Store, job: Job, found: Object, line: bytes | None) -> It
         yield Damage(SUMS, f"the line of {found.name} is {'damaged' if line else 'missing'}")
 
 
-def _check_lists(job: Job, listed: Object, line: bytes | None, true: Object) -> Iterator[Damage]:
+def _check_lists(
+    job: Job, listed: FileEntry, line: bytes | None, true: FileEntry
+) -> Iterator[Damage]:
     """Compare what the lists say of a file that is right with what is true."""
     if line not in (None, f"{true.sha256}  {true.name}\n".encode()):
         yield Damage(SUMS, f"the line of {true.name} is {'damaged' if line else 'missing'}")
@@ -264,8 +266,8 @@ def differing(job: Job, store: Store, shard: Shard, made: Iterable[Sample]) -> l
     """Return the files of a shard that are there with other bytes than images that were made."""
     return [
         name
-        for name, data in job.layout.container.contents(job.roster, shard, made)
-        if store.size(name) is not None and not store.holds(name, data)
+        for name, data in job.layout.container.contents(job.info, shard, made)
+        if store.size(name) is not None and not store.content_equals(name, data)
     ]
 
 
@@ -305,11 +307,11 @@ def _other_names(job: Job) -> Iterator[str]:
 def index_of(job: Job, store: Store, manifest: str) -> Iterator[File]:
     """Yield the files of the index as the rows of a manifest make them, right or wrong."""
 
-    def records() -> Iterator[tuple[Shard, Record]]:
+    def records() -> Iterator[tuple[Shard, ShardRecord]]:
         for entry in cut(job, store.lines(manifest), store.lines(SUMS)):
             yield entry.shard, read(job, entry)[0]
 
-    return job.layout.index(catalogue(job, records))
+    return job.layout.index(manifest_view(job, records))
 
 
 def _check_sum(store: Store, name: str, line: bytes) -> Iterator[Damage]:
@@ -328,7 +330,7 @@ def _check_index(store: Store, file: File, line: bytes | None) -> Iterator[Damag
     if store.size(name) is None:
         yield Damage(name, "missing, or not a regular file")
     elif line != f"{file_hash(store, name)}  {name}\n".encode():
-        if not store.holds(name, data):
+        if not store.content_equals(name, data):
             yield Damage(name, "it is not what the rows of the manifest make")
         elif line is not None:
             yield Damage(SUMS, f"the line of {name} is {'damaged' if line else 'missing'}")

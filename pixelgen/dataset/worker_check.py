@@ -17,7 +17,7 @@ def agreed(job: Job, store: Store, engine: Engine) -> Iterator[tuple[Store, Chec
 
     A directory that is not the same on two machines would lose what is written to it.
     """
-    if not engine.elsewhere:
+    if not engine.distributed:
         yield store, None
         return
     for path in job.sources:
@@ -27,7 +27,7 @@ def agreed(job: Job, store: Store, engine: Engine) -> Iterator[tuple[Store, Chec
                 " absolute path that all of them see"
             )
     there, token = store.absolute(), os.urandom(16)
-    with store.shown(token) as name:
+    with store.probe_file(token) as name:
         yield there, partial(_look, job, there, name, token, job.encoder)
 
 

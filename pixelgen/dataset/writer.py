@@ -18,7 +18,7 @@ from pixelgen.dataset import journal, manifest, source_record
 from pixelgen.dataset.add_sidecars import extend
 from pixelgen.dataset.journal import JOURNAL, Journal, matching_plan
 from pixelgen.dataset.missing_files import check_present
-from pixelgen.dataset.partition import Portion
+from pixelgen.dataset.partition import Partition
 from pixelgen.dataset.plan import PLAN, Plan
 from pixelgen.dataset.sidecar_files import folders, index_names
 from pixelgen.dataset.worker_check import agreed
@@ -26,7 +26,7 @@ from pixelgen.engines import Engine, Local, Serial, Work, cores
 from pixelgen.errors import Busy, Conflict, PixelgenError
 from pixelgen.formats import Data
 from pixelgen.job import Job
-from pixelgen.layouts import Record, Sample, Shard
+from pixelgen.layouts import Sample, Shard, ShardRecord
 from pixelgen.storage import PROBE, Store
 from pixelgen.storage.lock import joint_lock, lock, release
 
@@ -112,32 +112,32 @@ def write(job: Job, store: Store, run: Run) -> Outcome:
         settle(job, store, done)
         if journal.is_finished(store, job):  # by another process, or but for its sidecars
             return Outcome(found=job.count, extended=extended)
-        with done.kept():
-            for portion in journal.others(store):
-                done.take_over(portion.journal)
+        with done.opened():
+            for partition in journal.others(store):
+                done.take_over(partition.journal)
             outcome = _make(job, store, run, done)
             if outcome.complete:
                 complete(job, store, done)
             return outcome
 
 
-def write_portion(job: Job, store: Store, run: Run, portion: Portion) -> Outcome:
+def write_partition(job: Job, store: Store, run: Run, partition: Partition) -> Outcome:
     """Make a portion of a set, or go on with it, while others may make the other ones.
 
     :func:`pixelgen.dataset.finish.finish` ends the set. Raises what :func:`write` raises; Busy
     only where the same portion is being made, or all of the set.
     """
-    done = Journal(store, job, portion)
+    done = Journal(store, job, partition)
     _look(job, store, run)
     store.create()
     _begin_together(job, store, done)
-    with joint_lock(store), lock(store, portion.lock):
+    with joint_lock(store), lock(store, partition.lock):
         settle(job, store, done)
         if journal.is_finished(store, job):
             check_present(job, store)
-            return Outcome(found=portion.images(job))
+            return Outcome(found=partition.images(job))
         _check_begun_alike(job, store)
-        with done.kept():
+        with done.opened():
             outcome = _make(job, store, run, done)
             if outcome.complete and store.durability != "none":
                 store.sync()
@@ -190,7 +190,7 @@ def check_source(job: Job, run: Run) -> None:
 
 def check_workers(job: Job, store: Store, run: Run) -> None:
     """Raise PixelgenError where the engine has no workers elsewhere that are fit for a job."""
-    if run.engine.elsewhere and not job.remote:
+    if run.engine.distributed and not job.remote:
         with agreed(job, store, run.engine) as (_, check):
             work = Work(1, 0.0)
             deque(run.engine.map(str, (), work=work, jobs=run.workers, check=check), maxlen=0)
@@ -260,7 +260,7 @@ def complete(job: Job, store: Store, done: Journal) -> None:
     """Finish a set whose shards are all done."""
     _sweep(job, store)  # after workers that were killed
     manifest.publish(job, store, done)
-    for name in (*(portion.journal for portion in journal.others(store)), *store.names(PROBE)):
+    for name in (*(partition.journal for partition in journal.others(store)), *store.names(PROBE)):
         store.remove(name)
     done.remove()
 
@@ -294,10 +294,10 @@ def _source(job: Job, run: Run) -> Source:
     return run.source
 
 
-def make_shard(job: Job, store: Store, shard: Shard) -> Record:
+def make_shard(job: Job, store: Store, shard: Shard) -> ShardRecord:
     """Render, encode and publish one shard: all that a worker does."""
     origins: list[str] = []
-    record = Record(shard.number, [], [], origins=origins)
+    record = ShardRecord(shard.number, [], [], origins=origins)
     checksum = job.checksum != "none"
 
     def noted() -> Iterator[Sample]:
@@ -310,7 +310,7 @@ def make_shard(job: Job, store: Store, shard: Shard) -> Record:
             yield sample
 
     write = job.layout.container.write
-    size, sha256 = write(store, job.roster, shard, noted(), checksum=checksum)
+    size, sha256 = write(store, job.info, shard, noted(), checksum=checksum)
     return record._replace(file_size=size, file_hash=sha256)
 
 

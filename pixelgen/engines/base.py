@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from pixelgen.registry import Part
+from pixelgen.registry import Component
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -28,14 +28,14 @@ class Work(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Engine(Part):
+class Engine(Component):
     """What runs the work; a subclass sets ``name`` and writes :meth:`map`.
 
-    The workers of one that is ``elsewhere`` may be on other machines, and in other directories.
+    The workers of one that is ``distributed`` may be on other machines, and in other directories.
     """
 
     kind: ClassVar[str] = "engine"
-    elsewhere: ClassVar[bool] = False
+    distributed: ClassVar[bool] = False
 
     @abstractmethod
     def map(

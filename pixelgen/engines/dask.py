@@ -52,7 +52,7 @@ class Dask(Engine):
     """
 
     name = "dask"
-    elsewhere = True
+    distributed = True
 
     scheduler: str = option("", "its address in Dask's own spelling, or the path of its file")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pixelgen.engines.base import Check, Engine, R, T, Work
 from pixelgen.engines.machine import keep_memory
-from pixelgen.threads import aside
+from pixelgen.threads import run_in_thread
 
 
 @dataclass(frozen=True)
@@ -30,4 +30,4 @@ class Serial(Engine):
 def map_here(function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
     """Map in this process, which hears signals meanwhile."""
     keep_memory()
-    return (aside(function, task) for task in tasks)
+    return (run_in_thread(function, task) for task in tasks)

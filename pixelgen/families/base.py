@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
-from pixelgen.registry import Part, parse
+from pixelgen.registry import Component, parse
 from pixelgen.rng import Stream
 
 
 @dataclass(frozen=True)
-class Family(Part):
+class Family(Component):
     """What fills an image.
 
     A subclass sets ``name`` and ``number`` (its own for ever: it is part of the random stream's

@@ -20,7 +20,7 @@ from typing import NamedTuple, Self, TypeAlias
 
 from pixelgen.errors import BadValue
 from pixelgen.families.base import Family
-from pixelgen.registry import Value, find, pairs, spell
+from pixelgen.registry import Value, find, pairs, to_spec
 from pixelgen.rng import PARAMETERS, Stream
 
 
@@ -38,7 +38,7 @@ class Span(NamedTuple):
         return min(max(float(f"{drawn:.4g}"), self.low), self.high)
 
     def __str__(self) -> str:
-        return f"{spell(self.low)}..{spell(self.high)}"
+        return f"{to_spec(self.low)}..{to_spec(self.high)}"
 
 
 class Choice(NamedTuple):
@@ -51,7 +51,7 @@ class Choice(NamedTuple):
         return self.values[(word >> 32) * len(self.values) >> 32]
 
     def __str__(self) -> str:
-        return "|".join(map(spell, self.values))
+        return "|".join(map(to_spec, self.values))
 
 
 Drawn: TypeAlias = Span | Choice
@@ -133,7 +133,7 @@ def _drawn(family: type[Family], key: str, text: str) -> Drawn | None:
 
 
 @dataclass(frozen=True)
-class Mix:
+class Mixture:
     """What fills the images of a set: one or more families, of which each image takes one."""
 
     members: tuple[Member, ...]
@@ -175,7 +175,7 @@ class Mix:
         ends = [*accumulate(member.weight for member in self.members)]
         return self.members[bisect(ends, (choice >> 32) * ends[-1] >> 32)], words
 
-    def spell(self) -> str | list[str]:
+    def to_spec(self) -> str | list[str]:
         """Write the mix so that it parses back: one member as text, more as a list."""
         spelled = [*map(str, self.members)]
         return spelled[0] if len(spelled) == 1 else spelled

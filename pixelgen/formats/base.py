@@ -8,7 +8,7 @@ from typing import ClassVar, TypeAlias
 from pixelgen import registry
 from pixelgen.errors import BadValue
 from pixelgen.image_types import Pixels, Shape, Texture
-from pixelgen.registry import Part
+from pixelgen.registry import Component
 
 Data: TypeAlias = bytes | bytearray | memoryview
 
@@ -19,7 +19,7 @@ EVERY_MODE: Mapping[str, tuple[int, ...]] = dict.fromkeys(("L", "LA", "RGB", "RG
 
 
 @dataclass(frozen=True)
-class Format(Part):
+class Format(Component):
     """A kind of image file.
 
     A subclass sets ``name``, ``suffix``, ``holds`` (modes, each with its depths in bits), ``side``

@@ -6,28 +6,32 @@ Every module of ``containers`` and ``sidecars`` is searched: each :class:`Contai
 """
 
 from pixelgen.layouts.base import (
-    Catalogue,
     Container,
     File,
-    LayoutPart,
-    Object,
-    Record,
+    FileEntry,
+    LayoutComponent,
+    ManifestView,
     Sample,
+    ShardRecord,
     Sidecar,
 )
-from pixelgen.layouts.dataset_info import Fact, Roster, Shard, Splits
+from pixelgen.layouts.containers._image_files import ImageFiles
+from pixelgen.layouts.containers._sharded import Sharded
+from pixelgen.layouts.dataset_info import DatasetInfo, ImageRecord, Shard, Splits
 
 __all__ = [
-    "Catalogue",
     "Container",
-    "Fact",
+    "DatasetInfo",
     "File",
-    "LayoutPart",
-    "Object",
-    "Record",
-    "Roster",
+    "FileEntry",
+    "ImageFiles",
+    "ImageRecord",
+    "LayoutComponent",
+    "ManifestView",
     "Sample",
     "Shard",
+    "ShardRecord",
+    "Sharded",
     "Sidecar",
     "Splits",
 ]

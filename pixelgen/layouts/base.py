@@ -8,8 +8,8 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from pixelgen.errors import BadValue
 from pixelgen.formats.base import Data
-from pixelgen.layouts.dataset_info import Fact, Roster, Shard
-from pixelgen.registry import Part
+from pixelgen.layouts.dataset_info import DatasetInfo, ImageRecord, Shard
+from pixelgen.registry import Component
 from pixelgen.storage import Chunks, Store
 
 File: TypeAlias = tuple[str, Chunks]
@@ -25,7 +25,8 @@ _SHARD_SIZES = (1000, 500, 250, 200, 125, 100, 50, 40, 25, 20, 10, 8, 5, 4, 2, 1
 class Sample(NamedTuple):
     """An image as it is written: its index, its file's bytes, their SHA-256 or '', and its origin.
 
-    The bytes stay as they are until the next sample is asked for. For the origin see :class:`Fact`.
+    The bytes stay as they are until the next sample is asked for. For the origin see
+    :class:`ImageRecord`.
     """
 
     number: int
@@ -34,15 +35,15 @@ class Sample(NamedTuple):
     origin: str = ""
 
     @property
-    def fact(self) -> Fact:
+    def image_record(self) -> ImageRecord:
         """What its row tells of it."""
-        return Fact(self.number, len(self.data), self.sha256, self.origin)
+        return ImageRecord(self.number, len(self.data), self.sha256, self.origin)
 
 
 Samples: TypeAlias = Iterable[Sample]
 
 
-class Object(NamedTuple):
+class FileEntry(NamedTuple):
     """A file of the set: its name, its size in bytes and its SHA-256.
 
     A size that nothing tells beforehand is None; the SHA-256 is '' under ``--checksum none``.
@@ -53,7 +54,7 @@ class Object(NamedTuple):
     sha256: str
 
 
-class Record(NamedTuple):
+class ShardRecord(NamedTuple):
     """What became of a shard: the size in bytes, the SHA-256 and the origin of each image.
 
     ``file_size`` and ``file_hash`` are those of the shard's file, where it is one; 0 and '' where
@@ -67,27 +68,27 @@ class Record(NamedTuple):
     file_hash: str = ""
     origins: Sequence[str] = ()
 
-    def facts(self, shard: Shard) -> Iterator[Fact]:
+    def image_records(self, shard: Shard) -> Iterator[ImageRecord]:
         """Yield what is known of each image of the shard."""
         unknown = [""] * len(self.sizes)
         told = zip(self.sizes, self.hashes or unknown, self.origins or unknown, strict=True)
-        for index, fact in zip(range(shard.start, shard.stop), told, strict=True):
-            yield Fact(index, *fact)
+        for index, image_record in zip(range(shard.start, shard.stop), told, strict=True):
+            yield ImageRecord(index, *image_record)
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class ManifestView:
     """What files that index a set are made of: the rows of its manifest, and its shards' facts."""
 
-    roster: Roster
+    info: DatasetInfo
     container: "Container"
-    records: Callable[[], Iterator[tuple[Shard, Record]]]
+    records: Callable[[], Iterator[tuple[Shard, ShardRecord]]]
 
     def lines(self) -> Iterator[bytes]:
         """Yield the lines of the manifest."""
         for shard, record in self.records():
-            for fact in record.facts(shard):
-                yield self.roster.row(fact)
+            for image_record in record.image_records(shard):
+                yield self.info.row(image_record)
 
     def rows(self, split: str = "") -> Iterator[dict[str, Any]]:
         """Yield the rows of the manifest, all or those of a split."""
@@ -95,10 +96,10 @@ class Catalogue:
             if not split or row["split"] == split:
                 yield row
 
-    def objects(self) -> Iterator[tuple[Shard, Object]]:
+    def file_entries(self) -> Iterator[tuple[Shard, FileEntry]]:
         """Yield the files that hold the images, each with its shard."""
         for shard, record in self.records():
-            for found in self.container.objects(self.roster, shard, record):
+            for found in self.container.file_entries(self.info, shard, record):
                 yield shard, found
 
     def split_files(self, stem: str, suffix: str) -> Iterator[tuple[str, str]]:
@@ -107,18 +108,18 @@ class Catalogue:
         A word such as "train" that stands alone in a name would be taken for a split of the images
         by Hugging Face datasets, which then sees nothing but that file.
         """
-        for split in self.roster.split_names:
+        for split in self.info.split_names:
             yield f"{stem}-{split}set{suffix}" if split else f"{stem}{suffix}", split
 
 
 @dataclass(frozen=True)
-class LayoutPart(Part):
+class LayoutComponent(Component):
     """What a container and a sidecar have in common: both may index the set when it is whole."""
 
     kind: ClassVar[str] = "layout"
     needs_checksum: ClassVar[bool] = False
 
-    def index(self, catalogue: Catalogue) -> Iterator[File]:
+    def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the files that index the set, from its rows alone, in constant memory.
 
         Their names hang on nothing but the roster. The few come first, then those that are as many
@@ -126,17 +127,17 @@ class LayoutPart(Part):
         """
         yield from ()
 
-    def index_folders(self, roster: Roster) -> Iterator[str]:
+    def index_folders(self, info: DatasetInfo) -> Iterator[str]:
         """Yield the folders of such files, if they have some to themselves."""
         yield from ()
 
-    def loader(self, root: str, roster: Roster) -> str:
+    def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call that loads a set, to show to people; '' where there is none to show."""
         return ""
 
 
 @dataclass(frozen=True)
-class Container(LayoutPart):
+class Container(LayoutComponent):
     """Where images go; a subclass sets ``name`` and writes the methods below.
 
     ``formats`` are the formats it takes, the first being its default; any if there are none named.
@@ -157,7 +158,7 @@ class Container(LayoutPart):
 
     @abstractmethod
     def write(
-        self, store: Store, roster: Roster, shard: Shard, samples: Samples, *, checksum: bool
+        self, store: Store, info: DatasetInfo, shard: Shard, samples: Samples, *, checksum: bool
     ) -> tuple[int, str]:
         """Publish a shard; return the size and, with ``checksum``, the SHA-256 of its file.
 
@@ -165,32 +166,34 @@ class Container(LayoutPart):
         """
 
     @abstractmethod
-    def contents(self, roster: Roster, shard: Shard, samples: Samples) -> Iterator[File]:
+    def contents(self, info: DatasetInfo, shard: Shard, samples: Samples) -> Iterator[File]:
         """Yield the name and the bytes of each file that holds a shard; take them in order."""
 
     @abstractmethod
-    def read(self, store: Store, roster: Roster, shard: Shard) -> Iterator[bytes]:
+    def read(self, store: Store, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
         """Yield the bytes of a shard's images, in order."""
 
     @abstractmethod
-    def location(self, roster: Roster, index: int) -> dict[str, str]:
+    def location(self, info: DatasetInfo, index: int) -> dict[str, str]:
         """Return the first columns of an image's manifest row, ``file_name`` foremost."""
 
     @abstractmethod
-    def files(self, roster: Roster, shard: Shard) -> Iterator[str]:
+    def files(self, info: DatasetInfo, shard: Shard) -> Iterator[str]:
         """Yield the names of the files that hold a shard."""
 
     @abstractmethod
-    def objects(self, roster: Roster, shard: Shard, record: Record) -> Iterator[Object]:
+    def file_entries(
+        self, info: DatasetInfo, shard: Shard, record: ShardRecord
+    ) -> Iterator[FileEntry]:
         """Yield the files that hold a shard, with what its record knows of each."""
 
     @abstractmethod
-    def folders(self, roster: Roster) -> Iterator[str]:
+    def folders(self, info: DatasetInfo) -> Iterator[str]:
         """Yield the folders that the files lie in, each once."""
 
 
 @dataclass(frozen=True)
-class Sidecar(LayoutPart):
+class Sidecar(LayoutComponent):
     """Files that index a set for a stack; a subclass sets ``name`` and writes :meth:`index`.
 
     ``containers`` are those whose images its files can name; any if there are none named.

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self, TypeAlias
 from pixelgen.errors import BadValue
 
 
-class Fact(NamedTuple):
+class ImageRecord(NamedTuple):
     """What becomes known of an image when it is there: bytes of its file, and its SHA-256 or ''.
 
     ``origin`` tells where it came from, as members of JSON, if that does not follow from the job.
@@ -24,7 +24,7 @@ class Fact(NamedTuple):
     origin: str
 
 
-Row: TypeAlias = Callable[[Fact], bytes]
+Row: TypeAlias = Callable[[ImageRecord], bytes]
 """What is known of an image to its line of the manifest."""
 
 _CYCLE_LIMIT = 10_000
@@ -121,7 +121,7 @@ class Splits:
 
 
 @dataclass(frozen=True)
-class Roster:
+class DatasetInfo:
     """The images of a set: ``count`` files of a ``format``, each with a name and a row.
 
     ``suffix`` ends their names. Sides are in pixels, ``channels`` 1 … 4, ``depth`` in bits.

@@ -7,9 +7,9 @@ from itertools import chain
 from typing import Self
 
 from pixelgen.errors import BadValue
-from pixelgen.layouts.base import Catalogue, Container, File, LayoutPart, Sidecar
+from pixelgen.layouts.base import Container, File, LayoutComponent, ManifestView, Sidecar
 from pixelgen.layouts.containers.files import Files
-from pixelgen.layouts.dataset_info import Roster
+from pixelgen.layouts.dataset_info import DatasetInfo
 from pixelgen.registry import parse
 
 UNIVERSAL = "files,coco,croissant,dlib,hf,opencv,yolo"
@@ -47,7 +47,7 @@ class Layout:
         what is unknown and for parts that do not go together.
         """
         text = re.sub(r"(^|,)\s*universal\s*(?=,|$)", rf"\1{UNIVERSAL}", text)
-        found = [parse(LayoutPart, each) for each in _NEXT.split(text)]
+        found = [parse(LayoutComponent, each) for each in _NEXT.split(text)]
         containers = {each for each in found if isinstance(each, Container)}
         if len(containers) > 1:  # one that has parameters is meant where it is named without, too
             containers -= {type(each)() for each in containers if each != type(each)()}
@@ -61,7 +61,7 @@ class Layout:
         return ",".join(map(str, self.parts))
 
     @property
-    def parts(self) -> tuple[LayoutPart, ...]:
+    def parts(self) -> tuple[LayoutComponent, ...]:
         """The container, then the sidecars."""
         return (self.container, *self.sidecars)
 
@@ -69,24 +69,24 @@ class Layout:
         """Return the layout with some sidecars more."""
         return Layout(self.container, (*self.sidecars, *others))
 
-    def index(self, catalogue: Catalogue) -> Iterator[File]:
+    def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the files that index the set."""
-        return chain.from_iterable(self.indexes(catalogue))
+        return chain.from_iterable(self.indexes(manifest))
 
-    def indexes(self, catalogue: Catalogue) -> Iterator[Iterator[File]]:
+    def indexes(self, manifest: ManifestView) -> Iterator[Iterator[File]]:
         """Yield those of each part by themselves; raise BadValue for a name outside the set."""
-        return (_within(each, each.index(catalogue)) for each in self.parts)
+        return (_within(each, each.index(manifest)) for each in self.parts)
 
-    def index_folders(self, roster: Roster) -> Iterator[str]:
+    def index_folders(self, info: DatasetInfo) -> Iterator[str]:
         """Yield the folders that such files have to themselves."""
-        return chain.from_iterable(each.index_folders(roster) for each in self.parts)
+        return chain.from_iterable(each.index_folders(info) for each in self.parts)
 
-    def loaders(self, root: str, roster: Roster) -> list[str]:
+    def loaders(self, root: str, info: DatasetInfo) -> list[str]:
         """Return the calls that load the set, to show to people."""
-        return [call for each in self.parts if (call := each.loader(root, roster))]
+        return [call for each in self.parts if (call := each.loader(root, info))]
 
 
-def _within(part: LayoutPart, files: Iterator[File]) -> Iterator[File]:
+def _within(part: LayoutComponent, files: Iterator[File]) -> Iterator[File]:
     """Yield files whose names are paths within the set, with nothing hidden in them."""
     for name, data in files:
         if not _NAME.fullmatch(name):

@@ -10,7 +10,7 @@ from zlib_ng import zlib_ng
 
 from pixelgen.errors import Conflict
 from pixelgen.storage.posix import sync_files, telling, write_all
-from pixelgen.threads import aside
+from pixelgen.threads import run_in_thread
 
 
 def seal(value: Any) -> bytes:
@@ -50,7 +50,7 @@ class FileLog:
                 write_all(self._fd, b"\n")
             write_all(self._fd, line)
             if self._synced:
-                aside(sync_files, self._fd)
+                run_in_thread(sync_files, self._fd)
             return os.lseek(self._fd, 0, os.SEEK_CUR) - len(line)
 
     @property

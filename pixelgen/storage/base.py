@@ -17,7 +17,7 @@ LINE_LIMIT = 64 << 10
 
 
 PROBE = ".pixelgen.probe."
-"""What the names begin with, in the root, of what :meth:`Store.shown` shows."""
+"""What the names begin with, in the root, of what :meth:`Store.probe_file` shows."""
 
 
 def pieces(data: Chunks) -> Iterable[Data]:
@@ -102,7 +102,7 @@ class Store(ABC):
         """Drop a staged file."""
 
     @abstractmethod
-    def shown(self, data: bytes) -> AbstractContextManager[str]:
+    def probe_file(self, data: bytes) -> AbstractContextManager[str]:
         """Show data to whoever sees this store, under a name of the root, for a while."""
 
     @abstractmethod
@@ -151,7 +151,7 @@ class Store(ABC):
         """Tell, where that is quick, that nothing at all is in the store."""
 
     @abstractmethod
-    def era(self) -> str:
+    def mount_id(self) -> str:
         """Name the time for which what was put here is believed to stay."""
 
     def read(self, name: str, most: int) -> bytes:
@@ -167,7 +167,7 @@ class Store(ABC):
         """Tell whether a file is empty or all zeros: what a power cut leaves."""
         return self.size(name) is not None and not any(map(any, self.chunks(name)))
 
-    def holds(self, name: str, data: Chunks) -> bool:
+    def content_equals(self, name: str, data: Chunks) -> bool:
         """Tell whether a file is there, can be read, and has just these bytes."""
         with suppress(FileNotFoundError), self.reader(name) as file:
             return all(file.read(len(each)) == each for each in pieces(data)) and not file.read(1)

@@ -36,7 +36,7 @@ from pixelgen.storage.posix import (
     telling,
     write_all,
 )
-from pixelgen.threads import aside
+from pixelgen.threads import run_in_thread
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -123,7 +123,7 @@ class LocalStore(Store):
             drop(fd, staged.temp)
 
     @contextmanager
-    def shown(self, data: bytes) -> Iterator[str]:
+    def probe_file(self, data: bytes) -> Iterator[str]:
         """Show data to whoever sees this directory, under a name of the root, for a while."""
         staged = self.stage(PROBE.strip("."), data)
         try:
@@ -143,11 +143,11 @@ class LocalStore(Store):
             return
         with telling(self.root, name=name), self._folder("") as folder:
             if not name:
-                aside(sync_all, folder)
+                run_in_thread(sync_all, folder)
                 return
             fd = self.open(name)
             try:
-                aside(sync_files, fd, folder)
+                run_in_thread(sync_files, fd, folder)
             finally:
                 os.close(fd)
 
@@ -193,10 +193,10 @@ class LocalStore(Store):
             while chunk := file.read(1 << 20):
                 yield chunk
 
-    def holds(self, name: str, data: Chunks) -> bool:
+    def content_equals(self, name: str, data: Chunks) -> bool:
         """Tell it; what the disk has lost is not there."""
         try:
-            return super().holds(name, data)
+            return super().content_equals(name, data)
         except OSError as error:
             if error.errno == errno.EIO:
                 return False
@@ -206,7 +206,7 @@ class LocalStore(Store):
         """Open a regular file."""
         return os.fdopen(self.open(name), "rb")
 
-    def era(self) -> str:
+    def mount_id(self) -> str:
         """Name the machine's boot and the mount: what is not synced may outlive neither."""
         with telling(self.root), self._folder("") as fd:
             return f"{boot()} {mount_id(fd)}"

@@ -226,7 +226,7 @@ class ObjectStore(Store):
             staged.file.close()
 
     @contextmanager
-    def shown(self, data: bytes) -> Iterator[str]:
+    def probe_file(self, data: bytes) -> Iterator[str]:
         """Put an object for a while."""
         name = f"{PROBE}{secrets.token_hex(4)}"
         self.put(name, data)
@@ -333,7 +333,7 @@ class ObjectStore(Store):
         """Tell whether there is nothing below the root."""
         return not self.exists("")
 
-    def era(self) -> str:
+    def mount_id(self) -> str:
         """Name the one there is: what was put stays."""
         return "objects"
 

@@ -501,7 +501,7 @@ class Cuts:
         """Return the files of the shards that the journal says are done."""
         job = finished_plan(LocalStore(str(self.whole))).job
         shards = [job.shard(json.loads(line)[2]) for line in whole_lines(self.out / JOURNAL)]
-        return {name for shard in shards for name in job.layout.container.files(job.roster, shard)}
+        return {name for shard in shards for name in job.layout.container.files(job.info, shard)}
 
     def finish(self) -> None:
         """See the same command end with the set of the undisturbed run."""

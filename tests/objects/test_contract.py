@@ -44,9 +44,9 @@ def test_what_is_put_is_there(place: Place) -> None:
         assert store.read(name, 1 << 20) == b"one\ntwo\n"
         assert list(store.lines(name)) == [b"one\n", b"two\n"]
         assert (store.size(name), store.exists(name)) == (8, True)
-        assert store.holds(name, b"one\ntwo\n")
-        assert not store.holds(name, b"one\n")
-        assert not store.holds(name, b"one\ntwo\nthree\n")
+        assert store.content_equals(name, b"one\ntwo\n")
+        assert not store.content_equals(name, b"one\n")
+        assert not store.content_equals(name, b"one\ntwo\nthree\n")
     assert [store.read(f"folder/{number}", 9) for number in (0, 39)] == [b"0", b"39"]
     with store.reader("whole") as file:
         file.seek(4)
@@ -67,7 +67,7 @@ def test_what_is_not_there_is_told_to_be_missing(place: Place) -> None:
     store, _ = place
     assert store.size("none") is None
     assert not store.exists("none")
-    assert not store.holds("none", b"")
+    assert not store.content_equals("none", b"")
     assert list(store.lines("none")) == []
     assert store.names("") == []
     with pytest.raises(FileNotFoundError):
@@ -114,7 +114,7 @@ def test_what_is_ours_is_replaced_staged_and_removed(place: Place) -> None:
     assert sorted(store.names("")) == ["one", "two"]
     store.put("blank", bytes(9))
     assert [store.is_blank(name) for name in ("one", "blank", "none")] == [False, True, False]
-    with store.shown(b"a token") as name:
+    with store.probe_file(b"a token") as name:
         assert store_of(store.root).read(name, 1 << 20) == b"a token"
     for name in ("one", "two", "blank"):
         store.remove(name)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen.dataset.partition import Portion
+from pixelgen.dataset.partition import Partition
 from pixelgen.dataset.writer import Run as How
-from pixelgen.dataset.writer import write, write_portion
+from pixelgen.dataset.writer import write, write_partition
 from pixelgen.engines import Serial
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
@@ -86,7 +86,7 @@ def test_a_set_that_another_portion_begins_at_the_same_moment_is_resumed(
 ) -> None:
     url = f"s3://sets/{tmp_path.name}"
     store = begin_between(run, url, moment)
-    assert write_portion(job, store, HERE, Portion(1, 2)).made == 40
+    assert write_partition(job, store, HERE, Partition(1, 2)).made == 40
     assert run("finish", url, "-q").returncode == 0
     assert s3.digest(tmp_path.name) == tree_digest(tmp_path / "whole")
 
@@ -97,7 +97,7 @@ def test_another_job_that_is_begun_at_the_same_moment_is_a_conflict(
 ) -> None:
     store = begin_between(run, f"s3://sets/{prefix}", moment, "--seed", 1)
     with pytest.raises(Conflict, match=r"another job.*seed"):
-        write_portion(job, store, HERE, Portion(1, 2))
+        write_partition(job, store, HERE, Partition(1, 2))
 
 
 def test_four_processes_that_begin_a_set_together_make_it(
@@ -181,7 +181,7 @@ def test_a_portion_that_begins_at_the_same_moment_in_a_directory_waits_for_the_p
         command = ("generate", *JOB, "--shard", "2/2", "-o", out)
         looks = once(lambda: others.append(pool.submit(run, *command)))
         store = RacedFolder(str(out), looks=looks)
-        assert write_portion(job, store, HERE, Portion(1, 2)).made == 40
+        assert write_partition(job, store, HERE, Partition(1, 2)).made == 40
         assert [each.result().returncode for each in others] == [0]
     assert run("finish", out, "-q").returncode == 0
     assert tree_digest(out) == tree_digest(tmp_path / "whole")

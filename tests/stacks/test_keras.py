@@ -51,7 +51,7 @@ def test_each_split_is_a_data_set_of_its_own(make: Callable[..., Done]) -> None:
     assert train.class_names == val.class_names == ["noise"]
     for name, part in ("train", train), ("val", val):
         assert pictures(part) == sorted(
-            job.render(index).tobytes() for index in range(20) if job.roster.split(index) == name
+            job.render(index).tobytes() for index in range(20) if job.info.split(index) == name
         )
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from pixelgen.layouts.base import Container, File, Object, Record, Samples
-from pixelgen.layouts.dataset_info import Roster, Shard
+from pixelgen.layouts.base import Container, File, FileEntry, Samples, ShardRecord
+from pixelgen.layouts.dataset_info import DatasetInfo, Shard
 from pixelgen.storage import Put, Store
 
 FLAT_LIMIT = 10_000
@@ -14,58 +14,62 @@ PER_FOLDER = 1_000
 
 
 @dataclass(frozen=True)
-class Loose(Container):
+class ImageFiles(Container):
     """A file an image; a subclass says in which folder."""
 
     @abstractmethod
-    def folder(self, roster: Roster, index: int) -> str:
+    def folder(self, info: DatasetInfo, index: int) -> str:
         """Return the folder that an image's file lies in."""
 
-    def path(self, roster: Roster, index: int) -> str:
+    def path(self, info: DatasetInfo, index: int) -> str:
         """Return the name of an image's file, relative to the set's directory."""
-        return f"{self.folder(roster, index)}/{roster.file(index)}"
+        return f"{self.folder(info, index)}/{info.file(index)}"
 
     def write(
-        self, store: Store, roster: Roster, shard: Shard, samples: Samples, *, checksum: bool
+        self, store: Store, info: DatasetInfo, shard: Shard, samples: Samples, *, checksum: bool
     ) -> tuple[int, str]:
         """Publish each image by itself."""
         with ExitStack() as stack:
             batches: dict[str, Put] = {}
             for sample in samples:
-                folder = self.folder(roster, sample.number)
+                folder = self.folder(info, sample.number)
                 if folder not in batches:
                     batches[folder] = stack.enter_context(store.batch(folder))
-                batches[folder](roster.file(sample.number), sample.data)
+                batches[folder](info.file(sample.number), sample.data)
         return 0, ""
 
-    def contents(self, roster: Roster, shard: Shard, samples: Samples) -> Iterator[File]:
+    def contents(self, info: DatasetInfo, shard: Shard, samples: Samples) -> Iterator[File]:
         """Yield each image."""
-        return ((self.path(roster, sample.number), sample.data) for sample in samples)
+        return ((self.path(info, sample.number), sample.data) for sample in samples)
 
-    def location(self, roster: Roster, index: int) -> dict[str, str]:
+    def location(self, info: DatasetInfo, index: int) -> dict[str, str]:
         """Return the path relative to the manifest."""
-        return {"file_name": self.path(roster, index)}
+        return {"file_name": self.path(info, index)}
 
-    def files(self, roster: Roster, shard: Shard) -> Iterator[str]:
+    def files(self, info: DatasetInfo, shard: Shard) -> Iterator[str]:
         """Yield a file for each image."""
-        return (self.path(roster, index) for index in range(shard.start, shard.stop))
+        return (self.path(info, index) for index in range(shard.start, shard.stop))
 
-    def objects(self, roster: Roster, shard: Shard, record: Record) -> Iterator[Object]:
+    def file_entries(
+        self, info: DatasetInfo, shard: Shard, record: ShardRecord
+    ) -> Iterator[FileEntry]:
         """Yield the images."""
-        for fact in record.facts(shard):
-            yield Object(self.path(roster, fact.number), fact.size, fact.sha256)
+        for image_record in record.image_records(shard):
+            yield FileEntry(
+                self.path(info, image_record.number), image_record.size, image_record.sha256
+            )
 
-    def read(self, store: Store, roster: Roster, shard: Shard) -> Iterator[bytes]:
+    def read(self, store: Store, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
         """Yield each file."""
-        return (store.read(name, roster.most_bytes) for name in self.files(roster, shard))
+        return (store.read(name, info.most_bytes) for name in self.files(info, shard))
 
 
-def numbered(top: str, roster: Roster, index: int) -> str:
+def numbered(top: str, info: DatasetInfo, index: int) -> str:
     """Return a folder, or of a large set the sub-folder for an image: 1,000 in each."""
-    return f"{top}/{index // PER_FOLDER:03d}" if roster.count > FLAT_LIMIT else top
+    return f"{top}/{index // PER_FOLDER:03d}" if info.count > FLAT_LIMIT else top
 
 
-def all_numbered(top: str, roster: Roster) -> Iterator[str]:
+def all_numbered(top: str, info: DatasetInfo) -> Iterator[str]:
     """Yield the folder, or the sub-folders."""
-    step = PER_FOLDER if roster.count > FLAT_LIMIT else FLAT_LIMIT
-    return (numbered(top, roster, index) for index in range(0, roster.count, step))
+    step = PER_FOLDER if info.count > FLAT_LIMIT else FLAT_LIMIT
+    return (numbered(top, info, index) for index in range(0, info.count, step))

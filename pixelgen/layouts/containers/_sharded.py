@@ -8,8 +8,8 @@ from typing import BinaryIO, ClassVar
 
 from pixelgen.errors import PixelgenError
 from pixelgen.formats.base import Data
-from pixelgen.layouts.base import Container, File, Object, Record, Samples
-from pixelgen.layouts.dataset_info import Roster, Shard
+from pixelgen.layouts.base import Container, File, FileEntry, Samples, ShardRecord
+from pixelgen.layouts.dataset_info import DatasetInfo, Shard
 from pixelgen.registry import option
 from pixelgen.storage import Store
 
@@ -34,14 +34,14 @@ class Sharded(Container):
         """Return the name of file ``number`` of the ``total`` of a split ('': of the set)."""
 
     @abstractmethod
-    def pack(self, roster: Roster, shard: Shard, samples: Samples) -> Iterator[Data]:
+    def pack(self, info: DatasetInfo, shard: Shard, samples: Samples) -> Iterator[Data]:
         """Yield the bytes of a shard's file; a piece stays as it is until the next is taken."""
 
     @abstractmethod
-    def unpack(self, file: BinaryIO, roster: Roster, shard: Shard) -> Iterator[bytes]:
+    def unpack(self, file: BinaryIO, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
         """Yield the images of a shard's file, in order; raise ValueError if it is damaged."""
 
-    def size(self, roster: Roster, shard: Shard, record: Record) -> int | None:
+    def size(self, info: DatasetInfo, shard: Shard, record: ShardRecord) -> int | None:
         """Return the bytes of a shard's file, where its record tells them."""
         return None
 
@@ -50,14 +50,14 @@ class Sharded(Container):
         fitting = min(_MOST_IMAGES, self.most_bytes // image_bytes, count // _FEWEST_SHARDS)
         return self.per_shard or max(1, fitting)
 
-    def place(self, roster: Roster, number: int) -> str:
+    def place(self, info: DatasetInfo, number: int) -> str:
         """Return the name of the file of shard ``number``: numbers count within a split."""
-        split = roster.splits.of(number) if roster.splits else ""
-        total = roster.split_units(split, roster.shard_count)
-        return self.file(split, roster.split_units(split, number), total)
+        split = info.splits.of(number) if info.splits else ""
+        total = info.split_units(split, info.shard_count)
+        return self.file(split, info.split_units(split, number), total)
 
     def write(
-        self, store: Store, roster: Roster, shard: Shard, samples: Samples, *, checksum: bool
+        self, store: Store, info: DatasetInfo, shard: Shard, samples: Samples, *, checksum: bool
     ) -> tuple[int, str]:
         """Publish the file whole."""
         digest = hashlib.sha256()
@@ -65,45 +65,47 @@ class Sharded(Container):
 
         def noted() -> Iterator[Data]:
             nonlocal size
-            for piece in self.pack(roster, shard, samples):
+            for piece in self.pack(info, shard, samples):
                 size += len(piece)
                 if checksum:
                     digest.update(piece)
                 yield piece
 
-        store.put(self.place(roster, shard.number), noted())
+        store.put(self.place(info, shard.number), noted())
         return size, digest.hexdigest() if checksum else ""
 
-    def contents(self, roster: Roster, shard: Shard, samples: Samples) -> Iterator[File]:
+    def contents(self, info: DatasetInfo, shard: Shard, samples: Samples) -> Iterator[File]:
         """Yield the file."""
-        yield self.place(roster, shard.number), self.pack(roster, shard, samples)
+        yield self.place(info, shard.number), self.pack(info, shard, samples)
 
-    def location(self, roster: Roster, index: int) -> dict[str, str]:
+    def location(self, info: DatasetInfo, index: int) -> dict[str, str]:
         """Return the image's name in the file, and the file that it is in."""
-        place = self.place(roster, index // roster.shard_size)
-        return {"file_name": roster.file(index), "shard": place}
+        place = self.place(info, index // info.shard_size)
+        return {"file_name": info.file(index), "shard": place}
 
-    def files(self, roster: Roster, shard: Shard) -> Iterator[str]:
+    def files(self, info: DatasetInfo, shard: Shard) -> Iterator[str]:
         """Yield the file."""
-        yield self.place(roster, shard.number)
+        yield self.place(info, shard.number)
 
-    def objects(self, roster: Roster, shard: Shard, record: Record) -> Iterator[Object]:
+    def file_entries(
+        self, info: DatasetInfo, shard: Shard, record: ShardRecord
+    ) -> Iterator[FileEntry]:
         """Yield the file."""
-        size = record.file_size or self.size(roster, shard, record)
-        yield Object(self.place(roster, shard.number), size, record.file_hash)
+        size = record.file_size or self.size(info, shard, record)
+        yield FileEntry(self.place(info, shard.number), size, record.file_hash)
 
-    def read(self, store: Store, roster: Roster, shard: Shard) -> Iterator[bytes]:
+    def read(self, store: Store, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
         """Yield each image of the file; raise PixelgenError if it is damaged."""
-        name = self.place(roster, shard.number)
+        name = self.place(info, shard.number)
         try:
             with store.reader(name) as file:
-                yield from self.unpack(file, roster, shard)
+                yield from self.unpack(file, info, shard)
         except ValueError as error:
             raise PixelgenError(f"{store.path(name)} is damaged: {error}") from None
 
-    def folders(self, roster: Roster) -> Iterator[str]:
+    def folders(self, info: DatasetInfo) -> Iterator[str]:
         """Yield the folders of the splits' files."""
-        names = (self.file(split, 0, 1) for split in roster.split_names)
+        names = (self.file(split, 0, 1) for split in info.split_names)
         return iter(dict.fromkeys(name.rpartition("/")[0] for name in names))
 
 

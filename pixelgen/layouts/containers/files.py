@@ -3,26 +3,26 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pixelgen.layouts.containers._image_files import Loose, all_numbered, numbered
-from pixelgen.layouts.dataset_info import Roster
+from pixelgen.layouts.containers._image_files import ImageFiles, all_numbered, numbered
+from pixelgen.layouts.dataset_info import DatasetInfo
 
 
 @dataclass(frozen=True)
-class Files(Loose):
+class Files(ImageFiles):
     """One file an image under images/, in sub-folders of 1,000 past 10,000 images."""
 
     name = "files"
 
-    def folder(self, roster: Roster, index: int) -> str:
+    def folder(self, info: DatasetInfo, index: int) -> str:
         """Return images/, or its sub-folder."""
-        return numbered("images", roster, index)
+        return numbered("images", info, index)
 
-    def folders(self, roster: Roster) -> Iterator[str]:
+    def folders(self, info: DatasetInfo) -> Iterator[str]:
         """Yield images/, or its sub-folders."""
-        return all_numbered("images", roster)
+        return all_numbered("images", info)
 
-    def loader(self, root: str, roster: Roster) -> str:
+    def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of Hugging Face datasets, or numpy's for arrays."""
-        if roster.suffix == ".npy":
+        if info.suffix == ".npy":
             return f"[numpy.load(p) for p in sorted(pathlib.Path({root!r}).rglob('*.npy'))]"
         return f'datasets.load_dataset("imagefolder", data_dir={root!r}, split="train")'

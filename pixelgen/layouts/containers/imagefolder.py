@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pixelgen.layouts.containers._image_files import Loose
-from pixelgen.layouts.dataset_info import Roster
+from pixelgen.layouts.containers._image_files import ImageFiles
+from pixelgen.layouts.dataset_info import DatasetInfo
 
 
 @dataclass(frozen=True)
-class ImageFolder(Loose):
+class ImageFolder(ImageFiles):
     """One file an image under the folder of its class, 'negatives' or --class; of --split below it.
 
     The manifest is manifest.jsonl: a metadata.jsonl would make Hugging Face datasets drop the
@@ -22,20 +22,20 @@ class ImageFolder(Loose):
     name = "imagefolder"
     manifest: ClassVar = "manifest.jsonl"
 
-    def folder(self, roster: Roster, index: int) -> str:
+    def folder(self, info: DatasetInfo, index: int) -> str:
         """Return the class, or the split and the class."""
-        return _folder(roster, roster.split(index))
+        return _folder(info, info.split(index))
 
-    def folders(self, roster: Roster) -> Iterator[str]:
+    def folders(self, info: DatasetInfo) -> Iterator[str]:
         """Yield the class's folder of each split."""
-        return (_folder(roster, split) for split in roster.split_names)
+        return (_folder(info, split) for split in info.split_names)
 
-    def loader(self, root: str, roster: Roster) -> str:
+    def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of torchvision."""
-        folder = f"{root}/{roster.split_names[0]}".rstrip("/")
+        folder = f"{root}/{info.split_names[0]}".rstrip("/")
         return f"torchvision.datasets.ImageFolder({folder!r})"
 
 
-def _folder(roster: Roster, split: str) -> str:
-    label = roster.label or "negatives"
+def _folder(info: DatasetInfo, split: str) -> str:
+    label = info.label or "negatives"
     return f"{split}/{label}" if split else label

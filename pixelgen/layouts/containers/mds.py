@@ -14,9 +14,9 @@ from typing import Any, BinaryIO, ClassVar
 
 from pixelgen.errors import BadValue
 from pixelgen.formats.base import Data
-from pixelgen.layouts.base import Catalogue, File, Record, Samples
+from pixelgen.layouts.base import File, ManifestView, Samples, ShardRecord
 from pixelgen.layouts.containers._sharded import Sharded, take
-from pixelgen.layouts.dataset_info import Roster, Shard
+from pixelgen.layouts.dataset_info import DatasetInfo, Shard
 
 _SIZES = struct.Struct("<II")  # of the image and of the row, which vary
 _INDEX = struct.Struct("<q")
@@ -46,7 +46,7 @@ class Mds(Sharded):
         """Return a number in five digits, below the folder of the split."""
         return f"{split}{split and '/'}shard.{number:05d}.mds"
 
-    def pack(self, roster: Roster, shard: Shard, samples: Samples) -> Iterator[Data]:
+    def pack(self, info: DatasetInfo, shard: Shard, samples: Samples) -> Iterator[Data]:
         """Lay out a shard: the samples must be known before their places are."""
         laid = [
             b"".join(
@@ -58,18 +58,18 @@ class Mds(Sharded):
                 )
             )
             for sample in samples
-            for row in [roster.row(sample.fact)[:-1]]
+            for row in [info.row(sample.image_record)[:-1]]
         ]
-        yield _head(roster, [len(each) for each in laid])
+        yield _head(info, [len(each) for each in laid])
         yield from laid
 
-    def size(self, roster: Roster, shard: Shard, record: Record) -> int:
+    def size(self, info: DatasetInfo, shard: Shard, record: ShardRecord) -> int:
         """Add up the samples and their places."""
-        rows = sum(len(roster.row(fact)) - 1 for fact in record.facts(shard))
+        rows = sum(len(info.row(image_record)) - 1 for image_record in record.image_records(shard))
         fixed = (_SIZES.size + _INDEX.size) * len(record.sizes)
-        return len(_head(roster, [0] * len(record.sizes))) + fixed + sum(record.sizes) + rows
+        return len(_head(info, [0] * len(record.sizes))) + fixed + sum(record.sizes) + rows
 
-    def unpack(self, file: BinaryIO, roster: Roster, shard: Shard) -> Iterator[bytes]:
+    def unpack(self, file: BinaryIO, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
         """Read the image out of each sample."""
         count = shard.stop - shard.start
         head = 4 * (count + 2)
@@ -77,25 +77,25 @@ class Mds(Sharded):
         for start in places[:-1]:
             file.seek(start)
             size, _ = _SIZES.unpack(take(file, _SIZES.size, _SIZES.size))
-            yield take(file, size, roster.most_bytes)
+            yield take(file, size, info.most_bytes)
 
-    def index(self, catalogue: Catalogue) -> Iterator[File]:
+    def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the index of the shards of each split."""
-        for split in catalogue.roster.split_names:
+        for split in manifest.info.split_names:
             folder = f"{split}{split and '/'}"
-            yield f"{folder}index.json", _index(catalogue, folder)
+            yield f"{folder}index.json", _index(manifest, folder)
 
-    def loader(self, root: str, roster: Roster) -> str:
+    def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of MosaicML streaming."""
-        split = roster.split_names[0]
+        split = info.split_names[0]
         which = f", split={split!r}" if split else ""
         return f"streaming.StreamingDataset(local={root!r}{which}, batch_size=1)"
 
 
-def _config(roster: Roster) -> dict[str, Any]:
+def _config(info: DatasetInfo) -> dict[str, Any]:
     """Return what a shard tells of its columns."""
     return {
-        "column_encodings": [roster.format, "int", "json"],
+        "column_encodings": [info.format, "int", "json"],
         "column_names": ["image", "index", "row"],
         "column_sizes": [None, _INDEX.size, None],
         "compression": None,
@@ -106,23 +106,23 @@ def _config(roster: Roster) -> dict[str, Any]:
     }
 
 
-def _head(roster: Roster, sizes: list[int]) -> bytes:
+def _head(info: DatasetInfo, sizes: list[int]) -> bytes:
     """Lay out what stands before the samples."""
-    config = json.dumps(_config(roster), sort_keys=True).encode()
+    config = json.dumps(_config(info), sort_keys=True).encode()
     first = 4 * (len(sizes) + 2) + len(config)
     places = [first, *(first + size for size in accumulate(sizes))]
     return struct.pack(f"<{len(places) + 1}I", len(sizes), *places) + config
 
 
-def _index(catalogue: Catalogue, folder: str) -> Iterator[bytes]:
+def _index(manifest: ManifestView, folder: str) -> Iterator[bytes]:
     yield b'{"version": 2, "shards": ['
     comma = ""
-    for shard, found in catalogue.objects():
+    for shard, found in manifest.file_entries():
         above, slash, base = found.name.rpartition("/")
         if above + slash != folder:
             continue
         raw: dict[str, Any] = {"basename": base, "bytes": found.size, "hashes": {}}
         told = {"raw_data": raw, "samples": shard.stop - shard.start, "zip_data": None}
-        yield f"{comma}\n{json.dumps(_config(catalogue.roster) | told, sort_keys=True)}".encode()
+        yield f"{comma}\n{json.dumps(_config(manifest.info) | told, sort_keys=True)}".encode()
         comma = ","
     yield b"\n]}\n"

@@ -15,7 +15,7 @@ from pixelgen.errors import PixelgenError
 from pixelgen.formats.base import Data
 from pixelgen.layouts.base import Sample, Samples
 from pixelgen.layouts.containers._sharded import Sharded
-from pixelgen.layouts.dataset_info import Roster, Shard
+from pixelgen.layouts.dataset_info import DatasetInfo, Shard
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,20 +46,20 @@ class Parquet(Sharded):
 
         return f"pyarrow {version('pyarrow')}"
 
-    def pack(self, roster: Roster, shard: Shard, samples: Samples) -> Iterator[Data]:
+    def pack(self, info: DatasetInfo, shard: Shard, samples: Samples) -> Iterator[Data]:
         """Write a file, a group of rows at a time."""
         pa, pq = _arrow()
         sink, left = _Sink(), iter(samples)
-        group = _group(roster, left)
+        group = _group(info, left)
         schema = _schema(group[0])
         with pq.ParquetWriter(sink, schema, compression="none") as writer:
             while group:
                 writer.write_table(pa.Table.from_pylist(group, schema))
                 yield from sink.drain()
-                group = _group(roster, left)
+                group = _group(info, left)
         yield from sink.drain()
 
-    def unpack(self, file: BinaryIO, roster: Roster, shard: Shard) -> Iterator[bytes]:
+    def unpack(self, file: BinaryIO, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
         """Read the image out of each row."""
         _, pq = _arrow()
         try:
@@ -68,9 +68,9 @@ class Parquet(Sharded):
         except (OSError, TypeError, KeyError) as error:  # what pyarrow raises for flipped bits
             raise ValueError(str(error)) from None
 
-    def loader(self, root: str, roster: Roster) -> str:
+    def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of Hugging Face datasets."""
-        return f"datasets.load_dataset({root!r}, split={roster.split_names[0] or 'train'!r})"
+        return f"datasets.load_dataset({root!r}, split={info.split_names[0] or 'train'!r})"
 
 
 class _Sink(io.RawIOBase):
@@ -96,12 +96,12 @@ class _Sink(io.RawIOBase):
         return pieces
 
 
-def _group(roster: Roster, samples: Iterator[Sample]) -> list[dict[str, Any]]:
+def _group(info: DatasetInfo, samples: Iterator[Sample]) -> list[dict[str, Any]]:
     """Take the rows of a group, each with its image: at least one, if one is left."""
     group, size = [], 0
     for sample in samples:
-        image = {"bytes": bytes(sample.data), "path": roster.file(sample.number)}
-        group.append({"image": image, **json.loads(roster.row(sample.fact))})
+        image = {"bytes": bytes(sample.data), "path": info.file(sample.number)}
+        group.append({"image": image, **json.loads(info.row(sample.image_record))})
         size += len(sample.data)
         if size >= _GROUP_BYTES or len(group) >= _GROUP_ROWS:
             break

@@ -12,9 +12,9 @@ from typing import BinaryIO, ClassVar
 
 from pixelgen.errors import PixelgenError
 from pixelgen.formats.base import Data
-from pixelgen.layouts.base import Record, Samples
+from pixelgen.layouts.base import Samples, ShardRecord
 from pixelgen.layouts.containers._sharded import Sharded, series, take
-from pixelgen.layouts.dataset_info import Fact, Roster, Shard
+from pixelgen.layouts.dataset_info import DatasetInfo, ImageRecord, Shard
 
 _FRAME = 16  # bytes about a record
 _IMAGE = b"image/encoded"
@@ -36,29 +36,29 @@ class TfRecord(Sharded):
         """Return a number and how many there are, as TensorFlow's own writers do."""
         return f"{series(split)}.tfrecord-{number:05d}-of-{total:05d}"
 
-    def pack(self, roster: Roster, shard: Shard, samples: Samples) -> Iterator[Data]:
+    def pack(self, info: DatasetInfo, shard: Shard, samples: Samples) -> Iterator[Data]:
         """Frame an example for each image."""
         crc = _masked_crc()
         for sample in samples:
-            head, tail = _around(roster, sample.fact)
+            head, tail = _around(info, sample.image_record)
             example = b"".join((head, sample.data, tail))
             length = struct.pack("<Q", len(example))
             yield b"".join((length, crc(length), example, crc(example)))
 
-    def size(self, roster: Roster, shard: Shard, record: Record) -> int:
+    def size(self, info: DatasetInfo, shard: Shard, record: ShardRecord) -> int:
         """Add up the records."""
-        around = (_around(roster, fact) for fact in record.facts(shard))
+        around = (_around(info, image_record) for image_record in record.image_records(shard))
         return sum(_FRAME + len(head) + len(tail) for head, tail in around) + sum(record.sizes)
 
-    def unpack(self, file: BinaryIO, roster: Roster, shard: Shard) -> Iterator[bytes]:
+    def unpack(self, file: BinaryIO, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
         """Read the image out of each example."""
         for _ in range(shard.start, shard.stop):
             (length,) = struct.unpack("<Q", take(file, 8, 8))
-            yield _image(take(file, length + 8, roster.most_bytes)[4:-4])
+            yield _image(take(file, length + 8, info.most_bytes)[4:-4])
 
-    def loader(self, root: str, roster: Roster) -> str:
+    def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of TensorFlow."""
-        split = roster.split_names[0]
+        split = info.split_names[0]
         paths = f"{glob.escape(root)}/{series(split)}.tfrecord-*"
         return f"tensorflow.data.TFRecordDataset(sorted(tensorflow.io.gfile.glob({paths!r})))"
 
@@ -79,23 +79,25 @@ def _masked_crc() -> Callable[[bytes], bytes]:
     return masked
 
 
-def _around(roster: Roster, fact: Fact) -> tuple[bytes, bytes]:
+def _around(info: DatasetInfo, image_record: ImageRecord) -> tuple[bytes, bytes]:
     """Return what stands before and after an image in its example, keys in order.
 
     Protocol Buffers of tensorflow/core/example: Example.features (1), Features.feature (1, a map),
     Feature.bytes_list (1) or int64_list (3), and their value (1).
     """
-    before = _entry(b"image/class/label", 0) + _entry(b"image/class/text", roster.label.encode())
+    before = _entry(b"image/class/label", 0) + _entry(b"image/class/text", info.label.encode())
     after = b"".join((
-        _entry(b"image/filename", roster.file(fact.number).encode()),
-        _entry(b"image/format", roster.format.encode()),
-        _entry(b"image/height", roster.height),
-        _entry(b"image/key/sha256", fact.sha256.encode()),
-        _entry(b"image/source_id", str(fact.number).encode()),
-        _entry(b"image/width", roster.width),
+        _entry(b"image/filename", info.file(image_record.number).encode()),
+        _entry(b"image/format", info.format.encode()),
+        _entry(b"image/height", info.height),
+        _entry(b"image/key/sha256", image_record.sha256.encode()),
+        _entry(b"image/source_id", str(image_record.number).encode()),
+        _entry(b"image/width", info.width),
     ))  # fmt: skip
-    head = _entry_head(_IMAGE, fact.size)
-    return _prefix(1, len(before) + len(head) + fact.size + len(after)) + before + head, after
+    head = _entry_head(_IMAGE, image_record.size)
+    return _prefix(
+        1, len(before) + len(head) + image_record.size + len(after)
+    ) + before + head, after
 
 
 def _entry(key: bytes, value: int | bytes) -> bytes:

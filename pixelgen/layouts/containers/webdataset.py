@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from pixelgen.formats.base import Data
-from pixelgen.layouts.base import Record, Samples
+from pixelgen.layouts.base import Samples, ShardRecord
 from pixelgen.layouts.containers._sharded import Sharded, series
 from pixelgen.layouts.containers._ustar import END, LATEST, Member, archive, padded
-from pixelgen.layouts.dataset_info import Roster, Shard
+from pixelgen.layouts.dataset_info import DatasetInfo, Shard
 from pixelgen.registry import option
 
 _CLASS = b"0"
@@ -36,35 +36,35 @@ class WebDataset(Sharded):
         """Return a number in six digits."""
         return f"{series(split)}-{number:06d}.tar"
 
-    def pack(self, roster: Roster, shard: Shard, samples: Samples) -> Iterator[Data]:
+    def pack(self, info: DatasetInfo, shard: Shard, samples: Samples) -> Iterator[Data]:
         """Lay out an archive."""
-        return archive(_members(roster, samples), self.mtime)
+        return archive(_members(info, samples), self.mtime)
 
-    def size(self, roster: Roster, shard: Shard, record: Record) -> int:
+    def size(self, info: DatasetInfo, shard: Shard, record: ShardRecord) -> int:
         """Add up the members."""
-        sizes = (size for _, _, size in members_of(roster, shard, record))
+        sizes = (size for _, _, size in members_of(info, shard, record))
         return sum(map(padded, sizes)) + len(END)
 
-    def unpack(self, file: BinaryIO, roster: Roster, shard: Shard) -> Iterator[bytes]:
+    def unpack(self, file: BinaryIO, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
         """Read each image."""
         try:
             with tarfile.open(fileobj=file) as tar:
                 for index in range(shard.start, shard.stop):
-                    yield _content(tar, roster.file(index), roster.most_bytes)
+                    yield _content(tar, info.file(index), info.most_bytes)
         except (tarfile.TarError, KeyError) as error:
             raise ValueError(str(error)) from None
 
-    def loader(self, root: str, roster: Roster) -> str:
+    def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of webdataset."""
-        split = roster.split_names[0]
-        shards = roster.split_units(split, roster.shard_count)
+        split = info.split_names[0]
+        shards = info.split_units(split, info.shard_count)
         first, last = (self.file(split, number, 0) for number in (0, max(shards - 1, 0)))
         if shards > 1:
             start = len(first) - len("000000.tar")
             first = f"{first[:start]}{{{first[start:-4]}..{last[start:-4]}}}.tar"
         return (
             f'webdataset.WebDataset({f"{root}/{first}"!r}, shardshuffle=False).decode("pil")'
-            f'.to_tuple("{roster.suffix[1:]}", "cls", "json")'
+            f'.to_tuple("{info.suffix[1:]}", "cls", "json")'
         )
 
 
@@ -77,26 +77,28 @@ def _content(tar: tarfile.TarFile, name: str, most: int) -> bytes:
         return file.read()
 
 
-def _members(roster: Roster, samples: Samples) -> Iterator[Member]:
+def _members(info: DatasetInfo, samples: Samples) -> Iterator[Member]:
     """Yield the three files of each sample, in the order of their names."""
-    image_first = roster.suffix < ".cls"
+    image_first = info.suffix < ".cls"
     for sample in samples:
-        key = roster.key(sample.number)
-        row = roster.row(sample.fact)[:-1]
+        key = info.key(sample.number)
+        row = info.row(sample.image_record)[:-1]
         if image_first:
-            yield key + roster.suffix, sample.data
+            yield key + info.suffix, sample.data
         yield f"{key}.cls", _CLASS
         yield f"{key}.json", row
         if not image_first:
-            yield key + roster.suffix, sample.data
+            yield key + info.suffix, sample.data
 
 
-def members_of(roster: Roster, shard: Shard, record: Record) -> Iterator[tuple[str, str, int]]:
+def members_of(
+    info: DatasetInfo, shard: Shard, record: ShardRecord
+) -> Iterator[tuple[str, str, int]]:
     """Yield key, extension and size of each file of an archive, as they stand in it."""
-    image_first = roster.suffix < ".cls"
-    for fact in record.facts(shard):
-        key, image = roster.key(fact.number), (roster.suffix[1:], fact.size)
-        row = len(roster.row(fact)) - 1
+    image_first = info.suffix < ".cls"
+    for image_record in record.image_records(shard):
+        key, image = info.key(image_record.number), (info.suffix[1:], image_record.size)
+        row = len(info.row(image_record)) - 1
         others = (("cls", len(_CLASS)), ("json", row))
         for extension, octets in (image, *others) if image_first else (*others, image):
             yield key, extension, octets

@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pixelgen.layouts.base import Catalogue, File, Sidecar
-from pixelgen.layouts.dataset_info import Roster
+from pixelgen.layouts.base import File, ManifestView, Sidecar
+from pixelgen.layouts.dataset_info import DatasetInfo
 
 _TAIL = '\n],"annotations":[],"categories":[{"id":1,"name":%s,"supercategory":""}]}\n'
 
@@ -20,24 +20,24 @@ class Coco(Sidecar):
 
     name = "coco"
 
-    def index(self, catalogue: Catalogue) -> Iterator[File]:
+    def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the JSON, or one of each split."""
-        for name, split in catalogue.split_files("coco", ".json"):
-            yield name, _images(catalogue, split)
+        for name, split in manifest.split_files("coco", ".json"):
+            yield name, _images(manifest, split)
 
-    def loader(self, root: str, roster: Roster) -> str:
+    def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of torchvision."""
-        split = roster.split_names[0]
+        split = info.split_names[0]
         file = f"{root}/coco-{split}set.json" if split else f"{root}/coco.json"
         return f"torchvision.datasets.CocoDetection({root!r}, {file!r})"
 
 
-def _images(catalogue: Catalogue, split: str) -> Iterator[bytes]:
+def _images(manifest: ManifestView, split: str) -> Iterator[bytes]:
     yield b'{"info":{"description":"negative samples"},"licenses":[],"images":['
     comma = ""
-    for row in catalogue.rows(split):
+    for row in manifest.rows(split):
         image = {"id": row["index"] + 1, "file_name": row["file_name"]}
         image |= {"width": row["width"], "height": row["height"]}
         yield f"{comma}\n{json.dumps(image, separators=(',', ':'))}".encode()
         comma = ","
-    yield (_TAIL % json.dumps(catalogue.roster.label or "object")).encode()
+    yield (_TAIL % json.dumps(manifest.info.label or "object")).encode()

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pixelgen.layouts.base import Catalogue, File, Sidecar
+from pixelgen.layouts.base import File, ManifestView, Sidecar
 from pixelgen.layouts.containers._image_files import FLAT_LIMIT
-from pixelgen.layouts.dataset_info import Roster
+from pixelgen.layouts.dataset_info import DatasetInfo
 
 _TERMS = (
     "citeAs", "column", "equivalentProperty", "extract", "field", "fileObject", "fileProperty",
@@ -43,53 +43,53 @@ class Croissant(Sidecar):
 
     name = "croissant"
 
-    def index(self, catalogue: Catalogue) -> Iterator[File]:
+    def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the description."""
-        yield "croissant.json", _description(catalogue)
+        yield "croissant.json", _description(manifest)
 
-    def loader(self, root: str, roster: Roster) -> str:
+    def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of mlcroissant."""
         return f'mlcroissant.Dataset({f"{root}/croissant.json"!r}).records("images")'
 
 
-def _description(catalogue: Catalogue) -> Iterator[bytes]:
+def _description(manifest: ManifestView) -> Iterator[bytes]:
     digest = hashlib.sha256()
     columns: dict[str, Any] = {}
-    for line in catalogue.lines():
+    for line in manifest.lines():
         digest.update(line)
         columns = columns or json.loads(line)
     told = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "name": "negatives",
-        "description": f"{catalogue.roster.count:,} negative samples, written by pixelgen.",
+        "description": f"{manifest.info.count:,} negative samples, written by pixelgen.",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "version": "1.0.0",
-        "distribution": [_manifest(catalogue, digest.hexdigest()), _images(catalogue.roster)],
+        "distribution": [_manifest(manifest, digest.hexdigest()), _images(manifest.info)],
         "recordSet": [_image_records(), _manifest_records(columns)],
     }
     yield json.dumps(told, indent=1).encode() + b"\n"
 
 
-def _manifest(catalogue: Catalogue, sha256: str) -> dict[str, Any]:
+def _manifest(manifest: ManifestView, sha256: str) -> dict[str, Any]:
     return {
         "@type": "cr:FileObject",
         "@id": "manifest.jsonl",
-        "name": catalogue.container.manifest,
-        "contentUrl": catalogue.container.manifest,
+        "name": manifest.container.manifest,
+        "contentUrl": manifest.container.manifest,
         "encodingFormat": "application/jsonlines",
         "sha256": sha256,
     }
 
 
-def _images(roster: Roster) -> dict[str, Any]:
-    folder = "images/*" if roster.count > FLAT_LIMIT else "images"
+def _images(info: DatasetInfo) -> dict[str, Any]:
+    folder = "images/*" if info.count > FLAT_LIMIT else "images"
     return {
         "@type": "cr:FileSet",
         "@id": "image-files",
         "name": "image-files",
-        "encodingFormat": f"image/{roster.format}",
-        "includes": f"{folder}/*{roster.suffix}",
+        "encodingFormat": f"image/{info.format}",
+        "includes": f"{folder}/*{info.suffix}",
     }
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pixelgen.layouts.base import Catalogue, File, Sidecar
-from pixelgen.layouts.dataset_info import Roster
+from pixelgen.layouts.base import File, ManifestView, Sidecar
+from pixelgen.layouts.dataset_info import DatasetInfo
 
 
 @dataclass(frozen=True)
@@ -20,19 +20,19 @@ class Csv(Sidecar):
     name = "csv"
     containers: ClassVar = ()
 
-    def index(self, catalogue: Catalogue) -> Iterator[File]:
+    def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the table."""
-        yield "manifest.csv", _table(catalogue)
+        yield "manifest.csv", _table(manifest)
 
-    def loader(self, root: str, roster: Roster) -> str:
+    def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of pandas."""
         return f"pandas.read_csv({f'{root}/manifest.csv'!r})"
 
 
-def _table(catalogue: Catalogue) -> Iterator[bytes]:
+def _table(manifest: ManifestView) -> Iterator[bytes]:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    for number, row in enumerate(catalogue.rows()):
+    for number, row in enumerate(manifest.rows()):
         if number == 0:
             writer.writerow(row.keys())
         writer.writerow(row.values())

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pixelgen.layouts.base import Catalogue, File, Sidecar
-from pixelgen.layouts.dataset_info import Roster
+from pixelgen.layouts.base import File, ManifestView, Sidecar
+from pixelgen.layouts.dataset_info import DatasetInfo
 
 
 @dataclass(frozen=True)
@@ -18,19 +18,19 @@ class DataPackage(Sidecar):
 
     name = "datapackage"
 
-    def index(self, catalogue: Catalogue) -> Iterator[File]:
+    def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the descriptor."""
-        yield "datapackage.json", _resources(catalogue)
+        yield "datapackage.json", _resources(manifest)
 
-    def loader(self, root: str, roster: Roster) -> str:
+    def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of frictionless."""
         return f"frictionless.validate({f'{root}/datapackage.json'!r})"
 
 
-def _resources(catalogue: Catalogue) -> Iterator[bytes]:
+def _resources(manifest: ManifestView) -> Iterator[bytes]:
     yield b'{"name":"negatives","resources":['
     comma = ""
-    for row in catalogue.rows():
+    for row in manifest.rows():
         told: dict[str, Any] = {
             "name": f"image-{row['index']}",
             "path": row["file_name"],

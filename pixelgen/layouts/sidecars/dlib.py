@@ -6,8 +6,8 @@ http://dlib.net/imaging.html, "load_image_dataset_metadata".
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pixelgen.layouts.base import Catalogue, File, Sidecar
-from pixelgen.layouts.dataset_info import Roster
+from pixelgen.layouts.base import File, ManifestView, Sidecar
+from pixelgen.layouts.dataset_info import DatasetInfo
 
 
 @dataclass(frozen=True)
@@ -16,21 +16,21 @@ class Dlib(Sidecar):
 
     name = "dlib"
 
-    def index(self, catalogue: Catalogue) -> Iterator[File]:
+    def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the XML, or one of each split."""
-        for name, split in catalogue.split_files("dlib", ".xml"):
-            yield name, _images(catalogue, split)
+        for name, split in manifest.split_files("dlib", ".xml"):
+            yield name, _images(manifest, split)
 
-    def loader(self, root: str, roster: Roster) -> str:
+    def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of dlib."""
-        split = roster.split_names[0]
+        split = info.split_names[0]
         file = f"{root}/dlib-{split}set.xml" if split else f"{root}/dlib.xml"
         return f"dlib.image_dataset_metadata.load_image_dataset_metadata({file!r})"
 
 
-def _images(catalogue: Catalogue, split: str) -> Iterator[bytes]:
+def _images(manifest: ManifestView, split: str) -> Iterator[bytes]:
     yield b"<?xml version='1.0' encoding='UTF-8'?>\n<dataset>\n<name>negatives</name>\n<images>\n"
-    for row in catalogue.rows(split):
+    for row in manifest.rows(split):
         sides = f"width='{row['width']}' height='{row['height']}'"
         yield f"  <image file='{row['file_name']}' {sides}/>\n".encode()
     yield b"</images>\n</dataset>\n"

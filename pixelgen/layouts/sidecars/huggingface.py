@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pixelgen.layouts.base import Catalogue, Container, File, Sidecar
+from pixelgen.layouts.base import Container, File, ManifestView, Sidecar
 from pixelgen.layouts.containers._image_files import FLAT_LIMIT
 from pixelgen.layouts.containers._sharded import series
-from pixelgen.layouts.dataset_info import Roster
+from pixelgen.layouts.dataset_info import DatasetInfo
 
 _BODY = """
 # Negative samples
@@ -28,28 +28,28 @@ class HuggingFace(Sidecar):
     name = "hf"
     containers: ClassVar = ("files", "webdataset", "parquet")
 
-    def index(self, catalogue: Catalogue) -> Iterator[File]:
+    def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the card."""
-        yield "README.md", _card(catalogue.roster, catalogue.container)
+        yield "README.md", _card(manifest.info, manifest.container)
 
-    def loader(self, root: str, roster: Roster) -> str:
+    def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of Hugging Face datasets."""
         return f"datasets.load_dataset({root!r})"
 
 
-def _card(roster: Roster, container: Container) -> bytes:
+def _card(info: DatasetInfo, container: Container) -> bytes:
     lines = ["---", "configs:", "- config_name: default", "  data_files:"]
-    for split, paths in _paths(roster, container).items():
+    for split, paths in _paths(info, container).items():
         lines += [f"  - split: {split}", "    path:", *(f'    - "{path}"' for path in paths)]
-    body = _BODY.format(count=roster.count, width=roster.width, height=roster.height)
+    body = _BODY.format(count=info.count, width=info.width, height=info.height)
     return "\n".join([*lines, "---", body]).encode()
 
 
-def _paths(roster: Roster, container: Container) -> dict[str, list[str]]:
+def _paths(info: DatasetInfo, container: Container) -> dict[str, list[str]]:
     """Return the patterns of each split's files; of loose files all are one, told by a column."""
     if container.name == "files":
-        images = "images/*/*" if roster.count > FLAT_LIMIT else "images/*"
+        images = "images/*/*" if info.count > FLAT_LIMIT else "images/*"
         return {"train": [images, container.manifest]}
     if container.name == "webdataset":
-        return {s or "train": [f"{series(s)}-*.tar"] for s in roster.split_names}
-    return {s or "train": [f"data/{s or 'train'}-*.parquet"] for s in roster.split_names}
+        return {s or "train": [f"{series(s)}-*.tar"] for s in info.split_names}
+    return {s or "train": [f"data/{s or 'train'}-*.parquet"] for s in info.split_names}

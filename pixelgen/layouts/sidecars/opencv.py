@@ -8,7 +8,7 @@ there; one stops at an empty line, the other at a carriage return.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pixelgen.layouts.base import Catalogue, File, Sidecar
+from pixelgen.layouts.base import File, ManifestView, Sidecar
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class OpenCv(Sidecar):
 
     name = "opencv"
 
-    def index(self, catalogue: Catalogue) -> Iterator[File]:
+    def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the list, or one of each split."""
-        for name, split in catalogue.split_files("bg", ".txt"):
-            yield name, (f"{row['file_name']}\n".encode() for row in catalogue.rows(split))
+        for name, split in manifest.split_files("bg", ".txt"):
+            yield name, (f"{row['file_name']}\n".encode() for row in manifest.rows(split))

@@ -39,14 +39,14 @@ _AGENT = {"User-Agent": f"pixelgen/{__version__}", "Accept-Encoding": "identity"
 
 
 class Image(NamedTuple):
-    """An image as it was fetched: its file's bytes, and its origin as of :class:`Fact`."""
+    """An image as it was fetched: its file's bytes, and its origin as of :class:`ImageRecord`."""
 
     data: bytes
     origin: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manner:
+class ClientConfig:
     """How to ask: the key in a header or in the query, for the image itself or for a link to it.
 
     ``seconds`` is the time for one image, all tries and waits included; ``apart`` the time between
@@ -64,7 +64,7 @@ class Manner:
 class Client:
     """Asks for images of a job; for use by any number of threads."""
 
-    def __init__(self, job: Job, key: Secret, manner: Manner) -> None:
+    def __init__(self, job: Job, key: Secret, manner: ClientConfig) -> None:
         quiet_pillow()
         self._job = job
         self._key = key

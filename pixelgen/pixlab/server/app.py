@@ -32,7 +32,7 @@ from pixelgen.pixlab.server.origins import (
 from pixelgen.pixlab.server.page import page
 from pixelgen.pixlab.server.params import job_of
 from pixelgen.pixlab.server.parsing import Fields, Refusal, bad, from_body, from_query, truth
-from pixelgen.pixlab.server.worker_threads import ClientLeft, Makers, Message, Receive, busy
+from pixelgen.pixlab.server.worker_threads import ClientLeft, Message, Receive, WorkerThreads, busy
 
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Endpoint: TypeAlias = Callable[[Message, Receive, Send], Coroutine[Any, Any, None]]
@@ -49,7 +49,7 @@ _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
+class ServerConfig:
     """What is served, to whom, and how much of it at a time.
 
     ``key`` is the one key that is taken; None takes any that is not empty, and with ``open`` none
@@ -96,9 +96,9 @@ class Request(NamedTuple):
     receive: Receive
 
 
-def endpoint(rules: Rules, log: Callable[[str], object] = lambda _: None) -> Endpoint:
+def endpoint(rules: ServerConfig, log: Callable[[str], object] = lambda _: None) -> Endpoint:
     """Return the application; ``log`` is told each request in a line, without its query."""
-    desk = _Desk(rules)
+    desk = RequestHandler(rules)
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -116,7 +116,9 @@ def endpoint(rules: Rules, log: Callable[[str], object] = lambda _: None) -> End
     return app
 
 
-async def _answer(scope: Message, receive: Receive, rules: Rules, desk: "_Desk") -> Answer:
+async def _answer(
+    scope: Message, receive: Receive, rules: ServerConfig, desk: "RequestHandler"
+) -> Answer:
     """Answer a request, or refuse it."""
     try:
         headers = read_headers(scope["headers"])
@@ -132,13 +134,13 @@ async def _answer(scope: Message, receive: Receive, rules: Rules, desk: "_Desk")
     return answer._replace(headers=answer.headers + cors)
 
 
-class _Desk:
+class RequestHandler:
     """What requests share: the threads that make images, and the images that are kept."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: ServerConfig) -> None:
         self._rules = rules
         self._shelf = Shelf(rules.kept_bytes, rules.kept_seconds)
-        self._makers = Makers(rules.makers, rules.queue)
+        self._makers = WorkerThreads(rules.makers, rules.queue)
         self._fixed = {
             "/": _page(),
             "/openapi.json": Answer(200, _JSON, json.dumps(description()).encode()),
@@ -207,7 +209,9 @@ def _make_large(job: Job) -> bytes:
         forget_tables()
 
 
-async def _read(scope: Message, headers: dict[str, str], receive: Receive, rules: Rules) -> Request:
+async def _read(
+    scope: Message, headers: dict[str, str], receive: Receive, rules: ServerConfig
+) -> Request:
     """Read a request whole; raise Refusal for one that is too large, too slow or not for us."""
     query = scope.get("query_string", b"")
     check_target(scope["path"], query)
@@ -222,7 +226,7 @@ async def _read(scope: Message, headers: dict[str, str], receive: Receive, rules
     return Request(scope["method"], scope["path"], headers, fields, base, receive)
 
 
-def _base(scope: Message, headers: dict[str, str], rules: Rules) -> str:
+def _base(scope: Message, headers: dict[str, str], rules: ServerConfig) -> str:
     """Return what links begin with; raise Refusal for a request of or for somebody else."""
     host, scheme = headers.get("host", ""), scope.get("scheme", "http")
     name = parse_host(host)

@@ -10,7 +10,7 @@ import sys
 from functools import lru_cache
 from typing import NamedTuple
 
-from pixelgen.families.mixture import Member, Mix
+from pixelgen.families.mixture import Member, Mixture
 from pixelgen.job import Job
 from pixelgen.pixlab.server.parsing import Refusal, bad
 
@@ -112,7 +112,7 @@ def _too_much(job: Job, needed: str, option: str) -> Refusal:
 
 
 @lru_cache(maxsize=64)
-def estimate(family: Mix, width: int, height: int, format_name: str) -> Cost:
+def estimate(family: Mixture, width: int, height: int, format_name: str) -> Cost:
     """Estimate what an image takes; of a mix, the most expensive of its members."""
     encoding = _FORMATS.get(format_name, _FORMAT)
     drawn = [_member(member, width, height) for member in family.members]

@@ -24,7 +24,7 @@ class ClientLeft(Exception):
     """The client closed its connection, so nobody needs the image."""
 
 
-class Makers:
+class WorkerThreads:
     """So many threads, and so many requests at most that wait for one, first come, first served.
 
     A thread that is done takes the next request by itself; the event loop would be slower.

@@ -9,7 +9,7 @@ from pathlib import Path
 import webdataset
 
 from pixelgen import Job
-from pixelgen.layouts import Fact
+from pixelgen.layouts import ImageRecord
 
 count, size, out, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
 job = Job.parse(
@@ -22,6 +22,6 @@ with (
 ):
     for index in range(count):
         image = job.render(index) if how == "pixels" else bytes(make(index))
-        row = job.roster.row(Fact(index, len(image), "", ""))
+        row = job.info.row(ImageRecord(index, len(image), "", ""))
         manifest.write(row)
-        sink.write({"__key__": job.roster.key(index), "cls": b"0", "json": row[:-1], "png": image})
+        sink.write({"__key__": job.info.key(index), "cls": b"0", "json": row[:-1], "png": image})
