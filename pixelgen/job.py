@@ -325,7 +325,7 @@ class Job:
 
 @lru_cache(maxsize=8)
 def _info(job: Job) -> DatasetInfo:
-    """Make the roster of a job, whose writer of rows is made when the first is asked for."""
+    """Make the dataset info of a job, whose writer of rows is made when the first is asked for."""
     writer = cache(lambda: row_writer(job))
 
     def row(image_record: ImageRecord) -> bytes:

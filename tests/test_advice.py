@@ -719,7 +719,7 @@ class Index(Sidecar):
 
     containers = ()
 
-    def index(self, catalogue):
+    def index(self, manifest):
         interrupt()
         yield "index.txt", b"index"
 """

@@ -314,15 +314,15 @@ from pixelgen.layouts.containers.files import Files
 class Kitti(Files):
     """KITTI."""
 
-    def folder(self, roster, index):
+    def folder(self, info, index):
         return "image_2"
 
-    def folders(self, roster):
+    def folders(self, info):
         return iter(["image_2"])
 
-    def index(self, catalogue):
-        for row in catalogue.rows():
-            yield f"label_2/{catalogue.roster.key(row['index'])}.txt", b""
+    def index(self, manifest):
+        for row in manifest.rows():
+            yield f"label_2/{manifest.info.key(row['index'])}.txt", b""
 
 
 class Taken(Kitti):
@@ -377,7 +377,7 @@ def test_a_file_outside_the_set_is_refused_before_anything_is_written(
 ) -> None:
     (tmp_path / "strange.py").write_text(
         "from pixelgen.layouts import Sidecar\nclass Astray(Sidecar):\n"
-        f"    def index(self, catalogue):\n        yield {name!r}, b''\n"
+        f"    def index(self, manifest):\n        yield {name!r}, b''\n"
     )
     done = run("generate", "-n", 3, "--layout", "strange.Astray", PYTHONPATH=str(tmp_path))
 

@@ -52,7 +52,7 @@ from pixelgen.layouts import Sidecar
 class Thing(Sidecar):
     \"\"\"Index nothing.\"\"\"
 
-    def index(self, catalogue):
+    def index(self, manifest):
         yield "thing.txt", b"thing"
 """
 

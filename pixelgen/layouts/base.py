@@ -122,7 +122,7 @@ class LayoutComponent(Component):
     def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the files that index the set, from its rows alone, in constant memory.
 
-        Their names hang on nothing but the roster. The few come first, then those that are as many
+        Their names depend on nothing but ``info``. The few come first, then those that are as many
         as the images; those of one folder in a row.
         """
         yield from ()
