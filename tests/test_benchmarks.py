@@ -13,26 +13,26 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks import report
+from benchmarks.measure import PEERS, PIXELGEN
+from benchmarks.references import REFERENCES, Reference
+from benchmarks.report import Comparison, Usage
 from pixelgen import registry
 from pixelgen.families import Family
-from tests.bench import report
-from tests.bench.measure import PEERS, PIXELGEN
-from tests.bench.references import REFERENCES, Reference
-from tests.bench.report import Comparison, Usage
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="benchmarks read /proc and bind processes to cores"
 )
 
 ROOT = Path(__file__).parents[1]
-SHARED = {"check", "conftest", "measure", "references", "report", "rows"}
+SHARED = {"check", "measure", "references", "report", "rows"}
 BENCHMARKS = sorted(
-    path.stem for path in (ROOT / "tests/bench").glob("*.py") if path.stem not in SHARED
+    path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem not in SHARED
 )
 WITHOUT_SCIPY = """
 import runpy, sys
 sys.modules["scipy"] = None
-runpy.run_module("tests.bench.families", run_name="__main__")
+runpy.run_module("benchmarks.families", run_name="__main__")
 """
 HANG = 500
 
@@ -45,7 +45,7 @@ def bench(folder: Path, *arguments: str) -> str:
 
 
 def module(name: str) -> str:
-    return f"tests.bench.{name}".removesuffix(".__main__")
+    return f"benchmarks.{name}".removesuffix(".__main__")
 
 
 def is_missing(what: str) -> bool:
@@ -100,7 +100,7 @@ def test_a_benchmark_explains_its_smallest_size(name: str, tmp_path: Path) -> No
 def test_an_option_that_is_given_goes_before_the_smallest_size(tmp_path: Path) -> None:
     kept = tmp_path / "kept.json"
     options = ("--smoke", "--rounds", "3", "--only", "^solid", "--json", str(kept))
-    bench(tmp_path, "-m", "tests.bench.families", *options)
+    bench(tmp_path, "-m", "benchmarks.families", *options)
     [row] = json.loads(kept.read_text())["comparisons"]
     assert row["name"] == "solid 16x16"
     assert len(row["rounds"]) == 3

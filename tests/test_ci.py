@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Done
+from tests.support.command import Done
 
 pytestmark = pytest.mark.cli
 

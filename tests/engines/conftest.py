@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.engines.cluster import ROOT, Cluster, cluster
-from tests.engines.counted import DRAWN
+from tests.support.dask_cluster import ROOT, Cluster, cluster
+from tests.support.dask_counted import DRAWN
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,10 @@ import pytest
 
 import pixelgen
 from pixelgen.dataset.journal import JOURNAL
-from tests.conftest import COMMAND, Done, Run, tree_digest
-from tests.engines.cluster import ROOT, Cluster, cluster, end, kill
-from tests.engines.counted import COUNTED, DRAWN, drawers, gate
-from tests.faults import finish, running, wait_for
+from tests.support.command import COMMAND, Done, Run, tree_digest
+from tests.support.dask_cluster import ROOT, Cluster, cluster, end, kill
+from tests.support.dask_counted import COUNTED, DRAWN, drawers, gate
+from tests.support.faults import finish, running, wait_for
 
 pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 pytestmark = pytest.mark.engine

@@ -20,11 +20,11 @@ from pixelgen.engines.dask import Dask
 from pixelgen.errors import PixelgenError
 from pixelgen.job import Job
 from pixelgen.storage import PROBE, store_of
-from tests.conftest import Run, tree_digest
-from tests.engines.cluster import ROOT, Cluster, cluster, end, kill
-from tests.engines.counted import COUNTED, DRAWN, drawers, gate
-from tests.engines.inside import NEVER_BY_THEMSELVES, pause_own_worker, set_status
-from tests.faults import running, wait_for
+from tests.support.command import Run, tree_digest
+from tests.support.dask_cluster import ROOT, Cluster, cluster, end, kill
+from tests.support.dask_counted import COUNTED, DRAWN, drawers, gate
+from tests.support.dask_inside import NEVER_BY_THEMSELVES, pause_own_worker, set_status
+from tests.support.faults import running, wait_for
 
 pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 pytestmark = pytest.mark.engine
@@ -84,7 +84,7 @@ def test_a_cluster_that_scales_from_zero_workers_gets_them(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     file = tmp_path / "scheduler.json"
-    command = [sys.executable, "-m", "tests.engines.adaptive", str(file)]
+    command = [sys.executable, "-m", "tests.support.dask_adaptive", str(file)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True
     ) as process:

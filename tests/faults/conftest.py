@@ -12,7 +12,7 @@ from zlib import crc32
 
 import pytest
 
-from tests.faults import Shared, layouts, trials
+from tests.support.faults import Shared, layouts, trials
 
 _CORE = ("files", "webdataset")
 _SHARE = 8  # of the trials of a layout that another stands for

@@ -20,8 +20,8 @@ from PIL import Image
 from pixelgen.dataset.journal import JOURNAL, SUMS
 from pixelgen.dataset.plan import PLAN
 from pixelgen.layouts.base import MANIFEST
-from tests.conftest import Done, tree_digest
-from tests.faults import PATIENCE, Shared, finish, flip, layouts, running, torn, trials
+from tests.support.command import Done, tree_digest
+from tests.support.faults import PATIENCE, Shared, finish, flip, layouts, running, torn, trials
 
 pytestmark = pytest.mark.faults
 

@@ -22,25 +22,8 @@ from pixelgen.dataset.plan import PLAN
 from pixelgen.dataset.verify import MANIFESTS, finished_plan
 from pixelgen.storage import LocalStore
 from pixelgen.storage.lock import LOCK
-from tests.conftest import COMMAND, Done, Run, tree_digest
-from tests.faults import (
-    PATIENCE,
-    Process,
-    Shared,
-    finish,
-    flip,
-    format_of,
-    kill_group,
-    layouts,
-    living,
-    moments,
-    running,
-    torn,
-    trials,
-    wait_for,
-    wait_for_progress,
-)
-from tests.faults.disks import (
+from tests.support.command import COMMAND, Done, Run, tree_digest
+from tests.support.disks import (
     PAGE,
     Disk,
     ext4,
@@ -60,6 +43,23 @@ from tests.faults.disks import (
     why_no_failing_calls,
     why_no_memory_disk,
     why_no_power_cut,
+)
+from tests.support.faults import (
+    PATIENCE,
+    Process,
+    Shared,
+    finish,
+    flip,
+    format_of,
+    kill_group,
+    layouts,
+    living,
+    moments,
+    running,
+    torn,
+    trials,
+    wait_for,
+    wait_for_progress,
 )
 
 pytestmark = pytest.mark.faults

@@ -13,8 +13,8 @@ from pixelgen.engines import Serial
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.storage import LocalStore
-from tests.conftest import tree_digest
-from tests.faults import flip, format_of, layouts, trials
+from tests.support.command import tree_digest
+from tests.support.faults import flip, format_of, layouts, trials
 
 pytestmark = pytest.mark.faults
 

@@ -34,8 +34,8 @@ from pixelgen.job import Job
 from pixelgen.layouts.base import MANIFEST
 from pixelgen.storage import LocalStore
 from pixelgen.storage.lock import LOCK
-from tests.conftest import COMMAND, MEASURED, Done, Run, tree_digest
-from tests.faults import (
+from tests.support.command import COMMAND, MEASURED, Done, Run, tree_digest
+from tests.support.faults import (
     PATIENCE,
     Process,
     children,

@@ -21,8 +21,8 @@ from pixelgen.dataset.journal import JOURNAL, SUMS, is_finished, look
 from pixelgen.dataset.plan import PLAN
 from pixelgen.dataset.verify import finished_plan
 from pixelgen.storage import LocalStore
-from tests.conftest import Done, tree_digest
-from tests.faults import (
+from tests.support.command import Done, tree_digest
+from tests.support.faults import (
     ENGINES,
     PATIENCE,
     Process,
@@ -361,7 +361,7 @@ ENDING = """
 import multiprocessing, os, signal, threading
 from pathlib import Path
 from pixelgen.engines import Local, Work
-from tests.faults import wait_for
+from tests.support.faults import wait_for
 
 def within(task, name):
     try:

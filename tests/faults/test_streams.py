@@ -18,8 +18,8 @@ from pixelgen.dataset.writer import write
 from pixelgen.job import Job
 from pixelgen.layouts.base import MANIFEST
 from pixelgen.storage import LocalStore
-from tests.conftest import COMMAND, tree_digest
-from tests.faults import PATIENCE
+from tests.support.command import COMMAND, tree_digest
+from tests.support.faults import PATIENCE
 
 pytestmark = pytest.mark.faults
 

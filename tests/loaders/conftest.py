@@ -22,7 +22,7 @@ from pixelgen import registry
 from pixelgen.job import Job
 from pixelgen.layouts import Container, Sidecar
 from pixelgen.layouts.layout import Layout
-from tests.conftest import COMMAND
+from tests.support.command import COMMAND
 
 COUNT, WIDTH, HEIGHT = 20, 64, 48
 LOOK = ("-n", str(COUNT), "-s", f"{WIDTH}x{HEIGHT}", "--seed", "0x8000000000000000000f",

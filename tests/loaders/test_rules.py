@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Done, tree_digest
 from tests.loaders.conftest import COUNT, LAYOUTS, SHARES, SPLIT, Made, Sets
+from tests.support.command import Done, tree_digest
 
 KEYWORDS = ("train", "training", "validation", "valid", "dev", "val", "test", "testing", "eval",
             "evaluation")  # fmt: skip

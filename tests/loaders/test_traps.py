@@ -12,9 +12,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.conftest import COMMAND, Done, tree_digest
-from tests.faults import wait_for
 from tests.loaders.conftest import COUNT, SPLIT, Made, Offline, Sets
+from tests.support.command import COMMAND, Done, tree_digest
+from tests.support.faults import wait_for
 
 IMAGES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".npy")
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")

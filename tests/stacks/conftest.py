@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.conftest import Done
+from tests.support.command import Done
 
 Levels = NDArray[np.uint8]
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from pixelgen.job import Job
-from tests.conftest import Done
 from tests.stacks.conftest import levels
+from tests.support.command import Done
 
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 

@@ -8,8 +8,8 @@ import pytest
 
 from pixelgen.job import Job
 from pixelgen.trainers import TRAINERS
-from tests.conftest import Done
 from tests.stacks.conftest import load
+from tests.support.command import Done
 
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import Done
 from tests.stacks.conftest import printed
+from tests.support.command import Done
 
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from pixelgen.job import Job
-from tests.conftest import Done, Run
 from tests.stacks.conftest import levels, load
+from tests.support.command import Done, Run
 
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pixelgen.job import Job
-from tests.conftest import Done
+from tests.support.command import Done
 
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 

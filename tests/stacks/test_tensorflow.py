@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from pixelgen.job import Job
-from tests.conftest import Done
 from tests.stacks.conftest import load
+from tests.support.command import Done
 
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 

@@ -9,8 +9,8 @@ import pytest
 
 from pixelgen.job import Job
 from pixelgen.trainers import TRAINERS
-from tests.conftest import Done, Run
 from tests.stacks.conftest import levels, load
+from tests.support.command import Done, Run
 
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from pixelgen.job import Job
 from pixelgen.trainers import TRAINERS
-from tests.conftest import Done, Run
 from tests.stacks.conftest import load
+from tests.support.command import Done, Run
 
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pixelgen.job import Job
-from tests.conftest import Done
 from tests.stacks.conftest import levels, load
+from tests.support.command import Done
 
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 

@@ -1,6 +1,6 @@
 """What an image takes: CPU time and memory, estimated before it is made.
 
-The figures are measured by ``python -m tests.bench.costs``, which also compares them with those of
+The figures are measured by ``python -m benchmarks.costs``, which also compares them with those of
 another machine: here one core of a virtual machine (x86-64 with AVX2, 2026), in RGB, which takes
 more than gray. Each is the greatest of 256x256, 1021x1021 and 1024x1024 pixels, rounded up. The
 estimate is a bound rather than a mean: small and narrow images take less.

@@ -1,0 +1,324 @@
+"""Sets that many runs make, each a portion: identical to one run's, whatever happens to one."""
+
+import json
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from pixelgen.dataset.journal import JOURNAL
+from pixelgen.dataset.plan import PLAN, plan_text
+from pixelgen.dataset.verify import MANIFESTS
+from tests.support.command import COMMAND, Done, Run, tree_digest
+from tests.support.faults import PATIENCE, finish, layouts, running, wait_for
+
+Make = Callable[..., Done]
+
+JOB = ("-n", 200, "-s", 48, "--layout", "webdataset:per_shard=10", "-q")
+SLOW = ("-n", 80, "-s", 512, "--family", "gradient", "-j", 1, "-q")
+
+
+def partition(out: Path, number: int, job: tuple[object, ...] = JOB, total: int = 4) -> Done:
+    return finish(out.parent, "generate", *job, "--shard", f"{number}/{total}", "-o", out.name)
+
+
+def state(out: Path) -> list[str]:
+    return sorted(path.name for path in out.glob(".*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", layouts(10))
+def test_four_at_once_and_finish_are_one_run(
+    tmp_path: Path, make: Make, run: Run, layout: str
+) -> None:
+    job = ("-n", 200, "-s", 48, "--layout", layout, "-q")
+    make(*job, "-o", "whole")
+    out = tmp_path / "out"
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda number: partition(out, number, job), range(1, 5)))
+    assert [(each.returncode, each.stdout, each.stderr) for each in done] == [(0, "", "")] * 4
+    assert not any((out / name).exists() for name in MANIFESTS)
+    ended = run("finish", "-q", "out")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("out/")
+    assert tree_digest(out) == tree_digest(tmp_path / "whole")
+    assert run("finish", "-q", "out").stdout == ended.stdout
+    assert run("verify", "-q", "out").returncode == 0
+
+
+@pytest.mark.slow
+def test_one_that_is_killed_is_repeated_and_nothing_of_the_others(
+    tmp_path: Path, make: Make, run: Run
+) -> None:
+    make(*SLOW, "-o", "whole")
+    out = tmp_path / "out"
+    command = ("generate", *SLOW, "--shard", "2/4", "-o", "out")
+    with running(tmp_path, *command) as process:
+        assert wait_for((out / ".pixelgen.2-of-4.journal").exists)
+        assert wait_for(lambda: (out / ".pixelgen.2-of-4.journal").stat().st_size > 0)
+        process.kill()
+        process.wait(PATIENCE)
+    for number in (1, 3, 4):
+        assert partition(out, number, SLOW).returncode == 0
+    done = run("finish", "out")
+    assert done.returncode == 1
+    missing = json.loads(run("status", "out", "--json").stdout)["missing_shards"]
+    assert missing.split(",")[0] in done.stderr
+    assert "--shard I/4" in done.stderr
+    assert "I = 2" in done.stderr
+    assert run("status", "out", "--missing").stdout == "2\n"
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    assert partition(out, 2, SLOW).returncode == 0
+    after = {path: path.stat().st_mtime_ns for path in before}
+    assert before == after
+    assert run("status", "out", "--missing").stdout == "\n"
+    assert run("finish", "-q", "out").returncode == 0
+    assert tree_digest(out) == tree_digest(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_portions_in_places_of_their_own_become_one_set(
+    tmp_path: Path, make: Make, run: Run
+) -> None:
+    make(*JOB, "-o", "whole")
+    places = [tmp_path / f"place-{number}" for number in range(1, 5)]
+    for number, place in enumerate(places, 1):
+        assert partition(place, number).returncode == 0
+    digests = [tree_digest(place) for place in places]
+    names = [place.name for place in places]
+    done = run("finish", "out", *names[:3], "-q")
+    assert done.returncode == 1
+    assert "out" in done.stderr
+    assert "3, 7, 11, 15, 19" in done.stderr
+    done = run("finish", "out", names[3], "--json", "-q")
+    assert json.loads(done.stdout)["brought"] == 50
+    assert tree_digest(tmp_path / "out") == tree_digest(tmp_path / "whole")
+    assert [tree_digest(place) for place in places] == digests
+    assert run("finish", *names, "-q").returncode == 0
+    assert tree_digest(places[0]) == tree_digest(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_a_damaged_file_is_not_brought(tmp_path: Path, run: Run) -> None:
+    for number in (1, 2):
+        assert partition(tmp_path / f"place-{number}", number, total=2).returncode == 0
+    victim = tmp_path / "place-2" / "negatives-000003.tar"
+    data = bytearray(victim.read_bytes())
+    data[700] ^= 1
+    victim.write_bytes(data)
+    done = run("finish", "out", "place-1", "place-2")
+    assert done.returncode == 3
+    assert "negatives-000003.tar" in done.stderr
+    assert "remove" in done.stderr
+    victim.unlink()
+    assert run("finish", "out", "place-1", "place-2").returncode == 1
+    assert partition(tmp_path / "place-2", 2, total=2).returncode == 0
+    assert run("finish", "out", "place-1", "place-2").returncode == 0
+
+
+def test_places_of_two_jobs_are_refused(tmp_path: Path, run: Run) -> None:
+    assert partition(tmp_path / "one", 1, total=2).returncode == 0
+    assert partition(tmp_path / "two", 2, (*JOB, "--seed", 1), total=2).returncode == 0
+    done = run("finish", "one", "two")
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1)
+    assert "two" in done.stderr
+    assert "seed" in done.stderr
+    assert run("finish", "one", "nothing").returncode == 1
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "value"), [("pixelgen", "0.0.1"), ("numpy", "1.0")])
+def test_parts_of_another_version_are_refused_and_stay(
+    name: str, value: str, tmp_path: Path, run: Run
+) -> None:
+    for number in (1, 2):
+        assert partition(tmp_path / f"place-{number}", number, total=2).returncode == 0
+    assert partition(tmp_path / "shared", 1, total=2).returncode == 0
+    for place in ("place-2", "shared"):
+        plan = tmp_path / place / PLAN
+        plan.write_bytes(plan_text(json.loads(plan.read_text()) | {name: value}))
+    before = tree_digest(tmp_path)
+    for command in (
+        ("finish", "out", "place-1", "place-2"),
+        ("finish", "place-2", "place-1"),
+        ("finish", "shared"),
+        ("generate", *JOB, "--shard", "2/2", "-o", "shared"),
+    ):
+        done = run(*command)
+        assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), command
+        assert f"{name} was {value}" in done.stderr
+        assert "version" in done.stderr
+    assert tree_digest(tmp_path) == before
+
+
+def test_a_run_without_shard_takes_over_what_portions_have_done(tmp_path: Path, make: Make) -> None:
+    make(*JOB, "-o", "whole")
+    out = tmp_path / "out"
+    assert partition(out, 1).returncode == 0
+    assert partition(out, 3, total=8).returncode == 0
+    done = json.loads(make(*JOB, "--json", "-o", "out").stdout)
+    assert (done["made"], done["found"]) == (120, 80)
+    assert tree_digest(out) == tree_digest(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_a_portion_again_does_nothing_and_more_portions_than_shards_do_no_harm(
+    tmp_path: Path, run: Run
+) -> None:
+    out = tmp_path / "out"
+    command = ("generate", *JOB, "--json", "-o", "out")
+    for number in range(1, 31):
+        done = json.loads(run(*command, "--shard", f"{number}/30").stdout)
+        assert (done["status"], done["count"]) == (202, 10 if number <= 20 else 0)
+    again = json.loads(run(*command, "--shard", "3/30").stdout)
+    assert (again["made"], again["found"]) == (0, 10)
+    assert run("finish", "out", "-q").returncode == 0
+    assert state(out) == []
+    assert json.loads(run(*command, "--shard", "3/30").stdout)["found"] == 10
+    assert state(out) == []
+
+
+@pytest.mark.slow
+def test_two_runs_of_one_portion_and_a_run_of_all_beside_it_are_refused(
+    tmp_path: Path, run: Run
+) -> None:
+    command = ("generate", *SLOW, "-n", 4000, "-o", "out")
+    with running(tmp_path, *command, "--shard", "1/2") as process:
+        assert wait_for((tmp_path / "out" / ".pixelgen.1-of-2.lock").exists)
+        assert run(*command, "--shard", "1/2").returncode == 5
+        assert run(*command).returncode == 5
+        assert run("finish", "out").returncode == 5
+        process.terminate()
+        assert process.wait(PATIENCE) == 143
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_portion_asked_to_stop_keeps_what_is_done(
+    tmp_path: Path, run: Run, number: signal.Signals
+) -> None:
+    out = tmp_path / "out"
+    with running(tmp_path, "generate", *SLOW, "--shard", "1/2", "-o", "out") as process:
+        journal = out / ".pixelgen.1-of-2.journal"
+        assert wait_for(lambda: journal.exists() and journal.stat().st_size > 0)
+        process.send_signal(number)
+        assert process.wait(PATIENCE) == 128 + number
+    done = json.loads(run("generate", *SLOW, "--shard", "1/2", "--json", "-o", "out").stdout)
+    assert done["found"] > 0
+    assert done["made"] > 0
+
+
+def test_what_a_portion_synced_is_believed_on_another_machine_without_a_look_at_all_bytes(
+    tmp_path: Path, run: Run
+) -> None:
+    # Other machines have other boots; the journals' lines tell which.
+    for number in (1, 2):
+        assert partition(tmp_path / "out", number, total=2).returncode == 0
+    from pixelgen.storage.append_log import seal, unseal
+
+    for path in (tmp_path / "out").glob(".pixelgen.*-of-2.journal"):
+        lines = [unseal(line) for line in path.read_bytes().splitlines(keepends=True)]
+        for line in lines[:-1]:
+            line[0] = "another boot 7"
+        path.write_bytes(b"".join(map(seal, lines)))
+    (tmp_path / "out" / "negatives-000003.tar").chmod(0)
+    strace = ["strace", "-f", "-e", "trace=openat", "-o", str(tmp_path / "trace")]
+    if shutil.which("strace") is None:
+        pytest.skip("what is opened: strace is not installed")
+    done = subprocess.run(
+        [*strace, COMMAND, "finish", "-q", "out"], check=False, cwd=tmp_path, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert '.tar"' not in (tmp_path / "trace").read_text()
+
+
+@pytest.mark.slow
+def test_the_task_of_a_slurm_array_is_a_portion(tmp_path: Path, make: Make, run: Run) -> None:
+    make(*JOB, "-o", "whole")
+    array = {"MIN": "5", "MAX": "8", "COUNT": "4"}
+    for task in range(5, 9):
+        told = {
+            f"SLURM_ARRAY_TASK_{name}": each for name, each in (*array.items(), ("ID", str(task)))
+        }
+        done = run("generate", *JOB, "--shard", "slurm", "--json", "-o", "out", **told)
+        assert json.loads(done.stdout)["shard"] == f"{task - 4}/4"
+    assert run("finish", "out", "-q").returncode == 0
+    assert tree_digest(tmp_path / "out") == tree_digest(tmp_path / "whole")
+    sparse = {"ID": "3", "MIN": "3", "MAX": "9", "COUNT": "4"}
+    told = {f"SLURM_ARRAY_TASK_{name}": each for name, each in sparse.items()}
+    done = run("generate", *JOB, "--shard", "slurm", "-o", "other", **told)
+    assert done.returncode == 2
+    assert '--shard "$SLURM_ARRAY_TASK_ID/N"' in done.stderr
+    done = run("generate", *JOB, "--shard", "slurm", "-o", "other")
+    assert done.returncode == 2
+    assert "Slurm" in done.stderr
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.slow
+def test_missing_is_told_as_a_job_array_takes_it(tmp_path: Path, run: Run) -> None:
+    for number in (1, 2, 4, 5, 6):
+        assert partition(tmp_path / "out", number, total=9).returncode == 0
+    assert run("status", "out", "--missing").stdout == "3,7-9\n"
+    assert run("status", "out", "--missing", "--of", 3).stdout == "1-3\n"
+    told = run("status", "out").stdout.splitlines()
+    facts = (("120", "200"), ("2,6-8,11,15-17", "8"), ("--shard I/9", "3,7-9"))
+    assert len(told) == len(facts)
+    for line, words in zip(told, facts, strict=True):
+        assert [word for word in words if word not in line] == []
+    assert partition(tmp_path / "out", 1, total=2).returncode == 0
+    assert run("status", "out", "--missing").returncode == 2
+    assert run("status", "nothing").returncode == 1
+
+
+@pytest.mark.parametrize(
+    "shard", ["0/4", "5/4", "1/0", "a/b", "1", "-1/4", "1/4/2", "", "1/9999999"]
+)
+def test_what_is_no_portion_is_refused(tmp_path: Path, run: Run, shard: str) -> None:
+    done = run("generate", *JOB, "--shard", shard, "-o", "out")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "I/N" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_what_is_about_a_whole_set_goes_with_no_shard(tmp_path: Path, run: Run) -> None:
+    for more in (["--force"], ["-o", "-"], ["--remote"]):
+        done = run("generate", "-n", 3, "--shard", "1/2", *more, PIXLAB_API_KEY="none")
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert partition(tmp_path / "out", 1).returncode == 0
+    other = run("generate", *JOB, "--shard", "2/4", "--seed", 5, "-o", "out")
+    assert other.returncode == 3
+    job = ("-n", 50, "--layout", "files", "-q")
+    assert partition(tmp_path / "more", 1, job).returncode == 0
+    done = run("generate", "-n", 50, "--layout", "files,yolo", "--shard", "2/4", "-o", "more")
+    assert done.returncode == 3
+    assert "--layout" in done.stderr
+
+
+@pytest.mark.slow
+def test_portions_from_ones_own_images_become_one_set_where_those_are_not(
+    tmp_path: Path, make: Make, run: Run
+) -> None:
+    make("-n", 3, "-o", "photos")
+    job = ("-n", 120, "-s", 32, "--family", "pixel_shuffle:source=photos/images", "-q",
+           "--layout", "webdataset:per_shard=10")  # fmt: skip
+    make(*job, "-o", "whole")
+    for number in (1, 2):
+        assert partition(tmp_path / f"place-{number}", number, job, total=2).returncode == 0
+    (tmp_path / "photos").rename(tmp_path / "gone")
+    done = run("finish", "out", "place-1", "place-2", "-q")
+    assert done.returncode == 0, done.stderr
+    assert tree_digest(tmp_path / "out") == tree_digest(tmp_path / "whole")
+
+
+def test_a_dry_run_counts_what_portions_have_done(tmp_path: Path, run: Run) -> None:
+    assert partition(tmp_path / "out", 1).returncode == 0
+    done = run("generate", *JOB, "--dry-run", "--json", "-o", "out")
+    assert json.loads(done.stdout)["found"] == 50
+    assert (tmp_path / "out" / PLAN).exists()
+    assert (tmp_path / "out" / JOURNAL).exists()

@@ -1,0 +1,420 @@
+"""Repair: what verify finds is remade to the same bytes, and nothing else is touched."""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pixelgen.dataset.plan import plan_text
+from pixelgen.dataset.repair import mend, repair
+from pixelgen.dataset.verify import check, finished_plan
+from pixelgen.dataset.writer import Run, write
+from pixelgen.engines import Serial
+from pixelgen.errors import Conflict
+from pixelgen.job import Job
+from pixelgen.storage import LocalStore
+from tests.support.command import COMMAND, Done, tree_digest
+from tests.support.command import Run as Command
+from tests.support.faults import flip
+
+SERIAL = Run(Serial())
+KINDS: dict[str, dict[str, object]] = {
+    "files": {"count": 12},
+    "deflated": {"count": 30, "family": "stripes", "color": "red"},
+    "tar": {"count": 12, "layout": "tar:per_shard=5"},
+    "folders": {"count": 10_001, "width": 1, "height": 1},
+}
+
+
+def made(root: Path, **options: object) -> LocalStore:
+    store = LocalStore(str(root), "none")
+    sides: dict[str, object] = {"width": 9, "height": 7}
+    write(Job.parse(**sides | options), store, SERIAL)
+    return store
+
+
+def mended(store: LocalStore, *, deep: bool = False) -> list[str]:
+    """Repair a set and return the names of what was remade."""
+    job, found = mend(store)
+    for checked in repair(job, store, SERIAL, deep=deep):
+        found += checked.damage
+    return [damage.name for damage in found]
+
+
+def is_found(store: LocalStore) -> bool:
+    try:
+        return any(checked.damage for checked in check(finished_plan(store), store, SERIAL))
+    except Conflict:
+        return True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["files", "tar"])
+def test_every_figure_of_a_row_is_found_and_mended(kind: str, tmp_path: Path) -> None:
+    store = made(tmp_path / "set", **KINDS[kind])
+    manifest = tmp_path / "set/metadata.jsonl"
+    whole = manifest.read_bytes()
+    for place in range(whole.index(b"\n")):
+        flip(manifest, 8 * place)
+        assert is_found(store), place
+        assert mended(store), place
+        assert manifest.read_bytes() == whole, place
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checksum", ["sha256", "none"])
+def test_every_bit_of_a_plan_is_found_and_mended(checksum: str, tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=2, checksum=checksum)
+    plan = tmp_path / "set/pixelgen.json"
+    whole = plan.read_bytes()
+    for bit in range(0, 8 * len(whole), 41):
+        flip(plan, bit)
+        assert is_found(store)
+        assert mend(store)[1]
+        assert plan.read_bytes() == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("spoil", ["remove", "truncate", "empty", "grow", "swap"])
+def test_files_that_are_not_what_they_were_are_remade(
+    spoil: str, kind: str, tmp_path: Path
+) -> None:
+    store = made(tmp_path / "set", **KINDS[kind])
+    whole = tree_digest(tmp_path / "set")
+    files = sorted(f for f in (tmp_path / "set").rglob("*") if f.suffix in (".png", ".tar"))
+    first, last = files[0], files[-1]
+    if spoil == "remove":
+        first.unlink()
+    elif spoil == "swap":
+        first.rename(tmp_path / "aside")
+        last.rename(first)
+        (tmp_path / "aside").rename(last)
+    else:
+        data = first.read_bytes()
+        first.write_bytes({"truncate": data[:-9], "empty": b"", "grow": data + b"x"}[spoil])
+
+    assert len(mended(store)) == (2 if spoil == "swap" else 1)
+    assert tree_digest(tmp_path / "set") == whole
+
+
+@pytest.mark.parametrize("name", ["metadata.jsonl", "SHA256SUMS"])
+@pytest.mark.parametrize("kind", ["files", "tar"])
+def test_a_manifest_and_sums_that_are_gone_are_written_again(
+    kind: str, name: str, tmp_path: Path
+) -> None:
+    store = made(tmp_path / "set", **KINDS[kind])
+    whole = tree_digest(tmp_path / "set")
+    for spoil in (Path.unlink, lambda file: file.write_text(file.read_text()[:300])):
+        spoil(tmp_path / "set" / name)
+        assert mended(store)
+        assert tree_digest(tmp_path / "set") == whole
+
+
+def test_what_is_right_is_not_touched(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=12)
+    foreign = tmp_path / "set/images/mine.png"
+    foreign.write_text("mine")
+    files = [f for f in (tmp_path / "set/images").iterdir() if f.name != "000003.png"]
+    before = {file: (file.stat().st_ino, file.stat().st_mtime_ns) for file in files}
+    flip(tmp_path / "set/images/000003.png", 99)
+
+    assert mended(store) == ["images/000003.png"]
+    assert {file: (file.stat().st_ino, file.stat().st_mtime_ns) for file in files} == before
+    assert foreign.read_text() == "mine"
+
+
+def test_a_whole_set_is_left_as_it_is(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=12)
+    before = [(file, file.stat().st_mtime_ns) for file in sorted((tmp_path / "set").rglob("*"))]
+    assert mended(store) == []
+    after = [(file, file.stat().st_mtime_ns) for file in sorted((tmp_path / "set").rglob("*"))]
+    assert before == after
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_without_checksums_only_a_deep_repair_sees_every_bit(deep: bool, tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=12, checksum="none")
+    whole = tree_digest(tmp_path / "set")
+    flip(tmp_path / "set/images/000003.png", 999)
+    assert mended(store, deep=deep) == (["images/000003.png"] if deep else [])
+    assert (tree_digest(tmp_path / "set") == whole) == deep
+
+
+JOB: dict[str, object] = {"count": 12, "width": 9, "height": 7}
+
+
+def test_a_repair_that_is_stopped_is_gone_on_with(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=12)
+    whole = tree_digest(tmp_path / "set")
+    for again in (lambda: mended(store), lambda: write(Job.parse(**JOB), store, SERIAL)):
+        (tmp_path / "set/images/000003.png").unlink()
+        stopped = partial(next, iter([False] * 3), True)
+        job, _ = mend(store)
+        list(repair(job, store, Run(Serial(), stopped=stopped)))
+        assert (tmp_path / "set/.pixelgen.journal").exists()
+        again()
+        assert tree_digest(tmp_path / "set") == whole
+
+
+@pytest.mark.slow
+def test_what_is_no_file_under_a_name_of_the_set_is_refused(
+    make: Callable[..., Done], run: Command, tmp_path: Path
+) -> None:
+    make("-n", 3, "-s", 8, "-o", "set")
+    image = tmp_path / "set/images/000001.png"
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    plants: list[Callable[[], object]] = [
+        partial(image.symlink_to, victim), image.mkdir, partial(os.mkfifo, image)
+    ]  # fmt: skip
+    for plant in plants:
+        image.unlink()
+        plant()
+        done = run("repair", "set")
+        assert done.returncode == 3
+        assert "regular file" in done.stderr
+        assert run("verify", "set").returncode == 3
+        image.rmdir() if image.is_dir() and not image.is_symlink() else image.unlink()
+        image.touch()
+    assert victim.read_text() == "mine"
+    assert run("repair", "set").returncode == 0
+    assert run("verify", "set").returncode == 0
+
+
+def test_bytes_of_another_encoder_are_not_remade(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=3, family="stripes")
+    plan = tmp_path / "set/pixelgen.json"
+    plan.write_bytes(plan_text(json.loads(plan.read_text()) | {"encoder": "zlib-old"}))
+    sums = tmp_path / "set/SHA256SUMS"
+    lines = sums.read_text().splitlines()
+    digest = hashlib.sha256(plan.read_bytes()).hexdigest()
+    sums.write_text("".join(f"{digest}  pixelgen.json\n" if "pixelgen.json" in line else line + "\n"
+                            for line in lines))  # fmt: skip
+    (tmp_path / "set/images/000001.png").unlink()
+    with pytest.raises(Conflict, match="zlib-old"):
+        mended(store)
+    assert (tmp_path / "set/metadata.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"seed": "0x0"', '"seed": "0x77"'), ('"numpy": "', '"numpy": "9.9'),
+     ('"schema": 1,', '"schema" :1,'), ("{", "no"), ("crc32", "crc23")],
+)  # fmt: skip
+def test_a_plan_past_mending_is_refused_and_all_stays(tmp_path: Path, old: str, new: str) -> None:
+    store = made(tmp_path / "set", count=3)
+    plan = tmp_path / "set/pixelgen.json"
+    plan.write_text(plan.read_text().replace(old, new, 1))
+    before = tree_digest(tmp_path)
+    with pytest.raises(Conflict, match="damaged beyond repair"):
+        mended(store)
+    assert is_found(store)
+    assert tree_digest(tmp_path) == before
+    plan.unlink()
+    with pytest.raises(Conflict, match=r"pixelgen\.json .*missing"):
+        mended(store)
+
+
+def test_a_record_of_sources_is_written_again_from_the_same_images(
+    tmp_path: Path, run: Command
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for level in range(3):
+        Image.new("L", (20, 20), 60 * level).save(photos / f"{level}.png")
+    store = made(tmp_path / "set", count=6, family=f"pixel_shuffle:source={photos}")
+    whole = tree_digest(tmp_path / "set")
+    record = tmp_path / "set/sources.jsonl"
+    text = record.read_bytes()
+    for spoilt in (b"", text[:99], text.replace(b"0.png", b"8.png")):
+        record.write_bytes(spoilt)
+        assert "sources.jsonl" in mended(store)
+        assert tree_digest(tmp_path / "set") == whole
+    record.unlink()
+    shutil.rmtree(photos)
+    done = run("repair", "set")
+    assert done.returncode != 0
+    assert "photos" in done.stderr
+
+
+def test_the_command_says_what_it_remade(
+    make: Callable[..., Done], run: Command, tmp_path: Path
+) -> None:
+    make("-n", 20, "-s", 8, "-o", "set")
+    whole = tree_digest(tmp_path / "set")
+    assert run("repair", "set").stdout == ""
+    (tmp_path / "set/images/000007.png").unlink()
+    flip(tmp_path / "set/images/000009.png", 70)
+    done = run("repair", "set")
+    assert done.returncode == 0
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
+        "images/000007.png", "images/000009.png"
+    ]  # fmt: skip
+    assert "20 images checked, 2 remade" in done.stderr
+    assert tree_digest(tmp_path / "set") == whole
+    (tmp_path / "set/images/000007.png").unlink()
+    told = json.loads(run("repair", "set", "--json", "-q").stdout)
+    assert [each["file"] for each in told["remade"]] == ["images/000007.png"]
+    assert run("repair", "nowhere").returncode == 1
+
+
+def test_what_is_beside_a_plan_alone_is_not_the_set_s(tmp_path: Path) -> None:
+    made(tmp_path / "set", count=12)
+    (tmp_path / "plain/images").mkdir(parents=True)
+    shutil.copy(tmp_path / "set/pixelgen.json", tmp_path / "plain")
+    photo = tmp_path / "plain/images/000000.png"
+    photo.write_text("mine")
+    with pytest.raises(Conflict, match=r"000000\.png"):
+        mended(LocalStore(str(tmp_path / "plain"), "none"))
+    assert photo.read_text() == "mine"
+    photo.unlink()
+    assert mended(LocalStore(str(tmp_path / "plain"), "none")) == []
+    assert tree_digest(tmp_path / "plain") == tree_digest(tmp_path / "set")
+
+
+def test_the_user_s_own_sums_beside_a_set_without_are_kept(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=12, checksum="none")
+    (tmp_path / "set/SHA256SUMS").write_text("mine")
+    (tmp_path / "set/images/000003.png").unlink()
+    assert mended(store) == ["images/000003.png"]
+    assert (tmp_path / "set/SHA256SUMS").read_text() == "mine"
+
+
+def test_a_set_is_not_opened_where_it_cannot_be_mended(tmp_path: Path, run: Command) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.new("L", (20, 20), 60).save(photos / "a.png")
+    store = made(tmp_path / "set", count=6, family=f"pixel_shuffle:source={photos}")
+    (tmp_path / "set/images/000003.png").unlink()
+    (photos / "a.png").rename(tmp_path / "aside.png")
+    before = tree_digest(tmp_path)
+    done = run("repair", "set")
+    assert done.returncode != 0
+    assert "a.png" in done.stderr
+    assert tree_digest(tmp_path) == before
+    (tmp_path / "aside.png").rename(photos / "a.png")
+    assert mended(store) == ["images/000003.png"]
+
+
+@pytest.mark.parametrize("layout", ["files", "tar:per_shard=5"])
+@pytest.mark.parametrize("checksum", ["sha256", "none"])
+def test_many_damages_at_once_are_mended(layout: str, checksum: str, tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=20, layout=layout, checksum=checksum)
+    whole = tree_digest(tmp_path / "set")
+    images = sorted(f for f in (tmp_path / "set").rglob("*") if f.suffix in (".png", ".tar"))
+    draw = random.Random(3)
+    for _ in range(10):
+        gone, spoilt, short = draw.sample(images, 3)
+        gone.unlink()
+        flip(spoilt, draw.randrange(8 * spoilt.stat().st_size))
+        short.write_bytes(short.read_bytes()[:-1])
+        assert set(mended(store, deep=True)) >= {
+            str(path.relative_to(tmp_path / "set")) for path in (gone, spoilt, short)
+        }
+        assert tree_digest(tmp_path / "set") == whole
+
+
+@pytest.mark.slow
+def test_every_byte_of_a_tar_without_sums_is_found_by_a_deep_check(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=2, layout="tar:per_shard=5", checksum="none")
+    tar = tmp_path / "set/negatives-000000.tar"
+    whole = tar.read_bytes()
+    for place in range(0, len(whole), 5):
+        flip(tar, 8 * place)
+        assert mended(store, deep=True) == [tar.name], place
+        assert tar.read_bytes() == whole
+
+
+def test_a_right_file_is_kept_though_nothing_vouches_for_it(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=12, layout="tar:per_shard=5")
+    whole = tree_digest(tmp_path / "set")
+    before = [tar.stat().st_ino for tar in sorted((tmp_path / "set").glob("*.tar"))]
+    (tmp_path / "set/SHA256SUMS").unlink()
+    assert mended(store)
+    assert [tar.stat().st_ino for tar in sorted((tmp_path / "set").glob("*.tar"))] == before
+    assert tree_digest(tmp_path / "set") == whole
+
+
+def test_a_record_of_sources_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.new("L", (20, 20), 60).save(photos / "a.png")
+    store = made(tmp_path / "set", count=6, family=f"pixel_shuffle:source={photos}")
+    (tmp_path / "set/sources.jsonl").rename(tmp_path / "mine")
+    (tmp_path / "set/sources.jsonl").symlink_to(tmp_path / "mine")
+    with pytest.raises(Conflict, match=r"sources\.jsonl .*regular file"):
+        mended(store)
+    assert (tmp_path / "set/sources.jsonl").is_symlink()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checksum", ["sha256", "none"])
+def test_every_bit_of_a_record_of_sources_is_found_and_mended(
+    checksum: str, tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for level in range(2):
+        Image.new("L", (20, 20), 60 * level).save(photos / f"{level}.png")
+    store = made(
+        tmp_path / "set", count=2, family=f"pixel_shuffle:source={photos}", checksum=checksum
+    )
+    record = tmp_path / "set/sources.jsonl"
+    whole = record.read_bytes()
+    for bit in range(0, 8 * len(whole), 7):
+        flip(record, bit)
+        assert is_found(store), bit
+        assert mended(store), bit
+        assert record.read_bytes() == whole
+
+
+@pytest.mark.slow
+def test_a_set_in_the_making_is_finished_and_then_checked(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path / "set"), "none")
+    rounds = iter(range(2))
+    job = Job.parse(count=3000, width=4, height=4)
+    write(job, store, Run(Serial(), stopped=lambda: next(rounds, None) is None))
+    flip(tmp_path / "set/images/000005.png", 300)
+    assert mended(store) == ["images/000005.png"]
+    write(job, LocalStore(str(tmp_path / "whole")), SERIAL)
+    assert tree_digest(tmp_path / "set") == tree_digest(tmp_path / "whole")
+
+
+def test_the_command_that_made_a_set_brings_its_plan_back(tmp_path: Path) -> None:
+    store = made(tmp_path / "set", count=12)
+    whole = tree_digest(tmp_path / "set")
+    plan = tmp_path / "set/pixelgen.json"
+    for spoil in (plan.unlink, partial(plan.write_bytes, b"")):
+        spoil()
+        with pytest.raises(Conflict, match=r"command.* again"):
+            mended(store)
+        write(Job.parse(**JOB), store, SERIAL)
+        assert tree_digest(tmp_path / "set") == whole
+    plan.unlink()
+    with pytest.raises(Conflict, match="not of this set"):
+        write(Job.parse(**JOB, seed=1), store, SERIAL)
+
+
+@pytest.mark.cli
+def test_nothing_is_removed_before_the_journal_of_what_is_right_is_written(tmp_path: Path) -> None:
+    made(tmp_path / "set", count=60, layout="webdataset:per_shard=30")
+    (spoilt, _) = sorted((tmp_path / "set").glob("*.tar"))
+    flip(spoilt, 5000)
+    before = tree_digest(tmp_path)
+    script = f"ulimit -f 1; exec '{COMMAND}' repair -q set"  # of 1024 bytes, as bash counts
+    done = subprocess.run(
+        ["bash", "-c", script], check=False, cwd=tmp_path, capture_output=True, text=True
+    )
+
+    assert done.returncode == 1, done.stderr
+    assert "File too large" in done.stderr
+    assert tree_digest(tmp_path) == before

@@ -1,0 +1,436 @@
+"""Who may ask the endpoint, and how much: access, places in the queue, and what an image takes."""
+
+import json
+import re
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from select import select
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from benchmarks import costs
+from pixelgen.families.mixture import Member, Mixture
+from pixelgen.families.pointwise import Uniform
+from pixelgen.job import Job
+from pixelgen.pixlab.server.app import ServerConfig
+from pixelgen.pixlab.server.costs import FAMILY_COSTS, check_cost, estimate
+from pixelgen.pixlab.server.params import FORMATS, MOST_PIXELS, job_of
+from pixelgen.registry import known
+from tests.support.command import Run
+from tests.support.faults import wait_for
+from tests.support.serving import (
+    HANG,
+    KEY,
+    Server,
+    connected,
+    get,
+    held_request,
+    memory,
+    post,
+    rest,
+    serving,
+)
+
+pytest.importorskip("granian", reason="granian is not installed")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("serve")) as server:
+        yield server
+
+
+# Who may ask
+
+
+def test_a_key_is_taken_from_the_query_the_header_and_the_body(server: Server) -> None:
+    body = json.dumps({"width": 5, **KEY}).encode()
+
+    assert server.get(width=5).status == 200
+    named = server.send("GET", "/pixelgenerate?width=5", WWW_Authenticate="anything")
+    assert named.status == 200
+    assert server.send("POST", "/pixelgenerate", body).status == 200
+    assert server.send("GET", "/pixelgenerate?width=5").status == 401
+
+
+@pytest.mark.cli
+def test_a_configured_key_is_the_only_one(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("geheim-ü\n")
+    (tmp_path / "key").chmod(0o600)
+    with serving(tmp_path, "--key-file", "key") as server:
+        for key, status in (("geheim-ü", 200), ("geheim", 401), ("é", 401), ("", 401)):
+            reply = server.send("GET", f"/pixelgenerate?width=5&key={quote(key)}")
+            assert reply.status == status, key
+        assert server.send("GET", "/status").status == 200
+    assert "geheim" not in server.log.read_text()
+    with serving(tmp_path, "--no-auth") as server:
+        assert server.send("GET", "/pixelgenerate?width=5").status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "127.1", "localhost.", "[::2]"],
+)
+@pytest.mark.parametrize("path", ["/pixelgenerate?width=5&key=x", "/status", "/", "/media/x"])
+def test_a_name_that_is_not_this_server_s_is_refused(server: Server, path: str, host: str) -> None:
+    reply = server.send("GET", path, Host=host)
+
+    assert reply.json["status"] == 400
+    assert host.removesuffix(":80").strip("[]") in reply.json["error"]
+    assert "--allow-host" in reply.json["error"]
+    assert "access-control-allow-origin" not in reply.headers
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["Host: localhost:0", "Host: localhost:65536", "Host: localhost:abc", "Host: localhost:",
+     "Host: localhost:+80", "Host: localhost:80:80", "Host: user@localhost",
+     "Host: user:pw@localhost", "Host: local host", "Host: localhost/status", "Host: localhost?a",
+     "Host: localhost#a", "Host: localhost%00", "Host: localhost\\", "Host: [::1", "Host: ::1]",
+     "Host: ::1", "Host: []", "Host: [::1]x", "Host: [:::1]", "Host: [1.2.3.4]",
+     "Host: [localhost]", "Host: [::1%25lo]", "Host: localhost, evil.example",
+     "Host: localhost\r\nHost: localhost", "Host: localhost\r\nhost: evil.example",
+     "Host: l\u00f6calhost", "Host: http://localhost"],
+)  # fmt: skip
+def test_a_malformed_host_is_refused(server: Server, lines: str) -> None:
+    reply = server.send_raw(f"GET /status HTTP/1.1\r\n{lines}\r\n\r\n".encode())
+
+    assert reply.json["status"] == 400
+    assert "NAME:PORT" in reply.json["error"]
+
+
+@pytest.mark.parametrize("lines", ["", "Host:\r\n", "Host:   \r\n"])
+def test_a_missing_host_is_refused(server: Server, lines: str) -> None:
+    reply = server.send_raw(f"GET /status HTTP/1.1\r\n{lines}\r\n".encode())
+
+    assert reply.json["status"] == 400
+    assert re.search("Host.* missing", reply.json["error"])
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LocalHost:8000", "127.0.0.1:1", "[::1]", "[0:0::1]:65535"]
+)
+def test_a_well_formed_host_of_the_loopback_is_accepted(server: Server, host: str) -> None:
+    assert server.send("GET", "/status", Host=host).json == {"status": 200}
+
+
+@pytest.mark.cli
+def test_a_name_that_is_allowed_is_a_name_of_this_server(tmp_path: Path) -> None:
+    with serving(tmp_path, "--allow-host", "images.example") as server:
+        assert server.send("GET", "/status", Host="images.example").json == {"status": 200}
+        assert server.send("GET", "/status", Host="evil.example").status == 400
+
+
+IMAGE_PATHS = ("/pixelgenerate?width=5&key=x", "/newimage?width=5&key=x", "/media/24p00.png",
+               "/24p00.png", "/pixelgenerate?nonsense")  # fmt: skip
+
+FOREIGN: list[dict[str, str]] = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"},
+    {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
+    {"Sec-Fetch-Site": "new-word"},
+    {"Sec-Fetch-Site": "same-origin, none"},
+    {"Sec-Fetch-Site": ""},
+    {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+    {"Origin": ""},
+    {"Origin": "http://localhost:81"},
+    {"Origin": "https://localhost"},
+    {"Origin": "http://localhost.evil.example"},
+]
+
+OWN: list[dict[str, str]] = [
+    {},
+    {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
+    {"Sec-Fetch-Site": "same-origin"},
+    {"Sec-Fetch-Site": "same-origin", "Origin": "https://behind-a-proxy.example"},
+    {"Origin": "http://localhost"},
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "DELETE"])
+@pytest.mark.parametrize("path", IMAGE_PATHS)
+def test_a_browser_s_requests_for_other_origins_are_refused(
+    server: Server, path: str, method: str
+) -> None:
+    for headers in FOREIGN:
+        reply = server.send(method, path, b"", Host="localhost", **headers)
+        assert reply.status == 403, headers
+        if method != "HEAD":
+            assert "--allow-origin" in reply.json["error"]
+        assert not [name for name in reply.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize("headers", OWN, ids=str)
+def test_requests_of_the_own_origin_and_of_other_clients_are_answered(
+    server: Server, headers: dict[str, str]
+) -> None:
+    path = f"/pixelgenerate?width=5&{urlencode(KEY)}"
+    for host in ("localhost", "LOCALHOST:80"):
+        for method in ("GET", "POST"):
+            reply = server.send(method, path, b"", Host=host, **headers)
+            link = reply.json["link"]
+            stored = server.send("GET", link.partition("/media")[2], b"", Host=host, **headers)
+            assert (reply.status, stored.status) == (200, 200)
+
+
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+def test_the_page_the_status_and_the_description_are_for_every_origin(
+    server: Server, headers: dict[str, str]
+) -> None:
+    for path in ("/", "/status", "/openapi.json"):
+        reply = server.send("GET", path, b"", Host="localhost", **headers)
+        assert reply.status == 200
+        assert "access-control-allow-origin" not in reply.headers
+
+
+@pytest.mark.cli
+def test_a_page_of_the_public_url_is_of_the_own_origin(tmp_path: Path) -> None:
+    with serving(tmp_path, "--public-url", "https://noise.example:443/") as server:
+        path = f"/pixelgenerate?width=5&{urlencode(KEY)}"
+        for origin, status in (("https://noise.example", 200), ("https://other.example", 403)):
+            reply = server.send("GET", path, Host="noise.example", Origin=origin)
+            assert reply.json["status"] == status
+
+
+@pytest.mark.cli
+def test_an_allowed_origin_gets_the_headers_of_cors(tmp_path: Path) -> None:
+    allowed = ("--allow-origin", "HTTPS://App.example:443/", "--allow-origin", "http://[::1]:3000")
+    path = f"/pixelgenerate?width=5&{urlencode(KEY)}"
+    with serving(tmp_path, *allowed) as server:
+        for origin in ("https://app.example", "http://[::1]:3000"):
+            for asked, status in ((path, 200), ("/pixelgenerate", 401), ("/status", 200)):
+                reply = server.send("GET", asked, Origin=origin, Sec_Fetch_Site="cross-site")
+                assert reply.status == status
+                assert reply.headers["access-control-allow-origin"] == origin
+                assert reply.headers["vary"] == "Origin"
+                assert "x-pixelgen-job" in reply.headers["access-control-expose-headers"]
+            preflight = {"Origin": origin, "Access-Control-Request-Method": "POST",
+                         "Access-Control-Request-Headers": "content-type"}  # fmt: skip
+            reply = server.send("OPTIONS", "/pixelgenerate", b"", **preflight)
+            assert reply.json == {"status": 200}
+            assert reply.headers["access-control-allow-origin"] == origin
+            assert reply.headers["access-control-allow-methods"] == "GET, HEAD, POST"
+            assert reply.headers["access-control-allow-headers"] == "content-type, www-authenticate"
+        for origin in ("http://app.example", "https://app.example, null", "null"):
+            reply = server.send("OPTIONS", path, Origin=origin, Access_Control_Request_Method="GET")
+            assert reply.json["status"] == 403
+            assert reply.headers["vary"] == "Origin"
+            assert "access-control-allow-origin" not in reply.headers
+        assert server.send("OPTIONS", path).json["status"] == 405
+        assert server.send("GET", path).headers["vary"] == "Origin"
+
+
+@pytest.mark.cli
+def test_links_begin_with_the_public_url(tmp_path: Path) -> None:
+    with serving(tmp_path, "--public-url", "https://noise.example/") as server:
+        path = f"/pixelgenerate?width=5&{urlencode(KEY)}"
+        reply = server.send("GET", path, Host="noise.example")
+        assert reply.json["link"].startswith("https://noise.example/media/24p")
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [(("--host", "192.0.2.1"), ("192.0.2.1", "--key-file", "--no-auth")),
+     (("--host", "nix"), ("'nix'",)),
+     (("--key-file", "nowhere"), ("nowhere",)),
+     (("--key-file", "open"), ("chmod 600 open",)),
+     (("--key-file", "blank"), ("blank", "key")),
+     (("--port", "70000"), ("--port", "70000", "65535")),
+     (("--allow-origin", "*"), ("'*'", "origin", "scheme", "host")),
+     (("--allow-origin", "null"), ("'null'", "origin")),
+     (("--allow-origin", "app.example"), ("'app.example'", "origin")),
+     (("--allow-origin", "file://x"), ("'file://x'", "origin")),
+     (("--allow-origin", "http://u@x"), ("'http://u@x'", "origin")),
+     (("--allow-origin", "http://x/y"), ("'http://x/y'", "origin"))],
+)  # fmt: skip
+def test_what_would_be_unsafe_is_refused_in_one_line(
+    run: Run, tmp_path: Path, options: tuple[str, ...], named: tuple[str, ...]
+) -> None:
+    for name, mode in (("open", 0o644), ("blank", 0o600)):
+        (tmp_path / name).write_text("" if name == "blank" else "key")
+        (tmp_path / name).chmod(mode)
+    done = run("serve", *options)
+
+    assert done.returncode == 2
+    assert [each for each in named if each not in done.stderr] == []
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(run: Run, server: Server) -> None:
+    done = run("serve", "--port", server.port)
+
+    assert done.returncode == 1
+    assert f"127.0.0.1:{server.port}" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+# Places to wait
+
+
+WAITING = {
+    "GET": get(f"/pixelgenerate?width=9&blob=1&{urlencode(KEY)}"),
+    "link": get(f"/newimage?width=9&{urlencode(KEY)}"),
+    "POST": post("/pixelgenerate", b'{"width": 9, "key": "any"}'),
+}
+
+
+@pytest.mark.cli
+@pytest.mark.slow
+def test_more_than_can_wait_are_told_to_come_again(tmp_path: Path) -> None:
+    with held_request(tmp_path, "-j", "1", "--queue", "2") as (server, first, image, stack):
+        others = connected(server, 8, stack)
+        for each in others:
+            each.sendall(WAITING["GET"])
+        assert wait_for(lambda: server.statuses.count(503) == 6, HANG)
+        assert server.send("GET", "/status").status == 200  # though all threads are at work
+        image.close()
+        replies = [rest(each) for each in (first, *others)]
+    codes = [int(reply.split()[1]) for reply in replies]
+
+    assert codes[0] == 200
+    assert sorted(codes[1:]) == 2 * [200] + 6 * [503]
+    assert sum(b"retry-after: 1\r\n" in reply for reply in replies) == 6
+
+
+def sent_to_wait(server: Server, request: bytes, stack: ExitStack) -> socket.socket:
+    """Send a request twice where one can wait; return the connection of that which does."""
+    lines = connected(server, 2, stack)
+    for each in lines:
+        each.sendall(request)
+    (refused,), _, _ = select(lines, [], [], HANG)
+    assert refused.recv(12) == b"HTTP/1.1 503"
+    return lines[1 - lines.index(refused)]
+
+
+@pytest.mark.cli
+@pytest.mark.slow
+@pytest.mark.parametrize("reset", [False, True], ids=["close", "reset"])
+@pytest.mark.parametrize("kind", WAITING)
+def test_a_client_that_leaves_while_it_waits_frees_its_place_at_once(
+    tmp_path: Path, kind: str, reset: bool
+) -> None:
+    """At once is before the image that it waits for is made: another can wait in its place."""
+    with held_request(tmp_path, "-j", "1", "--queue", "1") as (server, first, image, stack):
+        leaving = sent_to_wait(server, WAITING[kind], stack)
+        if reset:
+            leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        leaving.close()
+        assert wait_for(lambda: 499 in server.statuses, HANG)
+        staying = sent_to_wait(server, WAITING[kind], stack)
+        image.close()
+        assert first.recv(12) == staying.recv(12) == b"HTTP/1.1 200"
+        assert server.statuses == [503, 499, 503, 200, 200]
+
+
+# What an image may take
+
+
+UNLIMITED = (86_400.0, 1 << 50)
+
+
+def job_asked(noise: str, size: str = "1000x1000", export: str = "png") -> Job:
+    width, _, height = size.partition("x")
+    fields = {"width": width, "height": height, "noise": noise, "export": export}
+    return job_of("/pixelgenerate", fields, MOST_PIXELS)
+
+
+def test_every_family_has_figures() -> None:
+    ours = [part for part in known("family").values() if part.__module__.startswith("pixelgen.")]
+    assert sorted(FAMILY_COSTS) == sorted(part.name for part in ours)
+
+
+@pytest.mark.parametrize("noise", [*costs.spellings(), "default"])
+def test_an_ordinary_image_of_every_family_is_within_the_limits(noise: str) -> None:
+    for export in FORMATS:
+        check_cost(
+            job_asked(noise, export=export), ServerConfig().most_seconds, ServerConfig().most_bytes
+        )
+
+
+@pytest.mark.cli
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", costs.spellings())
+def test_no_image_takes_more_memory_than_is_estimated(noise: str) -> None:
+    measured, estimated = costs.measure(noise, "512x512", 0), costs.estimated_cost(noise, "512x512")
+    assert measured.bytes <= estimated.bytes
+
+
+@pytest.mark.cli
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "noise", ["smooth:sigma=4096", "spectrum", "plasma", "gabor:kernels=4096", "stripes:n=4096"]
+)
+@pytest.mark.parametrize("size", ["3001x2", "1x3001"])
+def test_no_narrow_image_takes_more_memory_than_is_estimated(noise: str, size: str) -> None:
+    assert costs.measure(noise, size, 0).bytes <= costs.estimated_cost(noise, size).bytes
+
+
+def test_the_estimate_is_that_of_the_most_expensive_that_may_be_drawn() -> None:
+    plain, one, drawn, worst = (
+        check_cost(job_asked(noise), *UNLIMITED)
+        for noise in ("gabor", "gabor:kernels=4096", "gabor:kernels=1..4096", "gabor:kernels=9|8")
+    )
+    assert plain.seconds < one.seconds == drawn.seconds == worst.seconds
+    assert plain.bytes < one.bytes == drawn.bytes == worst.bytes
+    preset = check_cost(job_asked("default"), *UNLIMITED)
+    assert preset.seconds >= check_cost(job_asked("spectrum:a=1"), *UNLIMITED).seconds
+
+
+def test_a_family_of_another_project_counts_as_the_most_expensive() -> None:
+    class Foreign(Uniform):
+        """Has no figures."""
+
+    mix = Mixture((Member(Foreign()),))
+    most = max(check_cost(job_asked(name), *UNLIMITED).seconds for name in FAMILY_COSTS)
+    assert estimate(mix, 1000, 1000, "png").seconds >= most
+
+
+@pytest.mark.parametrize(
+    ("size", "noise", "option"),
+    [("4000x4000", "wmm", "--max-seconds"), ("16000x1", "plasma", "--max-memory"),
+     ("1x16000", "gabor:kernels=4096", "--max-seconds"),
+     ("16000x1", "smooth:sigma=4096", "--max-seconds"),
+     ("1x10000", "smooth", "--max-memory"),
+     ("2900x2900", "spectrum", "--max-memory"), ("4000x4000", "fractal:points=64", "--max-seconds"),
+     ("16000x64", "dead_leaves:r_min=0.005", "--max-seconds")],
+)  # fmt: skip
+def test_an_image_that_takes_too_much_is_refused_with_what_to_do(
+    server: Server, size: str, noise: str, option: str
+) -> None:
+    width, _, height = size.partition("x")
+    error = server.get(width=width, height=height, noise=noise, blob=1).json["error"]
+
+    assert size in error
+    assert noise in error
+    assert option in error
+
+
+@pytest.mark.cli
+def test_the_limits_are_those_of_the_options(tmp_path: Path) -> None:
+    options = ("--max-seconds", "0.5", "--max-memory", str(100 << 20))
+    with serving(tmp_path, *options) as server:
+        slow = server.get(width=600, noise="wmm").json
+        large = server.get(width=2000, noise="uniform").json
+        assert server.get(width=300, noise="wmm").json["status"] == 200
+    assert slow["status"] == large["status"] == 400
+    assert re.search(r"\b0\.5\b.*--max-seconds", slow["error"])
+    assert re.search(r"\b174\b.*\b105\b.*--max-memory", large["error"])
+
+
+@pytest.mark.cli
+def test_tables_of_past_images_do_not_add_up_beyond_the_limit(tmp_path: Path) -> None:
+    limit = 128 << 20
+    with serving(tmp_path, "-j", "1", "--max-memory", str(limit)) as server:
+        assert server.get(width=5).status == 200
+        before = memory(server.process)
+        for width in range(1581, 1601, 2):  # each needs a table of 20 MB
+            assert server.get(width=width, height=1, noise="spectrum").status == 200
+        status = Path(f"/proc/{server.process.pid}/status").read_text()
+        peak = int(re.findall(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)[0])
+    assert (peak - before) << 10 < limit

@@ -1,0 +1,85 @@
+"""The package: which module may import which, and what no module may do."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pixelgen
+
+ROOT = Path(pixelgen.__file__).parent
+ORDER = [
+    "errors", "threads", "image_types", "source_images", "pixlab_api", "colors", "rng", "registry",
+    "numeric", "families", "formats", "generator", "storage", "layouts", "manifest_rows", "job",
+    "contact_sheet", "trainers", "engines", "pixlab", "dataset", "cli", "__main__",
+]  # fmt: skip
+MODULES = sorted(ROOT.rglob("*.py"))
+
+
+def layer(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the full names of all modules that a module imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_layers_below_it(path: Path) -> None:
+    here = layer(path)
+    if here == "__init__":
+        return
+    for name in imports(path):
+        package, _, rest = name.partition(".")
+        there = rest.partition(".")[0]
+        if package == "pixelgen" and there in ORDER:
+            assert ORDER.index(there) <= ORDER.index(here), f"{here} imports {name}"
+
+
+def test_every_layer_has_its_place_in_the_order() -> None:
+    assert {layer(path) for path in MODULES} - {"__init__"} == set(ORDER)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_the_command_line_knows_of_terminals(path: Path) -> None:
+    if layer(path) == "cli":
+        return
+    assert not {"click", "rich", "tqdm"} & {name.partition(".")[0] for name in imports(path)}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_randomness_comes_from_the_stream_alone(path: Path) -> None:
+    text = path.read_text()
+    assert "default_rng" not in text
+    assert "import random" not in text
+    assert "np.random" not in text or layer(path) == "rng"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_outgrows_a_reader(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 420
+
+
+TESTS = Path(__file__).parent
+CLOCKS = ("time.monotonic", "time.perf_counter", "time.process_time", "time.sleep")
+
+
+@pytest.mark.parametrize(
+    "path",
+    TESTS.rglob("*.py"),
+    ids=lambda path: str(path.relative_to(TESTS)),
+)
+def test_no_test_looks_at_the_clock(path: Path) -> None:
+    if path == TESTS / "support/faults.py":  # of wait_for, whose deadline only ends a hang
+        return
+    nodes = ast.walk(ast.parse(path.read_text()))
+    named = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+    assert not named.intersection(CLOCKS)
