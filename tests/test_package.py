@@ -10,7 +10,7 @@ import pixelgen
 
 ROOT = Path(pixelgen.__file__).parent
 ORDER = [
-    "errors", "threads", "image_types", "source_images", "pixlab_api", "colors", "rng", "registry",
+    "errors", "threads", "image_types", "source_images", "colors", "pixlab_api", "rng", "registry",
     "numeric", "families", "formats", "generator", "storage", "layouts", "manifest_rows", "job",
     "contact_sheet", "trainers", "engines", "pixlab", "dataset", "cli", "__main__",
 ]  # fmt: skip
@@ -74,7 +74,7 @@ CLOCKS = ("time.monotonic", "time.perf_counter", "time.process_time", "time.slee
 
 @pytest.mark.parametrize(
     "path",
-    TESTS.rglob("*.py"),
+    sorted(TESTS.rglob("*.py")),
     ids=lambda path: str(path.relative_to(TESTS)),
 )
 def test_no_test_looks_at_the_clock(path: Path) -> None:
