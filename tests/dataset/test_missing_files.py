@@ -35,10 +35,6 @@ GENERATE = (
     "--layout",
     UNIVERSAL,
 )
-SHUFFLED = (
-    "generate", "-n", "8", "-s", "8", "-q", "-o", "set",
-    "--family", "pixel_shuffle:source=photos",
-)  # fmt: skip
 CLAIMS: dict[str, tuple[str, ...]] = {
     "generate": GENERATE,
     "more sidecars": (*GENERATE, "--layout", "files,csv"),
@@ -174,23 +170,6 @@ def test_an_index_is_not_made_of_what_is_damaged(
     assert main(("verify", "set", "-q", "-j", "1")) == 3
     path.write_text(text) if spoilt == "plan" else main(("repair", "set", "-q", "-j", "1"))
     assert tree_digest(Path("set")) == whole
-
-
-def test_a_record_of_sources_that_is_cut_short_is_one_damage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("photos").mkdir()
-    for name in "abc":
-        Image.new("RGB", (16, 16)).save(f"photos/{name}.png")
-    assert main(SHUFFLED) == 0
-    path = Path("set/sources.jsonl")
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
-    capfd.readouterr()
-
-    assert main(("verify", "set", "-q", "-j", "1")) == 3
-    told = "sources.jsonl: it lists other images than the plan was made with\n"
-    assert capfd.readouterr().out == told
 
 
 def test_a_manifest_that_is_cut_short_is_missed(dataset: Path) -> None:

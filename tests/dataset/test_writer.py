@@ -1,39 +1,32 @@
 """The fan-out: one tree whatever the workers, the order, the interruptions and the surroundings."""
 
-import fcntl
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
-from zlib import crc32
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from pixelgen.dataset.journal import JOURNAL, SUMS, Journal
-from pixelgen.dataset.overwrite import clear
+from pixelgen.dataset.journal import JOURNAL
 from pixelgen.dataset.plan import PLAN
 from pixelgen.dataset.writer import Run as How
 from pixelgen.dataset.writer import write
 from pixelgen.engines import Check, Engine, Local, Serial, Work
-from pixelgen.errors import Busy, Conflict
+from pixelgen.errors import Conflict
 from pixelgen.job import Job
-from pixelgen.layouts import ShardRecord
 from pixelgen.layouts.base import MANIFEST
 from pixelgen.storage import LocalStore
-from pixelgen.storage.lock import LOCK, joint_lock, lock
+from pixelgen.storage.lock import LOCK
 from tests.support.command import COMMAND, Done, Run, tree_digest
 from tests.support.faults import PATIENCE, children, layouts, living, manifest_of, running, wait_for
+from tests.support.planted import status
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -189,224 +182,6 @@ def test_the_manifest_is_the_newest_file(
     assert max(times, key=lambda name: times[name]) == manifest_of(layout)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [("-n", 301), ("-s", 65), ("--seed", 1), ("--family", "gaussian"), ("-f", "bmp"),
-     ("--checksum", "none"), ("--color", "red"), ("--layout", "tar")],
-)  # fmt: skip
-def test_another_job_in_the_directory_is_refused_and_nothing_touched(
-    make: Callable[..., Done], run: Run, tmp_path: Path, change: tuple[str, object]
-) -> None:
-    make(*SMALL)
-    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "negatives").rglob("*")}
-    done = run("generate", *SMALL, *change)
-
-    assert done.returncode == 3
-    assert len(done.stderr.splitlines()) == 1
-    assert "another job" in done.stderr
-    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "negatives").rglob("*")} == before
-
-
-def test_force_replaces_a_finished_set_and_nothing_else(
-    make: Callable[..., Done], tmp_path: Path
-) -> None:
-    make(*SMALL)
-    (tmp_path / "negatives/images/mine.txt").write_text("mine")
-    make("-n", 7, "-s", 8, "--force")
-    (tmp_path / "negatives/images/mine.txt").unlink()
-    make("-n", 7, "-s", 8, "-o", "fresh")
-
-    assert tree_digest(tmp_path / "negatives") == tree_digest(tmp_path / "fresh")
-
-
-@pytest.mark.parametrize("case", ["changed", "in the way", "linked folder", "unfinished"])
-def test_force_removes_nothing_where_a_file_may_be_somebody_else_s(
-    make: Callable[..., Done], run: Run, tmp_path: Path, case: str
-) -> None:
-    make("-n", 5, "-s", 8)
-    out = tmp_path / "negatives"
-    if case == "changed":
-        (out / "images/000003.png").write_text("mine")
-    elif case == "in the way":
-        (out / "images/000010.png").write_text("mine")
-    elif case == "linked folder":
-        (out / "images").rename(tmp_path / "photos")
-        (out / "images").symlink_to(tmp_path / "photos")
-    else:
-        (out / JOURNAL).write_bytes(b"")
-    before = tree_digest(tmp_path)
-    done = run("generate", "-n", 30, "-s", 8, "--force")
-
-    assert done.returncode == 3, done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert tree_digest(tmp_path) == before
-
-
-def test_force_keeps_sums_that_are_the_user_s_own(tmp_path: Path) -> None:
-    store = LocalStore(str(tmp_path))
-    write(Job.parse(count=5, width=8, height=8, checksum="none"), store, How())
-    (tmp_path / SUMS).write_text("mine")
-    before = tree_digest(tmp_path)
-    with pytest.raises(Conflict, match=SUMS):
-        clear(store, Job.parse(count=6, width=8, height=8), How())
-    assert tree_digest(tmp_path) == before
-    clear(store, Job.parse(count=6, width=8, height=8, checksum="none"), How())
-
-    assert [path.name for path in tmp_path.iterdir()] == [SUMS]
-    assert (tmp_path / SUMS).read_text() == "mine"
-
-
-def test_force_keeps_what_is_beside_a_plan_alone(tmp_path: Path) -> None:
-    store = LocalStore(str(tmp_path))
-    write(Job.parse(count=5, width=8, height=8), LocalStore(str(tmp_path / "set")), How())
-    for name in (PLAN, SUMS, JOURNAL):
-        if name != PLAN:
-            (tmp_path / name).write_text("mine")
-        else:
-            (tmp_path / name).write_bytes((tmp_path / "set" / PLAN).read_bytes())
-            continue
-        before = tree_digest(tmp_path)
-        with pytest.raises(Conflict):
-            clear(store, Job.parse(count=6, width=8, height=8), How())
-        assert tree_digest(tmp_path) == before
-        (tmp_path / name).unlink()
-
-
-@pytest.mark.parametrize("obstacle", ["record", "file", "link", "linked sources"])
-def test_force_removes_nothing_where_the_new_set_cannot_be_made(
-    tmp_path: Path, obstacle: str
-) -> None:
-    out = tmp_path / "set"
-    store = LocalStore(str(out))
-    (tmp_path / "photos").mkdir()
-    Image.new("L", (9, 9)).save(tmp_path / "photos/a.png")
-    layout = "files" if obstacle == "linked sources" else "tar"
-    write(Job.parse(count=5, width=8, height=8, layout=layout), store, How())
-    if obstacle == "record":
-        (out / "sources.jsonl").write_text("mine")
-    elif obstacle == "file":
-        (out / "images").write_text("mine")
-    elif obstacle == "link":
-        (out / "images").symlink_to("../photos")
-    else:
-        (tmp_path / "photos/b.png").symlink_to(out / "images/000001.png")
-    before = tree_digest(tmp_path)
-    family = f"pixel_shuffle:source={tmp_path}/photos"
-    with pytest.raises(Conflict):
-        clear(store, Job.parse(count=6, width=8, height=8, family=family), How())
-    assert tree_digest(tmp_path) == before
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        (("--engine", "dask://127.0.0.1:9"), "127.0.0.1:9"),
-        (("--engine", "dask", "--family", "pixel_shuffle:source=photos"), "absolute path"),
-        (("--remote", "--remote-url", "http://127.0.0.1:9", "--remote-timeout", 1), "127.0.0.1"),
-        (("--family", "pixel_shuffle:source=nowhere"), "nowhere"),
-        (("--summary", "nowhere/summary.md"), "nowhere/summary.md"),
-    ],
-)
-def test_force_removes_nothing_before_the_new_set_is_sure_to_begin(
-    options: tuple[object, ...],
-    named: str,
-    make: Callable[..., Done],
-    run: Run,
-    tmp_path: Path,
-) -> None:
-    make("-n", 3, "-s", 8)
-    (tmp_path / "photos").mkdir()
-    Image.new("L", (9, 9)).save(tmp_path / "photos/a.png")
-    before = tree_digest(tmp_path)
-    done = run("generate", "-n", 9, "-s", 8, "--force", *options, PIXLAB_API_KEY="abcdefghijklmnop")
-
-    assert done.returncode in (1, 2), done.stderr
-    assert named in done.stderr
-    assert tree_digest(tmp_path) == before
-
-
-@pytest.mark.slow
-def test_force_leaves_no_empty_folder(make: Callable[..., Done], tmp_path: Path) -> None:
-    make("-n", 10_001, "-s", 1)
-    make("-n", 3, "-s", 1, "--layout", "tar", "--force")
-    assert [path.name for path in (tmp_path / "negatives").iterdir() if path.is_dir()] == []
-
-
-def test_force_that_is_stopped_while_it_checks_removes_nothing(tmp_path: Path) -> None:
-    store = LocalStore(str(tmp_path))
-    write(Job.parse(count=5, width=8, height=8), store, How())
-    (tmp_path / "images/000003.png").write_text("mine")
-    before = tree_digest(tmp_path)
-    clear(store, Job.parse(count=6, width=8, height=8), How(stopped=lambda: True))
-
-    assert tree_digest(tmp_path) == before
-
-
-@pytest.mark.parametrize("kind", ["text", "link", "folder"])
-def test_what_takes_the_place_of_the_lock_during_a_run_is_kept(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / LOCK
-    with lock(LocalStore(str(tmp_path))):
-        path.unlink()
-        if kind == "text":
-            path.write_text("mine")
-        elif kind == "link":
-            path.symlink_to("nowhere")
-        else:
-            path.mkdir()
-        before = _identity(path)
-    assert _identity(path) == before
-
-
-@pytest.mark.parametrize("held", [lock, joint_lock])
-def test_a_directory_that_others_hold_is_held_by_nobody_alone(
-    tmp_path: Path, held: Callable[[LocalStore], AbstractContextManager[None]]
-) -> None:
-    store = LocalStore(str(tmp_path))
-    with held(store):
-        with pytest.raises(Busy, match=str(tmp_path)), lock(store):
-            pass
-        if held is joint_lock:
-            with joint_lock(store):
-                pass
-    with lock(store):
-        pass
-
-
-def test_runs_that_hold_the_lock_together_end_while_others_begin(tmp_path: Path) -> None:
-    store = LocalStore(str(tmp_path))
-
-    def hold(_: int) -> None:
-        for _ in range(500):
-            with joint_lock(store):
-                assert (tmp_path / LOCK).exists()
-
-    with ThreadPoolExecutor(4) as pool:
-        deque(pool.map(hold, range(4)), maxlen=0)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("kind", ["text", "pipe", "link", "folder"])
-def test_a_lock_that_is_not_ours_is_kept(run: Run, tmp_path: Path, kind: str) -> None:
-    lock = tmp_path / "negatives" / LOCK
-    lock.parent.mkdir()
-    if kind == "text":
-        lock.write_text("mine")
-    elif kind == "pipe":
-        os.mkfifo(lock)
-    elif kind == "link":
-        lock.symlink_to(tmp_path / "nowhere")
-    else:
-        lock.mkdir()
-    before = _identity(lock)
-    done = run("generate", *SMALL)
-
-    assert done.returncode == 3
-    assert LOCK in done.stderr
-    assert _identity(lock) == before
-    assert [path.name for path in lock.parent.iterdir()] == [LOCK]
-
-
 @pytest.mark.parametrize("kind", ["text", "link"])
 def test_a_planted_manifest_does_not_make_a_set_complete(tmp_path: Path, kind: str) -> None:
     job = Job.parse(count=50, width=8, height=8)
@@ -420,44 +195,6 @@ def test_a_planted_manifest_does_not_make_a_set_complete(tmp_path: Path, kind: s
     with pytest.raises(Conflict, match=MANIFEST):
         write(job, store, How())
     assert len(list((tmp_path / "images").iterdir())) == 50
-
-
-@pytest.mark.parametrize(
-    "body",
-    ['{"a":1}', "not json", "[]", '["x"]', "5", '["x",0,null,null,""]', '["x","0",[1],[2],""]',
-     '["x",0,[],[],"",1]', '["x",-1,[1],["a"],""]', '["x",0,[1e999],["a"],""]', "[" * 100_000],
-)  # fmt: skip
-def test_a_journal_line_that_says_nothing_of_use_is_passed_over(tmp_path: Path, body: str) -> None:
-    job = Job.parse(count=5, width=8, height=8)
-    store = LocalStore(str(tmp_path))
-    write(job, store, How(stopped=lambda: True))
-    (tmp_path / JOURNAL).write_text(f"{crc32(body.encode()):08x} {body}\n")
-
-    assert write(job, store, How()).made == 5
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        ShardRecord(1, [], []),  # the shard after the last one, which has no images
-        ShardRecord(2, [1] * 10, ["0" * 64] * 10),
-        ShardRecord(-1, [1] * 10, ["0" * 64] * 10),
-        ShardRecord(0, [1] * 9, ["0" * 64] * 9),
-        ShardRecord(0, [1] * 10, ["x" * 64] * 10),
-        ShardRecord(0, [1] * 10, ["0" * 64] * 10, 0, "x"),
-        ShardRecord(0, [1] * 10, ["0" * 64] * 10, 0, "", ["{}"] * 10),
-    ],
-)
-def test_a_whole_journal_line_of_what_cannot_be_is_passed_over(
-    tmp_path: Path, record: ShardRecord
-) -> None:
-    job = Job.parse(count=10, width=512, height=512)
-    assert job.shard_size == job.count
-    store = LocalStore(str(tmp_path))
-    write(job, store, How(stopped=lambda: True))
-    (tmp_path / JOURNAL).write_bytes(Journal(store, job).line(record))
-
-    assert write(job, store, How(Serial())).made == 10
 
 
 @pytest.mark.parametrize("name", ["images/000003.png", MANIFEST, "SHA256SUMS", PLAN, JOURNAL])
@@ -477,19 +214,14 @@ def test_what_bears_a_name_of_ours_is_never_touched(
         planted.mkdir()
     else:
         os.mkfifo(planted)
-    before = _identity(planted)
+    before = status(planted)
     done = run("generate", *SMALL)
 
     assert done.returncode == 3, done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert victim.read_text() == "keep me"
-    assert _identity(planted) == before
+    assert status(planted) == before
     assert [p for p in (tmp_path / "negatives").rglob("*") if p.is_file() and p != planted] == []
-
-
-def _identity(path: Path) -> tuple[int, ...]:
-    found = path.lstat()
-    return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns
 
 
 def test_a_file_planted_under_our_name_while_the_set_is_made_is_kept(tmp_path: Path) -> None:
@@ -514,68 +246,6 @@ def test_a_folder_that_is_a_link_is_not_followed(run: Run, tmp_path: Path) -> No
     assert done.returncode == 3
     assert "link" in done.stderr
     assert list(elsewhere.iterdir()) == []
-
-
-def test_a_directory_in_use_is_refused_and_not_waited_for(tmp_path: Path) -> None:
-    job = Job.parse(count=5, width=8, height=8)
-    with (tmp_path / LOCK).open("w") as held, ThreadPoolExecutor(1) as pool:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        told = pool.submit(write, job, LocalStore(str(tmp_path)), How())
-        try:
-            with pytest.raises(Busy, match=re.escape(str(tmp_path))):
-                told.result(PATIENCE)  # a run that waits for the other one hangs here
-        finally:
-            fcntl.flock(held, fcntl.LOCK_UN)
-    assert Busy.exit_code == 5
-
-
-@pytest.mark.slow
-def test_a_journal_line_whose_file_is_gone_or_short_is_done_again(tmp_path: Path) -> None:
-    job = Job.parse(count=5000, width=8, height=8)
-    whole = LocalStore(str(tmp_path / "whole"))
-    write(job, whole, How())
-    rounds = iter(range(3))
-    cut = LocalStore(str(tmp_path / "cut"))
-    write(job, cut, How(Serial(), stopped=lambda: next(rounds, None) is None))
-    assert (tmp_path / "cut" / JOURNAL).read_text().count("\n") == 3
-    (tmp_path / "cut/images/000001.png").unlink()
-    (tmp_path / "cut/images/001500.png").write_bytes(b"")
-    with (tmp_path / "cut" / JOURNAL).open("ab") as journal:
-        journal.write(b"0badc0de [torn")
-    (tmp_path / "cut/images/.000001.png.part").write_bytes(b"a stranger's")
-    outcome = write(job, cut, How())
-    (tmp_path / "cut/images/.000001.png.part").unlink()
-
-    assert outcome.found == 1000
-    assert tree_digest(tmp_path / "cut") == tree_digest(tmp_path / "whole")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("other", ["boot", "mount"])
-def test_lines_of_another_boot_or_mount_count_only_with_the_right_hashes(
-    tmp_path: Path, other: str
-) -> None:
-    job = Job.parse(count=3000, width=8, height=8)
-    store = LocalStore(str(tmp_path))
-    rounds = iter(range(2))
-    write(job, store, How(Serial(), stopped=lambda: next(rounds, None) is None))
-    (tmp_path / "images/000005.png").write_bytes(
-        bytes((tmp_path / "images/000005.png").stat().st_size)  # right size, zeros: a power cut
-    )
-    journal = tmp_path / JOURNAL
-    here = json.loads(journal.read_text().partition("\n")[0][9:])[0]
-    boot, mount = here.split()
-    assert boot == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    there = f"another {mount}" if other == "boot" else f"{boot} 7{mount}"
-    lines = []
-    for line in journal.read_text().splitlines():
-        body = line[9:].replace(here, there)
-        lines.append(f"{crc32(body.encode()):08x} {body}\n")
-    journal.write_text("".join(lines))
-    outcome = write(job, store, How())
-
-    assert outcome.found == 1000
-    assert np.asarray(Image.open(tmp_path / "images/000005.png")).any()
 
 
 @pytest.mark.cli

@@ -6,13 +6,28 @@ import os
 import shutil
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from zlib import crc32
 
 import pytest
 
-from tests.support.faults import Shared, layouts, trials
+from pixelgen.dataset.writer import Run as How
+from pixelgen.dataset.writer import write
+from pixelgen.job import Job
+from pixelgen.storage import LocalStore
+from tests.support.disks import (
+    memory_disk,
+    need,
+    why_no_memory_disk,
+)
+from tests.support.faults import (
+    Shared,
+    layouts,
+    trials,
+)
+from tests.support.planted import Trap
+from tests.support.surroundings import JOB
 
 _CORE = ("files", "webdataset")
 _SHARE = 8  # of the trials of a layout that another stands for
@@ -83,3 +98,38 @@ def strace() -> str:
         if tried.returncode != code or (code == 1 and "Input/output error" not in tried.stderr):
             pytest.skip(f"{fault} by strace: no right to trace processes ({tried.stderr.strip()})")
     return path
+
+
+@pytest.fixture
+def trap(tmp_path: Path) -> Trap:
+    return Trap.lay(tmp_path)
+
+
+@pytest.fixture(params=layouts(2))
+def layout(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount a disk of 64 pages in memory, or skip."""
+    need("full disk", why_no_memory_disk())
+    with memory_disk(tmp_path / "disk", "size=256k") as disk:
+        yield disk
+
+
+@pytest.fixture(scope="module")
+def wanted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole set."""
+    folder = tmp_path_factory.mktemp("wanted") / "set"
+    write(Job.parse(**JOB), LocalStore(str(folder), "none"), How())
+    return folder
+
+
+@pytest.fixture
+def place(tmp_path: Path, wanted: Path) -> Path:
+    """A folder with a whole set and a spoiled one."""
+    shutil.copytree(wanted, tmp_path / "made")
+    shutil.copytree(wanted, tmp_path / "spoiled")
+    (tmp_path / "spoiled/images/000003.png").write_text("spoiled")
+    return tmp_path

@@ -47,6 +47,11 @@ def layouts(per_shard: int) -> list[str]:
     ]
 
 
+def loose_and_sharded(per_shard: int) -> list[str]:
+    """Spell a layout of each kind, by whose code the others are written; with a factor, all."""
+    return layouts(per_shard) if trials(1) > 1 else ["files", f"webdataset:per_shard={per_shard}"]
+
+
 def format_of(layout: str, wanted: str = "png") -> str:
     """Return a format, or where a layout does not hold it the first that it does."""
     held = Layout.parse(layout).container.formats

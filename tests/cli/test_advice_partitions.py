@@ -1,0 +1,165 @@
+"""The advice of messages about partitions works: see ``test_advice``."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.advice import SET, SHARDS, Console, plays, remote, spoil, unfinish
+
+if TYPE_CHECKING:
+    from tests.support.pixlab_endpoint import Endpoint
+
+
+NOT_SLURM = ("ID", "MIN", "MAX", "COUNT")
+
+
+@plays(
+    "--seed random cannot be combined with --shard: all runs of a dataset need the same seed; give"
+    " a number"
+)
+def test_partitions_of_one_seed_become_one_dataset(console: Console) -> None:
+    console.run(f"{SHARDS} --shard 1/2 --seed random", 2)
+    for number in (1, 2):
+        console.run(f"{SHARDS} --shard {number}/2 --seed 7")
+    console.run("finish set -q")
+    console.verified()
+
+
+@plays("…, run: pixelgen finish …")
+@pytest.mark.parametrize("place", ["set", "it's my set", "-set"])
+@pytest.mark.parametrize("total", [1, 2])
+def test_partitions_say_how_they_become_a_dataset(total: int, place: str, console: Console) -> None:
+    for number in range(1, total + 1):
+        console.run(f"generate -n 4 -s 8 -j 1 --out={shlex.quote(place)} --shard {number}/{total}")
+    console.follow()
+    console.verified(f"./{place}")
+
+
+@plays("… is about a whole set; leave out --shard")
+def test_a_whole_dataset_is_forced_or_fetched_without_shard(
+    console: Console, endpoint: "Endpoint"
+) -> None:
+    console.run(SET)
+    assert "--force" in console.run(f"{SET} --force --seed 1 --shard 1/2", 2)
+    console.run(f"{SET} --force --seed 1")
+    assert "--remote" in console.run(remote(endpoint, "-o fetched --shard 1/2"), 2)
+    console.run(remote(endpoint, "-o fetched"))
+    console.verified("fetched")
+
+
+@plays("submit it with sbatch --array=1-64, or give the shard as I/N")
+def test_a_task_of_a_job_array_is_a_partition_and_so_is_a_number(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in NOT_SLURM:
+        monkeypatch.delenv(f"SLURM_ARRAY_TASK_{name}", raising=False)
+    console.run(f"{SHARDS} --shard slurm", 2)
+    console.run(f"{SHARDS} --shard 2/2")
+    for name, value in zip(NOT_SLURM, ("1", "1", "2", "2"), strict=True):
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
+    console.run(f"{SHARDS} --shard slurm")
+    console.run("finish set -q")
+    console.verified()
+
+
+@pytest.mark.cli
+@plays('number the tasks from 1 and give --shard "$…ID/N"')
+def test_tasks_of_an_array_with_gaps_give_their_number(console: Console) -> None:
+    array = dict(zip(NOT_SLURM, ("3", "1", "3", "2"), strict=True))
+    environment = {f"SLURM_ARRAY_TASK_{name}": value for name, value in array.items()}
+    said = console.process(f"{SHARDS} --shard slurm", 2, environment)
+    (option,) = re.findall('(--shard "[^"]+")', said)
+    for number in ("1", "2", "3"):
+        task = environment | {"SLURM_ARRAY_TASK_ID": number}
+        console.process(f"{SHARDS} {option.replace('/N', '/3')}", 0, task)
+    console.run("finish set -q")
+    console.verified()
+
+
+@plays("… does not tell in how many shards it is made; give --of N")
+def test_status_is_told_the_number_of_partitions(console: Console) -> None:
+    console.run(f"{SHARDS} --shard 1/2")
+    console.run(f"{SHARDS} --shard 1/3")
+    console.run("status set --missing", 2)
+    assert console.run("status set --missing --of 2") == "2\n"
+
+
+@plays("to be run again: --shard I/… for I = …")
+def test_status_names_the_partitions_to_be_run_again(console: Console) -> None:
+    console.run(f"{SHARDS} --shard 2/3")
+    console.run("status set")
+    found = re.findall(r"--shard I/(\d) for I = (\d),(\d)", console.last)
+    assert found == [("3", "1", "3")]
+    for number in (1, 3):
+        console.run(f"{SHARDS} --shard {number}/3")
+    console.run("finish set -q")
+    console.verified()
+
+
+@plays("nothing is missing; to complete it, run: pixelgen finish …")
+def test_status_says_how_a_dataset_of_all_shards_is_completed(console: Console) -> None:
+    console.run(SHARDS.replace("-o set", "-o 'my set' --shard 1/1"))
+    console.run("status 'my set'")
+    console.follow()
+    console.verified("my set")
+
+
+@plays("run the command with --shard I/… again for I = …", "; …, then this command")
+def test_finish_names_the_partitions_that_are_missing(console: Console) -> None:
+    console.run(f"{SHARDS} --shard 1/2")
+    console.run("finish set", 1)
+    assert "--shard I/2 again for I = 2, then this command" in console.last
+    console.run(f"{SHARDS} --shard 2/2")
+    console.run("finish set")
+    console.verified()
+
+
+@plays("run the command that makes the dataset again")
+@pytest.mark.parametrize("place", ["set", "part"])
+def test_finish_of_what_no_partition_made_asks_for_the_command(
+    place: str, console: Console
+) -> None:
+    console.run(f"{SHARDS} -o part")
+    unfinish("part")
+    Path("part/negatives-000003.tar").unlink()
+    console.run(f"finish {place} part", 1)
+    console.run(f"{SHARDS} -o {place}")
+    console.run(f"finish {place} part")
+    console.verified(place)
+
+
+@plays("is missing or damaged; …", "to make it again, run: pixelgen repair …")
+def test_a_damaged_file_of_a_finished_place_is_repaired_and_brought(console: Console) -> None:
+    console.run(f"{SET} -o 'my part'")
+    spoil(Path("my part/images/000003.png"))
+    console.run("finish set 'my part' -q", 3)
+    console.follow()
+    console.run("finish set 'my part' -q")
+    console.verified()
+
+
+@plays("remove it, and run the command that made it again")
+def test_a_damaged_file_of_a_place_in_progress_is_made_again_and_brought(
+    console: Console,
+) -> None:
+    part = SHARDS.replace("-o set", "-o part --shard 1/1")
+    console.run(part)
+    spoil(Path("part/negatives-000003.tar"))
+    console.run("finish set part -q", 3)
+    Path("part/negatives-000003.tar").unlink()
+    console.run(part)
+    console.run("finish set part -q")
+    console.verified()
+
+
+@plays("give the same --layout to every shard")
+def test_partitions_of_one_layout_become_one_dataset(console: Console) -> None:
+    command = "generate -n 6 -s 8 -q -j 1 -o set"
+    console.run(f"{command} --layout files,coco --shard 1/2")
+    console.run(f"{command} --shard 2/2", 3)
+    console.run(f"{command} --layout files,coco --shard 2/2")
+    console.run("finish set -q")
+    console.verified()

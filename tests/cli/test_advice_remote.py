@@ -1,0 +1,186 @@
+"""The advice of messages about remote images and the server works: see ``test_advice``."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pixelgen.dataset import writer
+from pixelgen.dataset.plan import read_plan
+from pixelgen.storage import LocalStore
+from tests.support.advice import SET, Console, plays, refused, remote
+
+if TYPE_CHECKING:
+    from tests.support.pixlab_endpoint import Endpoint
+
+
+@plays("the remote is asked by this process alone; leave out --engine")
+def test_images_are_fetched_without_an_engine(console: Console, endpoint: "Endpoint") -> None:
+    console.run(remote(endpoint, "--engine serial"), 2)
+    console.run(remote(endpoint))
+
+
+@plays("--… is about --remote; give that, too")
+@pytest.mark.parametrize(
+    "option", ["--remote-url URL", "--remote-rate 9/s", "--remote-timeout 9", "--remote-mode blob",
+               "--remote-auth query", "--remote-allow-host nix", "--key x", "--key-file key"]
+)  # fmt: skip
+def test_options_of_the_remote_go_with_it(
+    option: str, console: Console, endpoint: "Endpoint"
+) -> None:
+    Path("key").write_text("SECRETKEY-0123")
+    Path("key").chmod(0o600)
+    more = option.replace("URL", endpoint.url)
+    if option != "--remote-mode blob":  # which is the default
+        assert option.split(maxsplit=1)[0] in console.run(f"generate -n 1 -s 8 -o set {more}", 2)
+    else:
+        console.run("generate -n 1 -s 8 -o set --remote-mode link", 2)
+    console.run(remote(endpoint, more))
+
+
+@plays("a remote image cannot be made again: leave out --checksum none")
+def test_images_are_fetched_with_checksums(console: Console, endpoint: "Endpoint") -> None:
+    console.run(remote(endpoint, "--checksum none"), 2)
+    console.run(remote(endpoint))
+
+
+@plays(
+    "where the key is sent: add --remote, and --remote-url for another address than PixLab's",
+    "and --remote asks …; to ask the other one, give it as --remote-url",
+)
+def test_a_recipe_s_address_is_asked_where_it_is_given(
+    console: Console, endpoint: "Endpoint"
+) -> None:
+    console.run(remote(endpoint))
+    recipe = "generate --recipe set/pixelgen.json -q -o again"
+    console.run(recipe, 2)
+    console.run(f"{recipe} --remote", 2)
+    console.run(f"{recipe} --remote --remote-url {endpoint.url}")
+    console.verified("again")
+
+
+@plays("there is no key: set … or give --key-file…")
+def test_a_key_is_taken_from_each_place_that_is_named(
+    console: Console, endpoint: "Endpoint", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PIXLAB_API_KEY")
+    console.run(remote(endpoint), 2)
+    variable, own = re.findall(r"set (\w+) or give --key-file, or put it in (\S+);", console.last)[
+        0
+    ]
+    Path(own).parent.mkdir(parents=True)
+    for path in (Path(own), Path("key")):
+        path.write_text("SECRETKEY-0123\n")
+        path.chmod(0o600)
+    console.run(remote(endpoint, "-o own"))
+    Path(own).unlink()
+    console.run(remote(endpoint, "-o file --key-file key"))
+    monkeypatch.setenv(variable, "SECRETKEY-0123")
+    console.run(remote(endpoint, "-o variable"))
+
+
+@pytest.mark.cli
+@plays("others can read the key in …; run: chmod 600 …")
+@pytest.mark.parametrize("name", ["key", "it's my key", "-key"])
+def test_a_key_that_others_can_read_is_hidden_as_is_said(
+    name: str, console: Console, endpoint: "Endpoint", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PIXLAB_API_KEY")
+    Path(name).write_text("SECRETKEY-0123")
+    Path(name).chmod(0o644)
+    command = remote(endpoint, f"--key-file={shlex.quote(name)}")
+    console.run(command, 2)
+    subprocess.run(["sh", "-c", console.advised()], check=True)
+    console.run(command)
+
+
+@pytest.mark.cli
+@plays(
+    "…; the next try, in … s, would be past --remote-timeout",
+    "; try again later, or make images on this machine: in another directory, without --remote and"
+    " its options",
+)
+def test_more_time_or_this_machine_makes_up_for_a_busy_endpoint(
+    console: Console, endpoint: "Endpoint"
+) -> None:
+    endpoint.often, endpoint.pause = 1, 300
+    console.run(remote(endpoint, "-j 1 --remote-timeout 200"), 1)
+    console.run("generate -n 3 -s 64x48 -q -o other")
+    endpoint.often, endpoint.pause = 2, 0
+    console.run(remote(endpoint, "-n 1 -j 1 --remote-timeout 500"))
+    assert endpoint.given["429"] == 2
+    console.verified()
+
+
+@plays("finished; finish it with the command that began it, or remove the directory")
+def test_images_that_were_paid_for_are_finished_and_then_replaced(
+    console: Console, endpoint: "Endpoint"
+) -> None:
+    endpoint.most = 2
+    console.run(remote(endpoint, "-j 1"), 4)
+    console.run(f"{SET} --force", 3)
+    endpoint.most = 9
+    console.run(remote(endpoint, "-j 1"))
+    console.run(f"{SET} --force")
+    console.verified()
+
+
+@plays("images of this set are still to come from …: run the 'pixelgen generate --remote' that")
+def test_images_that_are_to_come_are_fetched_by_the_command_that_began(
+    console: Console, endpoint: "Endpoint"
+) -> None:
+    endpoint.most = 2
+    console.run(remote(endpoint, "-j 1"), 4)
+    plan = read_plan(LocalStore("set"))
+    assert plan
+    refused(console, lambda: writer.write(plan.job, LocalStore("set"), writer.Run(jobs=1)))
+    endpoint.most = 9
+    console.run(remote(endpoint, "-j 1"))
+    console.verified()
+
+
+@plays("to check these by their SHA-256, run: pixelgen verify …")
+def test_what_was_fetched_is_verified_and_what_is_to_come_is_fetched(
+    console: Console, endpoint: "Endpoint"
+) -> None:
+    endpoint.most = 2
+    console.run(remote(endpoint, "-j 1"), 4)
+    assert "run the command that makes it again\n" in console.run("repair set", 1)
+    endpoint.most = 9
+    console.run(remote(endpoint, "-j 1"))
+    for command in ("repair", "verify --deep"):
+        console.run(f"{command} set", 2)
+        console.follow()
+
+
+@plays("--remote keeps what was paid for in a directory; name one")
+def test_images_are_fetched_to_a_directory(console: Console, endpoint: "Endpoint") -> None:
+    pytest.importorskip("s3fs", reason="the extra 's3' is not installed")
+    console.run(remote(endpoint, "-o s3://bucket/set"), 2)
+    console.run(remote(endpoint))
+
+
+@pytest.mark.cli
+@plays(
+    "others can reach …; give them a key by --key-file, or let anyone in by --no-auth",
+    "give either a key or --no-auth, not both",
+    "noise … is no family's name; see 'pixelgen list families'",
+)
+def test_a_server_for_others_has_a_key_or_is_open(console: Console, tmp_path: Path) -> None:
+    pytest.importorskip("granian", reason="granian is not installed")
+    from tests.support.serving import serving
+
+    Path("key").write_text("SECRET")
+    Path("key").chmod(0o600)
+    console.run("serve --host 0.0.0.0 --port 0", 2)
+    console.run("serve --host 0.0.0.0 --port 0 --key-file key --no-auth", 2)
+    for options in (("--key-file", "key"), ("--no-auth",)):
+        with serving(tmp_path, "--host", "0.0.0.0", *options) as server:  # noqa: S104
+            assert server.get(width=5, key="SECRET").status == 200
+            wrong = server.get(width=5, key="SECRET", noise="os.path")
+            console.note(wrong.json["error"])
+            for name in re.findall(r"^(\w+)", console.run("list families"), re.MULTILINE)[:3]:
+                assert server.get(width=5, key="SECRET", noise=name).status == 200

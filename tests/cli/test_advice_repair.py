@@ -1,0 +1,175 @@
+"""The advice of messages about damaged and unfinished datasets works: see ``test_advice``."""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pixelgen.dataset import repair
+from pixelgen.families.pointwise import Uniform
+from tests.support.advice import SET, Console, plays, remote, spoil, unfinish
+from tests.support.command import tree_digest
+
+if TYPE_CHECKING:
+    from tests.support.pixlab_endpoint import Endpoint
+
+
+@plays("run the command that makes it again…", ", or: pixelgen repair …")
+@pytest.mark.parametrize("command", ["verify", "preview", "index --layout coco"])
+def test_an_unfinished_dataset_is_finished_either_way(command: str, console: Console) -> None:
+    make = SET.replace("-o set", "-o 'my set'")
+    console.run(make)
+    unfinish("my set")
+    console.run(f"{command} 'my set'", 1)
+    console.follow()
+    unfinish("my set")
+    console.run(make)
+    console.verified("my set")
+
+
+@plays(
+    "…; to write it again, run: pixelgen repair …",
+    "…; move it away, then run: pixelgen repair …",
+)
+def test_a_manifest_that_is_not_there_is_written_again(console: Console) -> None:
+    console.run(SET)
+    whole = tree_digest(Path("set"))
+    manifest = Path("set/metadata.jsonl")
+    manifest.unlink()
+    console.run("verify set", 3)
+    console.follow()
+    assert tree_digest(Path("set")) == whole
+    manifest.unlink()
+    manifest.mkdir()
+    console.run("verify set", 3)
+    manifest.rename("aside")
+    console.follow()
+    assert tree_digest(Path("set")) == whole
+
+
+@plays(
+    "or, unless its images were fetched with --remote, run the command"
+    " that made the dataset again, with the same seed and all sidecars"
+)
+def test_the_command_with_all_sidecars_brings_a_plan_back(console: Console) -> None:
+    console.run(f"{SET} --seed random")
+    console.run("index set --layout coco -q")
+    whole = tree_digest(Path("set"))
+    seed = json.loads(Path("set/pixelgen.json").read_text())["job"]["seed"]
+    Path("set/pixelgen.json").unlink()
+    for command in ("verify", "repair", "status"):
+        console.run(f"{command} set", 3)
+    console.run(f"{SET} --seed {seed} --layout coco")
+    assert tree_digest(Path("set")) == whole
+
+
+def test_a_plan_of_fetched_images_comes_back_by_itself_alone(
+    console: Console, endpoint: "Endpoint"
+) -> None:
+    console.run(remote(endpoint))
+    whole = tree_digest(Path("set"))
+    plan = Path("set/pixelgen.json")
+    plan.rename("aside")
+    console.run("verify set", 3)
+    console.run(remote(endpoint), 3)
+    Path("aside").rename(plan)
+    assert tree_digest(Path("set")) == whole
+    console.verified()
+
+
+def test_a_plan_that_nothing_vouches_for_is_not_said_to_come_back(console: Console) -> None:
+    console.run(f"{SET} --checksum none")
+    Path("set/pixelgen.json").unlink()
+    assert "put the old one back, or move the dataset away" in console.run("verify set", 3)
+    Path("set").rename("aside")
+    console.run(f"{SET} --checksum none")
+
+
+@plays("first run: pixelgen repair …")
+@pytest.mark.parametrize("command", ["index set --layout coco -q", "finish other set -q"])
+def test_a_damaged_manifest_is_repaired_first(command: str, console: Console) -> None:
+    console.run(SET)
+    manifest = Path("set/metadata.jsonl")
+    manifest.write_text(manifest.read_text().replace('"mode":"RGB"', '"mode":"RGX"', 1))
+    console.run(command, 3)
+    console.follow()
+    console.run(command)
+    console.verified()
+
+
+def test_what_was_fetched_is_never_said_to_be_repaired(
+    console: Console, endpoint: "Endpoint"
+) -> None:
+    console.run(remote(endpoint))
+    manifest, image = Path("set/metadata.jsonl"), Path("set/images/000001.png")
+    for path, command in ((manifest, "index set --layout coco"), (image, "finish other set")):
+        data = path.read_bytes()
+        path.write_bytes(data.replace(b'"width":64', b'"width":65'))
+        if path == image:
+            spoil(path)
+        assert "put the old one back" in console.run(command, 3)
+        assert "repair" not in console.last
+        path.write_bytes(data)
+        console.run(command)
+
+
+@plays("to see whether it was changed, run: pixelgen verify …")
+def test_verify_tells_why_an_image_cannot_be_shown(console: Console) -> None:
+    console.run(f"{SET} -o 'my set'")
+    Path("my set/images/000003.png").write_text("no image")
+    console.run("preview 'my set' -o sheet.png", 1)
+    assert "images/000003.png: " in console.follow(3)
+
+
+@plays("… damaged, and the check stopped there (see --max-errors)")
+def test_more_errors_are_told_on_request(console: Console) -> None:
+    console.run(SET)
+    for path in Path("set/images").iterdir():
+        spoil(path)
+    console.run("verify set --max-errors 2", 3)
+    assert len(console.run("verify set --max-errors 7 -q", 3).splitlines()) == 6
+
+
+@plays("or, to check their SHA-256 alone, run: pixelgen verify …")
+@pytest.mark.parametrize("command", ["verify --deep", "repair --deep"])
+def test_images_of_another_version_are_verified_by_their_sums(
+    command: str, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console.run(f"{SET} -o 'my set'")
+    monkeypatch.setattr(Uniform, "version", 2)
+    Path("my set/images/000003.png").unlink()
+    console.run(f"{command} 'my set'", 3)
+    assert "images/000003.png: missing" in console.follow(3)
+
+
+@plays("files or rows are damaged; to make the dataset anew, run: pixelgen generate --recipe …")
+def test_a_dataset_past_repair_is_made_anew(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console.run(f"{SET} -o 'my set'")
+    whole = tree_digest(Path("my set"))
+    for path in Path("my set/images").iterdir():
+        spoil(path)
+    monkeypatch.setattr(repair, "_MOST_DAMAGE", 3)
+    console.run("repair 'my set'", 3)
+    command = console.advised().replace("DIRECTORY", "anew").removeprefix("pixelgen ")
+    console.run(command)
+    assert tree_digest(Path("anew")) == whole
+
+
+@plays("the old plan back or, if the plan is right, remove … and run the same command again")
+def test_sums_that_contradict_a_right_plan_are_removed(console: Console) -> None:
+    console.run(SET)
+    whole = tree_digest(Path("set"))
+    sums = Path("set/SHA256SUMS")
+    lines = sums.read_text().splitlines(keepends=True)
+    wrong = ["0" * 64 + line[64:] if "pixelgen.json" in line else line for line in lines]
+    sums.write_text("".join(wrong))
+    Path("set/images/000003.png").unlink()
+    console.run("repair set", 3)
+    (path,) = re.findall(r"remove (\S+) and run", console.last)
+    Path(path).unlink()
+    console.run("repair set")
+    assert tree_digest(Path("set")) == whole

@@ -1,0 +1,163 @@
+"""The advice of messages about interrupted runs works: see ``test_advice``."""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pixelgen.dataset import writer
+from pixelgen.dataset.add_sidecars import extend
+from pixelgen.dataset.journal import JOURNAL
+from pixelgen.dataset.plan import read_plan
+from pixelgen.engines import Local
+from pixelgen.layouts.layout import Layout
+from pixelgen.storage import LocalStore
+from tests.support.advice import SET, SHARDS, Console, plays, refused
+from tests.support.command import tree_digest
+
+
+def opened(command: str, console: Console) -> tuple[LocalStore, Any]:
+    """Run a command; return the store that it made and its job."""
+    console.run(command)
+    store = LocalStore("set")
+    plan = read_plan(store)
+    assert plan
+    return store, plan.job
+
+
+@plays("… was changed meanwhile; run the same command again")
+def test_a_journal_that_was_changed_is_made_up_for_by_the_same_command(console: Console) -> None:
+    store, job = opened(SHARDS, console)
+    whole = tree_digest(Path("set"))
+    shutil.rmtree("set")
+    journal = Path("set", JOURNAL)
+
+    def change(images: int, size: int) -> None:
+        journal.write_bytes(b"\0" * journal.stat().st_size)
+
+    refused(console, lambda: writer.write(job, store, writer.Run(jobs=1, progress=change)))
+    console.run(SHARDS)
+    assert tree_digest(Path("set")) == whole
+
+
+@plays("… got other sidecars meanwhile; run the same command again")
+def test_sidecars_of_two_runs_at_once_come_by_the_same_command(console: Console) -> None:
+    store, job = opened(f"{SET} --layout coco", console)
+    plan = read_plan(store)
+    assert plan
+    other = replace(job, layout=Layout.parse("csv"))
+    refused(console, lambda: extend(plan, other, store))
+    console.run(f"{SET} --layout csv")
+    assert Path("set/coco.json").exists()
+    console.verified()
+
+
+@dataclass(frozen=True)
+class Forgetful(Local):
+    """Lose what the last shard came to."""
+
+    def map(self, *arguments: Any, **options: Any) -> Iterator[Any]:
+        return iter(list(super().map(*arguments, **options))[:-1])
+
+
+@plays("… shards were lost; run the same command again")
+def test_shards_that_an_engine_lost_come_by_the_same_command(console: Console) -> None:
+    store, job = opened(SHARDS, console)
+    shutil.rmtree("set")
+    refused(console, lambda: writer.write(job, store, writer.Run(Forgetful(), jobs=1)))
+    console.run(SHARDS)
+    console.verified()
+
+
+PLUGIN = """
+import hashlib, multiprocessing, os, signal
+from dataclasses import dataclass
+from pathlib import Path
+from pixelgen.families import Family
+from pixelgen.layouts import Sidecar
+
+def interrupt():
+    if Path("interrupt").exists():
+        Path("interrupt").unlink()
+        os.kill(os.getpid(), signal.SIGINT)
+
+@dataclass(frozen=True)
+class Noise(Family):
+    '''Noise that is interrupted or killed where there is a file of that name.'''
+
+    number = 9001
+
+    def render(self, stream, shape):
+        interrupt()
+        if Path("kill").exists():
+            hashlib.sha512(bytes(1 << 26))  # work enough to be given to several workers
+            if multiprocessing.parent_process():
+                os._exit(9)
+        return stream.integers(shape.levels, shape.depth)
+
+@dataclass(frozen=True)
+class Index(Sidecar):
+    '''An index that is interrupted.'''
+
+    containers = ()
+
+    def index(self, manifest):
+        interrupt()
+        yield "index.txt", b"index"
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> dict[str, str]:
+    """Write the plugin; return the environment that lets it in."""
+    (tmp_path / "advised.py").write_text(PLUGIN)
+    return {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}",
+            "PIXELGEN_PLUGINS": "advised.Noise,advised.Index"}  # fmt: skip
+
+
+@pytest.mark.cli
+@pytest.mark.slow
+@plays("the same command finishes it", "verify again")
+def test_what_is_interrupted_is_finished_by_the_same_command(
+    console: Console, plugin: dict[str, str]
+) -> None:
+    make = f"{SHARDS} --family advised.Noise"
+    code = 128 + signal.SIGINT
+    Path("interrupt").touch()
+    console.process(make, code, plugin)
+    console.process(make, 0, plugin)
+    whole = tree_digest(Path("set"))
+    Path("set/negatives-000003.tar").unlink()
+    for command in ("verify --deep set -j 1", "repair --deep set -j 1"):
+        Path("interrupt").touch()
+        console.process(command, code, plugin)
+        assert (
+            f"SIGINT: stopping; {'the same' if 'repair' in command else 'verify'}" in console.last
+        )
+        console.process(command, 0 if "repair" in command else 3, plugin)
+    assert tree_digest(Path("set")) == whole
+    index = "index set --layout advised.Index -q"
+    Path("interrupt").touch()
+    assert "stopping; the same command finishes it" in console.process(index, 0, plugin)
+    console.process(index, 0, plugin)
+    console.process("verify set -q", 0, plugin)
+
+
+@pytest.mark.cli
+@pytest.mark.slow
+@plays("(killed, or out of memory?); run the same command again, with fewer --jobs")
+def test_with_fewer_jobs_there_is_no_worker_to_die(
+    console: Console, plugin: dict[str, str]
+) -> None:
+    make = f"{SHARDS} --family advised.Noise"
+    Path("kill").touch()
+    console.process(f"{make} -j 2", 1, plugin)
+    console.process(f"{make} -j 1", 0, plugin)
+    console.process("verify --deep set -j 2", 1, plugin)
+    assert "keep dying" in console.last
+    console.process("verify --deep set -j 1", 0, plugin)

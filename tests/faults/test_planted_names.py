@@ -1,0 +1,203 @@
+"""Names that somebody else's files have, before a run or before it is resumed."""
+
+import os
+import shutil
+import subprocess
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pixelgen.dataset.journal import JOURNAL, SUMS
+from pixelgen.dataset.plan import PLAN
+from pixelgen.dataset.sidecar_files import index_names
+from pixelgen.dataset.source_record import SOURCES
+from pixelgen.dataset.writer import Run as How
+from pixelgen.dataset.writer import write
+from pixelgen.job import Job
+from pixelgen.layouts.base import MANIFEST
+from pixelgen.storage import LocalStore
+from pixelgen.storage.lock import LOCK
+from tests.support.command import Run, tree_digest
+from tests.support.planted import (
+    CUT,
+    FIRST,
+    FORTY,
+    KINDS,
+    NO_FILES,
+    RESUME,
+    SHARD,
+    SMALL,
+    Trap,
+    assert_names,
+    assert_refused,
+    attempt,
+    cut_short,
+    identities,
+    identity,
+    whole_digest,
+)
+
+pytestmark = pytest.mark.faults
+
+
+# A plan, journal or lock without content is pixelgen's own, left by a power cut or a kill.
+OURS_WHEN_EMPTY = (PLAN, JOURNAL, LOCK)
+
+
+@pytest.mark.parametrize("name", [FIRST, "images", MANIFEST, SUMS, PLAN, JOURNAL, LOCK, SHARD])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_name_taken_before_a_run_is_refused_and_all_stays(
+    tmp_path: Path, trap: Trap, kind: str, name: str
+) -> None:
+    out = tmp_path / "set"
+    trap.plant(kind, out / name)
+    victims, before = trap.seen(), identities(out)
+    code, line = attempt(out, layout="tar:per_shard=20" if name == SHARD else "files", **FORTY)
+
+    assert trap.seen() == victims
+    if code == 0 and may_be_used(name, kind):
+        assert (out / "images").is_dir()
+        return
+    assert code == 3, line
+    assert_names(line, name)
+    assert {path: who for path, who in identities(out).items() if path in before} == before
+    assert list(out.rglob("*.part")) == []
+
+
+def may_be_used(name: str, kind: str) -> bool:
+    """Tell whether a run may go ahead; of an empty file's hard link the victim stays, the name may
+    go."""
+    if name in OURS_WHEN_EMPTY:
+        return kind in ("empty", "hard link to empty")
+    return (name, kind) == ("images", "folder")
+
+
+@pytest.mark.parametrize("name", [FIRST, "images", MANIFEST, LOCK])
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_the_command_says_in_one_line_which_name_is_taken(
+    run: Run, tmp_path: Path, trap: Trap, kind: str, name: str
+) -> None:
+    trap.plant(kind, tmp_path / "set" / name)
+    done = run(*SMALL)
+    if (name, kind) == ("images", "folder"):
+        assert done.returncode == 0
+    else:
+        assert_refused(done, name)
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "pipe", "folder", "text", "hard link"])
+def test_a_record_of_sources_that_is_there_before_a_run_is_refused_and_stays(
+    run: Run, tmp_path: Path, trap: Trap, kind: str
+) -> None:
+    (tmp_path / "own").mkdir()
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "own/one.png")
+    out = tmp_path / "set"
+    trap.plant(kind, out / SOURCES)
+    victims, before = trap.seen(), identity(out / SOURCES)
+    done = run(*SMALL, "--family", "pixel_shuffle:source=own")
+
+    assert_refused(done, SOURCES)
+    assert trap.seen() == victims
+    assert identity(out / SOURCES) == before
+
+
+def test_a_record_of_sources_beside_a_set_without_sources_is_left_alone(
+    run: Run, tmp_path: Path, trap: Trap
+) -> None:
+    trap.plant("text", tmp_path / "set" / SOURCES)
+    before = identity(tmp_path / "set" / SOURCES)
+
+    assert run(*SMALL).returncode == 0
+    assert identity(tmp_path / "set" / SOURCES) == before
+
+
+@pytest.mark.parametrize("kind", [*NO_FILES, "text", "hard link"])
+@pytest.mark.parametrize("place", ["done", "missing", "index", "manifest", SUMS])
+def test_a_name_taken_before_a_run_goes_on_is_refused_and_stays(
+    tmp_path: Path, trap: Trap, layout: str, place: str, kind: str
+) -> None:
+    out = cut_short(tmp_path / "set", layout)
+    job = Job.parse(layout=layout, **CUT)
+    first, *_, last = job.files()
+    indexed = next(chain(*index_names(job)), last)
+    places = {"done": first, "missing": last, "index": indexed, "manifest": job.manifest}
+    name = places.get(place, place)
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    trap.plant(kind, out / name)
+    victims, before = trap.seen(), identity(out / name)
+    code, line = attempt(out, layout=layout, **CUT)
+
+    assert trap.seen() == victims
+    assert identity(out / name) == before
+    assert list(out.rglob("*.part")) == []
+    assert code == 3, line
+    assert name.rpartition("/")[2] in line
+    (shutil.rmtree if kind == "folder" else os.unlink)(out / name)
+    write(Job.parse(layout=layout, **CUT), LocalStore(str(out), "none"), How())
+    assert tree_digest(out) == whole_digest(layout)
+
+
+@pytest.mark.parametrize("kind", [*NO_FILES, "text", "hard link"])
+@pytest.mark.parametrize("name", [JOURNAL, LOCK, PLAN])
+def test_state_replaced_by_a_stranger_s_before_a_run_goes_on_harms_nobody(
+    tmp_path: Path, trap: Trap, kind: str, name: str
+) -> None:
+    out = cut_short(tmp_path / "set", "files")
+    trap.plant(kind, out / name)
+    victims, before = trap.seen(), identity(out / name)
+    code, line = attempt(out, **CUT)
+
+    assert trap.seen() == victims
+    if name == JOURNAL and kind == "text" and code == 0:
+        assert tree_digest(out) == whole_digest("files")  # lines that are not ours do not count
+        return
+    assert code == 3, line
+    assert_names(line, name)
+    assert identity(out / name) == before
+
+
+@pytest.mark.parametrize("where", ["images", "images/001"])
+@pytest.mark.parametrize("kind", ["link to folder", "dangling", "text", "pipe"])
+def test_a_folder_taken_by_a_stranger_leads_nobody_out_of_the_set(
+    tmp_path: Path, trap: Trap, where: str, kind: str
+) -> None:
+    trap.plant(kind, tmp_path / "set" / where)
+    victims, before = trap.seen(), identity(tmp_path / "set" / where)
+    code, line = attempt(tmp_path / "set", count=10_500, width=1, height=1, checksum="none")
+
+    assert code == 3, line
+    assert_names(line, where)
+    assert trap.seen() == victims
+    assert identity(tmp_path / "set" / where) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_stands_under_the_name_of_a_dead_process_s_temporary_file_harms_nobody(
+    run: Run, tmp_path: Path, trap: Trap, kind: str
+) -> None:
+    out = cut_short(tmp_path / "set", "files")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    host = os.uname().nodename
+    trap.plant(kind, out / f"images/.000003.png.{host}.{dead.pid}.0123abcd.part")
+    inside = {p: p.read_text() for p in out.rglob("mine")}
+    victims = trap.seen()
+    done = run(*RESUME, "files")
+
+    assert done.returncode == 0, done.stderr
+    assert trap.seen().keys() == victims.keys()
+    assert trap.seen() == victims
+    assert {p: p.read_text() for p in inside} == inside
+
+
+def test_a_parent_of_the_directory_may_be_a_link_of_the_user_s(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "way").symlink_to("disk")
+    assert run(*SMALL[:-1], "way/set").returncode == 0
+    assert run(*SMALL[:-1], "plain").returncode == 0
+    assert run("verify", "way/set").returncode == 0
+
+    assert (tmp_path / "way").is_symlink()
+    assert tree_digest(tmp_path / "disk/set") == tree_digest(tmp_path / "plain")

@@ -1,0 +1,178 @@
+"""Files that somebody replaces during a run, or in a finished dataset."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pixelgen.dataset.journal import JOURNAL, SUMS
+from pixelgen.dataset.overwrite import clear
+from pixelgen.dataset.plan import PLAN
+from pixelgen.dataset.verify import check, finished_plan
+from pixelgen.dataset.writer import Run as How
+from pixelgen.dataset.writer import write
+from pixelgen.engines import Serial
+from pixelgen.errors import Conflict, PixelgenError
+from pixelgen.job import Job
+from pixelgen.layouts.base import MANIFEST
+from pixelgen.storage import LocalStore
+from tests.support.command import Run
+from tests.support.faults import (
+    PATIENCE,
+    Process,
+    wait_for,
+)
+from tests.support.planted import (
+    FIRST,
+    FORTY,
+    NO_FILES,
+    SHARD,
+    SMALL,
+    Trap,
+    attempt,
+    identities,
+    identity,
+)
+
+pytestmark = pytest.mark.faults
+
+
+# Runs the command, and stops itself once its first shard is done.
+PAUSED = """
+import os, signal, sys
+from pixelgen.__main__ import run
+from pixelgen.cli.output import Progress
+
+pauses = [signal.SIGSTOP]
+
+def pause(self, images, size):
+    while pauses:
+        os.kill(os.getpid(), pauses.pop())
+
+Progress.update = pause
+run()
+"""
+DURING = ("generate", "-s", "1", "-j", "2", "-q", "-o", "set", "-n")
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder", "text", "hard link"])
+@pytest.mark.parametrize("name", ["images/010/010999.png", "images/010", MANIFEST, SUMS, JOURNAL])
+def test_a_name_taken_while_a_run_is_at_work_is_not_written_through_or_over(
+    tmp_path: Path, trap: Trap, kind: str, name: str
+) -> None:
+    out = tmp_path / "set"
+    process = subprocess.Popen(
+        # The images beyond ten thousand are in folders of a thousand.
+        [sys.executable, "-c", PAUSED, *DURING, "11000" if "/" in name else "3000"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert wait_for(lambda: process.poll() is not None or is_stopped(process))
+        assert not (out / name).exists() or name == JOURNAL, "the run was stopped too late"
+        trap.plant("link to folder" if (name, kind) == ("images/010", "link") else kind, out / name)
+        victims, before = trap.seen(), identity(out / name)
+        process.send_signal(signal.SIGCONT)
+        said, complaint = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+
+    assert trap.seen() == victims
+    assert "Traceback" not in complaint
+    if name == "images/010" and kind == "folder":
+        assert process.returncode == 0, complaint
+        assert (out / "images/010/mine").read_text() == "mine"
+        return
+    assert said == ""
+    assert len(complaint.splitlines()) == 1, complaint
+    # A journal that somebody took away while the run is at work is a failure to write.
+    assert process.returncode in ((1, 3) if name == JOURNAL else (3,)), complaint
+    if not (name == JOURNAL and kind == "text"):
+        assert identity(out / name) == before
+
+
+def is_stopped(process: Process) -> bool:
+    """Tell whether a process was stopped by a signal."""
+    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+@pytest.mark.parametrize("kind", [*NO_FILES, "text", "empty", "hard link"])
+@pytest.mark.parametrize("name", [FIRST, SHARD, MANIFEST, SUMS, PLAN])
+def test_a_file_of_a_finished_set_replaced_by_a_stranger_s_is_told_and_never_waited_for(
+    tmp_path: Path, trap: Trap, kind: str, name: str
+) -> None:
+    out = tmp_path / "set"
+    kind_of_set = "tar:per_shard=20" if name == SHARD else "files"
+    assert attempt(out, layout=kind_of_set, **FORTY) == (0, "")
+    trap.plant(kind, out / name)
+    victims, before = trap.seen(), identities(out)
+    for deep in (False, True):
+        code, told = verified(out, deep=deep)
+        # A set whose manifest is no file of its own is one that is not finished.
+        assert code == 3 or (name == MANIFEST and code == 1 and "finish" in told)
+        assert name in told or code == 1
+    with pytest.raises(Conflict):
+        force(out, count=41, width=16, height=16, layout=kind_of_set)
+    assert trap.seen() == victims
+    assert identities(out) == before
+
+
+def verified(out: Path, *, deep: bool = False) -> tuple[int, str]:
+    """Verify a set in this process; return the exit code, and what is told."""
+    store = LocalStore(str(out))
+    try:
+        found = list(check(finished_plan(store), store, How(Serial()), deep=deep))
+    except PixelgenError as error:
+        return error.exit_code, str(error)
+    told = [f"{name}: {what}" for checked in found for name, what in checked.damage]
+    return 3 if told else 0, "\n".join(told)
+
+
+def force(out: Path, **job: object) -> None:
+    """Replace a set, as --force does."""
+    store, new = LocalStore(str(out), "none"), Job.parse(**job)
+    clear(store, new, How(Serial()))
+    write(new, store, How(Serial()))
+
+
+@pytest.mark.parametrize("name", [FIRST, MANIFEST, SUMS, PLAN])
+@pytest.mark.parametrize("kind", ["dangling", "pipe", "socket", "device"])
+def test_the_command_verifies_a_set_with_a_stranger_s_file_without_waiting_for_it(
+    run: Run, tmp_path: Path, trap: Trap, kind: str, name: str
+) -> None:
+    assert attempt(tmp_path / "set", **FORTY) == (0, "")
+    trap.plant(kind, tmp_path / "set" / name)
+    done = run("verify", "set")
+
+    assert done.returncode in ((1, 3) if name == MANIFEST else (3,))
+    assert "Traceback" not in done.stderr
+    assert name in done.stdout + done.stderr or name == MANIFEST
+
+
+@pytest.mark.parametrize("kind", [*NO_FILES, "text", "empty", "hard link"])
+def test_the_same_command_on_a_set_whose_manifest_was_replaced_changes_no_victim(
+    tmp_path: Path, trap: Trap, kind: str
+) -> None:
+    assert attempt(tmp_path / "set", **FORTY) == (0, "")
+    trap.plant(kind, tmp_path / "set" / MANIFEST)
+    victims = trap.seen()
+    code, line = attempt(tmp_path / "set", **FORTY)
+
+    assert code in (0, 3), line
+    assert trap.seen() == victims
+
+
+@pytest.mark.parametrize("kind", ["dangling", "pipe", "socket", "folder", "text", "empty"])
+def test_a_preview_of_a_set_with_a_stranger_s_file_is_one_line(
+    run: Run, tmp_path: Path, trap: Trap, kind: str
+) -> None:
+    assert run(*SMALL).returncode == 0
+    trap.plant(kind, tmp_path / "set" / FIRST)
+    victims = trap.seen()
+    done = run("preview", "set", "-o", "sheet.png")
+
+    assert done.returncode == 1, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "000000.png" in done.stderr
+    assert trap.seen() == victims
