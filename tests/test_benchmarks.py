@@ -59,7 +59,7 @@ def is_missing(what: str) -> bool:
     "name",
     [pytest.param(name, marks=[pytest.mark.engine] * (name == "engines")) for name in BENCHMARKS],
 )
-def test_a_benchmark_tells_both_ratios_of_every_row(name: str, tmp_path: Path) -> None:
+def test_a_benchmark_prints_both_ratios_of_every_row(name: str, tmp_path: Path) -> None:
     scratch, kept = tmp_path / "scratch", tmp_path / "kept.json"
     scratch.mkdir()
     lines = bench(scratch, "-m", module(name), "--smoke", "--json", str(kept)).splitlines()
@@ -97,7 +97,7 @@ def test_a_benchmark_explains_its_smallest_size(name: str, tmp_path: Path) -> No
 
 @pytest.mark.cli
 @pytest.mark.slow
-def test_an_option_that_is_given_goes_before_the_smallest_size(tmp_path: Path) -> None:
+def test_a_given_option_overrides_the_smallest_size(tmp_path: Path) -> None:
     kept = tmp_path / "kept.json"
     options = ("--smoke", "--rounds", "3", "--only", "^solid", "--json", str(kept))
     bench(tmp_path, "-m", "benchmarks.families", *options)
@@ -183,5 +183,5 @@ def test_a_reference_draws_levels_that_differ_from_image_to_image(
 
 
 @pytest.mark.parametrize("reference", REFERENCES, ids=lambda r: f"{r.family} {r.name}")
-def test_a_reference_stands_beside_a_family(reference: Reference) -> None:
+def test_each_reference_belongs_to_a_family(reference: Reference) -> None:
     registry.parse(Family, reference.family)

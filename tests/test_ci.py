@@ -45,7 +45,7 @@ def test_a_failure_in_one_run_is_counted_and_is_the_exit_code(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("left", ["", "Segmentation fault\n"])
-def test_a_run_that_did_not_come_to_its_end_is_an_error(tmp_path: Path, left: str) -> None:
+def test_an_incomplete_run_is_an_error(tmp_path: Path, left: str) -> None:
     (tmp_path / "cut").write_text(left)
     done = closing(log(tmp_path, "good", GOOD), tmp_path / "cut")
     assert done.returncode == 1

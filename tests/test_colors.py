@@ -10,7 +10,7 @@ from pixelgen.errors import BadValue
 
 
 @pytest.mark.parametrize("name", sorted(ImageColor.colormap))
-def test_every_name_of_pillow_is_a_colour(name: str) -> None:
+def test_every_color_name_of_pillow_is_known(name: str) -> None:
     wanted = Color(*ImageColor.getrgb(name))
     for spelled in (name, name.upper(), f"  {name.title()}\n"):
         assert parse_color(spelled) == wanted
@@ -45,12 +45,12 @@ def test_every_name_of_pillow_is_a_colour(name: str) -> None:
         (" None ", (0, 0, 0, 0)),
     ],
 )
-def test_a_colour_may_be_spelled_in_many_ways(text: str, color: tuple[int, ...]) -> None:
+def test_a_color_has_many_notations(text: str, color: tuple[int, ...]) -> None:
     assert parse_color(text) == color
 
 
 @pytest.mark.parametrize("percent", range(101))
-def test_grays_are_per_cents_of_white(percent: int) -> None:
+def test_grays_are_percentages_of_white(percent: int) -> None:
     color = parse_color(f"gray{percent}")
     assert color == (color.red, color.red, color.red, 255)
     assert abs(color.red - percent * 2.55) < 0.5 + 1e-9
@@ -73,7 +73,7 @@ def test_grays_are_those_of_x11() -> None:
         "rgb(1,2,3", "hsl(0,300%,50%)", "red,blue", "##123456", "0x123456", "9" * 10_000,
     ],
 )  # fmt: skip
-def test_what_is_no_colour_is_refused_with_the_text_and_what_to_write(text: str) -> None:
+def test_an_invalid_color_is_refused_with_the_text_and_what_to_write(text: str) -> None:
     with pytest.raises(BadValue, match="unknown color") as refusal:
         parse_color(text)
     assert repr(text) in str(refusal.value)
@@ -83,7 +83,7 @@ def test_what_is_no_colour_is_refused_with_the_text_and_what_to_write(text: str)
 @given(st.tuples(*[st.integers(0, 255)] * 4))
 @example((1, 2, 3, 0))
 @example((1, 2, 3, 255))
-def test_a_spelled_colour_parses_back(levels: tuple[int, int, int, int]) -> None:
+def test_a_formatted_color_parses_back(levels: tuple[int, int, int, int]) -> None:
     color = Color(*levels)
     assert parse_color(str(color)) == (color if color.alpha else Color(0, 0, 0, 0))
     assert str(parse_color(str(color))) == str(color)
@@ -95,7 +95,7 @@ def test_a_spelled_colour_parses_back(levels: tuple[int, int, int, int]) -> None
     | st.from_regex(r"(rgb|rgba|hsl|hsv|hsb)\( ?[0-9.%-]{1,9},[0-9.%]{1,9},[0-9.%]{1,9}\)")
     | st.from_regex(r"#?[0-9a-fA-F]{0,10}|gr[ae]y\d{0,4}", fullmatch=True)
 )
-def test_any_text_is_a_colour_or_refused(text: str) -> None:
+def test_any_text_is_a_color_or_refused(text: str) -> None:
     try:
         color = parse_color(text)
     except BadValue:

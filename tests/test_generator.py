@@ -82,7 +82,7 @@ def test_an_image_has_the_size_channels_and_type_of_its_job(family: str) -> None
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_alpha_is_full_without_a_colour(family: str) -> None:
+def test_alpha_is_full_without_a_color(family: str) -> None:
     for mode, depth in product(("LA", "RGBA"), DEPTHS):
         job = Job.parse(count=1, width=9, height=8, family=family, mode=mode, depth=depth)
         assert np.unique(job[0][..., -1]).tolist() == [top(depth)]
@@ -100,18 +100,18 @@ def test_alpha_does_not_change_the_noise(depth: int) -> None:
     ("color", "mode"),
     [(None, "RGB"), ("red", "RGB"), ("tr", "RGBA"), ("#ff000080", "RGBA"), ("#ff0000ff", "RGB")],
 )
-def test_the_mode_has_alpha_only_where_the_colour_needs_it(color: str | None, mode: str) -> None:
+def test_the_mode_has_alpha_only_if_the_color_needs_it(color: str | None, mode: str) -> None:
     assert Job.parse(**({"color": color} if color else {})).mode == mode
 
 
 @pytest.mark.parametrize(("color", "mode"), [("tr", "RGB"), ("tr", "L"), ("#ff000080", "L")])
-def test_a_colour_that_is_not_opaque_needs_an_alpha_channel(color: str, mode: str) -> None:
+def test_a_color_that_is_not_opaque_needs_an_alpha_channel(color: str, mode: str) -> None:
     with pytest.raises(BadValue, match=f"use mode {mode}A"):
         Job.parse(color=color, mode=mode)
 
 
 @pytest.mark.parametrize("family", ["uniform", "gaussian"])
-def test_16_bit_levels_are_drawn_and_not_scaled_from_8(family: str) -> None:
+def test_16_bit_levels_are_not_scaled_from_8_bits(family: str) -> None:
     pixels = Job.parse(count=1, width=100, height=100, mode="L", depth=16, family=family)[0]
     assert len(np.unique(pixels)) > 3000  # of 10,000; scaled ones are 256 at most
     assert len(np.unique(pixels & 0xFF)) == 256
@@ -166,7 +166,7 @@ def test_one_generator_draws_the_same_images_in_any_order(family: str, color: st
         np.testing.assert_array_equal(generator.render(index).pixels, job[index])
 
 
-def test_an_image_stays_as_it_is_when_the_next_is_drawn() -> None:
+def test_an_image_does_not_change_when_the_next_is_drawn() -> None:
     for look in ({}, {"color": "red"}, {"color": "tr"}, {"family": "solid"}):
         generator = Generator(Job.parse(count=3, width=6, height=5, **look))
         first = generator.render(0).pixels
@@ -175,14 +175,14 @@ def test_an_image_stays_as_it_is_when_the_next_is_drawn() -> None:
         np.testing.assert_array_equal(first, kept)
 
 
-def test_an_image_does_not_depend_on_how_many_there_are() -> None:
+def test_an_image_does_not_depend_on_the_count() -> None:
     for look in ({}, {"color": "red"}, {"color": "tr", "density": 0.3}):
         few = Job.parse(count=3, width=6, height=5, **look)
         many = Job.parse(count=1_000_000, width=6, height=5, **look)
         np.testing.assert_array_equal(few[2], many[2])
 
 
-def test_an_image_does_not_depend_on_how_it_is_kept() -> None:
+def test_an_image_does_not_depend_on_format_or_layout() -> None:
     job = Job(count=3, width=6, height=5)
     other = Job.parse(
         count=3, width=6, height=5, format="bmp", layout="tar:per_shard=2", checksum="none"
@@ -190,7 +190,7 @@ def test_an_image_does_not_depend_on_how_it_is_kept() -> None:
     np.testing.assert_array_equal(job[2], other[2])
 
 
-def test_the_last_image_of_the_largest_set_is_drawn_at_once() -> None:
+def test_the_last_image_of_the_largest_dataset_is_drawn_at_once() -> None:
     job = Job(count=1 << 53, width=6, height=5)
     assert job[-1].tobytes() == job[(1 << 53) - 1].tobytes()
     assert len({job[index].tobytes() for index in (0, 1, 1 << 32, -2, -1)}) == 5
@@ -217,7 +217,7 @@ def test_a_pickled_job_draws_the_same_images(look: dict[str, str | int]) -> None
 
 @every_mode
 @pytest.mark.parametrize("density", [0.05, 0.5, 0.9])
-def test_density_is_the_share_of_pixels_drawn_over_the_colour(
+def test_density_is_the_share_of_pixels_drawn_over_the_color(
     mode: str, depth: int, density: float
 ) -> None:
     look = {"width": 300, "height": 200, "mode": mode, "depth": depth, "seed": 11}
@@ -239,7 +239,7 @@ def test_half_of_the_pixels_are_drawn_unless_a_density_is_given() -> None:
     assert abs(job[0].mean() / 255 - 0.5) < 5 * 0.5 / 200
 
 
-def test_drawn_pixels_lie_anywhere_and_elsewhere_in_the_next_image() -> None:
+def test_drawn_pixels_are_anywhere_and_differ_between_images() -> None:
     job = Job.parse(
         count=2, width=256, height=256, mode="L", family="solid:tone=white", color="black"
     )
@@ -252,7 +252,7 @@ def test_drawn_pixels_lie_anywhere_and_elsewhere_in_the_next_image() -> None:
         assert np.abs(lines - 0.5).max() < 5.5 * 0.5 / 16
 
 
-def test_which_pixels_are_drawn_does_not_hang_on_mode_depth_or_family() -> None:
+def test_drawn_pixels_do_not_depend_on_mode_depth_or_family() -> None:
     masks = []
     for mode, depth in product(("LA", "RGBA"), DEPTHS):
         for family in FAMILIES:
@@ -266,9 +266,7 @@ def test_which_pixels_are_drawn_does_not_hang_on_mode_depth_or_family() -> None:
 
 
 @every_mode
-def test_density_0_shows_the_colour_alone_and_density_1_the_noise_alone(
-    mode: str, depth: int
-) -> None:
+def test_density_0_shows_only_the_color_and_density_1_only_the_noise(mode: str, depth: int) -> None:
     look = {"count": 1, "width": 40, "height": 30, "mode": mode, "depth": depth}
     color = parse_color("#fedcba")
     nothing = Job.parse(color="#fedcba", density=0, **look)[0]
@@ -279,7 +277,7 @@ def test_density_0_shows_the_colour_alone_and_density_1_the_noise_alone(
 
 @every_depth
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_over_a_transparent_colour_alpha_tells_what_is_drawn(mode: str, depth: int) -> None:
+def test_over_a_transparent_color_alpha_marks_drawn_pixels(mode: str, depth: int) -> None:
     look = {"count": 1, "width": 100, "height": 100, "mode": mode, "depth": depth}
     pixels = Job.parse(color="tr", density=0.5, **look)[0]
     alpha = pixels[..., -1]
@@ -292,7 +290,7 @@ def test_over_a_transparent_colour_alpha_tells_what_is_drawn(mode: str, depth: i
 
 @every_depth
 @pytest.mark.parametrize("density", [0, 1])
-def test_over_a_transparent_colour_all_or_nothing_is_drawn(density: int, depth: int) -> None:
+def test_over_a_transparent_color_all_or_nothing_is_drawn(density: int, depth: int) -> None:
     look = {"count": 1, "width": 9, "height": 9, "mode": "RGBA", "depth": depth}
     pixels = Job.parse(color="tr", density=density, **look)[0]
     wanted = Job.parse(**look)[0] if density else np.zeros((9, 9, 4))
@@ -301,7 +299,7 @@ def test_over_a_transparent_colour_all_or_nothing_is_drawn(density: int, depth: 
 
 @every_depth
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_a_partly_transparent_colour_keeps_its_alpha(mode: str, depth: int) -> None:
+def test_a_partly_transparent_color_keeps_its_alpha(mode: str, depth: int) -> None:
     color = parse_color("#10c8f07f")
     look = {"count": 1, "width": 50, "height": 40, "mode": mode, "depth": depth}
     pixels = Job.parse(color="#10c8f07f", density=0.5, **look)[0]
@@ -312,7 +310,7 @@ def test_a_partly_transparent_colour_keeps_its_alpha(mode: str, depth: int) -> N
 
 
 @pytest.mark.parametrize("name", ["red", "lime", "blue", "white", "black", "gray50", "cef48e"])
-def test_gray_modes_show_the_luma_of_a_colour(name: str) -> None:
+def test_gray_modes_show_the_luma_of_a_color(name: str) -> None:
     color = parse_color(name)
     luma = Image.new("RGB", (1, 1), color[:3]).convert("L").getpixel((0, 0))
     assert isinstance(luma, int)
@@ -326,7 +324,7 @@ def test_luma_is_that_of_pillow(levels: tuple[int, int, int]) -> None:
     assert Color(*levels).luma == Image.new("RGB", (1, 1), levels).convert("L").getpixel((0, 0))
 
 
-def test_a_density_needs_a_colour_and_lies_between_0_and_1() -> None:
+def test_a_density_needs_a_color_and_is_between_0_and_1() -> None:
     with pytest.raises(BadValue, match="needs a color"):
         Job.parse(density=0.5)
     for density in (-0.01, 1.01, float("nan"), float("inf")):
@@ -339,7 +337,7 @@ def test_a_density_needs_a_colour_and_lies_between_0_and_1() -> None:
 
 @every_mode
 @pytest.mark.parametrize("color", ["#ffffff", "#000000", "#123456", "#0a64fa"])
-def test_coverage_lays_noise_over_the_colour_by_the_formula(
+def test_coverage_blends_noise_with_the_color_by_the_formula(
     mode: str, depth: int, color: str
 ) -> None:
     look = {"count": 1, "width": 64, "height": 12, "mode": mode, "depth": depth, "family": FADED}
@@ -359,7 +357,7 @@ def test_coverage_lays_noise_over_the_colour_by_the_formula(
 
 @every_depth
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_coverage_blends_alpha_too(mode: str, depth: int) -> None:
+def test_coverage_blends_alpha(mode: str, depth: int) -> None:
     look = {"count": 1, "width": 256, "height": 2, "mode": mode, "depth": depth, "family": FADED}
     pixels = Job.parse(color="#11223344", density=1, **look)[0]
     under = 0x44 * top(depth) // 255
@@ -369,7 +367,7 @@ def test_coverage_blends_alpha_too(mode: str, depth: int) -> None:
 
 @every_depth
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_over_a_transparent_colour_alpha_is_the_coverage(mode: str, depth: int) -> None:
+def test_over_a_transparent_color_alpha_is_the_coverage(mode: str, depth: int) -> None:
     look = {"count": 1, "width": 256, "height": 2, "mode": mode, "depth": depth, "family": FADED}
     pixels = Job.parse(color="tr", density=1, **look)[0]
     scaled = [a * top(depth) // 255 for a in range(256)]
@@ -379,7 +377,7 @@ def test_over_a_transparent_colour_alpha_is_the_coverage(mode: str, depth: int) 
 
 
 @every_depth
-def test_density_keeps_or_drops_the_coverage_of_a_pixel_whole(depth: int) -> None:
+def test_density_keeps_or_drops_the_full_coverage_of_a_pixel(depth: int) -> None:
     look = {"count": 1, "width": 200, "height": 100, "mode": "RGB", "depth": depth, "color": "teal"}
     family = f"{FADED}:first=128,step=0"
     whole = Job.parse(density=1, family=family, **look)[0]
@@ -390,7 +388,7 @@ def test_density_keeps_or_drops_the_coverage_of_a_pixel_whole(depth: int) -> Non
     assert abs(kept.mean() - 0.3) < 5 * (0.3 * 0.7 / kept.size) ** 0.5
 
 
-def test_without_a_colour_coverage_is_left_out() -> None:
+def test_without_a_color_coverage_is_ignored() -> None:
     look = {"count": 1, "width": 20, "height": 20}
     pixels = Job.parse(family=f"{FADED}:step=0", mode="RGBA", **look)[0]
     assert (pixels[..., 3] == 255).all()
@@ -398,7 +396,7 @@ def test_without_a_colour_coverage_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(("coverage", "shown"), [(0, True), (255, False)])
-def test_whole_and_no_coverage_are_exact(coverage: int, shown: bool) -> None:
+def test_full_and_zero_coverage_are_exact(coverage: int, shown: bool) -> None:
     look = {"count": 1, "width": 20, "height": 20, "family": f"{FADED}:first={coverage},step=0"}
     pixels = Job.parse(color="#010203", density=1, **look)[0]
     wanted = np.full((20, 20, 3), (1, 2, 3)) if shown else Job.parse(**look)[0]

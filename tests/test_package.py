@@ -44,19 +44,19 @@ def test_a_module_imports_only_layers_below_it(path: Path) -> None:
             assert ORDER.index(there) <= ORDER.index(here), f"{here} imports {name}"
 
 
-def test_every_layer_has_its_place_in_the_order() -> None:
+def test_every_layer_is_in_the_order() -> None:
     assert {layer(path) for path in MODULES} - {"__init__"} == set(ORDER)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_only_the_command_line_knows_of_terminals(path: Path) -> None:
+def test_only_cli_imports_terminal_packages(path: Path) -> None:
     if layer(path) == "cli":
         return
     assert not {"click", "rich", "tqdm"} & {name.partition(".")[0] for name in imports(path)}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_randomness_comes_from_the_stream_alone(path: Path) -> None:
+def test_random_numbers_come_only_from_the_rng_module(path: Path) -> None:
     text = path.read_text()
     assert "default_rng" not in text
     assert "import random" not in text
@@ -64,7 +64,7 @@ def test_randomness_comes_from_the_stream_alone(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_module_outgrows_a_reader(path: Path) -> None:
+def test_no_module_is_too_long(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 420
 
 
@@ -77,7 +77,7 @@ CLOCKS = ("time.monotonic", "time.perf_counter", "time.process_time", "time.slee
     sorted(TESTS.rglob("*.py")),
     ids=lambda path: str(path.relative_to(TESTS)),
 )
-def test_no_test_looks_at_the_clock(path: Path) -> None:
+def test_no_test_reads_the_clock(path: Path) -> None:
     if path == TESTS / "support/faults.py":  # of wait_for, whose deadline only ends a hang
         return
     nodes = ast.walk(ast.parse(path.read_text()))

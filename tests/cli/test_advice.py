@@ -24,15 +24,15 @@ from tests.support.command import ROOT
 
 ELSEWHERE = {
     "to make them again, run: pixelgen repair …":
-        "tests/dataset/test_missing_files.py::test_no_command_calls_a_dataset_complete_that_lacks_a_file",
+        "tests/dataset/test_missing_files.py::test_no_command_reports_a_dataset_with_a_missing_file_as_complete",
     "run the same command again with --jobs 1, or allow this user more processes":
         "tests/faults/test_calls.py::"
-        "test_a_system_without_threads_or_processes_is_one_line_and_never_waited_for",
+        "test_a_system_without_threads_or_processes_is_one_line_and_never_hangs",
     "free some space, then run the same command again":
-        "tests/faults/test_full_disks.py::test_a_disk_full_at_any_page_leaves_no_short_file_of_any_format",
+        "tests/faults/test_full_disks.py::test_a_disk_that_is_full_at_any_page_leaves_no_truncated_file",
     "run the same command again to go on":
         "tests/faults/test_calls.py::"
-        "test_a_run_refused_at_any_call_says_so_and_is_finished_later",
+        "test_a_run_whose_system_call_fails_reports_it_and_is_resumed",
     "; images that came are kept (…), and the same command goes on":
         "tests/pixlab/client/test_fetch.py::test_a_batch_that_is_refused_half_way_is_kept_and_finished",
     "the Dask scheduler is gone (…); start it again, then run the same command again":
@@ -162,13 +162,13 @@ def test_each_claim_is_of_one_message() -> None:
 
 
 @pytest.mark.parametrize("test", sorted(set(ELSEWHERE.values())))
-def test_the_tests_elsewhere_are_there(test: str) -> None:
+def test_the_named_tests_exist(test: str) -> None:
     path, name = test.split("::")
     module = ast.parse((TESTS.parent / path).read_text())
     assert name in [node.name for node in module.body if isinstance(node, ast.FunctionDef)]
 
 
-def test_what_is_named_in_help_and_messages_is_there() -> None:
+def test_options_and_commands_named_in_help_and_messages_exist() -> None:
     contexts = [command.make_context(name, [], resilient_parsing=True)
                 for name, command in cli.commands.items()]  # fmt: skip
     options = {option for context in contexts for parameter in context.command.params
@@ -180,7 +180,7 @@ def test_what_is_named_in_help_and_messages_is_there() -> None:
             assert command in cli.commands, f"{where}: {command} in {text!r}"
 
 
-def test_extras_that_are_to_be_installed_are_there() -> None:
+def test_every_named_extra_exists() -> None:
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
     named = {extra for text in texts() for extra in re.findall(r"'pixelgen\[(.+?)\]'", text)}
     assert GAP in named

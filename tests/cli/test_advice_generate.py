@@ -12,7 +12,7 @@ from tests.support.command import tree_digest
 
 @pytest.mark.cli
 @plays("--blob writes to standard output; leave out --out")
-def test_blob_without_out_is_written(console: Console) -> None:
+def test_blob_without_out_is_written_to_stdout(console: Console) -> None:
     console.run("generate --blob -n 1 -s 8 -o set", 2)
     console.process("generate --blob -n 1 -s 8 > image.png")
     assert Path("image.png").read_bytes().startswith(b"\x89PNG")
@@ -23,15 +23,13 @@ def test_blob_without_out_is_written(console: Console) -> None:
 @pytest.mark.parametrize(
     "option", ["--dry-run", "--json", "--force", "--shard 1/2", "--summary s.md"]
 )
-def test_standard_output_takes_an_image_without_such_an_option(
-    option: str, console: Console
-) -> None:
+def test_stdout_output_excludes_options_of_a_directory(option: str, console: Console) -> None:
     assert option.split(maxsplit=1)[0] in console.run(f"generate -n 1 -s 8 -o - {option}", 2)
     console.process("generate -n 1 -s 8 -o - > image.png")
 
 
 @plays("give either --size or --width and --height, not both")
-def test_either_spelling_of_a_size_is_taken(console: Console) -> None:
+def test_size_or_width_and_height_give_the_same_dataset(console: Console) -> None:
     console.run(f"{SET} --width 9 --height 8", 2)
     console.run("generate -n 1 -q --width 9 --height 8 -o one")
     console.run("generate -n 1 -q -s 9x8 -o two")
@@ -49,7 +47,7 @@ def test_force_replaces_a_finished_dataset_of_any_layout(layout: str, console: C
 
 
 @plays("others; finish it with the command that began it, or remove the directory")
-def test_what_force_does_not_replace_is_finished_and_then_replaced(console: Console) -> None:
+def test_force_replaces_an_unfinished_dataset_once_it_is_finished(console: Console) -> None:
     for way in (lambda: console.run(SET), lambda: shutil.rmtree("set")):
         console.run(SET)
         unfinish()
@@ -61,14 +59,14 @@ def test_what_force_does_not_replace_is_finished_and_then_replaced(console: Cons
 
 
 @plays("--skip-damaged is for families that take your images; leave it out")
-def test_nothing_is_skipped_where_no_images_are_taken(console: Console) -> None:
+def test_skip_damaged_needs_a_family_with_sources(console: Console) -> None:
     console.run(f"{SET} --skip-damaged", 2)
     console.run(SET)
 
 
 @plays("take them out, or leave them out with --skip-damaged")
 @pytest.mark.parametrize("command", ["generate -n 3 -j 1 -q -o set", "preview -n 3 -o sheet.png"])
-def test_damaged_images_are_left_out_either_way(command: str, console: Console) -> None:
+def test_damaged_sources_are_removed_or_skipped(command: str, console: Console) -> None:
     damaged = photos(20) / "damaged.png"
     damaged.write_text("no image")
     asked = f"{command} -s 8 --family pixel_shuffle:source=photos"
@@ -81,7 +79,7 @@ def test_damaged_images_are_left_out_either_way(command: str, console: Console) 
 
 @plays("take them out, or choose a smaller --size")
 @pytest.mark.parametrize("command", ["generate -n 3 -j 1 -q -o set", "preview -n 3 -o sheet.png"])
-def test_small_images_are_taken_out_or_for_a_smaller_frame(command: str, console: Console) -> None:
+def test_small_sources_are_removed_or_the_size_is_reduced(command: str, console: Console) -> None:
     folder = photos(20, 40)
     asked = f"{command} --family pixel_shuffle:source=photos --size"
     console.run(f"{asked} 30", 2)
@@ -92,14 +90,14 @@ def test_small_images_are_taken_out_or_for_a_smaller_frame(command: str, console
 
 
 @plays("layout … lists checksums; leave out --checksum none")
-def test_a_layout_of_checksums_is_made_with_them(console: Console) -> None:
+def test_a_layout_that_lists_checksums_needs_them(console: Console) -> None:
     console.run(f"{SET} --layout bagit --checksum none", 2)
     console.run(f"{SET} --layout bagit")
 
 
 @plays("(see: pixelgen list …)")
 @pytest.mark.parametrize("option", ["family", "format", "layout", "engine"])
-def test_what_there_is_is_listed(option: str, console: Console) -> None:
+def test_list_prints_valid_names(option: str, console: Console) -> None:
     console.run(f"{SET} --{option} nix", 2)
     (command,) = re.findall(r"see: pixelgen (list \w+)", console.last)
     name = console.run(command).split()[0]
@@ -116,7 +114,7 @@ def test_smaller_images_need_less_memory(console: Console) -> None:
 
 @pytest.mark.cli
 @plays("or choose a directory on another file system", "allow larger files (ulimit -f)")
-def test_a_limit_of_the_size_of_files_is_raised(console: Console) -> None:
+def test_a_run_succeeds_once_the_limit_of_file_size_is_raised(console: Console) -> None:
     command = "generate -n 2 -q -o set"
     console.process(command, 1, limit="ulimit -f 40")
     console.process(command)
@@ -125,7 +123,7 @@ def test_a_limit_of_the_size_of_files_is_raised(console: Console) -> None:
 
 @pytest.mark.cli
 @plays("allow this user more open files (ulimit -n), then run the same command again")
-def test_a_limit_of_open_files_is_raised(console: Console) -> None:
+def test_a_run_succeeds_once_the_limit_of_open_files_is_raised(console: Console) -> None:
     command = "generate -n 2 -s 8 -q -o set"
     console.process(command, 1, limit="ulimit -n 8")
     console.process(command)

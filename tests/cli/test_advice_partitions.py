@@ -31,7 +31,7 @@ def test_partitions_of_one_seed_become_one_dataset(console: Console) -> None:
 @plays("…, run: pixelgen finish …")
 @pytest.mark.parametrize("place", ["set", "it's my set", "-set"])
 @pytest.mark.parametrize("total", [1, 2])
-def test_partitions_say_how_they_become_a_dataset(total: int, place: str, console: Console) -> None:
+def test_partitions_print_the_finish_command(total: int, place: str, console: Console) -> None:
     for number in range(1, total + 1):
         console.run(f"generate -n 4 -s 8 -j 1 --out={shlex.quote(place)} --shard {number}/{total}")
     console.follow()
@@ -39,9 +39,7 @@ def test_partitions_say_how_they_become_a_dataset(total: int, place: str, consol
 
 
 @plays("… is about a whole set; leave out --shard")
-def test_a_whole_dataset_is_forced_or_fetched_without_shard(
-    console: Console, endpoint: "Endpoint"
-) -> None:
+def test_force_and_remote_work_without_partition(console: Console, endpoint: "Endpoint") -> None:
     console.run(SET)
     assert "--force" in console.run(f"{SET} --force --seed 1 --shard 1/2", 2)
     console.run(f"{SET} --force --seed 1")
@@ -51,7 +49,7 @@ def test_a_whole_dataset_is_forced_or_fetched_without_shard(
 
 
 @plays("submit it with sbatch --array=1-64, or give the shard as I/N")
-def test_a_task_of_a_job_array_is_a_partition_and_so_is_a_number(
+def test_a_task_of_a_job_array_or_a_number_is_a_partition(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in NOT_SLURM:
@@ -80,7 +78,7 @@ def test_tasks_of_an_array_with_gaps_give_their_number(console: Console) -> None
 
 
 @plays("… does not tell in how many shards it is made; give --of N")
-def test_status_is_told_the_number_of_partitions(console: Console) -> None:
+def test_status_takes_the_number_of_partitions(console: Console) -> None:
     console.run(f"{SHARDS} --shard 1/2")
     console.run(f"{SHARDS} --shard 1/3")
     console.run("status set --missing", 2)
@@ -100,7 +98,7 @@ def test_status_names_the_partitions_to_be_run_again(console: Console) -> None:
 
 
 @plays("nothing is missing; to complete it, run: pixelgen finish …")
-def test_status_says_how_a_dataset_of_all_shards_is_completed(console: Console) -> None:
+def test_status_prints_the_finish_command_if_nothing_is_missing(console: Console) -> None:
     console.run(SHARDS.replace("-o set", "-o 'my set' --shard 1/1"))
     console.run("status 'my set'")
     console.follow()
@@ -108,7 +106,7 @@ def test_status_says_how_a_dataset_of_all_shards_is_completed(console: Console) 
 
 
 @plays("run the command with --shard I/… again for I = …", "; …, then this command")
-def test_finish_names_the_partitions_that_are_missing(console: Console) -> None:
+def test_finish_names_missing_partitions(console: Console) -> None:
     console.run(f"{SHARDS} --shard 1/2")
     console.run("finish set", 1)
     assert "--shard I/2 again for I = 2, then this command" in console.last
@@ -119,7 +117,7 @@ def test_finish_names_the_partitions_that_are_missing(console: Console) -> None:
 
 @plays("run the command that makes the dataset again")
 @pytest.mark.parametrize("place", ["set", "part"])
-def test_finish_of_what_no_partition_made_asks_for_the_command(
+def test_finish_of_an_unfinished_run_without_partitions_asks_for_its_command(
     place: str, console: Console
 ) -> None:
     console.run(f"{SHARDS} -o part")
@@ -132,7 +130,9 @@ def test_finish_of_what_no_partition_made_asks_for_the_command(
 
 
 @plays("is missing or damaged; …", "to make it again, run: pixelgen repair …")
-def test_a_damaged_file_of_a_finished_place_is_repaired_and_brought(console: Console) -> None:
+def test_finish_copies_a_damaged_file_once_its_finished_directory_is_repaired(
+    console: Console,
+) -> None:
     console.run(f"{SET} -o 'my part'")
     spoil(Path("my part/images/000003.png"))
     console.run("finish set 'my part' -q", 3)
@@ -142,7 +142,7 @@ def test_a_damaged_file_of_a_finished_place_is_repaired_and_brought(console: Con
 
 
 @plays("remove it, and run the command that made it again")
-def test_a_damaged_file_of_a_place_in_progress_is_made_again_and_brought(
+def test_finish_copies_a_damaged_file_once_its_unfinished_directory_has_it_again(
     console: Console,
 ) -> None:
     part = SHARDS.replace("-o set", "-o part --shard 1/1")

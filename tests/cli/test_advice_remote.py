@@ -28,9 +28,7 @@ def test_images_are_fetched_without_an_engine(console: Console, endpoint: "Endpo
     "option", ["--remote-url URL", "--remote-rate 9/s", "--remote-timeout 9", "--remote-mode blob",
                "--remote-auth query", "--remote-allow-host nix", "--key x", "--key-file key"]
 )  # fmt: skip
-def test_options_of_the_remote_go_with_it(
-    option: str, console: Console, endpoint: "Endpoint"
-) -> None:
+def test_remote_options_need_remote(option: str, console: Console, endpoint: "Endpoint") -> None:
     Path("key").write_text("SECRETKEY-0123")
     Path("key").chmod(0o600)
     more = option.replace("URL", endpoint.url)
@@ -51,7 +49,7 @@ def test_images_are_fetched_with_checksums(console: Console, endpoint: "Endpoint
     "where the key is sent: add --remote, and --remote-url for another address than PixLab's",
     "and --remote asks …; to ask the other one, give it as --remote-url",
 )
-def test_a_recipe_s_address_is_asked_where_it_is_given(
+def test_the_url_of_a_recipe_is_used_only_if_given_as_an_option(
     console: Console, endpoint: "Endpoint"
 ) -> None:
     console.run(remote(endpoint))
@@ -63,7 +61,7 @@ def test_a_recipe_s_address_is_asked_where_it_is_given(
 
 
 @plays("there is no key: set … or give --key-file…")
-def test_a_key_is_taken_from_each_place_that_is_named(
+def test_a_key_is_read_from_each_named_place(
     console: Console, endpoint: "Endpoint", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PIXLAB_API_KEY")
@@ -85,7 +83,7 @@ def test_a_key_is_taken_from_each_place_that_is_named(
 @pytest.mark.cli
 @plays("others can read the key in …; run: chmod 600 …")
 @pytest.mark.parametrize("name", ["key", "it's my key", "-key"])
-def test_a_key_that_others_can_read_is_hidden_as_is_said(
+def test_the_printed_chmod_protects_a_key_file(
     name: str, console: Console, endpoint: "Endpoint", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PIXLAB_API_KEY")
@@ -103,7 +101,7 @@ def test_a_key_that_others_can_read_is_hidden_as_is_said(
     "; try again later, or make images on this machine: in another directory, without --remote and"
     " its options",
 )
-def test_more_time_or_this_machine_makes_up_for_a_busy_endpoint(
+def test_a_busy_endpoint_needs_more_time_or_local_images(
     console: Console, endpoint: "Endpoint"
 ) -> None:
     endpoint.often, endpoint.pause = 1, 300
@@ -116,7 +114,7 @@ def test_more_time_or_this_machine_makes_up_for_a_busy_endpoint(
 
 
 @plays("finished; finish it with the command that began it, or remove the directory")
-def test_images_that_were_paid_for_are_finished_and_then_replaced(
+def test_an_unfinished_remote_dataset_is_finished_before_it_is_replaced(
     console: Console, endpoint: "Endpoint"
 ) -> None:
     endpoint.most = 2
@@ -129,7 +127,7 @@ def test_images_that_were_paid_for_are_finished_and_then_replaced(
 
 
 @plays("images of this set are still to come from …: run the 'pixelgen generate --remote' that")
-def test_images_that_are_to_come_are_fetched_by_the_command_that_began(
+def test_missing_remote_images_are_fetched_by_the_original_command(
     console: Console, endpoint: "Endpoint"
 ) -> None:
     endpoint.most = 2
@@ -143,7 +141,7 @@ def test_images_that_are_to_come_are_fetched_by_the_command_that_began(
 
 
 @plays("to check these by their SHA-256, run: pixelgen verify …")
-def test_what_was_fetched_is_verified_and_what_is_to_come_is_fetched(
+def test_a_remote_dataset_is_resumed_and_then_verified(
     console: Console, endpoint: "Endpoint"
 ) -> None:
     endpoint.most = 2

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @plays("run the command that makes it again…", ", or: pixelgen repair …")
 @pytest.mark.parametrize("command", ["verify", "preview", "index --layout coco"])
-def test_an_unfinished_dataset_is_finished_either_way(command: str, console: Console) -> None:
+def test_an_unfinished_dataset_is_finished_by_each_advised_command(
+    command: str, console: Console
+) -> None:
     make = SET.replace("-o set", "-o 'my set'")
     console.run(make)
     unfinish("my set")
@@ -33,7 +35,7 @@ def test_an_unfinished_dataset_is_finished_either_way(command: str, console: Con
     "…; to write it again, run: pixelgen repair …",
     "…; move it away, then run: pixelgen repair …",
 )
-def test_a_manifest_that_is_not_there_is_written_again(console: Console) -> None:
+def test_a_missing_manifest_is_written_again(console: Console) -> None:
     console.run(SET)
     whole = tree_digest(Path("set"))
     manifest = Path("set/metadata.jsonl")
@@ -53,7 +55,7 @@ def test_a_manifest_that_is_not_there_is_written_again(console: Console) -> None
     "or, unless its images were fetched with --remote, run the command"
     " that made the dataset again, with the same seed and all sidecars"
 )
-def test_the_command_with_all_sidecars_brings_a_plan_back(console: Console) -> None:
+def test_the_command_with_all_sidecars_restores_a_plan(console: Console) -> None:
     console.run(f"{SET} --seed random")
     console.run("index set --layout coco -q")
     whole = tree_digest(Path("set"))
@@ -65,7 +67,7 @@ def test_the_command_with_all_sidecars_brings_a_plan_back(console: Console) -> N
     assert tree_digest(Path("set")) == whole
 
 
-def test_a_plan_of_fetched_images_comes_back_by_itself_alone(
+def test_a_plan_of_fetched_images_is_restored_only_from_itself(
     console: Console, endpoint: "Endpoint"
 ) -> None:
     console.run(remote(endpoint))
@@ -79,7 +81,7 @@ def test_a_plan_of_fetched_images_comes_back_by_itself_alone(
     console.verified()
 
 
-def test_a_plan_that_nothing_vouches_for_is_not_said_to_come_back(console: Console) -> None:
+def test_no_advice_promises_to_restore_a_plan_without_checksum(console: Console) -> None:
     console.run(f"{SET} --checksum none")
     Path("set/pixelgen.json").unlink()
     assert "put the old one back, or move the dataset away" in console.run("verify set", 3)
@@ -99,9 +101,7 @@ def test_a_damaged_manifest_is_repaired_first(command: str, console: Console) ->
     console.verified()
 
 
-def test_what_was_fetched_is_never_said_to_be_repaired(
-    console: Console, endpoint: "Endpoint"
-) -> None:
+def test_no_advice_repairs_remote_images(console: Console, endpoint: "Endpoint") -> None:
     console.run(remote(endpoint))
     manifest, image = Path("set/metadata.jsonl"), Path("set/images/000001.png")
     for path, command in ((manifest, "index set --layout coco"), (image, "finish other set")):
@@ -116,7 +116,7 @@ def test_what_was_fetched_is_never_said_to_be_repaired(
 
 
 @plays("to see whether it was changed, run: pixelgen verify …")
-def test_verify_tells_why_an_image_cannot_be_shown(console: Console) -> None:
+def test_verify_says_why_an_image_cannot_be_shown(console: Console) -> None:
     console.run(f"{SET} -o 'my set'")
     Path("my set/images/000003.png").write_text("no image")
     console.run("preview 'my set' -o sheet.png", 1)
@@ -124,7 +124,7 @@ def test_verify_tells_why_an_image_cannot_be_shown(console: Console) -> None:
 
 
 @plays("… damaged, and the check stopped there (see --max-errors)")
-def test_more_errors_are_told_on_request(console: Console) -> None:
+def test_max_errors_prints_more_errors(console: Console) -> None:
     console.run(SET)
     for path in Path("set/images").iterdir():
         spoil(path)
@@ -134,7 +134,7 @@ def test_more_errors_are_told_on_request(console: Console) -> None:
 
 @plays("or, to check their SHA-256 alone, run: pixelgen verify …")
 @pytest.mark.parametrize("command", ["verify --deep", "repair --deep"])
-def test_images_of_another_version_are_verified_by_their_sums(
+def test_images_of_another_version_are_verified_by_their_checksums(
     command: str, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     console.run(f"{SET} -o 'my set'")
@@ -145,7 +145,7 @@ def test_images_of_another_version_are_verified_by_their_sums(
 
 
 @plays("files or rows are damaged; to make the dataset anew, run: pixelgen generate --recipe …")
-def test_a_dataset_past_repair_is_made_anew(
+def test_a_dataset_that_cannot_be_repaired_is_generated_again(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     console.run(f"{SET} -o 'my set'")
@@ -160,7 +160,7 @@ def test_a_dataset_past_repair_is_made_anew(
 
 
 @plays("the old plan back or, if the plan is right, remove … and run the same command again")
-def test_sums_that_contradict_a_right_plan_are_removed(console: Console) -> None:
+def test_checksums_that_contradict_a_correct_plan_are_removed(console: Console) -> None:
     console.run(SET)
     whole = tree_digest(Path("set"))
     sums = Path("set/SHA256SUMS")

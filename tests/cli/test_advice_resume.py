@@ -31,7 +31,7 @@ def opened(command: str, console: Console) -> tuple[LocalStore, Any]:
 
 
 @plays("… was changed meanwhile; run the same command again")
-def test_a_journal_that_was_changed_is_made_up_for_by_the_same_command(console: Console) -> None:
+def test_the_same_command_recovers_from_a_changed_journal(console: Console) -> None:
     store, job = opened(SHARDS, console)
     whole = tree_digest(Path("set"))
     shutil.rmtree("set")
@@ -46,7 +46,7 @@ def test_a_journal_that_was_changed_is_made_up_for_by_the_same_command(console: 
 
 
 @plays("… got other sidecars meanwhile; run the same command again")
-def test_sidecars_of_two_runs_at_once_come_by_the_same_command(console: Console) -> None:
+def test_the_same_command_writes_the_sidecars_of_two_concurrent_runs(console: Console) -> None:
     store, job = opened(f"{SET} --layout coco", console)
     plan = read_plan(store)
     assert plan
@@ -66,7 +66,7 @@ class Forgetful(Local):
 
 
 @plays("… shards were lost; run the same command again")
-def test_shards_that_an_engine_lost_come_by_the_same_command(console: Console) -> None:
+def test_the_same_command_generates_shards_that_an_engine_lost(console: Console) -> None:
     store, job = opened(SHARDS, console)
     shutil.rmtree("set")
     refused(console, lambda: writer.write(job, store, writer.Run(Forgetful(), jobs=1)))
@@ -123,7 +123,7 @@ def plugin(tmp_path: Path) -> dict[str, str]:
 @pytest.mark.cli
 @pytest.mark.slow
 @plays("the same command finishes it", "verify again")
-def test_what_is_interrupted_is_finished_by_the_same_command(
+def test_an_interrupted_run_is_resumed_by_the_same_command(
     console: Console, plugin: dict[str, str]
 ) -> None:
     make = f"{SHARDS} --family advised.Noise"
@@ -151,9 +151,7 @@ def test_what_is_interrupted_is_finished_by_the_same_command(
 @pytest.mark.cli
 @pytest.mark.slow
 @plays("(killed, or out of memory?); run the same command again, with fewer --jobs")
-def test_with_fewer_jobs_there_is_no_worker_to_die(
-    console: Console, plugin: dict[str, str]
-) -> None:
+def test_one_job_needs_no_worker(console: Console, plugin: dict[str, str]) -> None:
     make = f"{SHARDS} --family advised.Noise"
     Path("kill").touch()
     console.process(f"{make} -j 2", 1, plugin)

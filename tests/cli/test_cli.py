@@ -101,7 +101,7 @@ def test_generate_help_imports_nothing_heavy() -> None:
         (["--dry-run", "--mode", "CMYK"], "--mode 'CMYK' rgb"),
     ],
 )
-def test_bad_input_is_one_line_exit_2_quick_small_and_writes_nothing(
+def test_invalid_input_is_one_line_exit_code_2_quick_and_writes_nothing(
     tmp_path: Path, arguments: list[object], facts: str
 ) -> None:
     files = {
@@ -129,7 +129,7 @@ def test_bad_input_is_one_line_exit_2_quick_small_and_writes_nothing(
     assert kibibytes < 100_000
 
 
-def test_a_plain_run_prints_the_manifest_and_says_how_to_load_the_set(
+def test_a_plain_run_prints_the_manifest_and_how_to_load_the_dataset(
     run: Run, tmp_path: Path
 ) -> None:
     done = run("generate", "-n", 12, "-s", "20x10")
@@ -140,7 +140,7 @@ def test_a_plain_run_prints_the_manifest_and_says_how_to_load_the_set(
     assert run("generate", "-n", 12, "-s", "20x10", "-q").stderr == ""
 
 
-def test_json_is_one_object_with_the_endpoint_s_names(run: Run) -> None:
+def test_json_is_one_object_with_the_names_of_the_endpoint(run: Run) -> None:
     done = json.loads(run("generate", "-n", 5, "-s", 8, "--json").stdout)
     again = json.loads(run("generate", "-n", 5, "-s", 8, "--json").stdout)
     failed = run("generate", "-n", -5, "--json")
@@ -162,7 +162,7 @@ def test_json_is_one_object_with_the_endpoint_s_names(run: Run) -> None:
     [(">&-", 0), ("2>&-", 0), (">&- 2>&-", 0), ("2>/dev/full", 0), ("</dev/null", 0),
      ("<&-", 0), (">/dev/full", 1)],
 )  # fmt: skip
-def test_closed_and_full_streams_bring_no_traceback(
+def test_closed_and_full_streams_cause_no_traceback(
     tmp_path: Path, redirection: str, code: int
 ) -> None:
     done = subprocess.run(
@@ -199,7 +199,7 @@ def test_odd_paths_work(run: Run, tmp_path: Path, name: str) -> None:
     assert rows[1]["file_name"] == "images/000001.png"
 
 
-def test_a_dry_run_tells_the_size_of_the_job_and_writes_nothing(run: Run, tmp_path: Path) -> None:
+def test_a_dry_run_prints_the_size_of_the_job_and_writes_nothing(run: Run, tmp_path: Path) -> None:
     done = run("generate", "-n", 10**9, "-s", 300, "--dry-run")
     facts = json.loads(run("generate", "-n", 1000, "-s", 300, "--dry-run", "--json").stdout)
 
@@ -210,7 +210,7 @@ def test_a_dry_run_tells_the_size_of_the_job_and_writes_nothing(run: Run, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_dry_run_counts_what_is_there(make: Callable[..., Done], run: Run) -> None:
+def test_a_dry_run_counts_existing_images(make: Callable[..., Done], run: Run) -> None:
     make("-n", 10, "-s", 8)
 
     assert "10 images" in run("generate", "-n", 10, "-s", 8, "--dry-run").stdout
@@ -220,7 +220,7 @@ def test_a_dry_run_counts_what_is_there(make: Callable[..., Done], run: Run) -> 
     assert run("generate", "-n", 11, "-s", 8, "--dry-run").returncode == 3
 
 
-def test_a_recipe_and_the_plan_of_a_set_make_the_set_again(
+def test_a_recipe_or_a_plan_makes_the_same_dataset_again(
     make: Callable[..., Done], run: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "recipe.toml").write_text(
@@ -241,7 +241,7 @@ def test_a_recipe_and_the_plan_of_a_set_make_the_set_again(
     assert "'count'" in typo.stderr
 
 
-def test_one_side_stands_for_both(run: Run) -> None:
+def test_one_number_is_width_and_height(run: Run) -> None:
     for options in (["--width", 12], ["--height", 12], ["-s", 12], ["--width", 12, "--height", 12]):
         assert "12x12" in run("generate", "--dry-run", *options).stdout
     assert "12x7" in run("generate", "--dry-run", "--width", 12, "--height", 7).stdout
@@ -259,7 +259,7 @@ def test_a_random_seed_is_drawn_and_recorded(make: Callable[..., Done], tmp_path
     assert tree_digest(tmp_path / "set0") == tree_digest(tmp_path / "again")
 
 
-def test_a_color_that_density_1_hides_is_remarked_on(make: Callable[..., Done]) -> None:
+def test_a_color_hidden_by_density_1_causes_a_warning(make: Callable[..., Done]) -> None:
     done = make("-n", 1, "-s", 8, "--color", "red", "--density", 1)
 
     assert "density" in done.stderr
@@ -267,7 +267,7 @@ def test_a_color_that_density_1_hides_is_remarked_on(make: Callable[..., Done]) 
 
 
 @pytest.mark.parametrize("kind", ["families", "formats", "layouts", "engines"])
-def test_the_parts_are_listed_with_their_parameters(run: Run, kind: str) -> None:
+def test_list_prints_components_with_their_parameters(run: Run, kind: str) -> None:
     text = run("list", kind).stdout
     listed = json.loads(run("list", kind, "--json").stdout)
 
@@ -291,7 +291,9 @@ def test_the_parts_are_listed_with_their_parameters(run: Run, kind: str) -> None
         ("pixelgen list fo", "formats"),
     ],
 )
-def test_the_shell_completes_commands_options_and_parts(run: Run, words: str, offered: str) -> None:
+def test_the_shell_completes_commands_options_and_components(
+    run: Run, words: str, offered: str
+) -> None:
     done = run(
         _PIXELGEN_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(len(words.split()) - 1)
     )
@@ -301,7 +303,7 @@ def test_the_shell_completes_commands_options_and_parts(run: Run, words: str, of
     assert "complete" in script.stdout
 
 
-def test_no_bar_is_drawn_without_a_terminal(make: Callable[..., Done]) -> None:
+def test_no_progress_bar_is_drawn_without_a_terminal(make: Callable[..., Done]) -> None:
     done = make("-n", 3000, "-s", 64, "-j", 1)
 
     assert "\r" not in done.stderr
@@ -313,7 +315,7 @@ def test_no_bar_is_drawn_without_a_terminal(make: Callable[..., Done]) -> None:
 @pytest.mark.parametrize(
     ("around", "drawn"), [({}, True), ({"TERM": "dumb"}, False), ({"CI": "1"}, False)]
 )
-def test_a_bar_is_drawn_on_a_lively_terminal(
+def test_a_progress_bar_is_drawn_on_a_terminal(
     tmp_path: Path, around: dict[str, str], drawn: bool
 ) -> None:
     parent, child = pty.openpty()
@@ -334,7 +336,7 @@ def test_a_bar_is_drawn_on_a_lively_terminal(
     assert (b"img/s" in seen) is drawn
 
 
-def test_verbose_tells_how_the_work_is_split(make: Callable[..., Done]) -> None:
+def test_verbose_prints_how_the_work_is_split(make: Callable[..., Done]) -> None:
     assert "2 workers" in make("-n", 1, "-s", 8, "-v", "-j", 2).stderr
 
 
@@ -417,7 +419,7 @@ def test_a_user_without_a_home_has_no_key_file(monkeypatch: pytest.MonkeyPatch) 
     assert main(("generate", "-n", "1", "-s", "8", "--remote", "-o", "nowhere")) == 2
 
 
-def test_an_interrupted_run_of_a_random_seed_is_finished_by_the_same_command(
+def test_an_interrupted_run_with_a_random_seed_is_resumed_by_the_same_command(
     make: Callable[..., Done], run: Run, tmp_path: Path
 ) -> None:
     command = ("-n", 3, "-s", 8, "--seed", "random", "-o", "set")

@@ -130,7 +130,7 @@ def test_a_tile_shows_the_pixels_of_its_image() -> None:
         np.testing.assert_array_equal(tile(paper, index, 3, 48), enlarged(job[index], 3))
 
 
-def test_between_tiles_there_is_only_paper() -> None:
+def test_between_tiles_there_is_only_background() -> None:
     tiles = [Tile("", image) for _, image in tiles_of_job(Job(count=5, width=8, height=8))]
     paper = levels(sheet(tiles, 3, 24)).copy()
     for index in range(5):
@@ -138,7 +138,7 @@ def test_between_tiles_there_is_only_paper() -> None:
     assert (paper == (24, 24, 27)).all()
 
 
-def test_captions_stand_below_their_tiles_and_tell_them_apart() -> None:
+def test_captions_are_below_their_tiles_and_differ() -> None:
     image = Image.new("RGB", (8, 8), "red")
     paper = levels(sheet([Tile(text, image) for text in ("a", "b", "", "a")], 4, 32))
     shown = [caption(paper, index, 4, 32) for index in range(4)]
@@ -172,7 +172,7 @@ def known_family(name: str, **parameters: str) -> Family:
     return part
 
 
-def test_a_large_image_is_thinned_out_and_not_averaged() -> None:
+def test_a_large_image_is_subsampled_and_not_averaged() -> None:
     job = Job.parse(count=1, width=96, height=96, family=known_family("rademacher"))
     shown = levels(fit(next(iter(tiles_of_job(job))).image, 32))
     assert shown.shape == (32, 32, 3)
@@ -208,7 +208,7 @@ def test_a_partly_transparent_background_is_mixed_with_the_checkerboard() -> Non
 # Sheets of sets
 
 
-def test_a_sheet_of_a_set_shows_the_pixels_of_its_files(run: Run, tmp_path: Path) -> None:
+def test_a_preview_of_a_dataset_shows_the_pixels_of_its_files(run: Run, tmp_path: Path) -> None:
     make(tmp_path / "set", count=7, width=16, height=16, seed=5)
     done = run("preview", "set", "-o", "sheet.png", "--columns", 3, "--tile", 32)
     assert (done.returncode, done.stdout, done.stderr) == (0, "sheet.png\n", "")
@@ -224,7 +224,7 @@ def test_a_sheet_of_a_set_shows_the_pixels_of_its_files(run: Run, tmp_path: Path
     assert (tile(paper, 7, 3, 32) == paper[0, 0]).all()
 
 
-def test_a_sheet_of_a_set_shows_the_files_and_not_the_job(here: Here, tmp_path: Path) -> None:
+def test_a_preview_of_a_dataset_reads_its_files_and_not_its_job(here: Here, tmp_path: Path) -> None:
     job = make(tmp_path / "set", count=2, width=16, height=16)
     Image.new("RGB", (16, 16), "red").save(tmp_path / "set" / "images" / "000001.png")
     assert here("set", "-o", "sheet.png", "--tile", 16).returncode == 0
@@ -236,7 +236,7 @@ def test_a_sheet_of_a_set_shows_the_files_and_not_the_job(here: Here, tmp_path: 
 
 @pytest.mark.parametrize(("count", "shown"), [(1, 1), (3, 3), (5, 5), (9, 5)])
 @pytest.mark.parametrize("layout", ["files", "tar", "tar:per_shard=2"])
-def test_the_first_images_of_a_set_are_shown_from_any_layout(
+def test_a_preview_shows_the_first_images_of_any_layout(
     count: int, shown: int, layout: str, tmp_path: Path
 ) -> None:
     job = make(tmp_path, count=5, width=6, height=5, layout=layout)
@@ -247,7 +247,7 @@ def test_the_first_images_of_a_set_are_shown_from_any_layout(
 
 
 @pytest.mark.parametrize(("name", "mode"), HOLD_16)
-def test_a_sheet_of_a_16_bit_set_shows_the_high_bytes(
+def test_a_preview_of_16_bit_images_shows_the_high_bytes(
     name: str, mode: str, here: Here, tmp_path: Path
 ) -> None:
     job = make(tmp_path / "set", count=2, width=16, height=16, mode=mode, depth=16, format=name)
@@ -262,7 +262,7 @@ def test_a_sheet_of_a_16_bit_set_shows_the_high_bytes(
 
 
 @pytest.mark.parametrize("mode", list(MODES))
-def test_a_set_of_arrays_is_shown_as_one_of_pictures_is(
+def test_a_preview_of_arrays_equals_one_of_image_files(
     mode: str, here: Here, tmp_path: Path
 ) -> None:
     look = {"color": "tr"} if mode.endswith("A") else {}
@@ -307,7 +307,7 @@ def test_a_sheet_of_one_family_has_as_many_images_as_asked_for(here: Here, tmp_p
 
 
 @pytest.mark.parametrize(("suffix", "kind"), [("jpg", "JPEG"), ("WebP", "WEBP"), ("bmp", "BMP")])
-def test_the_suffix_tells_the_kind_of_picture(
+def test_the_suffix_of_a_preview_selects_its_format(
     suffix: str, kind: str, here: Here, tmp_path: Path
 ) -> None:
     assert here("-n", 1, "--tile", 8, "-o", f"sheet.{suffix}").returncode == 0
@@ -318,9 +318,7 @@ def test_the_suffix_tells_the_kind_of_picture(
 # The terminal
 
 
-def test_without_a_terminal_a_preview_is_text_with_names_and_no_colours(
-    run: Run, tmp_path: Path
-) -> None:
+def test_without_a_terminal_a_preview_is_text_without_colors(run: Run, tmp_path: Path) -> None:
     make(tmp_path / "set", count=3, width=10, height=6)
     done = run("preview", "set")
     assert (done.returncode, done.stderr) == (0, "")
@@ -330,7 +328,7 @@ def test_without_a_terminal_a_preview_is_text_with_names_and_no_colours(
         assert f"{index:06d}.png" in done.stdout
 
 
-def test_in_colour_a_preview_shows_two_pixels_a_cell(run: Run) -> None:
+def test_a_color_preview_shows_two_pixels_per_cell(run: Run) -> None:
     done = run("preview", "-n", 1, "-s", 24, FORCE_COLOR="1", COLORTERM="truecolor", COLUMNS="80")
     assert done.returncode == 0, done.stderr
     pixels = Job(count=1, width=24, height=24)[0].tolist()
@@ -340,7 +338,7 @@ def test_in_colour_a_preview_shows_two_pixels_a_cell(run: Run) -> None:
             assert f"\x1b[{';'.join(map(str, colors))}m▀" in done.stdout
 
 
-def test_a_preview_is_text_where_stdout_takes_no_blocks(run: Run) -> None:
+def test_a_preview_is_plain_text_if_stdout_cannot_encode_blocks(run: Run) -> None:
     done = run("preview", "-n", 1, "--tile", 8, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert "uniform" in done.stdout
@@ -350,7 +348,7 @@ def test_a_preview_is_text_where_stdout_takes_no_blocks(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["sheet", "sheet.", "sheet.foo", "sheet.fli", "sheet.npy"])
-def test_a_file_that_does_not_end_like_a_picture_is_refused(
+def test_a_preview_file_without_an_image_suffix_is_refused(
     name: str, here: Here, tmp_path: Path
 ) -> None:
     error = one_line(here("-n", 1, "-o", name), 2)
@@ -359,7 +357,7 @@ def test_a_file_that_does_not_end_like_a_picture_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_kind_of_picture_that_holds_no_colours_is_refused(run: Run, tmp_path: Path) -> None:
+def test_a_preview_format_without_colors_is_refused(run: Run, tmp_path: Path) -> None:
     error = one_line(run("preview", "-n", 1, "-o", "sheet.xbm"), 2)
     assert "sheet.xbm" in error
     assert not list(tmp_path.iterdir())
@@ -373,7 +371,7 @@ def test_a_kind_of_picture_that_holds_no_colours_is_refused(run: Run, tmp_path: 
         ["--seed", "0"],
     ],
 )  # fmt: skip
-def test_a_set_is_not_shown_with_other_options_of_its_making(
+def test_a_preview_of_a_dataset_takes_no_options_of_generate(
     options: list[str], here: Here, tmp_path: Path
 ) -> None:
     make(tmp_path / "set", count=1, width=8, height=8)
@@ -388,13 +386,17 @@ def test_a_set_is_not_shown_with_other_options_of_its_making(
         ["--density", "0.5"], ["-s", "0x0"], ["--depth", "12"], ["a", "b"], ["--nosuch"],
     ],
 )  # fmt: skip
-def test_a_preview_of_nonsense_is_refused(arguments: list[str], here: Here, tmp_path: Path) -> None:
+def test_a_preview_with_invalid_options_is_refused(
+    arguments: list[str], here: Here, tmp_path: Path
+) -> None:
     one_line(here(*arguments, "-o", "sheet.png"), 2)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_where_there_is_no_set_the_preview_fails(there: bool, here: Here, tmp_path: Path) -> None:
+def test_a_preview_of_a_directory_without_dataset_fails(
+    there: bool, here: Here, tmp_path: Path
+) -> None:
     if there:
         (tmp_path / "set").mkdir()
     error = one_line(here("set", "-o", "sheet.png"), 1)
@@ -402,7 +404,7 @@ def test_where_there_is_no_set_the_preview_fails(there: bool, here: Here, tmp_pa
     assert not (tmp_path / "sheet.png").exists()
 
 
-def test_an_unfinished_set_is_not_shown(here: Here, tmp_path: Path) -> None:
+def test_an_unfinished_dataset_has_no_preview(here: Here, tmp_path: Path) -> None:
     make(tmp_path / "set", count=1, width=8, height=8)
     (tmp_path / "set" / "metadata.jsonl").unlink()
     assert "is missing" in one_line(here("set"), 3)
@@ -410,14 +412,14 @@ def test_an_unfinished_set_is_not_shown(here: Here, tmp_path: Path) -> None:
     assert "not finished" in one_line(here("set"), 1)
 
 
-def test_a_set_of_no_images_has_nothing_to_show(here: Here, tmp_path: Path) -> None:
+def test_a_dataset_without_images_has_no_preview(here: Here, tmp_path: Path) -> None:
     make(tmp_path / "set", count=0)
     assert "no image" in one_line(here("set"), 2)
 
 
 @pytest.mark.parametrize("name", ["png", "npy", "tar"])
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "empty", "missing"])
-def test_a_damaged_file_of_a_set_is_named_in_one_line(
+def test_a_preview_names_a_damaged_file_in_one_line(
     name: str, damage: str, run: Run, tmp_path: Path
 ) -> None:
     how = {"layout": "tar"} if name == "tar" else {"format": name}

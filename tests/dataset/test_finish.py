@@ -15,7 +15,7 @@ from tests.support.partitions import JOB, Make, partition
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", layouts(10))
-def test_four_at_once_and_finish_are_one_run(
+def test_four_partitions_at_once_and_finish_equal_one_run(
     tmp_path: Path, make: Make, run: Run, layout: str
 ) -> None:
     job = ("-n", 200, "-s", 48, "--layout", layout, "-q")
@@ -34,7 +34,7 @@ def test_four_at_once_and_finish_are_one_run(
 
 
 @pytest.mark.slow
-def test_portions_in_places_of_their_own_become_one_set(
+def test_finish_joins_partitions_of_several_directories(
     tmp_path: Path, make: Make, run: Run
 ) -> None:
     make(*JOB, "-o", "whole")
@@ -56,7 +56,7 @@ def test_portions_in_places_of_their_own_become_one_set(
 
 
 @pytest.mark.slow
-def test_a_damaged_file_is_not_brought(tmp_path: Path, run: Run) -> None:
+def test_finish_does_not_copy_a_damaged_file(tmp_path: Path, run: Run) -> None:
     for number in (1, 2):
         assert partition(tmp_path / f"place-{number}", number, total=2).returncode == 0
     victim = tmp_path / "place-2" / "negatives-000003.tar"
@@ -73,7 +73,7 @@ def test_a_damaged_file_is_not_brought(tmp_path: Path, run: Run) -> None:
     assert run("finish", "out", "place-1", "place-2").returncode == 0
 
 
-def test_places_of_two_jobs_are_refused(tmp_path: Path, run: Run) -> None:
+def test_finish_refuses_directories_of_two_jobs(tmp_path: Path, run: Run) -> None:
     assert partition(tmp_path / "one", 1, total=2).returncode == 0
     assert partition(tmp_path / "two", 2, (*JOB, "--seed", 1), total=2).returncode == 0
     done = run("finish", "one", "two")
@@ -86,7 +86,7 @@ def test_places_of_two_jobs_are_refused(tmp_path: Path, run: Run) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), [("pixelgen", "0.0.1"), ("numpy", "1.0")])
-def test_parts_of_another_version_are_refused_and_stay(
+def test_finish_refuses_and_keeps_partitions_of_another_version(
     name: str, value: str, tmp_path: Path, run: Run
 ) -> None:
     for number in (1, 2):
@@ -110,9 +110,7 @@ def test_parts_of_another_version_are_refused_and_stay(
 
 
 @pytest.mark.slow
-def test_portions_from_ones_own_images_become_one_set_where_those_are_not(
-    tmp_path: Path, make: Make, run: Run
-) -> None:
+def test_finish_needs_no_source_images(tmp_path: Path, make: Make, run: Run) -> None:
     make("-n", 3, "-o", "photos")
     job = ("-n", 120, "-s", 32, "--family", "pixel_shuffle:source=photos/images", "-q",
            "--layout", "webdataset:per_shard=10")  # fmt: skip

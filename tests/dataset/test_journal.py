@@ -24,7 +24,7 @@ from tests.support.command import Run, tree_digest
     ['{"a":1}', "not json", "[]", '["x"]', "5", '["x",0,null,null,""]', '["x","0",[1],[2],""]',
      '["x",0,[],[],"",1]', '["x",-1,[1],["a"],""]', '["x",0,[1e999],["a"],""]', "[" * 100_000],
 )  # fmt: skip
-def test_a_journal_line_that_says_nothing_of_use_is_passed_over(tmp_path: Path, body: str) -> None:
+def test_a_journal_line_without_a_record_is_ignored(tmp_path: Path, body: str) -> None:
     job = Job.parse(count=5, width=8, height=8)
     store = LocalStore(str(tmp_path))
     write(job, store, How(stopped=lambda: True))
@@ -45,7 +45,7 @@ def test_a_journal_line_that_says_nothing_of_use_is_passed_over(tmp_path: Path, 
         ShardRecord(0, [1] * 10, ["0" * 64] * 10, 0, "", ["{}"] * 10),
     ],
 )
-def test_a_whole_journal_line_of_what_cannot_be_is_passed_over(
+def test_a_valid_journal_line_with_an_impossible_record_is_ignored(
     tmp_path: Path, record: ShardRecord
 ) -> None:
     job = Job.parse(count=10, width=512, height=512)
@@ -58,7 +58,9 @@ def test_a_whole_journal_line_of_what_cannot_be_is_passed_over(
 
 
 @pytest.mark.slow
-def test_a_journal_line_whose_file_is_gone_or_short_is_done_again(tmp_path: Path) -> None:
+def test_images_of_a_journal_line_are_generated_again_if_missing_or_truncated(
+    tmp_path: Path,
+) -> None:
     job = Job.parse(count=5000, width=8, height=8)
     whole = LocalStore(str(tmp_path / "whole"))
     write(job, whole, How())
@@ -80,7 +82,7 @@ def test_a_journal_line_whose_file_is_gone_or_short_is_done_again(tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("other", ["boot", "mount"])
-def test_lines_of_another_boot_or_mount_count_only_with_the_right_hashes(
+def test_journal_lines_of_another_boot_or_mount_need_matching_checksums(
     tmp_path: Path, other: str
 ) -> None:
     job = Job.parse(count=3000, width=8, height=8)
@@ -106,7 +108,7 @@ def test_lines_of_another_boot_or_mount_count_only_with_the_right_hashes(
     assert np.asarray(Image.open(tmp_path / "images/000005.png")).any()
 
 
-def test_a_journal_does_not_choose_what_is_written(run: Run, tmp_path: Path) -> None:
+def test_a_forged_journal_line_does_not_reach_the_manifest(run: Run, tmp_path: Path) -> None:
     command = ("generate", "-n", 3, "-s", 8, "-q")
     assert run(*command, "-o", "whole").returncode == 0
     assert run(*command, "-o", "set").returncode == 0

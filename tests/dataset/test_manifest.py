@@ -20,7 +20,7 @@ def finished(make: Callable[..., Done], tmp_path: Path) -> Path:
     return tmp_path / "negatives"
 
 
-def test_a_row_has_the_keys_of_the_schema_in_their_order(finished: Path) -> None:
+def test_a_row_has_the_keys_of_the_schema_in_order(finished: Path) -> None:
     rows = [json.loads(line) for line in (finished / "metadata.jsonl").read_text().splitlines()]
 
     assert len(rows) == 20
@@ -41,7 +41,7 @@ def test_a_row_has_the_keys_of_the_schema_in_their_order(finished: Path) -> None
     }
 
 
-def test_a_colour_and_its_density_stand_in_every_row_or_in_none(
+def test_color_and_density_are_in_every_row_or_in_none(
     make: Callable[..., Done], tmp_path: Path
 ) -> None:
     make("-n", 3, "-s", 8, "--color", "RED")

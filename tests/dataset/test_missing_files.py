@@ -61,7 +61,7 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("spoil", SPOIL)
 @pytest.mark.parametrize("claim", CLAIMS)
-def test_no_command_calls_a_dataset_complete_that_lacks_a_file(
+def test_no_command_reports_a_dataset_with_a_missing_file_as_complete(
     claim: str, spoil: str, dataset: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     whole = tree_digest(dataset)
@@ -79,7 +79,7 @@ def test_no_command_calls_a_dataset_complete_that_lacks_a_file(
 
 
 @pytest.mark.parametrize("name", ["SHA256SUMS", "coco.json", "labels/000003.txt"])
-def test_files_beside_the_images_are_missed_too(
+def test_missing_files_beside_the_images_are_found(
     name: str, dataset: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     whole = tree_digest(dataset)
@@ -92,7 +92,7 @@ def test_files_beside_the_images_are_missed_too(
     assert tree_digest(dataset) == whole
 
 
-def test_status_counts_what_is_there(dataset: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_status_counts_existing_images(dataset: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for number in (3, 4):
         (dataset / f"images/00000{number}.png").unlink()
     capfd.readouterr()
@@ -107,7 +107,7 @@ def test_status_counts_what_is_there(dataset: Path, capfd: pytest.CaptureFixture
 
 @pytest.mark.parametrize("checksum", ["sha256", "none"])
 @pytest.mark.parametrize("layout", layouts(5))
-def test_a_whole_dataset_lacks_nothing_and_each_file_is_missed(
+def test_a_complete_dataset_misses_no_file_and_each_removed_file_is_found(
     layout: str, checksum: str, tmp_path: Path
 ) -> None:
     if layout == "bagit" and checksum == "none":
@@ -126,7 +126,7 @@ def test_a_whole_dataset_lacks_nothing_and_each_file_is_missed(
             (tmp_path / "aside").rename(path)
 
 
-def test_status_says_where_it_does_not_count(
+def test_status_says_if_it_did_not_count(
     dataset: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pixelgen.dataset.missing_files.COUNTED", 3)
@@ -142,7 +142,7 @@ def test_status_says_where_it_does_not_count(
 
 @pytest.mark.parametrize("checksum", ["sha256", "none"])
 @pytest.mark.parametrize("spoilt", ["rows", "plan", "sources"])
-def test_an_index_is_not_made_of_what_is_damaged(
+def test_an_index_of_damaged_files_is_refused(
     spoilt: str, checksum: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -172,7 +172,7 @@ def test_an_index_is_not_made_of_what_is_damaged(
     assert tree_digest(Path("set")) == whole
 
 
-def test_a_manifest_that_is_cut_short_is_missed(dataset: Path) -> None:
+def test_a_truncated_manifest_is_not_complete(dataset: Path) -> None:
     manifest = dataset / "metadata.jsonl"
     manifest.write_text("".join(manifest.read_text().splitlines(keepends=True)[:-1]))
     shutil.copytree(dataset, "copy")

@@ -19,7 +19,7 @@ from tests.support.command import Done, Run, tree_digest
 SMALL = ("-n", 300, "-s", "64x48")
 
 
-def test_force_replaces_a_finished_set_and_nothing_else(
+def test_force_replaces_a_finished_dataset_and_nothing_else(
     make: Callable[..., Done], tmp_path: Path
 ) -> None:
     make(*SMALL)
@@ -32,7 +32,7 @@ def test_force_replaces_a_finished_set_and_nothing_else(
 
 
 @pytest.mark.parametrize("case", ["changed", "in the way", "linked folder", "unfinished"])
-def test_force_removes_nothing_where_a_file_may_be_somebody_else_s(
+def test_force_removes_nothing_if_a_file_may_be_foreign(
     make: Callable[..., Done], run: Run, tmp_path: Path, case: str
 ) -> None:
     make("-n", 5, "-s", 8)
@@ -54,7 +54,7 @@ def test_force_removes_nothing_where_a_file_may_be_somebody_else_s(
     assert tree_digest(tmp_path) == before
 
 
-def test_force_keeps_sums_that_are_the_user_s_own(tmp_path: Path) -> None:
+def test_force_keeps_foreign_checksums(tmp_path: Path) -> None:
     store = LocalStore(str(tmp_path))
     write(Job.parse(count=5, width=8, height=8, checksum="none"), store, How())
     (tmp_path / SUMS).write_text("mine")
@@ -68,7 +68,7 @@ def test_force_keeps_sums_that_are_the_user_s_own(tmp_path: Path) -> None:
     assert (tmp_path / SUMS).read_text() == "mine"
 
 
-def test_force_keeps_what_is_beside_a_plan_alone(tmp_path: Path) -> None:
+def test_force_keeps_files_beside_a_plan_without_manifest(tmp_path: Path) -> None:
     store = LocalStore(str(tmp_path))
     write(Job.parse(count=5, width=8, height=8), LocalStore(str(tmp_path / "set")), How())
     for name in (PLAN, SUMS, JOURNAL):
@@ -85,7 +85,7 @@ def test_force_keeps_what_is_beside_a_plan_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("obstacle", ["record", "file", "link", "linked sources"])
-def test_force_removes_nothing_where_the_new_set_cannot_be_made(
+def test_force_removes_nothing_if_the_new_dataset_cannot_be_written(
     tmp_path: Path, obstacle: str
 ) -> None:
     out = tmp_path / "set"
@@ -120,7 +120,7 @@ def test_force_removes_nothing_where_the_new_set_cannot_be_made(
         (("--summary", "nowhere/summary.md"), "nowhere/summary.md"),
     ],
 )
-def test_force_removes_nothing_before_the_new_set_is_sure_to_begin(
+def test_force_removes_nothing_if_the_new_run_cannot_start(
     options: tuple[object, ...],
     named: str,
     make: Callable[..., Done],
@@ -145,7 +145,7 @@ def test_force_leaves_no_empty_folder(make: Callable[..., Done], tmp_path: Path)
     assert [path.name for path in (tmp_path / "negatives").iterdir() if path.is_dir()] == []
 
 
-def test_force_that_is_stopped_while_it_checks_removes_nothing(tmp_path: Path) -> None:
+def test_force_stopped_during_its_check_removes_nothing(tmp_path: Path) -> None:
     store = LocalStore(str(tmp_path))
     write(Job.parse(count=5, width=8, height=8), store, How())
     (tmp_path / "images/000003.png").write_text("mine")

@@ -20,9 +20,7 @@ def state(out: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_one_that_is_killed_is_repeated_and_nothing_of_the_others(
-    tmp_path: Path, make: Make, run: Run
-) -> None:
+def test_only_a_killed_partition_is_repeated(tmp_path: Path, make: Make, run: Run) -> None:
     make(*SLOW, "-o", "whole")
     out = tmp_path / "out"
     command = ("generate", *SLOW, "--shard", "2/4", "-o", "out")
@@ -49,7 +47,7 @@ def test_one_that_is_killed_is_repeated_and_nothing_of_the_others(
     assert tree_digest(out) == tree_digest(tmp_path / "whole")
 
 
-def test_a_run_without_shard_takes_over_what_portions_have_done(tmp_path: Path, make: Make) -> None:
+def test_a_run_without_partition_keeps_the_images_of_partitions(tmp_path: Path, make: Make) -> None:
     make(*JOB, "-o", "whole")
     out = tmp_path / "out"
     assert partition(out, 1).returncode == 0
@@ -60,7 +58,7 @@ def test_a_run_without_shard_takes_over_what_portions_have_done(tmp_path: Path, 
 
 
 @pytest.mark.slow
-def test_a_portion_again_does_nothing_and_more_portions_than_shards_do_no_harm(
+def test_a_repeated_partition_does_nothing_and_empty_partitions_are_allowed(
     tmp_path: Path, run: Run
 ) -> None:
     out = tmp_path / "out"
@@ -77,7 +75,7 @@ def test_a_portion_again_does_nothing_and_more_portions_than_shards_do_no_harm(
 
 
 @pytest.mark.slow
-def test_two_runs_of_one_portion_and_a_run_of_all_beside_it_are_refused(
+def test_a_second_run_of_a_partition_and_a_full_run_beside_it_are_refused(
     tmp_path: Path, run: Run
 ) -> None:
     command = ("generate", *SLOW, "-n", 4000, "-o", "out")
@@ -91,7 +89,7 @@ def test_two_runs_of_one_portion_and_a_run_of_all_beside_it_are_refused(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_portion_asked_to_stop_keeps_what_is_done(
+def test_a_stopped_partition_keeps_finished_images(
     tmp_path: Path, run: Run, number: signal.Signals
 ) -> None:
     out = tmp_path / "out"
@@ -105,7 +103,7 @@ def test_a_portion_asked_to_stop_keeps_what_is_done(
     assert done["made"] > 0
 
 
-def test_what_a_portion_synced_is_believed_on_another_machine_without_a_look_at_all_bytes(
+def test_synced_images_of_a_partition_are_not_read_again_on_another_machine(
     tmp_path: Path, run: Run
 ) -> None:
     # Other machines have other boots; the journals' lines tell which.
@@ -130,7 +128,7 @@ def test_what_a_portion_synced_is_believed_on_another_machine_without_a_look_at_
 
 
 @pytest.mark.slow
-def test_the_task_of_a_slurm_array_is_a_portion(tmp_path: Path, make: Make, run: Run) -> None:
+def test_the_task_of_a_slurm_array_is_a_partition(tmp_path: Path, make: Make, run: Run) -> None:
     make(*JOB, "-o", "whole")
     array = {"MIN": "5", "MAX": "8", "COUNT": "4"}
     for task in range(5, 9):
@@ -153,7 +151,7 @@ def test_the_task_of_a_slurm_array_is_a_portion(tmp_path: Path, make: Make, run:
 
 
 @pytest.mark.slow
-def test_missing_is_told_as_a_job_array_takes_it(tmp_path: Path, run: Run) -> None:
+def test_missing_partitions_are_printed_for_a_job_array(tmp_path: Path, run: Run) -> None:
     for number in (1, 2, 4, 5, 6):
         assert partition(tmp_path / "out", number, total=9).returncode == 0
     assert run("status", "out", "--missing").stdout == "3,7-9\n"
@@ -171,7 +169,7 @@ def test_missing_is_told_as_a_job_array_takes_it(tmp_path: Path, run: Run) -> No
 @pytest.mark.parametrize(
     "shard", ["0/4", "5/4", "1/0", "a/b", "1", "-1/4", "1/4/2", "", "1/9999999"]
 )
-def test_what_is_no_portion_is_refused(tmp_path: Path, run: Run, shard: str) -> None:
+def test_an_invalid_partition_is_refused(tmp_path: Path, run: Run, shard: str) -> None:
     done = run("generate", *JOB, "--shard", shard, "-o", "out")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "I/N" in done.stderr
@@ -179,7 +177,7 @@ def test_what_is_no_portion_is_refused(tmp_path: Path, run: Run, shard: str) -> 
 
 
 @pytest.mark.slow
-def test_what_is_about_a_whole_set_goes_with_no_shard(tmp_path: Path, run: Run) -> None:
+def test_options_of_a_complete_dataset_exclude_partition(tmp_path: Path, run: Run) -> None:
     for more in (["--force"], ["-o", "-"], ["--remote"]):
         done = run("generate", "-n", 3, "--shard", "1/2", *more, PIXLAB_API_KEY="none")
         assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
@@ -193,7 +191,7 @@ def test_what_is_about_a_whole_set_goes_with_no_shard(tmp_path: Path, run: Run) 
     assert "--layout" in done.stderr
 
 
-def test_a_dry_run_counts_what_portions_have_done(tmp_path: Path, run: Run) -> None:
+def test_a_dry_run_counts_images_of_finished_partitions(tmp_path: Path, run: Run) -> None:
     assert partition(tmp_path / "out", 1).returncode == 0
     done = run("generate", *JOB, "--dry-run", "--json", "-o", "out")
     assert json.loads(done.stdout)["found"] == 50

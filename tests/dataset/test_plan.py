@@ -31,7 +31,7 @@ SMALL = ("-n", 300, "-s", "64x48")
     [("-n", 301), ("-s", 65), ("--seed", 1), ("--family", "gaussian"), ("-f", "bmp"),
      ("--checksum", "none"), ("--color", "red"), ("--layout", "tar")],
 )  # fmt: skip
-def test_another_job_in_the_directory_is_refused_and_nothing_touched(
+def test_a_plan_of_another_job_is_refused_and_no_file_changes(
     make: Callable[..., Done], run: Run, tmp_path: Path, change: tuple[str, object]
 ) -> None:
     make(*SMALL)
@@ -44,7 +44,7 @@ def test_another_job_in_the_directory_is_refused_and_nothing_touched(
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "negatives").rglob("*")} == before
 
 
-def test_the_plan_tells_nothing_of_clock_host_or_path(finished: Path) -> None:
+def test_the_plan_contains_no_clock_host_or_path(finished: Path) -> None:
     plan = json.loads((finished / "pixelgen.json").read_text())
 
     assert list(plan) == [
@@ -139,7 +139,7 @@ def lost(before: dict[str, str], after: dict[str, str]) -> list[str]:
     return [name for name, digest in before.items() if after.get(name) != digest]
 
 
-def test_a_plan_without_a_field_that_this_version_knows_is_the_plan_of_its_default(
+def test_a_field_missing_from_a_plan_has_its_default(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(finished, tmp_path / "set")

@@ -58,7 +58,7 @@ def is_found(store: LocalStore) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["files", "tar"])
-def test_every_figure_of_a_row_is_found_and_mended(kind: str, tmp_path: Path) -> None:
+def test_every_changed_digit_of_a_row_is_found_and_repaired(kind: str, tmp_path: Path) -> None:
     store = made(tmp_path / "set", **KINDS[kind])
     manifest = tmp_path / "set/metadata.jsonl"
     whole = manifest.read_bytes()
@@ -71,7 +71,7 @@ def test_every_figure_of_a_row_is_found_and_mended(kind: str, tmp_path: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("checksum", ["sha256", "none"])
-def test_every_bit_of_a_plan_is_found_and_mended(checksum: str, tmp_path: Path) -> None:
+def test_every_flipped_bit_of_a_plan_is_found_and_repaired(checksum: str, tmp_path: Path) -> None:
     store = made(tmp_path / "set", count=2, checksum=checksum)
     plan = tmp_path / "set/pixelgen.json"
     whole = plan.read_bytes()
@@ -85,9 +85,7 @@ def test_every_bit_of_a_plan_is_found_and_mended(checksum: str, tmp_path: Path) 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("spoil", ["remove", "truncate", "empty", "grow", "swap"])
-def test_files_that_are_not_what_they_were_are_remade(
-    spoil: str, kind: str, tmp_path: Path
-) -> None:
+def test_changed_files_are_generated_again(spoil: str, kind: str, tmp_path: Path) -> None:
     store = made(tmp_path / "set", **KINDS[kind])
     whole = tree_digest(tmp_path / "set")
     files = sorted(f for f in (tmp_path / "set").rglob("*") if f.suffix in (".png", ".tar"))
@@ -108,7 +106,7 @@ def test_files_that_are_not_what_they_were_are_remade(
 
 @pytest.mark.parametrize("name", ["metadata.jsonl", "SHA256SUMS"])
 @pytest.mark.parametrize("kind", ["files", "tar"])
-def test_a_manifest_and_sums_that_are_gone_are_written_again(
+def test_missing_manifest_and_checksums_are_written_again(
     kind: str, name: str, tmp_path: Path
 ) -> None:
     store = made(tmp_path / "set", **KINDS[kind])
@@ -119,7 +117,7 @@ def test_a_manifest_and_sums_that_are_gone_are_written_again(
         assert tree_digest(tmp_path / "set") == whole
 
 
-def test_what_is_right_is_not_touched(tmp_path: Path) -> None:
+def test_repair_does_not_change_correct_files(tmp_path: Path) -> None:
     store = made(tmp_path / "set", count=12)
     foreign = tmp_path / "set/images/mine.png"
     foreign.write_text("mine")
@@ -132,7 +130,7 @@ def test_what_is_right_is_not_touched(tmp_path: Path) -> None:
     assert foreign.read_text() == "mine"
 
 
-def test_a_whole_set_is_left_as_it_is(tmp_path: Path) -> None:
+def test_repair_does_not_change_an_intact_dataset(tmp_path: Path) -> None:
     store = made(tmp_path / "set", count=12)
     before = [(file, file.stat().st_mtime_ns) for file in sorted((tmp_path / "set").rglob("*"))]
     assert mended(store) == []
@@ -141,7 +139,9 @@ def test_a_whole_set_is_left_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("deep", [False, True])
-def test_without_checksums_only_a_deep_repair_sees_every_bit(deep: bool, tmp_path: Path) -> None:
+def test_without_checksums_only_a_deep_repair_finds_every_flipped_bit(
+    deep: bool, tmp_path: Path
+) -> None:
     store = made(tmp_path / "set", count=12, checksum="none")
     whole = tree_digest(tmp_path / "set")
     flip(tmp_path / "set/images/000003.png", 999)
@@ -152,7 +152,7 @@ def test_without_checksums_only_a_deep_repair_sees_every_bit(deep: bool, tmp_pat
 JOB: dict[str, object] = {"count": 12, "width": 9, "height": 7}
 
 
-def test_a_repair_that_is_stopped_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_stopped_repair_is_resumed(tmp_path: Path) -> None:
     store = made(tmp_path / "set", count=12)
     whole = tree_digest(tmp_path / "set")
     for again in (lambda: mended(store), lambda: write(Job.parse(**JOB), store, SERIAL)):
@@ -166,7 +166,7 @@ def test_a_repair_that_is_stopped_is_gone_on_with(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_no_file_under_a_name_of_the_set_is_refused(
+def test_repair_refuses_a_name_of_the_dataset_that_is_not_a_file(
     make: Callable[..., Done], run: Command, tmp_path: Path
 ) -> None:
     make("-n", 3, "-s", 8, "-o", "set")
@@ -190,7 +190,7 @@ def test_what_is_no_file_under_a_name_of_the_set_is_refused(
     assert run("verify", "set").returncode == 0
 
 
-def test_bytes_of_another_encoder_are_not_remade(tmp_path: Path) -> None:
+def test_images_of_another_encoder_are_not_repaired(tmp_path: Path) -> None:
     store = made(tmp_path / "set", count=3, family="stripes")
     plan = tmp_path / "set/pixelgen.json"
     plan.write_bytes(plan_text(json.loads(plan.read_text()) | {"encoder": "zlib-old"}))
@@ -210,7 +210,9 @@ def test_bytes_of_another_encoder_are_not_remade(tmp_path: Path) -> None:
     [('"seed": "0x0"', '"seed": "0x77"'), ('"numpy": "', '"numpy": "9.9'),
      ('"schema": 1,', '"schema" :1,'), ("{", "no"), ("crc32", "crc23")],
 )  # fmt: skip
-def test_a_plan_past_mending_is_refused_and_all_stays(tmp_path: Path, old: str, new: str) -> None:
+def test_a_plan_that_cannot_be_repaired_is_refused_and_all_files_stay(
+    tmp_path: Path, old: str, new: str
+) -> None:
     store = made(tmp_path / "set", count=3)
     plan = tmp_path / "set/pixelgen.json"
     plan.write_text(plan.read_text().replace(old, new, 1))
@@ -224,7 +226,7 @@ def test_a_plan_past_mending_is_refused_and_all_stays(tmp_path: Path, old: str, 
         mended(store)
 
 
-def test_a_record_of_sources_is_written_again_from_the_same_images(
+def test_a_source_record_is_written_again_from_the_same_images(
     tmp_path: Path, run: Command
 ) -> None:
     photos = tmp_path / "photos"
@@ -246,7 +248,7 @@ def test_a_record_of_sources_is_written_again_from_the_same_images(
     assert "photos" in done.stderr
 
 
-def test_the_command_says_what_it_remade(
+def test_repair_prints_what_it_generated_again(
     make: Callable[..., Done], run: Command, tmp_path: Path
 ) -> None:
     make("-n", 20, "-s", 8, "-o", "set")
@@ -267,7 +269,7 @@ def test_the_command_says_what_it_remade(
     assert run("repair", "nowhere").returncode == 1
 
 
-def test_what_is_beside_a_plan_alone_is_not_the_set_s(tmp_path: Path) -> None:
+def test_repair_keeps_files_beside_a_plan_without_manifest(tmp_path: Path) -> None:
     made(tmp_path / "set", count=12)
     (tmp_path / "plain/images").mkdir(parents=True)
     shutil.copy(tmp_path / "set/pixelgen.json", tmp_path / "plain")
@@ -281,7 +283,7 @@ def test_what_is_beside_a_plan_alone_is_not_the_set_s(tmp_path: Path) -> None:
     assert tree_digest(tmp_path / "plain") == tree_digest(tmp_path / "set")
 
 
-def test_the_user_s_own_sums_beside_a_set_without_are_kept(tmp_path: Path) -> None:
+def test_foreign_checksums_beside_a_dataset_without_are_kept(tmp_path: Path) -> None:
     store = made(tmp_path / "set", count=12, checksum="none")
     (tmp_path / "set/SHA256SUMS").write_text("mine")
     (tmp_path / "set/images/000003.png").unlink()
@@ -289,7 +291,7 @@ def test_the_user_s_own_sums_beside_a_set_without_are_kept(tmp_path: Path) -> No
     assert (tmp_path / "set/SHA256SUMS").read_text() == "mine"
 
 
-def test_a_set_is_not_opened_where_it_cannot_be_mended(tmp_path: Path, run: Command) -> None:
+def test_a_repair_without_its_source_images_changes_nothing(tmp_path: Path, run: Command) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     Image.new("L", (20, 20), 60).save(photos / "a.png")
@@ -307,7 +309,7 @@ def test_a_set_is_not_opened_where_it_cannot_be_mended(tmp_path: Path, run: Comm
 
 @pytest.mark.parametrize("layout", ["files", "tar:per_shard=5"])
 @pytest.mark.parametrize("checksum", ["sha256", "none"])
-def test_many_damages_at_once_are_mended(layout: str, checksum: str, tmp_path: Path) -> None:
+def test_many_damages_at_once_are_repaired(layout: str, checksum: str, tmp_path: Path) -> None:
     store = made(tmp_path / "set", count=20, layout=layout, checksum=checksum)
     whole = tree_digest(tmp_path / "set")
     images = sorted(f for f in (tmp_path / "set").rglob("*") if f.suffix in (".png", ".tar"))
@@ -324,7 +326,7 @@ def test_many_damages_at_once_are_mended(layout: str, checksum: str, tmp_path: P
 
 
 @pytest.mark.slow
-def test_every_byte_of_a_tar_without_sums_is_found_by_a_deep_check(tmp_path: Path) -> None:
+def test_a_deep_verify_finds_every_changed_byte_of_a_tar_without_checksums(tmp_path: Path) -> None:
     store = made(tmp_path / "set", count=2, layout="tar:per_shard=5", checksum="none")
     tar = tmp_path / "set/negatives-000000.tar"
     whole = tar.read_bytes()
@@ -334,7 +336,7 @@ def test_every_byte_of_a_tar_without_sums_is_found_by_a_deep_check(tmp_path: Pat
         assert tar.read_bytes() == whole
 
 
-def test_a_right_file_is_kept_though_nothing_vouches_for_it(tmp_path: Path) -> None:
+def test_a_correct_file_without_checksum_is_kept(tmp_path: Path) -> None:
     store = made(tmp_path / "set", count=12, layout="tar:per_shard=5")
     whole = tree_digest(tmp_path / "set")
     before = [tar.stat().st_ino for tar in sorted((tmp_path / "set").glob("*.tar"))]
@@ -344,7 +346,7 @@ def test_a_right_file_is_kept_though_nothing_vouches_for_it(tmp_path: Path) -> N
     assert tree_digest(tmp_path / "set") == whole
 
 
-def test_a_record_of_sources_that_is_a_link_is_refused(tmp_path: Path) -> None:
+def test_a_source_record_that_is_a_link_is_refused(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     Image.new("L", (20, 20), 60).save(photos / "a.png")
@@ -358,7 +360,7 @@ def test_a_record_of_sources_that_is_a_link_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("checksum", ["sha256", "none"])
-def test_every_bit_of_a_record_of_sources_is_found_and_mended(
+def test_every_flipped_bit_of_a_source_record_is_found_and_repaired(
     checksum: str, tmp_path: Path
 ) -> None:
     photos = tmp_path / "photos"
@@ -378,7 +380,7 @@ def test_every_bit_of_a_record_of_sources_is_found_and_mended(
 
 
 @pytest.mark.slow
-def test_a_set_in_the_making_is_finished_and_then_checked(tmp_path: Path) -> None:
+def test_repair_finishes_an_unfinished_dataset_and_then_checks_it(tmp_path: Path) -> None:
     store = LocalStore(str(tmp_path / "set"), "none")
     rounds = iter(range(2))
     job = Job.parse(count=3000, width=4, height=4)
@@ -389,7 +391,7 @@ def test_a_set_in_the_making_is_finished_and_then_checked(tmp_path: Path) -> Non
     assert tree_digest(tmp_path / "set") == tree_digest(tmp_path / "whole")
 
 
-def test_the_command_that_made_a_set_brings_its_plan_back(tmp_path: Path) -> None:
+def test_the_original_command_restores_the_plan(tmp_path: Path) -> None:
     store = made(tmp_path / "set", count=12)
     whole = tree_digest(tmp_path / "set")
     plan = tmp_path / "set/pixelgen.json"

@@ -32,7 +32,7 @@ ROW = {"source": "photos", "file_name": "a.png", "sha256": "0" * 64, "width": 64
         {"source": []},
     ],
 )
-def test_a_record_of_sources_names_files_below_the_folder_alone(
+def test_a_source_record_names_only_files_below_the_folder(
     change: dict[str, object], run: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "photos").mkdir()
@@ -52,7 +52,7 @@ SHUFFLED = (
 )  # fmt: skip
 
 
-def test_a_record_of_sources_that_is_cut_short_is_one_damage(
+def test_a_truncated_source_record_is_one_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -30,7 +30,7 @@ def test_one_image_goes_to_a_pipe_raw_and_many_as_a_tar(tmp_path: Path) -> None:
 
 @pytest.mark.cli
 @pytest.mark.parametrize("count", [1, 1000])
-def test_a_reader_that_goes_away_ends_the_run_quietly_with_141(tmp_path: Path, count: int) -> None:
+def test_a_closed_pipe_ends_the_run_quietly_with_141(tmp_path: Path, count: int) -> None:
     done = subprocess.run(
         ["bash", "-c", f"{COMMAND} generate -n {count} -s 500 -o - | head -c 1 >/dev/null;"
          " echo ${PIPESTATUS[0]}"],
@@ -42,7 +42,7 @@ def test_a_reader_that_goes_away_ends_the_run_quietly_with_141(tmp_path: Path, c
 
 
 @pytest.mark.cli
-def test_an_image_that_standard_output_takes_half_of_is_a_failure(tmp_path: Path) -> None:
+def test_an_image_only_half_written_to_stdout_is_a_failure(tmp_path: Path) -> None:
     script = f"ulimit -f 100; exec '{COMMAND}' generate -n 1 -s 300 -q -o - > image.png"
     done = subprocess.run(
         ["bash", "-c", script], check=False, cwd=tmp_path, capture_output=True, text=True

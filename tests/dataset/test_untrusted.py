@@ -229,7 +229,7 @@ def interpreter(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_an_image_is_decoded_by_the_formats_that_are_named_and_no_program_is_run(
+def test_images_are_decoded_by_a_fixed_list_of_formats_and_no_program_is_run(
     interpreter: Path, run: Run, tmp_path: Path
 ) -> None:
     path = {"PATH": f"{interpreter.parent}:{os.environ['PATH']}"}
@@ -257,7 +257,7 @@ def test_an_image_is_decoded_by_the_formats_that_are_named_and_no_program_is_run
         (b"", "not an image"),
     ],
 )
-def test_sizes_are_looked_at_before_an_image_is_decoded(
+def test_sizes_are_checked_before_an_image_is_decoded(
     data: bytes, message: str, run: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "photos").mkdir()
@@ -284,7 +284,7 @@ def test_a_source_of_more_bytes_than_an_image_has_is_not_read(run: Run, tmp_path
 
 
 @pytest.mark.slow
-def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(run: Run, tmp_path: Path) -> None:
+def test_a_pipe_in_place_of_a_file_is_not_read(run: Run, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     Image.new("RGB", (64, 64)).save(tmp_path / "photos/a.png")
     family = ("--family", "pixel_shuffle:source=photos")
@@ -325,7 +325,7 @@ def test_no_file_is_read_into_memory_whole(name: str, tmp_path: Path) -> None:
         assert peak < 200 << 10, (command, peak)
 
 
-def test_what_a_file_says_does_not_reach_the_terminal_as_commands(
+def test_control_characters_of_a_file_do_not_reach_the_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -345,7 +345,7 @@ def test_what_a_file_says_does_not_reach_the_terminal_as_commands(
 
 
 @pytest.mark.parametrize("sha256", ["\\u0014", 'x","index":7,"y":"', "0" * 63, "\\n", "0" * 65])
-def test_a_row_whose_checksum_is_none_is_damaged(sha256: str, run: Run, tmp_path: Path) -> None:
+def test_a_row_with_an_invalid_checksum_is_damaged(sha256: str, run: Run, tmp_path: Path) -> None:
     made = run("generate", "-n", 3, "-s", 8, "-o", "set", "--layout", "files,coco,csv,yolo")
     assert made.returncode == 0
     manifest = tmp_path / "set/metadata.jsonl"
@@ -364,7 +364,7 @@ def test_a_row_whose_checksum_is_none_is_damaged(sha256: str, run: Run, tmp_path
 
 @pytest.mark.cli
 @pytest.mark.slow
-def test_to_verify_a_hostile_dataset_is_safe() -> None:
+def test_verify_of_a_hostile_dataset_is_safe() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.hostile", "300"], check=False, capture_output=True,
         text=True, cwd=ROOT,

@@ -12,7 +12,7 @@ from tests.support.upgrades import COMMANDS, contents
 
 
 @pytest.mark.parametrize("command", ["repair", "deep repair", "deep verify"])
-def test_images_of_another_version_are_called_so_and_stay(
+def test_images_of_another_version_are_reported_as_such_and_kept(
     command: str,
     finished: Path,
     tmp_path: Path,
@@ -33,7 +33,7 @@ def test_images_of_another_version_are_called_so_and_stay(
     assert contents(Path("set")) == before
 
 
-def test_images_whose_pixels_changed_without_a_word_are_not_remade(
+def test_images_whose_pixels_changed_without_a_new_version_are_not_repaired(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(finished, tmp_path / "set")

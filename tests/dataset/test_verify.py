@@ -45,12 +45,12 @@ def clean(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / "set"
 
 
-def test_a_clean_set_is_well(clean: Path) -> None:
+def test_verify_finds_no_damage_in_an_intact_dataset(clean: Path) -> None:
     assert damage(clean) == []
     assert damage(clean, deep=True) == []
 
 
-def test_files_that_are_not_of_the_set_are_left_out(clean: Path) -> None:
+def test_files_that_do_not_belong_to_the_dataset_are_ignored(clean: Path) -> None:
     (clean / "labels.cache").write_text("a trainer's")
     assert damage(clean) == []
 
@@ -82,7 +82,7 @@ def test_every_flipped_bit_is_found(tmp_path: Path, layout: str) -> None:
     assert missed == []
 
 
-def test_deep_finds_changed_pixels_where_there_are_no_hashes(tmp_path: Path) -> None:
+def test_a_deep_verify_finds_changed_pixels_without_checksums(tmp_path: Path) -> None:
     write(Job.parse(**JOBS["unsummed"]), LocalStore(str(tmp_path)), How())
     path = tmp_path / "images/000004.png"
     flipped = bytearray(path.read_bytes())
@@ -108,7 +108,7 @@ def test_missing_short_swapped_and_linked_files_are_named(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("layout", ["files", "tar:per_shard=7"])
-def test_without_checksums_a_file_of_another_size_or_none_is_named(
+def test_without_checksums_a_file_of_another_size_or_missing_is_named(
     tmp_path: Path, layout: str
 ) -> None:
     write(Job.parse(**JOBS["unsummed"], layout=layout), LocalStore(str(tmp_path)), How())
@@ -136,7 +136,7 @@ def test_without_checksums_a_file_of_another_size_or_none_is_named(
         ("SHA256SUMS", lambda lines: []),
     ],
 )  # fmt: skip
-def test_edited_lists_are_named(
+def test_edited_manifests_and_checksums_are_named(
     tmp_path: Path, name: str, edit: Callable[[list[str]], list[str]]
 ) -> None:
     write(Job.parse(**JOBS["files"]), LocalStore(str(tmp_path)), How())
@@ -158,9 +158,7 @@ ONE_DAMAGE: dict[str, Callable[[list[str], int], list[str]]] = {
 @pytest.mark.parametrize("edit", ONE_DAMAGE)
 @pytest.mark.parametrize("name", ["metadata.jsonl", "SHA256SUMS"])
 @pytest.mark.parametrize("layout", ["files,coco,yolo", "webdataset:per_shard=3"])
-def test_one_line_that_is_wrong_is_one_damage(
-    layout: str, name: str, edit: str, tmp_path: Path
-) -> None:
+def test_one_wrong_line_is_one_damage(layout: str, name: str, edit: str, tmp_path: Path) -> None:
     write(Job.parse(count=10, width=9, height=7, layout=layout), LocalStore(str(tmp_path)), How())
     path = tmp_path / name
     whole = path.read_text().splitlines(keepends=True)
@@ -175,7 +173,7 @@ def test_one_line_that_is_wrong_is_one_damage(
 
 
 @pytest.mark.slow
-def test_a_plan_of_more_images_than_there_are_is_told_in_a_moment(run: Run, tmp_path: Path) -> None:
+def test_verify_of_a_plan_with_far_too_many_images_is_quick(run: Run, tmp_path: Path) -> None:
     root = tmp_path / "negatives"
     write(Job.parse(count=4, width=9, height=7), LocalStore(str(root)), How())
     members = json.loads((root / "pixelgen.json").read_text())
@@ -194,7 +192,7 @@ def test_a_plan_of_more_images_than_there_are_is_told_in_a_moment(run: Run, tmp_
         assert run(*command).returncode in (0, 3), command
 
 
-def test_the_command_names_what_is_damaged_and_exits_with_3(
+def test_verify_names_damaged_files_and_exits_with_3(
     make: Callable[..., Done], run: Run, tmp_path: Path
 ) -> None:
     make("-n", 20, "-s", 8)
@@ -214,7 +212,7 @@ def test_the_command_names_what_is_damaged_and_exits_with_3(
 
 
 @pytest.mark.slow
-def test_a_set_that_is_unfinished_absent_or_another_version_s_is_one_clear_line(
+def test_verify_of_an_unfinished_missing_or_newer_dataset_is_one_line(
     make: Callable[..., Done], run: Run, tmp_path: Path
 ) -> None:
     assert run("verify", "nowhere").returncode == 1
@@ -256,7 +254,7 @@ def test_a_set_that_is_unfinished_absent_or_another_version_s_is_one_clear_line(
     assert "not finished" in done.stderr
 
 
-def test_deep_refuses_to_compare_with_another_encoder_s_bytes(
+def test_a_deep_verify_refuses_bytes_of_another_encoder(
     make: Callable[..., Done], run: Run, tmp_path: Path
 ) -> None:
     make("-n", 3, "-s", 8, "-f", "jpeg")

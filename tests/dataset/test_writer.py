@@ -56,7 +56,9 @@ class Backwards(Engine):
 
 
 @pytest.mark.slow
-def test_any_number_of_workers_and_any_order_give_one_tree(tmp_path: Path, layout: str) -> None:
+def test_any_number_of_workers_and_any_order_write_the_same_files(
+    tmp_path: Path, layout: str
+) -> None:
     job = Job.parse(count=300, width=64, height=48, layout=layout, family="gaussian")
     hows = [How(Serial()), How(Local(), 1), How(Local(), 2), How(Local(), 8), How(Backwards())]
     for number, how in enumerate(hows):
@@ -66,14 +68,16 @@ def test_any_number_of_workers_and_any_order_give_one_tree(tmp_path: Path, layou
 
 
 @pytest.mark.slow
-def test_a_pool_gives_the_tree_of_one_process(make: Callable[..., Done], tmp_path: Path) -> None:
+def test_a_process_pool_writes_the_files_of_one_process(
+    make: Callable[..., Done], tmp_path: Path
+) -> None:
     for jobs in (1, 2, 8):
         make("-n", 60, "-s", 512, "-j", jobs, "-o", f"set{jobs}")
 
     assert len({tree_digest(tmp_path / f"set{jobs}") for jobs in (1, 2, 8)}) == 1
 
 
-def test_surroundings_leave_no_trace(make: Callable[..., Done], tmp_path: Path) -> None:
+def test_files_do_not_depend_on_the_environment(make: Callable[..., Done], tmp_path: Path) -> None:
     surroundings = [
         {"TZ": "UTC", "LANG": "C.UTF-8", "umask": "022"},
         {"TZ": "Asia/Kathmandu", "LANG": "de_DE.UTF-8", "umask": "077"},
@@ -143,7 +147,7 @@ def test_a_second_signal_ends_the_run_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.cli
 @pytest.mark.slow
-def test_a_worker_that_is_killed_costs_nothing(tmp_path: Path) -> None:
+def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
     command = ["generate", "-n", "4000", "-s", "90", "-j", "2", "-q", "-o"]
     subprocess.run([COMMAND, *command, "whole"], check=True, cwd=tmp_path, capture_output=True)
     with running(tmp_path, *command, "cut") as process:
@@ -155,7 +159,7 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_same_command_again_does_nothing_but_touch_the_manifest(
+def test_the_same_command_again_only_touches_the_manifest(
     make: Callable[..., Done], tmp_path: Path, layout: str
 ) -> None:
     make(*SMALL, "--layout", layout)
@@ -183,7 +187,7 @@ def test_the_manifest_is_the_newest_file(
 
 
 @pytest.mark.parametrize("kind", ["text", "link"])
-def test_a_planted_manifest_does_not_make_a_set_complete(tmp_path: Path, kind: str) -> None:
+def test_a_planted_manifest_does_not_make_a_dataset_complete(tmp_path: Path, kind: str) -> None:
     job = Job.parse(count=50, width=8, height=8)
     store = LocalStore(str(tmp_path))
     write(job, store, How(stopped=lambda: True))
@@ -199,7 +203,7 @@ def test_a_planted_manifest_does_not_make_a_set_complete(tmp_path: Path, kind: s
 
 @pytest.mark.parametrize("name", ["images/000003.png", MANIFEST, "SHA256SUMS", PLAN, JOURNAL])
 @pytest.mark.parametrize("kind", ["file", "link", "folder", "pipe"])
-def test_what_bears_a_name_of_ours_is_never_touched(
+def test_a_foreign_file_under_a_name_of_the_dataset_is_never_changed(
     run: Run, tmp_path: Path, name: str, kind: str
 ) -> None:
     victim = tmp_path / "victim"
@@ -224,7 +228,7 @@ def test_what_bears_a_name_of_ours_is_never_touched(
     assert [p for p in (tmp_path / "negatives").rglob("*") if p.is_file() and p != planted] == []
 
 
-def test_a_file_planted_under_our_name_while_the_set_is_made_is_kept(tmp_path: Path) -> None:
+def test_a_foreign_file_under_the_name_of_an_image_is_kept(tmp_path: Path) -> None:
     job = Job.parse(count=50, width=8, height=8)
     store = LocalStore(str(tmp_path))
     write(job, store, How(stopped=lambda: True))
@@ -249,7 +253,7 @@ def test_a_folder_that_is_a_link_is_not_followed(run: Run, tmp_path: Path) -> No
 
 
 @pytest.mark.cli
-def test_temporary_files_of_dead_processes_are_swept(tmp_path: Path) -> None:
+def test_temporary_files_of_dead_processes_are_removed(tmp_path: Path) -> None:
     job = Job.parse(count=20, width=8, height=8)
     store = LocalStore(str(tmp_path))
     write(job, store, How(stopped=lambda: True))
@@ -271,7 +275,7 @@ def test_temporary_files_of_dead_processes_are_swept(tmp_path: Path) -> None:
     assert foreign.exists()
 
 
-def test_a_set_killed_after_its_last_rename_is_complete(tmp_path: Path) -> None:
+def test_a_dataset_killed_after_its_last_rename_is_complete(tmp_path: Path) -> None:
     job = Job.parse(count=20, width=8, height=8)
     store = LocalStore(str(tmp_path))
     write(job, store, How())
@@ -285,7 +289,9 @@ def test_a_set_killed_after_its_last_rename_is_complete(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("durability", ["commit", "none", "each"])
-def test_every_durability_gives_one_tree(tmp_path: Path, durability: str, layout: str) -> None:
+def test_every_durability_writes_the_same_files(
+    tmp_path: Path, durability: str, layout: str
+) -> None:
     job = Job.parse(count=100, width=8, height=8, layout=layout)
     write(job, LocalStore(str(tmp_path / "a"), durability), How())
     write(job, LocalStore(str(tmp_path / "b"), "none"), How())
@@ -293,7 +299,7 @@ def test_every_durability_gives_one_tree(tmp_path: Path, durability: str, layout
     assert tree_digest(tmp_path / "a") == tree_digest(tmp_path / "b")
 
 
-def test_an_empty_set_is_a_set(make: Callable[..., Done], run: Run, tmp_path: Path) -> None:
+def test_a_dataset_may_be_empty(make: Callable[..., Done], run: Run, tmp_path: Path) -> None:
     make("-n", 0)
     assert (tmp_path / "negatives" / MANIFEST).read_bytes() == b""
     assert run("verify").returncode == 0
@@ -302,7 +308,7 @@ def test_an_empty_set_is_a_set(make: Callable[..., Done], run: Run, tmp_path: Pa
 
 @pytest.mark.cli
 @pytest.mark.slow
-def test_a_worker_that_is_killed_while_it_waits_costs_nothing(tmp_path: Path) -> None:
+def test_a_worker_killed_while_it_waits_loses_nothing(tmp_path: Path) -> None:
     command = ("generate", "-n", 600, "-s", 200, "--family", "gaussian", "--color", "red", "-q")
     with running(tmp_path, *command, "-j", 2) as process:
         assert wait_for(lambda: len(children(process)) == 2)
@@ -331,7 +337,7 @@ sys.exit(code if len(forks) > 2 else "no pool was built anew")
 
 @pytest.mark.cli
 @pytest.mark.slow
-def test_a_worker_told_to_end_as_it_begins_ends_without_a_word(tmp_path: Path) -> None:
+def test_a_worker_terminated_at_its_start_prints_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _ENDED_AT_BIRTH, "generate", "-n", "4000", "-s", "90", "-j", "2",
          "-q"],

@@ -78,7 +78,7 @@ def run_python(code: str, folder: Path) -> int:
 
 @pytest.mark.cli
 @pytest.mark.slow
-def test_the_makefile_makes_once_and_goes_on_after_an_interruption(tmp_path: Path) -> None:
+def test_the_makefile_runs_once_and_resumes_after_an_interruption(tmp_path: Path) -> None:
     (tmp_path / "negatives.toml").write_text(blocks("toml")[0])
     (tmp_path / "Makefile").write_text(blocks("make")[0])
     manifest = tmp_path / "data/negatives/metadata.jsonl"
@@ -121,7 +121,7 @@ def test_the_tables_of_options_are_those_of_the_help(run: Run) -> None:
 
 
 @pytest.mark.parametrize("named", re.findall(r"`([\w/]+\.py::\w+)`", TEXT))
-def test_every_promise_names_a_test_that_is_there(named: str) -> None:
+def test_every_guarantee_names_an_existing_test(named: str) -> None:
     file, _, name = named.partition("::")
     assert f"def {name}(" in (ROOT / "tests" / file).read_text()
 
@@ -133,7 +133,7 @@ def rows(head: str) -> dict[str, list[str]]:
     return {first.strip("+ `"): others for first, *others in cells}
 
 
-def test_the_table_of_layouts_tells_the_calls_that_are_printed() -> None:
+def test_the_table_of_layouts_has_the_printed_calls() -> None:
     table = rows("layout")
     assert set(table) == set(registry.known("layout"))
     for name, part in registry.known("layout").items():
@@ -145,7 +145,7 @@ def test_the_table_of_layouts_tells_the_calls_that_are_printed() -> None:
         assert table[name][1] == f"`{call}`" if call else "see below" in table[name][1]
 
 
-def test_the_table_of_trainers_tells_their_calls_and_limits() -> None:
+def test_the_table_of_trainers_has_their_calls_and_limits() -> None:
     table = rows("`--for`")
     assert set(table) == set(TRAINERS)
     for name, trainer in TRAINERS.items():
@@ -160,11 +160,13 @@ def test_the_table_of_trainers_tells_their_calls_and_limits() -> None:
 @pytest.mark.parametrize(
     ("head", "names"), [("family", registry.known("family")), ("preset", PRESETS)]
 )
-def test_the_catalogue_is_told_whole(head: str, names: Iterable[str]) -> None:
+def test_the_lists_of_families_formats_and_layouts_are_complete(
+    head: str, names: Iterable[str]
+) -> None:
     table = TEXT.partition(f"| {head} |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(names)
 
 
 @pytest.mark.parametrize("word", re.findall(r"docs/[a-z.]+", TEXT))
-def test_every_picture_is_there(word: str) -> None:
+def test_every_picture_of_the_readme_exists(word: str) -> None:
     assert (ROOT / word).stat().st_size > 1000

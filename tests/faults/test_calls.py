@@ -218,7 +218,7 @@ def some(points: list[Point], seed: str) -> list[Point]:
     return [*Random(seed).sample(points[:-1], few - 1), points[-1]]
 
 
-def test_a_run_killed_at_any_call_is_finished_by_the_same_command(bench: Bench) -> None:
+def test_a_run_killed_at_any_system_call_is_resumed_by_the_same_command(bench: Bench) -> None:
     points = some(bench.points, bench.kind)
     failures: list[str] = []
     for point in points:
@@ -231,7 +231,7 @@ def test_a_run_killed_at_any_call_is_finished_by_the_same_command(bench: Bench) 
 
 
 @pytest.mark.parametrize("error", ERRORS)
-def test_a_run_refused_at_any_call_says_so_and_is_finished_later(bench: Bench, error: str) -> None:
+def test_a_run_whose_system_call_fails_reports_it_and_is_resumed(bench: Bench, error: str) -> None:
     points = some(bench.points, f"{bench.kind} {error}")
     failures: list[str] = []
     for point in points:
@@ -245,7 +245,7 @@ def test_a_run_refused_at_any_call_says_so_and_is_finished_later(bench: Bench, e
 
 
 @pytest.mark.parametrize("first", [1, 2, 3, 4])
-def test_a_system_without_threads_or_processes_is_one_line_and_never_waited_for(
+def test_a_system_without_threads_or_processes_is_one_line_and_never_hangs(
     tmp_path: Path, strace: str, first: int
 ) -> None:
     under = (strace, "-f", "-qq", "-o", str(tmp_path / "log"), "-e", "trace=clone,clone3,fork",
@@ -268,7 +268,7 @@ def test_a_system_without_threads_or_processes_is_one_line_and_never_waited_for(
     assert list((tmp_path / "cut").rglob(".*")) == []
 
 
-def test_an_image_that_the_disk_cannot_read_is_damage_and_is_made_again(
+def test_an_image_that_the_disk_cannot_read_is_damage_and_is_repaired(
     tmp_path: Path, strace: str
 ) -> None:
     assert finish(tmp_path, "generate", "-n", 9, "-s", 64, "-q", "-o", "set").returncode == 0
@@ -298,7 +298,7 @@ SYNCS = "trace=fsync,fdatasync,syncfs,rename,renameat,renameat2"
 
 
 @pytest.mark.parametrize("durability", ["none", "commit", "each"])
-def test_a_durability_brings_to_the_disk_what_it_says(
+def test_each_durability_syncs_what_it_promises(
     tmp_path: Path, strace: str, durability: str
 ) -> None:
     """See everything synced before the manifest is renamed; under each the journal, too."""

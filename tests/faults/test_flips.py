@@ -62,7 +62,7 @@ def mended(store: LocalStore, *, deep: bool) -> bool:
     return bool(damage)
 
 
-def test_every_flipped_bit_of_any_file_is_found_and_mended(store: LocalStore) -> None:
+def test_every_flipped_bit_of_any_file_is_found_and_repaired(store: LocalStore) -> None:
     root = Path(store.root)
     deep = not (root / "SHA256SUMS").exists()  # then nothing but the job knows the bytes
     whole = tree_digest(root)
@@ -84,7 +84,7 @@ FORMATS = ("png", "jpeg", "webp", "bmp", "tiff", "qoi", "npy")
 
 
 @pytest.mark.parametrize("seed", range(trials(3)))
-def test_no_damage_is_seen_in_a_whole_set(seed: int, tmp_path: Path) -> None:
+def test_no_damage_is_found_in_an_intact_dataset(seed: int, tmp_path: Path) -> None:
     dice = random.Random(seed)
     layout = dice.choice(layouts(dice.randrange(1, 20)))
     store = made(

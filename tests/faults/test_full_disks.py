@@ -37,7 +37,7 @@ def sample(positions: range, seed: str) -> list[int]:
     ("kind", "layout"),
     [(kind, "files") for kind in FORMATS] + [(format_of(x), x) for x in layouts(2)[:-1]],
 )
-def test_a_disk_full_at_any_page_leaves_no_short_file_of_any_format(
+def test_a_disk_that_is_full_at_any_page_leaves_no_truncated_file(
     run: Run, small_disk: Path, kind: str, layout: str
 ) -> None:
     job = full(run, small_disk, "-n", 5, "-s", "50x40", "-f", kind, "--layout", layout)
@@ -50,7 +50,7 @@ def test_a_disk_full_at_any_page_leaves_no_short_file_of_any_format(
         filler.unlink()
 
 
-def test_a_disk_without_any_page_is_refused_and_one_with_all_is_enough(
+def test_a_disk_without_a_free_page_fails_and_one_with_just_enough_succeeds(
     run: Run, small_disk: Path
 ) -> None:
     job = full(run, small_disk, "-n", 5, "-s", "50x40")
@@ -61,7 +61,7 @@ def test_a_disk_without_any_page_is_refused_and_one_with_all_is_enough(
     assert job.check(job.go())
 
 
-def test_a_disk_without_inodes_is_a_disk_that_is_full(run: Run, small_disk: Path) -> None:
+def test_a_disk_without_free_inodes_counts_as_full(run: Run, small_disk: Path) -> None:
     job = full(run, small_disk, "-n", 6, "-s", 8)
     inodes = range(2, 2 + 6 + 7)
     ended_well = []
@@ -79,7 +79,7 @@ def test_a_disk_without_inodes_is_a_disk_that_is_full(run: Run, small_disk: Path
 
 @SEEDS
 @pytest.mark.parametrize("layout", layouts(1))
-def test_a_disk_that_fills_up_under_several_workers_is_told_in_one_line(
+def test_a_disk_that_fills_up_under_several_workers_is_reported_in_one_line(
     run: Run, small_disk: Path, layout: str, seed: int
 ) -> None:
     job = full(run, small_disk, "-n", 200, "-s", 256, "--layout", layout)
@@ -91,7 +91,7 @@ def test_a_disk_that_fills_up_under_several_workers_is_told_in_one_line(
 
 
 @pytest.mark.parametrize("durability", ["none", "commit", "each"])
-def test_an_ext4_disk_that_is_full_leaves_no_short_file(
+def test_a_full_ext4_disk_leaves_no_truncated_file(
     run: Run, tmp_path: Path, durability: str
 ) -> None:
     need("full ext4 disk", why_no_ext4())
@@ -106,7 +106,7 @@ def test_an_ext4_disk_that_is_full_leaves_no_short_file(
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_an_ext4_disk_without_inodes_is_a_disk_that_is_full(
+def test_an_ext4_disk_without_free_inodes_counts_as_full(
     run: Run, tmp_path: Path, layout: str
 ) -> None:
     need("full ext4 disk", why_no_ext4())

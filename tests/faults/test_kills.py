@@ -127,9 +127,7 @@ def durability(dice: Random) -> str:
 
 
 @pytest.mark.parametrize("whom", ["parent", "group"])
-def test_a_set_killed_at_any_moment_is_finished_by_the_same_command(
-    scene: Scene, whom: str
-) -> None:
+def test_a_run_killed_at_any_moment_is_resumed_by_the_same_command(scene: Scene, whom: str) -> None:
     def trial(dice: Random, seed: str) -> bool:
         with scene.begin(durability(dice)) as process:
             pause(scene, process, dice)
@@ -146,7 +144,7 @@ def test_a_set_killed_at_any_moment_is_finished_by_the_same_command(
 
 
 @pytest.mark.parametrize("number", STOPS, ids=lambda number: number.name)
-def test_a_run_asked_to_stop_says_so_keeps_what_is_done_and_is_finished_later(
+def test_a_stopped_run_reports_it_keeps_its_images_and_is_resumed(
     scene: Scene, number: signal.Signals
 ) -> None:
     def trial(dice: Random, seed: str) -> bool:
@@ -241,7 +239,7 @@ class Endless(Family):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_signal_is_heard_at_once_and_heeded_in_time_while_an_image_takes_long(
+def test_a_signal_is_reported_at_once_and_stops_the_run_in_time_during_a_slow_image(
     tmp_path: Path, engine: str
 ) -> None:
     (tmp_path / "endless.py").write_text(ENDLESS)
@@ -296,7 +294,7 @@ run()
 
 
 @pytest.mark.parametrize("sync", ["sync_files", "sync_all"])
-def test_a_signal_is_heeded_in_time_while_the_disk_hangs(tmp_path: Path, sync: str) -> None:
+def test_a_signal_stops_the_run_in_time_while_the_disk_hangs(tmp_path: Path, sync: str) -> None:
     command = ("generate", "-n", 3, "-s", 8, "-q", "-o", "cut")
     last = PLAN if sync == "sync_files" else SUMS
     with running(tmp_path, *command, under=(sys.executable, "-c", HANGING, sync)) as process:
@@ -333,7 +331,7 @@ list(Local().map(hold, range(4), work=Work(4, 9.0), jobs=2))
 """
 
 
-def test_no_worker_outlives_its_parent_though_it_hears_nothing() -> None:
+def test_no_worker_outlives_its_parent_without_a_signal() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLDING], text=True, start_new_session=True
     ) as process:
@@ -395,7 +393,7 @@ for trial in range(8):
 """
 
 
-def test_a_worker_killed_at_the_very_end_holds_nobody_up() -> None:
+def test_a_worker_killed_at_the_end_blocks_nothing() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", ENDING], text=True, start_new_session=True, cwd=ROOT
     ) as process:
@@ -406,7 +404,7 @@ def test_a_worker_killed_at_the_very_end_holds_nobody_up() -> None:
 
 
 @pytest.mark.parametrize("scene", ways(4, engines=["local"]), indirect=True)
-def test_a_worker_killed_at_any_moment_costs_nothing(scene: Scene) -> None:
+def test_a_worker_killed_at_any_moment_loses_nothing(scene: Scene) -> None:
     def trial(dice: Random, seed: str) -> bool:
         with scene.begin(durability(dice)) as process:
             wait_for(lambda: process.poll() is not None or bool(children(process)))

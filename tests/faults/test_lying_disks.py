@@ -59,7 +59,7 @@ def some_of(whole: Path, seed: str, least: float) -> int:
 @SEEDS
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("durability", ["commit", "each"])
-def test_a_disk_that_loses_what_it_took_does_not_end_well(
+def test_a_run_on_a_disk_that_loses_data_fails(
     tmp_path: Path, shared: Shared, durability: str, layout: str, seed: int
 ) -> None:
     need("over-committed disk", why_no_ext4())
@@ -75,7 +75,7 @@ def test_a_disk_that_loses_what_it_took_does_not_end_well(
 
 @SEEDS
 @pytest.mark.parametrize("durability", ["commit", "each"])
-def test_a_disk_that_had_lost_something_is_not_believed_by_the_next_run(
+def test_the_next_run_checks_what_a_lying_disk_lost(
     run: Run, tmp_path: Path, shared: Shared, durability: str, seed: int
 ) -> None:
     need("over-committed disk", why_no_ext4())
@@ -93,7 +93,7 @@ def test_a_disk_that_had_lost_something_is_not_believed_by_the_next_run(
             assert checked.returncode == 0, checked.stderr[-200:] + f"; {spare} bytes"
 
 
-def test_a_sync_that_fails_in_a_repair_costs_only_what_it_made(tmp_path: Path, run: Run) -> None:
+def test_a_failed_sync_in_a_repair_loses_only_repaired_files(tmp_path: Path, run: Run) -> None:
     need("failing calls", why_no_failing_calls())
     assert run("generate", "-n", 4000, "-s", 8, "-q", "-o", "set").returncode == 0
     whole, images = tree_digest(tmp_path / "set"), tmp_path / "set/images"
@@ -105,7 +105,7 @@ def test_a_sync_that_fails_in_a_repair_costs_only_what_it_made(tmp_path: Path, r
     assert tree_digest(tmp_path / "set") == whole
 
 
-def test_a_failed_sync_is_not_believed_by_the_next_run(tmp_path: Path, run: Run) -> None:
+def test_the_next_run_discards_images_whose_sync_failed(tmp_path: Path, run: Run) -> None:
     need("failing calls", why_no_failing_calls())
     command = ("generate", "-n", 40, "-s", 64, "-q", "-o")
     assert run(*command, "whole").returncode == 0

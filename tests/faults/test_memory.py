@@ -33,7 +33,7 @@ def measured(folder: Path, *arguments: str) -> tuple[Done, str, float, float]:
 
 @pytest.mark.parametrize("count", [10**9, 2**53])
 @pytest.mark.parametrize("layout", ["files", "tar"])
-def test_a_dry_run_of_any_count_takes_no_more_memory_than_one_of_ten(
+def test_memory_of_a_dry_run_does_not_depend_on_the_count(
     tmp_path: Path, count: int, layout: str
 ) -> None:
     command = ("generate", "--dry-run", "-s", "300", "--layout", layout, "-n")
@@ -73,9 +73,7 @@ def shards_in(journal: Path) -> int:
 
 
 @pytest.mark.parametrize("layout", [*loose_and_sharded(1000), "tar:per_shard=1"])
-def test_a_run_of_a_million_takes_within_a_tenth_the_memory_of_one_of_a_thousand(
-    tmp_path: Path, layout: str
-) -> None:
+def test_memory_of_a_run_does_not_depend_on_the_count(tmp_path: Path, layout: str) -> None:
     few = peak(tmp_path, 10**3, layout, 10**6)
     many = peak(tmp_path, 10**6, layout, 6)
     resumed = peak(tmp_path, 10**6, layout, 6)

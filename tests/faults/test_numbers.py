@@ -113,7 +113,7 @@ OPTIONS = list(dict.fromkeys(option for _, option, _ in NUMBERS))
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_hostile_numbers_are_taken_or_told_of_in_one_line_quickly_and_in_little_memory(
+def test_absurd_numbers_are_accepted_or_refused_quickly_in_one_line(
     tmp_path: Path, option: str
 ) -> None:
     cases = [(code, values) for code, name, values in NUMBERS if name == option]
@@ -162,7 +162,7 @@ RECIPES = {
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_hostile_numbers_in_a_recipe_are_told_of_in_one_line(tmp_path: Path, name: str) -> None:
+def test_absurd_numbers_in_a_recipe_are_refused_in_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "here").mkdir()
     for number, text in enumerate(RECIPES[name]):
         (tmp_path / f"{number}{name}").write_text(text)
@@ -180,7 +180,7 @@ def test_hostile_numbers_in_a_recipe_are_told_of_in_one_line(tmp_path: Path, nam
     assert wrong == []
 
 
-def test_hostile_numbers_for_a_preview_are_told_of_in_one_line(tmp_path: Path) -> None:
+def test_absurd_numbers_for_a_preview_are_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     cases = [["-n", "0"], ["-n", "1001"], ["-n", "1e9"], ["--columns", "0"], ["--columns", "nan"],
              ["--columns", LONG], ["--tile", "7"], ["--tile", "1025"], ["--tile", "nan"],
@@ -195,9 +195,7 @@ def test_hostile_numbers_for_a_preview_are_told_of_in_one_line(tmp_path: Path) -
     assert [*(tmp_path / "here").iterdir()] == []
 
 
-def test_more_shards_than_can_be_kept_track_of_are_refused_before_anything_is_written(
-    run: Run, tmp_path: Path
-) -> None:
+def test_too_many_shards_are_refused_before_anything_is_written(run: Run, tmp_path: Path) -> None:
     done = run("generate", "-n", 2**53, "-s", 8, "--layout", "tar:per_shard=1", "-o", "set")
 
     assert done.returncode == 2, done.stderr

@@ -64,7 +64,7 @@ def command(place: Path, *arguments: str, **around: str) -> "subprocess.Complete
 
 
 @pytest.mark.parametrize("name", WORKS)
-def test_an_odd_path_is_a_path_for_every_command(place: Path, wanted: Path, name: str) -> None:
+def test_an_odd_path_works_with_every_command(place: Path, wanted: Path, name: str) -> None:
     path = WORKS[name]
     is_ascii = list(WORKS).index(name) % 2 == 0
     around = {"PYTHONIOENCODING": "ascii:strict", "LC_ALL": "C"} if is_ascii else {}
@@ -89,7 +89,7 @@ def test_an_odd_path_is_one_line_of_json(place: Path, name: str) -> None:
     assert done.stderr == b""
 
 
-def test_the_folder_itself_may_be_the_set_s(tmp_path: Path, wanted: Path) -> None:
+def test_the_current_folder_may_be_the_dataset(tmp_path: Path, wanted: Path) -> None:
     for name, path in {"dot": ".", "dot slash": "./", "back": "../back", "far": "/"}.items():
         if name == "far":
             path = f"//{tmp_path}/far"  # noqa: PLW2901
@@ -122,7 +122,7 @@ REFUSED: dict[str, tuple[str, int]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_path_that_cannot_be_is_one_line(place: Path, wanted: Path, name: str) -> None:
+def test_an_impossible_path_is_reported_in_one_line(place: Path, wanted: Path, name: str) -> None:
     as_json = list(REFUSED).index(name) % 2 == 0
     (place / "loop").symlink_to("loop")
     (place / "dangling").symlink_to("nowhere")
@@ -146,9 +146,7 @@ def test_a_path_that_cannot_be_is_one_line(place: Path, wanted: Path, name: str)
     [("verify", name) for name in REFUSED if name != "a URL"]
     + [("preview", name) for name in ("a file", "256 bytes", "a loop")],
 )
-def test_a_path_that_holds_no_set_is_one_line_for_those_who_look(
-    place: Path, what: str, name: str
-) -> None:
+def test_reading_a_path_without_a_dataset_is_one_line(place: Path, what: str, name: str) -> None:
     (place / "loop").symlink_to("loop")
     (place / "dangling").symlink_to("nowhere")
     path, _ = REFUSED[name]
@@ -160,7 +158,7 @@ def test_a_path_that_holds_no_set_is_one_line_for_those_who_look(
     assert (done.stdout, len(done.stderr.splitlines())) == (b"", 1), done.stderr[:500]
 
 
-def test_a_path_near_the_longest_works_or_is_one_line(place: Path, wanted: Path) -> None:
+def test_a_path_near_the_maximum_length_works_or_is_one_line(place: Path, wanted: Path) -> None:
     room = 4095 - len(os.fsencode(place)) - 1
     for spare in (0, 14, 100, 200):
         path = long_path(room - spare)
@@ -193,7 +191,7 @@ SHEETS: dict[str, tuple[str, tuple[int, ...]]] = {
 
 
 @pytest.mark.parametrize("name", SHEETS)
-def test_a_sheet_under_an_odd_name_is_written_or_told_of_in_one_line(
+def test_a_preview_under_an_odd_name_is_written_or_refused_in_one_line(
     place: Path, name: str
 ) -> None:
     (place / "folder.png").mkdir()

@@ -63,7 +63,7 @@ def own_folder() -> Iterator[Path]:
 
 @pytest.mark.parametrize("name", [FIRST, MANIFEST, SUMS, PLAN, JOURNAL, LOCK])
 @pytest.mark.parametrize("mode", [0o000])
-def test_a_file_that_may_not_be_read_stays_and_is_one_line(
+def test_an_unreadable_file_is_kept_and_reported_in_one_line(
     own_folder: Path, name: str, mode: int
 ) -> None:
     (own_folder / "set").mkdir()
@@ -82,7 +82,7 @@ def test_a_file_that_may_not_be_read_stays_and_is_one_line(
 @pytest.mark.parametrize("folder", ["set", "set/images", "."])
 @pytest.mark.parametrize("mode", [0o000, 0o500])
 @pytest.mark.parametrize("begun", [False, True])
-def test_a_folder_that_may_not_be_read_or_written_is_one_line(
+def test_a_folder_without_read_or_write_permission_is_reported_in_one_line(
     own_folder: Path, folder: str, mode: int, begun: bool
 ) -> None:
     if begun:
@@ -107,7 +107,7 @@ def test_a_folder_that_may_not_be_read_or_written_is_one_line(
 
 
 @pytest.mark.parametrize("name", [FIRST, MANIFEST, SUMS, PLAN, "images"])
-def test_verify_of_what_may_not_be_read_is_one_line(own_folder: Path, name: str) -> None:
+def test_verify_of_an_unreadable_file_is_one_line(own_folder: Path, name: str) -> None:
     write(Job.parse(count=40, width=16, height=16), LocalStore(str(own_folder / "set")), How())
     (own_folder / "set" / name).chmod(0)
     done = as_nobody(own_folder, "verify", "set")
@@ -130,7 +130,9 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("where", ["above", "root", "images"])
-def test_a_folder_without_the_right_to_write_is_one_line(open_folder: Path, where: str) -> None:
+def test_a_folder_without_write_permission_is_reported_in_one_line(
+    open_folder: Path, where: str
+) -> None:
     out = open_folder / "set"
     if where != "above":
         (out / "images").mkdir(parents=True)
@@ -145,7 +147,7 @@ def test_a_folder_without_the_right_to_write_is_one_line(open_folder: Path, wher
     )
 
 
-def test_a_finished_set_of_another_user_has_nothing_to_do(run: Run, open_folder: Path) -> None:
+def test_a_finished_dataset_of_another_user_needs_no_work(run: Run, open_folder: Path) -> None:
     command = ("generate", "-n", 4, "-s", 8, "-q", "-o", open_folder / "set")
     assert run(*command).returncode == 0
     before = tree_digest(open_folder)

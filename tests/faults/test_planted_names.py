@@ -48,7 +48,7 @@ OURS_WHEN_EMPTY = (PLAN, JOURNAL, LOCK)
 
 @pytest.mark.parametrize("name", [FIRST, "images", MANIFEST, SUMS, PLAN, JOURNAL, LOCK, SHARD])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_name_taken_before_a_run_is_refused_and_all_stays(
+def test_a_foreign_file_planted_before_a_run_is_refused_and_kept(
     tmp_path: Path, trap: Trap, kind: str, name: str
 ) -> None:
     out = tmp_path / "set"
@@ -76,7 +76,7 @@ def may_be_used(name: str, kind: str) -> bool:
 
 @pytest.mark.parametrize("name", [FIRST, "images", MANIFEST, LOCK])
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
-def test_the_command_says_in_one_line_which_name_is_taken(
+def test_the_command_names_a_planted_file_in_one_line(
     run: Run, tmp_path: Path, trap: Trap, kind: str, name: str
 ) -> None:
     trap.plant(kind, tmp_path / "set" / name)
@@ -88,7 +88,7 @@ def test_the_command_says_in_one_line_which_name_is_taken(
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling", "pipe", "folder", "text", "hard link"])
-def test_a_record_of_sources_that_is_there_before_a_run_is_refused_and_stays(
+def test_a_source_record_planted_before_a_run_is_refused_and_kept(
     run: Run, tmp_path: Path, trap: Trap, kind: str
 ) -> None:
     (tmp_path / "own").mkdir()
@@ -103,7 +103,7 @@ def test_a_record_of_sources_that_is_there_before_a_run_is_refused_and_stays(
     assert identity(out / SOURCES) == before
 
 
-def test_a_record_of_sources_beside_a_set_without_sources_is_left_alone(
+def test_a_foreign_source_record_beside_a_dataset_without_sources_is_kept(
     run: Run, tmp_path: Path, trap: Trap
 ) -> None:
     trap.plant("text", tmp_path / "set" / SOURCES)
@@ -115,7 +115,7 @@ def test_a_record_of_sources_beside_a_set_without_sources_is_left_alone(
 
 @pytest.mark.parametrize("kind", [*NO_FILES, "text", "hard link"])
 @pytest.mark.parametrize("place", ["done", "missing", "index", "manifest", SUMS])
-def test_a_name_taken_before_a_run_goes_on_is_refused_and_stays(
+def test_a_foreign_file_planted_before_a_resume_is_refused_and_kept(
     tmp_path: Path, trap: Trap, layout: str, place: str, kind: str
 ) -> None:
     out = cut_short(tmp_path / "set", layout)
@@ -141,7 +141,7 @@ def test_a_name_taken_before_a_run_goes_on_is_refused_and_stays(
 
 @pytest.mark.parametrize("kind", [*NO_FILES, "text", "hard link"])
 @pytest.mark.parametrize("name", [JOURNAL, LOCK, PLAN])
-def test_state_replaced_by_a_stranger_s_before_a_run_goes_on_harms_nobody(
+def test_foreign_state_planted_before_a_resume_does_no_harm(
     tmp_path: Path, trap: Trap, kind: str, name: str
 ) -> None:
     out = cut_short(tmp_path / "set", "files")
@@ -160,7 +160,7 @@ def test_state_replaced_by_a_stranger_s_before_a_run_goes_on_harms_nobody(
 
 @pytest.mark.parametrize("where", ["images", "images/001"])
 @pytest.mark.parametrize("kind", ["link to folder", "dangling", "text", "pipe"])
-def test_a_folder_taken_by_a_stranger_leads_nobody_out_of_the_set(
+def test_a_planted_folder_is_not_followed_out_of_the_dataset(
     tmp_path: Path, trap: Trap, where: str, kind: str
 ) -> None:
     trap.plant(kind, tmp_path / "set" / where)
@@ -174,7 +174,7 @@ def test_a_folder_taken_by_a_stranger_leads_nobody_out_of_the_set(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_stands_under_the_name_of_a_dead_process_s_temporary_file_harms_nobody(
+def test_a_foreign_file_under_the_name_of_a_temporary_file_does_no_harm(
     run: Run, tmp_path: Path, trap: Trap, kind: str
 ) -> None:
     out = cut_short(tmp_path / "set", "files")
@@ -192,7 +192,7 @@ def test_what_stands_under_the_name_of_a_dead_process_s_temporary_file_harms_nob
     assert {p: p.read_text() for p in inside} == inside
 
 
-def test_a_parent_of_the_directory_may_be_a_link_of_the_user_s(run: Run, tmp_path: Path) -> None:
+def test_a_parent_of_the_directory_may_be_a_link(run: Run, tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "way").symlink_to("disk")
     assert run(*SMALL[:-1], "way/set").returncode == 0

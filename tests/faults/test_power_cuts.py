@@ -171,7 +171,7 @@ def cut_at(tmp_path: Path, shared: Shared) -> CutAt:
 @SEEDS
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("durability", ["commit", "each"])
-def test_a_power_cut_at_any_moment_costs_nothing_that_was_said_to_be_there(
+def test_a_power_cut_at_any_moment_loses_nothing_that_was_reported_as_written(
     cut_at: CutAt, durability: str, layout: str, seed: int
 ) -> None:
     dice = random.Random(f"{seed}{durability}{layout}")
@@ -185,7 +185,7 @@ def test_a_power_cut_at_any_moment_costs_nothing_that_was_said_to_be_there(
 
 @SEEDS
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_what_a_power_cut_takes_where_nothing_is_synced_is_made_again_or_repaired(
+def test_images_lost_without_sync_in_a_power_cut_are_generated_again_or_repaired(
     run: Run, cut_at: CutAt, layout: str, seed: int
 ) -> None:
     dice = random.Random(f"{seed}none{layout}")
@@ -196,7 +196,7 @@ def test_what_a_power_cut_takes_where_nothing_is_synced_is_made_again_or_repaire
         assert tree_digest(trial.out) == tree_digest(trial.whole)
 
 
-def test_a_plan_that_was_mended_is_there_after_a_power_cut(run: Run, tmp_path: Path) -> None:
+def test_a_repaired_plan_survives_a_power_cut(run: Run, tmp_path: Path) -> None:
     need("power cut", why_no_power_cut())
     with ext4(tmp_path / "image", tmp_path / "disk", options="noauto_da_alloc") as disk:
         out = disk.root / "set"
@@ -215,7 +215,7 @@ def test_a_plan_that_was_mended_is_there_after_a_power_cut(run: Run, tmp_path: P
 @SEEDS
 @pytest.mark.parametrize("durability", ["commit", "each"])
 @pytest.mark.parametrize("written", [False, True])
-def test_a_power_cut_after_the_end_of_a_run_takes_no_image_away(
+def test_a_power_cut_after_a_run_loses_no_image(
     cut_at: CutAt, durability: str, written: bool, seed: int
 ) -> None:
     number = seed + written + (durability == "each")
@@ -233,7 +233,7 @@ def test_a_power_cut_after_the_end_of_a_run_takes_no_image_away(
         trial.finish()
 
 
-def test_what_processes_of_an_earlier_boot_left_is_swept_though_their_numbers_are_taken(
+def test_temporary_files_of_an_earlier_boot_are_removed_though_their_pids_are_in_use(
     tmp_path: Path,
 ) -> None:
     # In a container of one's own the numbers begin with 1 again, as they do after a reboot.

@@ -33,9 +33,7 @@ pytestmark = pytest.mark.faults
 READ_ONLY = ("Read-only file system", "directory")
 
 
-def test_a_finished_set_on_a_disk_that_became_read_only_has_nothing_to_do(
-    run: Run, small_disk: Path
-) -> None:
+def test_a_finished_dataset_on_a_read_only_disk_needs_no_work(run: Run, small_disk: Path) -> None:
     job = full(run, small_disk, "-n", 3, "-s", 8)
     assert job.go().returncode == 0
     remount(small_disk, "ro")
@@ -46,7 +44,7 @@ def test_a_finished_set_on_a_disk_that_became_read_only_has_nothing_to_do(
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_an_unfinished_set_on_a_disk_that_became_read_only_is_left_as_it_is(
+def test_an_unfinished_dataset_on_a_read_only_disk_is_not_changed(
     run: Run, small_disk: Path, layout: str
 ) -> None:
     job = full(run, small_disk, "-n", 40, "-s", 32, "--layout", layout)
@@ -64,7 +62,7 @@ def test_an_unfinished_set_on_a_disk_that_became_read_only_is_left_as_it_is(
 @SEEDS
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("durability", ["commit", "each"])
-def test_a_disk_that_turns_read_only_in_the_middle_ends_the_run_in_one_line(
+def test_a_disk_that_turns_read_only_during_a_run_is_reported_in_one_line(
     tmp_path: Path, shared: Shared, durability: str, layout: str, seed: int
 ) -> None:
     need("disk that turns read-only", why_no_ext4())

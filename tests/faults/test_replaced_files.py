@@ -59,7 +59,7 @@ DURING = ("generate", "-s", "1", "-j", "2", "-q", "-o", "set", "-n")
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder", "text", "hard link"])
 @pytest.mark.parametrize("name", ["images/010/010999.png", "images/010", MANIFEST, SUMS, JOURNAL])
-def test_a_name_taken_while_a_run_is_at_work_is_not_written_through_or_over(
+def test_a_foreign_file_planted_during_a_run_is_not_overwritten(
     tmp_path: Path, trap: Trap, kind: str, name: str
 ) -> None:
     out = tmp_path / "set"
@@ -99,7 +99,7 @@ def is_stopped(process: Process) -> bool:
 
 @pytest.mark.parametrize("kind", [*NO_FILES, "text", "empty", "hard link"])
 @pytest.mark.parametrize("name", [FIRST, SHARD, MANIFEST, SUMS, PLAN])
-def test_a_file_of_a_finished_set_replaced_by_a_stranger_s_is_told_and_never_waited_for(
+def test_verify_reports_a_replaced_file_of_a_finished_dataset_without_blocking(
     tmp_path: Path, trap: Trap, kind: str, name: str
 ) -> None:
     out = tmp_path / "set"
@@ -138,7 +138,7 @@ def force(out: Path, **job: object) -> None:
 
 @pytest.mark.parametrize("name", [FIRST, MANIFEST, SUMS, PLAN])
 @pytest.mark.parametrize("kind", ["dangling", "pipe", "socket", "device"])
-def test_the_command_verifies_a_set_with_a_stranger_s_file_without_waiting_for_it(
+def test_the_verify_command_does_not_block_on_a_replaced_file(
     run: Run, tmp_path: Path, trap: Trap, kind: str, name: str
 ) -> None:
     assert attempt(tmp_path / "set", **FORTY) == (0, "")
@@ -151,7 +151,7 @@ def test_the_command_verifies_a_set_with_a_stranger_s_file_without_waiting_for_i
 
 
 @pytest.mark.parametrize("kind", [*NO_FILES, "text", "empty", "hard link"])
-def test_the_same_command_on_a_set_whose_manifest_was_replaced_changes_no_victim(
+def test_the_same_command_with_a_replaced_manifest_changes_no_foreign_file(
     tmp_path: Path, trap: Trap, kind: str
 ) -> None:
     assert attempt(tmp_path / "set", **FORTY) == (0, "")
@@ -164,7 +164,7 @@ def test_the_same_command_on_a_set_whose_manifest_was_replaced_changes_no_victim
 
 
 @pytest.mark.parametrize("kind", ["dangling", "pipe", "socket", "folder", "text", "empty"])
-def test_a_preview_of_a_set_with_a_stranger_s_file_is_one_line(
+def test_a_preview_of_a_dataset_with_a_replaced_file_is_one_line(
     run: Run, tmp_path: Path, trap: Trap, kind: str
 ) -> None:
     assert run(*SMALL).returncode == 0

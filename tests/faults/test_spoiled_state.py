@@ -69,7 +69,7 @@ SPOIL: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("how", SPOIL)
 @pytest.mark.parametrize("name", [JOURNAL, PLAN, "manifest", SUMS, LOCK])
-def test_spoiled_state_of_a_set_in_the_making_ends_identical_or_is_refused_untouched(
+def test_damaged_state_of_an_unfinished_dataset_is_resumed_or_refused(
     tmp_path: Path, layout: str, name: str, how: str
 ) -> None:
     out = cut_short(tmp_path / "set", layout)
@@ -95,16 +95,14 @@ def assert_mended_or_refused(out: Path, layout: str, hint: object = "") -> None:
 
 
 @pytest.mark.parametrize("name", [JOURNAL, PLAN])
-def test_state_that_is_gone_ends_identical_or_is_refused_untouched(
-    tmp_path: Path, layout: str, name: str
-) -> None:
+def test_missing_state_is_resumed_or_refused(tmp_path: Path, layout: str, name: str) -> None:
     out = cut_short(tmp_path / "set", layout)
     (out / name).unlink()
     assert_mended_or_refused(out, layout)
 
 
 @pytest.mark.parametrize("name", [PLAN, JOURNAL])
-def test_state_of_another_set_ends_identical_or_is_refused_untouched(
+def test_state_of_another_dataset_is_resumed_or_refused(
     tmp_path: Path, layout: str, name: str
 ) -> None:
     out = cut_short(tmp_path / "set", layout)
@@ -117,7 +115,7 @@ def test_state_of_another_set_ends_identical_or_is_refused_untouched(
 
 
 @pytest.mark.parametrize("name", [JOURNAL])
-def test_state_spoiled_at_random_ends_identical_or_is_refused_untouched(
+def test_randomly_damaged_state_is_resumed_or_refused(
     tmp_path: Path, layout: str, name: str
 ) -> None:
     cut_short(tmp_path / "cut", layout)

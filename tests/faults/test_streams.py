@@ -51,9 +51,7 @@ def test_closed_and_full_streams_end_as_documented(
 
 
 @pytest.mark.parametrize("kind", MAIN)
-def test_a_reader_that_goes_away_is_141_or_not_noticed(
-    place: Path, wanted: Path, kind: str
-) -> None:
+def test_a_closed_stdout_pipe_is_141_or_not_noticed(place: Path, wanted: Path, kind: str) -> None:
     done = shell(
         place, f"{COMMAND} {COMMANDS[kind]} | head -c 1 >/dev/null; exit ${{PIPESTATUS[0]}}"
     )
@@ -64,9 +62,7 @@ def test_a_reader_that_goes_away_is_141_or_not_noticed(
 
 
 @pytest.mark.parametrize("kind", ["generate", "verify", "preview", "list", "a mistake"])
-def test_a_listener_to_stderr_that_goes_away_harms_nothing(
-    place: Path, wanted: Path, kind: str
-) -> None:
+def test_a_closed_stderr_pipe_does_no_harm(place: Path, wanted: Path, kind: str) -> None:
     done = shell(place, f"({COMMAND} {COMMANDS[kind]} >out; echo $? >code) 2>&1 | true")
 
     assert (place / "code").read_text().strip() in (str(CODES.get(kind, 0)), "141")

@@ -56,7 +56,7 @@ STEADY = ("generate", "verify --json", "preview", "list", "a mistake --json")
 
 
 @pytest.mark.parametrize("name", AROUND)
-def test_the_surroundings_change_neither_result_nor_set(
+def test_the_environment_changes_neither_result_nor_dataset(
     place: Path, wanted: Path, name: str
 ) -> None:
     another = STEADY[1:][list(AROUND).index(name) % len(STEADY[1:])]
@@ -96,7 +96,7 @@ def clock() -> list[str]:
     "moment",
     ["1970-01-01 00:00:01", "2001-02-03 04:05:06", "2016-12-31 23:59:59", "2038-01-19 03:14:06"],
 )
-def test_no_clock_is_seen_in_a_set(
+def test_a_dataset_does_not_depend_on_the_clock(
     place: Path, wanted: Path, clock: list[str], moment: str
 ) -> None:
     done = shell(place, f"faketime '{moment}' {COMMAND} {MAKE} && {COMMAND} {MAKE}", TZ="UTC")
@@ -120,7 +120,7 @@ def test_a_shifted_monotonic_clock_changes_nothing(place: Path, wanted: Path, sh
     assert_whole(place / "negatives", wanted)
 
 
-def test_a_home_that_is_read_only_is_enough(place: Path, wanted: Path) -> None:
+def test_a_read_only_home_is_enough(place: Path, wanted: Path) -> None:
     inside = 'unshare -rm bash -c \'mount -t tmpfs -o ro tmpfs "$HOME" && '
     if shell(place, f"{inside} true'").returncode != 0:
         pytest.skip("read-only home: a tmpfs cannot be mounted in a namespace of one's own")
@@ -134,9 +134,7 @@ def test_a_home_that_is_read_only_is_enough(place: Path, wanted: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", MAIN)
-def test_a_working_directory_that_is_gone_is_one_line_and_never_a_traceback(
-    place: Path, kind: str
-) -> None:
+def test_a_removed_working_directory_is_reported_in_one_line(place: Path, kind: str) -> None:
     (place / "gone").mkdir()
     done = shell(place, f"cd gone && rmdir ../gone && exec {COMMAND} {COMMANDS[kind]}")
     needs_none = ("list", "list --json", "help", "stream", "generate --dry-run")
@@ -159,7 +157,7 @@ def test_an_absolute_path_needs_no_working_directory(place: Path, wanted: Path) 
 
 
 @pytest.mark.parametrize("mask", ["000", "022", "077", "027", "002"])
-def test_files_and_folders_get_the_modes_of_the_user_s_mask(place: Path, mask: str) -> None:
+def test_files_and_folders_get_the_modes_of_the_umask(place: Path, mask: str) -> None:
     layout = "tar" if mask.endswith("7") else "files"
     done = shell(place, f"umask {mask}; exec {COMMAND} {MAKE} --layout {layout} -o out/set")
     hidden = int(mask, 8)
@@ -171,14 +169,14 @@ def test_files_and_folders_get_the_modes_of_the_user_s_mask(place: Path, mask: s
 
 
 @pytest.mark.parametrize("mask", ["0777", "0277", "0477"])
-def test_a_mask_that_hides_all_is_no_traceback(place: Path, mask: str) -> None:
+def test_a_umask_that_forbids_everything_causes_no_traceback(place: Path, mask: str) -> None:
     done = shell(place, f"umask {mask}; exec {COMMAND} {MAKE}")
 
     assert done.returncode in (0, 1), done.stderr
     assert_calm(done)
 
 
-def test_a_folder_that_gives_its_group_to_its_files_still_does(place: Path, wanted: Path) -> None:
+def test_files_in_a_setgid_folder_inherit_its_group(place: Path, wanted: Path) -> None:
     shared = place / "shared"
     shared.mkdir()
     try:

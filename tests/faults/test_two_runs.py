@@ -45,7 +45,7 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return Pair(command, folder / "set", tree_digest(folder / "set"))
 
 
-def test_a_second_run_is_refused_with_5_while_the_first_stands_still_and_then_goes_on(
+def test_a_second_run_is_refused_with_exit_code_5_while_the_first_holds_the_lock(
     tmp_path: Path, pair: Pair
 ) -> None:
     for trial in range(trials(2)):
@@ -73,7 +73,7 @@ NO_LOCKS = {"that do nothing": "retval=0", "that are refused": "error=ENOLCK"}
 
 
 @pytest.mark.parametrize("kind", NO_LOCKS)
-def test_two_runs_at_once_without_locks_both_end_in_the_same_set(
+def test_two_concurrent_runs_without_locks_write_the_same_dataset(
     tmp_path: Path, pair: Pair, kind: str, strace: str
 ) -> None:
     under = (strace, "-f", "-qq", "-o", "/dev/null", "--seccomp-bpf",

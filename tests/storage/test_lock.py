@@ -25,7 +25,9 @@ SMALL = ("-n", 300, "-s", "64x48")
 
 
 @pytest.mark.parametrize("kind", ["text", "link", "folder"])
-def test_what_takes_the_place_of_the_lock_during_a_run_is_kept(tmp_path: Path, kind: str) -> None:
+def test_a_foreign_file_that_replaces_the_lock_during_a_run_is_kept(
+    tmp_path: Path, kind: str
+) -> None:
     path = tmp_path / LOCK
     with lock(LocalStore(str(tmp_path))):
         path.unlink()
@@ -40,7 +42,7 @@ def test_what_takes_the_place_of_the_lock_during_a_run_is_kept(tmp_path: Path, k
 
 
 @pytest.mark.parametrize("held", [lock, joint_lock])
-def test_a_directory_that_others_hold_is_held_by_nobody_alone(
+def test_a_shared_lock_excludes_an_exclusive_one(
     tmp_path: Path, held: Callable[[LocalStore], AbstractContextManager[None]]
 ) -> None:
     store = LocalStore(str(tmp_path))
@@ -54,7 +56,7 @@ def test_a_directory_that_others_hold_is_held_by_nobody_alone(
         pass
 
 
-def test_runs_that_hold_the_lock_together_end_while_others_begin(tmp_path: Path) -> None:
+def test_shared_locks_can_end_while_others_begin(tmp_path: Path) -> None:
     store = LocalStore(str(tmp_path))
 
     def hold(_: int) -> None:
@@ -68,7 +70,9 @@ def test_runs_that_hold_the_lock_together_end_while_others_begin(tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", ["text", "pipe", "link", "folder"])
-def test_a_lock_that_is_not_ours_is_kept(run: Run, tmp_path: Path, kind: str) -> None:
+def test_a_foreign_file_under_the_name_of_the_lock_is_kept(
+    run: Run, tmp_path: Path, kind: str
+) -> None:
     lock = tmp_path / "negatives" / LOCK
     lock.parent.mkdir()
     if kind == "text":
@@ -88,7 +92,7 @@ def test_a_lock_that_is_not_ours_is_kept(run: Run, tmp_path: Path, kind: str) ->
     assert [path.name for path in lock.parent.iterdir()] == [LOCK]
 
 
-def test_a_directory_in_use_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+def test_a_locked_directory_is_refused_without_waiting(tmp_path: Path) -> None:
     job = Job.parse(count=5, width=8, height=8)
     with (tmp_path / LOCK).open("w") as held, ThreadPoolExecutor(1) as pool:
         fcntl.flock(held, fcntl.LOCK_EX)
