@@ -1,7 +1,7 @@
 """Measure what each durability costs: ``python -m benchmarks.durability``.
 
 Run it from the root of the repository, by the Python of an environment with pixelgen. A ratio is
-what a set made under a durability took over what the same set took under ``none`` in the same
+the time of a dataset under a durability over its time under ``none`` in the same
 round, start-up included; a round makes one after the other, each in a fresh directory of the disk
 that ``--scratch`` names, with everything synced before.
 """
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def compare(options: Options) -> Iterator[Comparison]:
-    """Make each set under each durability in turn, round by round."""
+    """Make each dataset under each durability in turn, round by round."""
     for name in filter(re.compile(options.only).search, SETS):
         words = (*SETS[name], "-n", options.count, "--durability")
         rounds = [

@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def compare(options: Options) -> Iterator[Comparison]:
-    """Compare the pairs that are wanted, on each set."""
+    """Compare the pairs that are wanted, on each dataset."""
     missing = "" if find_spec("distributed") else "no distributed"
     with ExitStack() as stack:
         started = None
@@ -75,7 +75,7 @@ def compare(options: Options) -> Iterator[Comparison]:
 
 
 def sets(options: Options) -> dict[str, tuple[object, ...]]:
-    """Return the options of each set by its name."""
+    """Return the options of each dataset by its name."""
     per_shard = max(options.images // 20, 1)
     return {
         f"{options.images:,} of 64x64, 20 shards":
@@ -86,7 +86,7 @@ def sets(options: Options) -> dict[str, tuple[object, ...]]:
 
 
 def run(way: Way, started: Cluster | None, scratch: str, *words: object) -> Usage:
-    """Make a set; a cluster's CPU time counts, though its processes were there before."""
+    """Make a dataset; a cluster's CPU time counts, though its processes were there before."""
     if way != CLUSTER:
         return generated(scratch, *words, "--engine", way.engine, "-j", way.jobs)
     assert started

@@ -16,7 +16,7 @@ _UNCOMPILED = "PYTHONDONTWRITEBYTECODE"
 
 
 def generated(scratch: str, *options: object) -> Usage:
-    """Make a set in a fresh directory, with everything synced before, and delete it."""
+    """Make a dataset in a fresh directory, with everything synced before, and delete it."""
     with tempfile.TemporaryDirectory(dir=scratch or None) as out:
         os.sync()
         words = map(str, options)

@@ -176,7 +176,7 @@ def this_machine(versions: Mapping[str, str]) -> Machine:
 
 
 def _processor() -> str:
-    """Return the processor's model, or its kind where Linux does not tell one."""
+    """Return the processor's model, or its architecture if Linux names none."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(models, platform.machine())

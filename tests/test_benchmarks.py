@@ -1,4 +1,4 @@
-"""The benchmarks: that each runs, tells both ratios of every row, and compares the same work."""
+"""The benchmarks: that each runs, prints both ratios of every row, and compares the same work."""
 
 import json
 import os

@@ -36,7 +36,7 @@ def top(depth: int) -> int:
 
 
 def background(color: Color, mode: str, depth: int) -> list[int]:
-    """Return the levels of a colour in a mode."""
+    """Return the levels of a color in a mode."""
     levels = list(color[:3]) if mode.startswith("RGB") else [color.luma]
     if mode.endswith("A"):
         levels.append(color.alpha)
@@ -227,7 +227,7 @@ def test_density_is_the_share_of_pixels_drawn_over_the_color(
     shown = where_all(pixels, background(color, mode, depth))
     drawn = where_all(pixels, noise)
     assert (shown | drawn).all()
-    chance = 1 / (top(depth) + 1) ** len(mode.rstrip("A"))  # of noise that is just the colour
+    chance = 1 / (top(depth) + 1) ** len(mode.rstrip("A"))  # of noise that is just the color
     wanted = 1 - density + density * chance
     sigma = (wanted * (1 - wanted) / shown.size) ** 0.5
     assert abs(shown.mean() - wanted) < 5 * sigma

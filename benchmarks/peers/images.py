@@ -1,7 +1,7 @@
 """Make the images of a request's job, one after the other: QUERY SECONDS, or QUERY alone.
 
-For so many seconds, of which the seconds and the images are told as JSON; or else for whoever
-connects to the port that is told, an image for each request, sent as it is by a plain socket.
+For so many seconds, of which the seconds and the images are printed as JSON; or else for whoever
+connects to the port that is printed, an image for each request, sent as it is by a plain socket.
 """
 
 import json

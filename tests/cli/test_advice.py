@@ -1,9 +1,9 @@
-"""Advice: what a message says to do is done, and works.
+"""Advice: what a message says to do can be done, and works.
 
 A message that names a command of pixelgen, an option, or "the same command" is advice. Each test
-in ``test_advice_*.py`` brings about the situation, sees the message, follows it, and sees that it
-helps. The words of a message that a test plays are its ``claims``, with … for each value in them;
-the guard here fails for advice in the package that no test claims.
+in ``test_advice_*.py`` brings about the situation, reads the message, follows it, and checks that
+it helps. The words of the message are its claims, the arguments of ``follows_advice``, with … for
+each value in them; the guard here fails for advice in the package that no test claims.
 """
 
 import ast
@@ -22,7 +22,7 @@ from pixelgen.storage.fsspec_clients import _EXTRAS
 from tests.support.advice import GAP
 from tests.support.command import ROOT
 
-ELSEWHERE = {
+TESTED_ELSEWHERE = {
     "to make them again, run: pixelgen repair …":
         "tests/dataset/test_missing_files.py::test_no_command_reports_a_dataset_with_a_missing_file_as_complete",
     "run the same command again with --jobs 1, or allow this user more processes":
@@ -57,7 +57,7 @@ ELSEWHERE = {
     "busy; try again in a second":
         "tests/pixlab/server/test_serve.py::test_more_than_can_wait_are_told_to_come_again",
 }  # fmt: skip
-"""Messages whose advice a test of another module plays to the end."""
+"""Messages whose advice a test of another module follows_advice to the end."""
 
 EXEMPT = {
     "warning: --key is kept": "warns of the option that was given; the help says what is better",
@@ -93,7 +93,7 @@ def claimed() -> frozenset[str]:
         node
         for path in Path(__file__).parent.glob("test_advice_*.py")
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "plays"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "follows_advice"
     )
     return frozenset(text_of(claim) for call in calls for claim in call.args)
 
@@ -142,8 +142,8 @@ def covers(claim: str, text: str, place: int) -> bool:
 
 
 def test_all_advice_is_tried() -> None:
-    """A message that is new is to be played by a test: see ``plays``."""
-    claims = (*claimed(), *ELSEWHERE, *EXEMPT)
+    """A message that is new is to be played by a test: see ``follows_advice``."""
+    claims = (*claimed(), *TESTED_ELSEWHERE, *EXEMPT)
     untried = [
         f"{where}: {found[0]!r} in {text!r}"
         for text, where in texts().items()
@@ -155,13 +155,13 @@ def test_all_advice_is_tried() -> None:
 
 
 def test_each_claim_is_of_one_message() -> None:
-    for claim in (*claimed(), *ELSEWHERE, *EXEMPT):
+    for claim in (*claimed(), *TESTED_ELSEWHERE, *EXEMPT):
         found = [text for text in texts() if claim in text]
         assert found, f"no message says {claim!r} any more"
         assert len(found) == 1 or claim in found, f"{claim!r} is of several messages: {found}"
 
 
-@pytest.mark.parametrize("test", sorted(set(ELSEWHERE.values())))
+@pytest.mark.parametrize("test", sorted(set(TESTED_ELSEWHERE.values())))
 def test_the_named_tests_exist(test: str) -> None:
     path, name = test.split("::")
     module = ast.parse((TESTS.parent / path).read_text())

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.advice import SET, Console, photos, plays, unfinish
+from tests.support.advice import DATASET, Console, follows_advice, photos, unfinish
 from tests.support.command import tree_digest
 
 
 @pytest.mark.cli
-@plays("--blob writes to standard output; leave out --out")
+@follows_advice("--blob writes to standard output; leave out --out")
 def test_blob_without_out_is_written_to_stdout(console: Console) -> None:
     console.run("generate --blob -n 1 -s 8 -o set", 2)
     console.process("generate --blob -n 1 -s 8 > image.png")
@@ -19,7 +19,7 @@ def test_blob_without_out_is_written_to_stdout(console: Console) -> None:
 
 
 @pytest.mark.cli
-@plays("--… is about a directory; leave it out where standard output takes the image")
+@follows_advice("--… is about a directory; leave it out where standard output takes the image")
 @pytest.mark.parametrize(
     "option", ["--dry-run", "--json", "--force", "--shard 1/2", "--summary s.md"]
 )
@@ -28,43 +28,43 @@ def test_stdout_output_excludes_options_of_a_directory(option: str, console: Con
     console.process("generate -n 1 -s 8 -o - > image.png")
 
 
-@plays("give either --size or --width and --height, not both")
+@follows_advice("give either --size or --width and --height, not both")
 def test_size_or_width_and_height_give_the_same_dataset(console: Console) -> None:
-    console.run(f"{SET} --width 9 --height 8", 2)
+    console.run(f"{DATASET} --width 9 --height 8", 2)
     console.run("generate -n 1 -q --width 9 --height 8 -o one")
     console.run("generate -n 1 -q -s 9x8 -o two")
     assert tree_digest(Path("one")) == tree_digest(Path("two"))
 
 
-@plays(", or --force to replace that set")
+@follows_advice(", or --force to replace that set")
 @pytest.mark.parametrize("layout", ["files", "webdataset", "imagefolder"])
 def test_force_replaces_a_finished_dataset_of_any_layout(layout: str, console: Console) -> None:
-    console.run(f"{SET} --layout {layout}")
-    other = f"{SET} --layout mds"
+    console.run(f"{DATASET} --layout {layout}")
+    other = f"{DATASET} --layout mds"
     console.run(other, 3)
     console.run(f"{other} --force")
     console.verified()
 
 
-@plays("others; finish it with the command that began it, or remove the directory")
+@follows_advice("others; finish it with the command that began it, or remove the directory")
 def test_force_replaces_an_unfinished_dataset_once_it_is_finished(console: Console) -> None:
-    for way in (lambda: console.run(SET), lambda: shutil.rmtree("set")):
-        console.run(SET)
+    for way in (lambda: console.run(DATASET), lambda: shutil.rmtree("set")):
+        console.run(DATASET)
         unfinish()
-        console.run(f"{SET} --seed 1 --force", 3)
+        console.run(f"{DATASET} --seed 1 --force", 3)
         way()
-        console.run(f"{SET} --seed 1 --force")
+        console.run(f"{DATASET} --seed 1 --force")
         console.verified()
         shutil.rmtree("set")
 
 
-@plays("--skip-damaged is for families that take your images; leave it out")
+@follows_advice("--skip-damaged is for families that take your images; leave it out")
 def test_skip_damaged_needs_a_family_with_sources(console: Console) -> None:
-    console.run(f"{SET} --skip-damaged", 2)
-    console.run(SET)
+    console.run(f"{DATASET} --skip-damaged", 2)
+    console.run(DATASET)
 
 
-@plays("take them out, or leave them out with --skip-damaged")
+@follows_advice("take them out, or leave them out with --skip-damaged")
 @pytest.mark.parametrize("command", ["generate -n 3 -j 1 -q -o set", "preview -n 3 -o sheet.png"])
 def test_damaged_sources_are_removed_or_skipped(command: str, console: Console) -> None:
     damaged = photos(20) / "damaged.png"
@@ -77,7 +77,7 @@ def test_damaged_sources_are_removed_or_skipped(command: str, console: Console) 
     console.run(asked)
 
 
-@plays("take them out, or choose a smaller --size")
+@follows_advice("take them out, or choose a smaller --size")
 @pytest.mark.parametrize("command", ["generate -n 3 -j 1 -q -o set", "preview -n 3 -o sheet.png"])
 def test_small_sources_are_removed_or_the_size_is_reduced(command: str, console: Console) -> None:
     folder = photos(20, 40)
@@ -89,23 +89,23 @@ def test_small_sources_are_removed_or_the_size_is_reduced(command: str, console:
     console.run(f"{asked} 30")
 
 
-@plays("layout … lists checksums; leave out --checksum none")
+@follows_advice("layout … lists checksums; leave out --checksum none")
 def test_a_layout_that_lists_checksums_needs_them(console: Console) -> None:
-    console.run(f"{SET} --layout bagit --checksum none", 2)
-    console.run(f"{SET} --layout bagit")
+    console.run(f"{DATASET} --layout bagit --checksum none", 2)
+    console.run(f"{DATASET} --layout bagit")
 
 
-@plays("(see: pixelgen list …)")
+@follows_advice("(see: pixelgen list …)")
 @pytest.mark.parametrize("option", ["family", "format", "layout", "engine"])
 def test_list_prints_valid_names(option: str, console: Console) -> None:
-    console.run(f"{SET} --{option} nix", 2)
+    console.run(f"{DATASET} --{option} nix", 2)
     (command,) = re.findall(r"see: pixelgen (list \w+)", console.last)
     name = console.run(command).split()[0]
-    console.run(f"{SET} --{option} {name}")
+    console.run(f"{DATASET} --{option} {name}")
 
 
 @pytest.mark.cli
-@plays("use smaller images or, if the command has that option, fewer --jobs")
+@follows_advice("use smaller images or, if the command has that option, fewer --jobs")
 def test_smaller_images_need_less_memory(console: Console) -> None:
     limit = "ulimit -v 400000"
     console.process("generate -n 1 -s 8000 -q -o set", 1, limit=limit)
@@ -113,7 +113,7 @@ def test_smaller_images_need_less_memory(console: Console) -> None:
 
 
 @pytest.mark.cli
-@plays("or choose a directory on another file system", "allow larger files (ulimit -f)")
+@follows_advice("or choose a directory on another file system", "allow larger files (ulimit -f)")
 def test_a_run_succeeds_once_the_limit_of_file_size_is_raised(console: Console) -> None:
     command = "generate -n 2 -q -o set"
     console.process(command, 1, limit="ulimit -f 40")
@@ -122,7 +122,7 @@ def test_a_run_succeeds_once_the_limit_of_file_size_is_raised(console: Console) 
 
 
 @pytest.mark.cli
-@plays("allow this user more open files (ulimit -n), then run the same command again")
+@follows_advice("allow this user more open files (ulimit -n), then run the same command again")
 def test_a_run_succeeds_once_the_limit_of_open_files_is_raised(console: Console) -> None:
     command = "generate -n 2 -s 8 -q -o set"
     console.process(command, 1, limit="ulimit -n 8")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.advice import SET, SHARDS, Console, plays, remote, spoil, unfinish
+from tests.support.advice import DATASET, SHARDS, Console, follows_advice, remote, spoil, unfinish
 
 if TYPE_CHECKING:
     from tests.support.pixlab_endpoint import Endpoint
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 NOT_SLURM = ("ID", "MIN", "MAX", "COUNT")
 
 
-@plays(
+@follows_advice(
     "--seed random cannot be combined with --shard: all runs of a dataset need the same seed; give"
     " a number"
 )
@@ -28,7 +28,7 @@ def test_partitions_of_one_seed_become_one_dataset(console: Console) -> None:
     console.verified()
 
 
-@plays("…, run: pixelgen finish …")
+@follows_advice("…, run: pixelgen finish …")
 @pytest.mark.parametrize("place", ["set", "it's my set", "-set"])
 @pytest.mark.parametrize("total", [1, 2])
 def test_partitions_print_the_finish_command(total: int, place: str, console: Console) -> None:
@@ -38,17 +38,17 @@ def test_partitions_print_the_finish_command(total: int, place: str, console: Co
     console.verified(f"./{place}")
 
 
-@plays("… is about a whole set; leave out --shard")
+@follows_advice("… is about a whole set; leave out --shard")
 def test_force_and_remote_work_without_partition(console: Console, endpoint: "Endpoint") -> None:
-    console.run(SET)
-    assert "--force" in console.run(f"{SET} --force --seed 1 --shard 1/2", 2)
-    console.run(f"{SET} --force --seed 1")
+    console.run(DATASET)
+    assert "--force" in console.run(f"{DATASET} --force --seed 1 --shard 1/2", 2)
+    console.run(f"{DATASET} --force --seed 1")
     assert "--remote" in console.run(remote(endpoint, "-o fetched --shard 1/2"), 2)
     console.run(remote(endpoint, "-o fetched"))
     console.verified("fetched")
 
 
-@plays("submit it with sbatch --array=1-64, or give the shard as I/N")
+@follows_advice("submit it with sbatch --array=1-64, or give the shard as I/N")
 def test_a_task_of_a_job_array_or_a_number_is_a_partition(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,7 +64,7 @@ def test_a_task_of_a_job_array_or_a_number_is_a_partition(
 
 
 @pytest.mark.cli
-@plays('number the tasks from 1 and give --shard "$…ID/N"')
+@follows_advice('number the tasks from 1 and give --shard "$…ID/N"')
 def test_tasks_of_an_array_with_gaps_give_their_number(console: Console) -> None:
     array = dict(zip(NOT_SLURM, ("3", "1", "3", "2"), strict=True))
     environment = {f"SLURM_ARRAY_TASK_{name}": value for name, value in array.items()}
@@ -77,7 +77,7 @@ def test_tasks_of_an_array_with_gaps_give_their_number(console: Console) -> None
     console.verified()
 
 
-@plays("… does not tell in how many shards it is made; give --of N")
+@follows_advice("… does not tell in how many shards it is made; give --of N")
 def test_status_takes_the_number_of_partitions(console: Console) -> None:
     console.run(f"{SHARDS} --shard 1/2")
     console.run(f"{SHARDS} --shard 1/3")
@@ -85,7 +85,7 @@ def test_status_takes_the_number_of_partitions(console: Console) -> None:
     assert console.run("status set --missing --of 2") == "2\n"
 
 
-@plays("to be run again: --shard I/… for I = …")
+@follows_advice("to be run again: --shard I/… for I = …")
 def test_status_names_the_partitions_to_be_run_again(console: Console) -> None:
     console.run(f"{SHARDS} --shard 2/3")
     console.run("status set")
@@ -97,7 +97,7 @@ def test_status_names_the_partitions_to_be_run_again(console: Console) -> None:
     console.verified()
 
 
-@plays("nothing is missing; to complete it, run: pixelgen finish …")
+@follows_advice("nothing is missing; to complete it, run: pixelgen finish …")
 def test_status_prints_the_finish_command_if_nothing_is_missing(console: Console) -> None:
     console.run(SHARDS.replace("-o set", "-o 'my set' --shard 1/1"))
     console.run("status 'my set'")
@@ -105,7 +105,7 @@ def test_status_prints_the_finish_command_if_nothing_is_missing(console: Console
     console.verified("my set")
 
 
-@plays("run the command with --shard I/… again for I = …", "; …, then this command")
+@follows_advice("run the command with --shard I/… again for I = …", "; …, then this command")
 def test_finish_names_missing_partitions(console: Console) -> None:
     console.run(f"{SHARDS} --shard 1/2")
     console.run("finish set", 1)
@@ -115,7 +115,7 @@ def test_finish_names_missing_partitions(console: Console) -> None:
     console.verified()
 
 
-@plays("run the command that makes the dataset again")
+@follows_advice("run the command that makes the dataset again")
 @pytest.mark.parametrize("place", ["set", "part"])
 def test_finish_of_an_unfinished_run_without_partitions_asks_for_its_command(
     place: str, console: Console
@@ -129,11 +129,11 @@ def test_finish_of_an_unfinished_run_without_partitions_asks_for_its_command(
     console.verified(place)
 
 
-@plays("is missing or damaged; …", "to make it again, run: pixelgen repair …")
+@follows_advice("is missing or damaged; …", "to make it again, run: pixelgen repair …")
 def test_finish_copies_a_damaged_file_once_its_finished_directory_is_repaired(
     console: Console,
 ) -> None:
-    console.run(f"{SET} -o 'my part'")
+    console.run(f"{DATASET} -o 'my part'")
     spoil(Path("my part/images/000003.png"))
     console.run("finish set 'my part' -q", 3)
     console.follow()
@@ -141,7 +141,7 @@ def test_finish_copies_a_damaged_file_once_its_finished_directory_is_repaired(
     console.verified()
 
 
-@plays("remove it, and run the command that made it again")
+@follows_advice("remove it, and run the command that made it again")
 def test_finish_copies_a_damaged_file_once_its_unfinished_directory_has_it_again(
     console: Console,
 ) -> None:
@@ -155,7 +155,7 @@ def test_finish_copies_a_damaged_file_once_its_unfinished_directory_has_it_again
     console.verified()
 
 
-@plays("give the same --layout to every shard")
+@follows_advice("give the same --layout to every shard")
 def test_partitions_of_one_layout_become_one_dataset(console: Console) -> None:
     command = "generate -n 6 -s 8 -q -j 1 -o set"
     console.run(f"{command} --layout files,coco --shard 1/2")

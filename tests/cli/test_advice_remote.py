@@ -11,19 +11,19 @@ import pytest
 from pixelgen.dataset import writer
 from pixelgen.dataset.plan import read_plan
 from pixelgen.storage import LocalStore
-from tests.support.advice import SET, Console, plays, refused, remote
+from tests.support.advice import DATASET, Console, follows_advice, refused, remote
 
 if TYPE_CHECKING:
     from tests.support.pixlab_endpoint import Endpoint
 
 
-@plays("the remote is asked by this process alone; leave out --engine")
+@follows_advice("the remote is asked by this process alone; leave out --engine")
 def test_images_are_fetched_without_an_engine(console: Console, endpoint: "Endpoint") -> None:
     console.run(remote(endpoint, "--engine serial"), 2)
     console.run(remote(endpoint))
 
 
-@plays("--… is about --remote; give that, too")
+@follows_advice("--… is about --remote; give that, too")
 @pytest.mark.parametrize(
     "option", ["--remote-url URL", "--remote-rate 9/s", "--remote-timeout 9", "--remote-mode blob",
                "--remote-auth query", "--remote-allow-host nix", "--key x", "--key-file key"]
@@ -39,13 +39,13 @@ def test_remote_options_need_remote(option: str, console: Console, endpoint: "En
     console.run(remote(endpoint, more))
 
 
-@plays("a remote image cannot be made again: leave out --checksum none")
+@follows_advice("a remote image cannot be made again: leave out --checksum none")
 def test_images_are_fetched_with_checksums(console: Console, endpoint: "Endpoint") -> None:
     console.run(remote(endpoint, "--checksum none"), 2)
     console.run(remote(endpoint))
 
 
-@plays(
+@follows_advice(
     "where the key is sent: add --remote, and --remote-url for another address than PixLab's",
     "and --remote asks …; to ask the other one, give it as --remote-url",
 )
@@ -60,7 +60,7 @@ def test_the_url_of_a_recipe_is_used_only_if_given_as_an_option(
     console.verified("again")
 
 
-@plays("there is no key: set … or give --key-file…")
+@follows_advice("there is no key: set … or give --key-file…")
 def test_a_key_is_read_from_each_named_place(
     console: Console, endpoint: "Endpoint", monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,7 +81,7 @@ def test_a_key_is_read_from_each_named_place(
 
 
 @pytest.mark.cli
-@plays("others can read the key in …; run: chmod 600 …")
+@follows_advice("others can read the key in …; run: chmod 600 …")
 @pytest.mark.parametrize("name", ["key", "it's my key", "-key"])
 def test_the_printed_chmod_protects_a_key_file(
     name: str, console: Console, endpoint: "Endpoint", monkeypatch: pytest.MonkeyPatch
@@ -96,7 +96,7 @@ def test_the_printed_chmod_protects_a_key_file(
 
 
 @pytest.mark.cli
-@plays(
+@follows_advice(
     "…; the next try, in … s, would be past --remote-timeout",
     "; try again later, or make images on this machine: in another directory, without --remote and"
     " its options",
@@ -113,20 +113,22 @@ def test_a_busy_endpoint_needs_more_time_or_local_images(
     console.verified()
 
 
-@plays("finished; finish it with the command that began it, or remove the directory")
+@follows_advice("finished; finish it with the command that began it, or remove the directory")
 def test_an_unfinished_remote_dataset_is_finished_before_it_is_replaced(
     console: Console, endpoint: "Endpoint"
 ) -> None:
     endpoint.most = 2
     console.run(remote(endpoint, "-j 1"), 4)
-    console.run(f"{SET} --force", 3)
+    console.run(f"{DATASET} --force", 3)
     endpoint.most = 9
     console.run(remote(endpoint, "-j 1"))
-    console.run(f"{SET} --force")
+    console.run(f"{DATASET} --force")
     console.verified()
 
 
-@plays("images of this set are still to come from …: run the 'pixelgen generate --remote' that")
+@follows_advice(
+    "images of this set are still to come from …: run the 'pixelgen generate --remote' that"
+)
 def test_missing_remote_images_are_fetched_by_the_original_command(
     console: Console, endpoint: "Endpoint"
 ) -> None:
@@ -140,7 +142,7 @@ def test_missing_remote_images_are_fetched_by_the_original_command(
     console.verified()
 
 
-@plays("to check these by their SHA-256, run: pixelgen verify …")
+@follows_advice("to check these by their SHA-256, run: pixelgen verify …")
 def test_a_remote_dataset_is_resumed_and_then_verified(
     console: Console, endpoint: "Endpoint"
 ) -> None:
@@ -154,7 +156,7 @@ def test_a_remote_dataset_is_resumed_and_then_verified(
         console.follow()
 
 
-@plays("--remote keeps what was paid for in a directory; name one")
+@follows_advice("--remote keeps what was paid for in a directory; name one")
 def test_images_are_fetched_to_a_directory(console: Console, endpoint: "Endpoint") -> None:
     pytest.importorskip("s3fs", reason="the extra 's3' is not installed")
     console.run(remote(endpoint, "-o s3://bucket/set"), 2)
@@ -162,7 +164,7 @@ def test_images_are_fetched_to_a_directory(console: Console, endpoint: "Endpoint
 
 
 @pytest.mark.cli
-@plays(
+@follows_advice(
     "others can reach …; give them a key by --key-file, or let anyone in by --no-auth",
     "give either a key or --no-auth, not both",
     "noise … is no family's name; see 'pixelgen list families'",

@@ -9,19 +9,19 @@ import pytest
 
 from pixelgen.dataset import repair
 from pixelgen.families.pointwise import Uniform
-from tests.support.advice import SET, Console, plays, remote, spoil, unfinish
+from tests.support.advice import DATASET, Console, follows_advice, remote, spoil, unfinish
 from tests.support.command import tree_digest
 
 if TYPE_CHECKING:
     from tests.support.pixlab_endpoint import Endpoint
 
 
-@plays("run the command that makes it again…", ", or: pixelgen repair …")
+@follows_advice("run the command that makes it again…", ", or: pixelgen repair …")
 @pytest.mark.parametrize("command", ["verify", "preview", "index --layout coco"])
 def test_an_unfinished_dataset_is_finished_by_each_advised_command(
     command: str, console: Console
 ) -> None:
-    make = SET.replace("-o set", "-o 'my set'")
+    make = DATASET.replace("-o set", "-o 'my set'")
     console.run(make)
     unfinish("my set")
     console.run(f"{command} 'my set'", 1)
@@ -31,12 +31,12 @@ def test_an_unfinished_dataset_is_finished_by_each_advised_command(
     console.verified("my set")
 
 
-@plays(
+@follows_advice(
     "…; to write it again, run: pixelgen repair …",
     "…; move it away, then run: pixelgen repair …",
 )
 def test_a_missing_manifest_is_written_again(console: Console) -> None:
-    console.run(SET)
+    console.run(DATASET)
     whole = tree_digest(Path("set"))
     manifest = Path("set/metadata.jsonl")
     manifest.unlink()
@@ -51,19 +51,19 @@ def test_a_missing_manifest_is_written_again(console: Console) -> None:
     assert tree_digest(Path("set")) == whole
 
 
-@plays(
+@follows_advice(
     "or, unless its images were fetched with --remote, run the command"
     " that made the dataset again, with the same seed and all sidecars"
 )
 def test_the_command_with_all_sidecars_restores_a_plan(console: Console) -> None:
-    console.run(f"{SET} --seed random")
+    console.run(f"{DATASET} --seed random")
     console.run("index set --layout coco -q")
     whole = tree_digest(Path("set"))
     seed = json.loads(Path("set/pixelgen.json").read_text())["job"]["seed"]
     Path("set/pixelgen.json").unlink()
     for command in ("verify", "repair", "status"):
         console.run(f"{command} set", 3)
-    console.run(f"{SET} --seed {seed} --layout coco")
+    console.run(f"{DATASET} --seed {seed} --layout coco")
     assert tree_digest(Path("set")) == whole
 
 
@@ -82,17 +82,17 @@ def test_a_plan_of_fetched_images_is_restored_only_from_itself(
 
 
 def test_no_advice_promises_to_restore_a_plan_without_checksum(console: Console) -> None:
-    console.run(f"{SET} --checksum none")
+    console.run(f"{DATASET} --checksum none")
     Path("set/pixelgen.json").unlink()
     assert "put the old one back, or move the dataset away" in console.run("verify set", 3)
     Path("set").rename("aside")
-    console.run(f"{SET} --checksum none")
+    console.run(f"{DATASET} --checksum none")
 
 
-@plays("first run: pixelgen repair …")
+@follows_advice("first run: pixelgen repair …")
 @pytest.mark.parametrize("command", ["index set --layout coco -q", "finish other set -q"])
 def test_a_damaged_manifest_is_repaired_first(command: str, console: Console) -> None:
-    console.run(SET)
+    console.run(DATASET)
     manifest = Path("set/metadata.jsonl")
     manifest.write_text(manifest.read_text().replace('"mode":"RGB"', '"mode":"RGX"', 1))
     console.run(command, 3)
@@ -115,40 +115,42 @@ def test_no_advice_repairs_remote_images(console: Console, endpoint: "Endpoint")
         console.run(command)
 
 
-@plays("to see whether it was changed, run: pixelgen verify …")
+@follows_advice("to see whether it was changed, run: pixelgen verify …")
 def test_verify_says_why_an_image_cannot_be_shown(console: Console) -> None:
-    console.run(f"{SET} -o 'my set'")
+    console.run(f"{DATASET} -o 'my set'")
     Path("my set/images/000003.png").write_text("no image")
     console.run("preview 'my set' -o sheet.png", 1)
     assert "images/000003.png: " in console.follow(3)
 
 
-@plays("… damaged, and the check stopped there (see --max-errors)")
+@follows_advice("… damaged, and the check stopped there (see --max-errors)")
 def test_max_errors_prints_more_errors(console: Console) -> None:
-    console.run(SET)
+    console.run(DATASET)
     for path in Path("set/images").iterdir():
         spoil(path)
     console.run("verify set --max-errors 2", 3)
     assert len(console.run("verify set --max-errors 7 -q", 3).splitlines()) == 6
 
 
-@plays("or, to check their SHA-256 alone, run: pixelgen verify …")
+@follows_advice("or, to check their SHA-256 alone, run: pixelgen verify …")
 @pytest.mark.parametrize("command", ["verify --deep", "repair --deep"])
 def test_images_of_another_version_are_verified_by_their_checksums(
     command: str, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    console.run(f"{SET} -o 'my set'")
+    console.run(f"{DATASET} -o 'my set'")
     monkeypatch.setattr(Uniform, "version", 2)
     Path("my set/images/000003.png").unlink()
     console.run(f"{command} 'my set'", 3)
     assert "images/000003.png: missing" in console.follow(3)
 
 
-@plays("files or rows are damaged; to make the dataset anew, run: pixelgen generate --recipe …")
+@follows_advice(
+    "files or rows are damaged; to make the dataset anew, run: pixelgen generate --recipe …"
+)
 def test_a_dataset_that_cannot_be_repaired_is_generated_again(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    console.run(f"{SET} -o 'my set'")
+    console.run(f"{DATASET} -o 'my set'")
     whole = tree_digest(Path("my set"))
     for path in Path("my set/images").iterdir():
         spoil(path)
@@ -159,9 +161,11 @@ def test_a_dataset_that_cannot_be_repaired_is_generated_again(
     assert tree_digest(Path("anew")) == whole
 
 
-@plays("the old plan back or, if the plan is right, remove … and run the same command again")
+@follows_advice(
+    "the old plan back or, if the plan is right, remove … and run the same command again"
+)
 def test_checksums_that_contradict_a_correct_plan_are_removed(console: Console) -> None:
-    console.run(SET)
+    console.run(DATASET)
     whole = tree_digest(Path("set"))
     sums = Path("set/SHA256SUMS")
     lines = sums.read_text().splitlines(keepends=True)

@@ -17,7 +17,7 @@ from pixelgen.dataset.plan import read_plan
 from pixelgen.engines import Local
 from pixelgen.layouts.layout import Layout
 from pixelgen.storage import LocalStore
-from tests.support.advice import SET, SHARDS, Console, plays, refused
+from tests.support.advice import DATASET, SHARDS, Console, follows_advice, refused
 from tests.support.command import tree_digest
 
 
@@ -30,7 +30,7 @@ def opened(command: str, console: Console) -> tuple[LocalStore, Any]:
     return store, plan.job
 
 
-@plays("… was changed meanwhile; run the same command again")
+@follows_advice("… was changed meanwhile; run the same command again")
 def test_the_same_command_recovers_from_a_changed_journal(console: Console) -> None:
     store, job = opened(SHARDS, console)
     whole = tree_digest(Path("set"))
@@ -45,14 +45,14 @@ def test_the_same_command_recovers_from_a_changed_journal(console: Console) -> N
     assert tree_digest(Path("set")) == whole
 
 
-@plays("… got other sidecars meanwhile; run the same command again")
+@follows_advice("… got other sidecars meanwhile; run the same command again")
 def test_the_same_command_writes_the_sidecars_of_two_concurrent_runs(console: Console) -> None:
-    store, job = opened(f"{SET} --layout coco", console)
+    store, job = opened(f"{DATASET} --layout coco", console)
     plan = read_plan(store)
     assert plan
     other = replace(job, layout=Layout.parse("csv"))
     refused(console, lambda: extend(plan, other, store))
-    console.run(f"{SET} --layout csv")
+    console.run(f"{DATASET} --layout csv")
     assert Path("set/coco.json").exists()
     console.verified()
 
@@ -65,7 +65,7 @@ class Forgetful(Local):
         return iter(list(super().map(*arguments, **options))[:-1])
 
 
-@plays("… shards were lost; run the same command again")
+@follows_advice("… shards were lost; run the same command again")
 def test_the_same_command_generates_shards_that_an_engine_lost(console: Console) -> None:
     store, job = opened(SHARDS, console)
     shutil.rmtree("set")
@@ -122,7 +122,7 @@ def plugin(tmp_path: Path) -> dict[str, str]:
 
 @pytest.mark.cli
 @pytest.mark.slow
-@plays("the same command finishes it", "verify again")
+@follows_advice("the same command finishes it", "verify again")
 def test_an_interrupted_run_is_resumed_by_the_same_command(
     console: Console, plugin: dict[str, str]
 ) -> None:
@@ -150,7 +150,7 @@ def test_an_interrupted_run_is_resumed_by_the_same_command(
 
 @pytest.mark.cli
 @pytest.mark.slow
-@plays("(killed, or out of memory?); run the same command again, with fewer --jobs")
+@follows_advice("(killed, or out of memory?); run the same command again, with fewer --jobs")
 def test_one_job_needs_no_worker(console: Console, plugin: dict[str, str]) -> None:
     make = f"{SHARDS} --family advised.Noise"
     Path("kill").touch()

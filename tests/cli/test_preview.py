@@ -50,7 +50,7 @@ def here(
 
 
 def make(folder: Path, **fields: Any) -> Job:
-    """Make a set; return its job."""
+    """Make a dataset; return its job."""
     job = Job.parse(**fields)
     assert writer.write(job, LocalStore(str(folder), "none"), writer.Run(jobs=1)).complete
     return job
@@ -205,7 +205,7 @@ def test_a_partly_transparent_background_is_mixed_with_the_checkerboard() -> Non
     assert np.abs(shown - mixed).max() <= 1
 
 
-# Sheets of sets
+# Previews of datasets
 
 
 def test_a_preview_of_a_dataset_shows_the_pixels_of_its_files(run: Run, tmp_path: Path) -> None:

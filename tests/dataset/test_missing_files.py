@@ -98,9 +98,9 @@ def test_status_counts_existing_images(dataset: Path, capfd: pytest.CaptureFixtu
     capfd.readouterr()
 
     assert main(("status", "set", "--json")) == 3
-    told = json.loads(capfd.readouterr().out)
-    assert (told["status"], told["found"], told["count"]) == (409, 10, 12)
-    assert told["missing_files"] == ["images/000003.png", "images/000004.png"]
+    status = json.loads(capfd.readouterr().out)
+    assert (status["status"], status["found"], status["count"]) == (409, 10, 12)
+    assert status["missing_files"] == ["images/000003.png", "images/000004.png"]
     assert main(("status", "set")) == 3
     assert "10 of 12" in capfd.readouterr().out
 

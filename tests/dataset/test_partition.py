@@ -106,7 +106,7 @@ def test_a_stopped_partition_keeps_finished_images(
 def test_synced_images_of_a_partition_are_not_read_again_on_another_machine(
     tmp_path: Path, run: Run
 ) -> None:
-    # Other machines have other boots; the journals' lines tell which.
+    # Other machines have other boots; the lines of the journals name them.
     for number in (1, 2):
         assert partition(tmp_path / "out", number, total=2).returncode == 0
     from pixelgen.storage.append_log import seal, unseal
@@ -132,16 +132,16 @@ def test_the_task_of_a_slurm_array_is_a_partition(tmp_path: Path, make: Make, ru
     make(*JOB, "-o", "whole")
     array = {"MIN": "5", "MAX": "8", "COUNT": "4"}
     for task in range(5, 9):
-        told = {
+        environment = {
             f"SLURM_ARRAY_TASK_{name}": each for name, each in (*array.items(), ("ID", str(task)))
         }
-        done = run("generate", *JOB, "--shard", "slurm", "--json", "-o", "out", **told)
+        done = run("generate", *JOB, "--shard", "slurm", "--json", "-o", "out", **environment)
         assert json.loads(done.stdout)["shard"] == f"{task - 4}/4"
     assert run("finish", "out", "-q").returncode == 0
     assert tree_digest(tmp_path / "out") == tree_digest(tmp_path / "whole")
     sparse = {"ID": "3", "MIN": "3", "MAX": "9", "COUNT": "4"}
-    told = {f"SLURM_ARRAY_TASK_{name}": each for name, each in sparse.items()}
-    done = run("generate", *JOB, "--shard", "slurm", "-o", "other", **told)
+    environment = {f"SLURM_ARRAY_TASK_{name}": each for name, each in sparse.items()}
+    done = run("generate", *JOB, "--shard", "slurm", "-o", "other", **environment)
     assert done.returncode == 2
     assert '--shard "$SLURM_ARRAY_TASK_ID/N"' in done.stderr
     done = run("generate", *JOB, "--shard", "slurm", "-o", "other")
@@ -156,10 +156,10 @@ def test_missing_partitions_are_printed_for_a_job_array(tmp_path: Path, run: Run
         assert partition(tmp_path / "out", number, total=9).returncode == 0
     assert run("status", "out", "--missing").stdout == "3,7-9\n"
     assert run("status", "out", "--missing", "--of", 3).stdout == "1-3\n"
-    told = run("status", "out").stdout.splitlines()
+    lines = run("status", "out").stdout.splitlines()
     facts = (("120", "200"), ("2,6-8,11,15-17", "8"), ("--shard I/9", "3,7-9"))
-    assert len(told) == len(facts)
-    for line, words in zip(told, facts, strict=True):
+    assert len(lines) == len(facts)
+    for line, words in zip(lines, facts, strict=True):
         assert [word for word in words if word not in line] == []
     assert partition(tmp_path / "out", 1, total=2).returncode == 0
     assert run("status", "out", "--missing").returncode == 2

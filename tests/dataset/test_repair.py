@@ -1,4 +1,4 @@
-"""Repair: what verify finds is remade to the same bytes, and nothing else is touched."""
+"""Repair: what verify finds is written again to the same bytes, and nothing else is touched."""
 
 import hashlib
 import json
@@ -41,8 +41,8 @@ def made(root: Path, **options: object) -> LocalStore:
     return store
 
 
-def mended(store: LocalStore, *, deep: bool = False) -> list[str]:
-    """Repair a set and return the names of what was remade."""
+def repaired_files(store: LocalStore, *, deep: bool = False) -> list[str]:
+    """Repair a dataset and return the names of what was written again."""
     job, found = mend(store)
     for checked in repair(job, store, SERIAL, deep=deep):
         found += checked.damage
@@ -65,7 +65,7 @@ def test_every_changed_digit_of_a_row_is_found_and_repaired(kind: str, tmp_path:
     for place in range(whole.index(b"\n")):
         flip(manifest, 8 * place)
         assert is_found(store), place
-        assert mended(store), place
+        assert repaired_files(store), place
         assert manifest.read_bytes() == whole, place
 
 
@@ -100,7 +100,7 @@ def test_changed_files_are_generated_again(spoil: str, kind: str, tmp_path: Path
         data = first.read_bytes()
         first.write_bytes({"truncate": data[:-9], "empty": b"", "grow": data + b"x"}[spoil])
 
-    assert len(mended(store)) == (2 if spoil == "swap" else 1)
+    assert len(repaired_files(store)) == (2 if spoil == "swap" else 1)
     assert tree_digest(tmp_path / "set") == whole
 
 
@@ -113,7 +113,7 @@ def test_missing_manifest_and_checksums_are_written_again(
     whole = tree_digest(tmp_path / "set")
     for spoil in (Path.unlink, lambda file: file.write_text(file.read_text()[:300])):
         spoil(tmp_path / "set" / name)
-        assert mended(store)
+        assert repaired_files(store)
         assert tree_digest(tmp_path / "set") == whole
 
 
@@ -125,7 +125,7 @@ def test_repair_does_not_change_correct_files(tmp_path: Path) -> None:
     before = {file: (file.stat().st_ino, file.stat().st_mtime_ns) for file in files}
     flip(tmp_path / "set/images/000003.png", 99)
 
-    assert mended(store) == ["images/000003.png"]
+    assert repaired_files(store) == ["images/000003.png"]
     assert {file: (file.stat().st_ino, file.stat().st_mtime_ns) for file in files} == before
     assert foreign.read_text() == "mine"
 
@@ -133,7 +133,7 @@ def test_repair_does_not_change_correct_files(tmp_path: Path) -> None:
 def test_repair_does_not_change_an_intact_dataset(tmp_path: Path) -> None:
     store = made(tmp_path / "set", count=12)
     before = [(file, file.stat().st_mtime_ns) for file in sorted((tmp_path / "set").rglob("*"))]
-    assert mended(store) == []
+    assert repaired_files(store) == []
     after = [(file, file.stat().st_mtime_ns) for file in sorted((tmp_path / "set").rglob("*"))]
     assert before == after
 
@@ -145,7 +145,7 @@ def test_without_checksums_only_a_deep_repair_finds_every_flipped_bit(
     store = made(tmp_path / "set", count=12, checksum="none")
     whole = tree_digest(tmp_path / "set")
     flip(tmp_path / "set/images/000003.png", 999)
-    assert mended(store, deep=deep) == (["images/000003.png"] if deep else [])
+    assert repaired_files(store, deep=deep) == (["images/000003.png"] if deep else [])
     assert (tree_digest(tmp_path / "set") == whole) == deep
 
 
@@ -155,7 +155,7 @@ JOB: dict[str, object] = {"count": 12, "width": 9, "height": 7}
 def test_a_stopped_repair_is_resumed(tmp_path: Path) -> None:
     store = made(tmp_path / "set", count=12)
     whole = tree_digest(tmp_path / "set")
-    for again in (lambda: mended(store), lambda: write(Job.parse(**JOB), store, SERIAL)):
+    for again in (lambda: repaired_files(store), lambda: write(Job.parse(**JOB), store, SERIAL)):
         (tmp_path / "set/images/000003.png").unlink()
         stopped = partial(next, iter([False] * 3), True)
         job, _ = mend(store)
@@ -201,7 +201,7 @@ def test_images_of_another_encoder_are_not_repaired(tmp_path: Path) -> None:
                             for line in lines))  # fmt: skip
     (tmp_path / "set/images/000001.png").unlink()
     with pytest.raises(Conflict, match="zlib-old"):
-        mended(store)
+        repaired_files(store)
     assert (tmp_path / "set/metadata.jsonl").exists()
 
 
@@ -218,12 +218,12 @@ def test_a_plan_that_cannot_be_repaired_is_refused_and_all_files_stay(
     plan.write_text(plan.read_text().replace(old, new, 1))
     before = tree_digest(tmp_path)
     with pytest.raises(Conflict, match="damaged beyond repair"):
-        mended(store)
+        repaired_files(store)
     assert is_found(store)
     assert tree_digest(tmp_path) == before
     plan.unlink()
     with pytest.raises(Conflict, match=r"pixelgen\.json .*missing"):
-        mended(store)
+        repaired_files(store)
 
 
 def test_a_source_record_is_written_again_from_the_same_images(
@@ -239,7 +239,7 @@ def test_a_source_record_is_written_again_from_the_same_images(
     text = record.read_bytes()
     for spoilt in (b"", text[:99], text.replace(b"0.png", b"8.png")):
         record.write_bytes(spoilt)
-        assert "sources.jsonl" in mended(store)
+        assert "sources.jsonl" in repaired_files(store)
         assert tree_digest(tmp_path / "set") == whole
     record.unlink()
     shutil.rmtree(photos)
@@ -264,8 +264,8 @@ def test_repair_prints_what_it_generated_again(
     assert "20 images checked, 2 remade" in done.stderr
     assert tree_digest(tmp_path / "set") == whole
     (tmp_path / "set/images/000007.png").unlink()
-    told = json.loads(run("repair", "set", "--json", "-q").stdout)
-    assert [each["file"] for each in told["remade"]] == ["images/000007.png"]
+    printed = json.loads(run("repair", "set", "--json", "-q").stdout)
+    assert [each["file"] for each in printed["remade"]] == ["images/000007.png"]
     assert run("repair", "nowhere").returncode == 1
 
 
@@ -276,10 +276,10 @@ def test_repair_keeps_files_beside_a_plan_without_manifest(tmp_path: Path) -> No
     photo = tmp_path / "plain/images/000000.png"
     photo.write_text("mine")
     with pytest.raises(Conflict, match=r"000000\.png"):
-        mended(LocalStore(str(tmp_path / "plain"), "none"))
+        repaired_files(LocalStore(str(tmp_path / "plain"), "none"))
     assert photo.read_text() == "mine"
     photo.unlink()
-    assert mended(LocalStore(str(tmp_path / "plain"), "none")) == []
+    assert repaired_files(LocalStore(str(tmp_path / "plain"), "none")) == []
     assert tree_digest(tmp_path / "plain") == tree_digest(tmp_path / "set")
 
 
@@ -287,7 +287,7 @@ def test_foreign_checksums_beside_a_dataset_without_are_kept(tmp_path: Path) -> 
     store = made(tmp_path / "set", count=12, checksum="none")
     (tmp_path / "set/SHA256SUMS").write_text("mine")
     (tmp_path / "set/images/000003.png").unlink()
-    assert mended(store) == ["images/000003.png"]
+    assert repaired_files(store) == ["images/000003.png"]
     assert (tmp_path / "set/SHA256SUMS").read_text() == "mine"
 
 
@@ -304,7 +304,7 @@ def test_a_repair_without_its_source_images_changes_nothing(tmp_path: Path, run:
     assert "a.png" in done.stderr
     assert tree_digest(tmp_path) == before
     (tmp_path / "aside.png").rename(photos / "a.png")
-    assert mended(store) == ["images/000003.png"]
+    assert repaired_files(store) == ["images/000003.png"]
 
 
 @pytest.mark.parametrize("layout", ["files", "tar:per_shard=5"])
@@ -319,7 +319,7 @@ def test_many_damages_at_once_are_repaired(layout: str, checksum: str, tmp_path:
         gone.unlink()
         flip(spoilt, draw.randrange(8 * spoilt.stat().st_size))
         short.write_bytes(short.read_bytes()[:-1])
-        assert set(mended(store, deep=True)) >= {
+        assert set(repaired_files(store, deep=True)) >= {
             str(path.relative_to(tmp_path / "set")) for path in (gone, spoilt, short)
         }
         assert tree_digest(tmp_path / "set") == whole
@@ -332,7 +332,7 @@ def test_a_deep_verify_finds_every_changed_byte_of_a_tar_without_checksums(tmp_p
     whole = tar.read_bytes()
     for place in range(0, len(whole), 5):
         flip(tar, 8 * place)
-        assert mended(store, deep=True) == [tar.name], place
+        assert repaired_files(store, deep=True) == [tar.name], place
         assert tar.read_bytes() == whole
 
 
@@ -341,7 +341,7 @@ def test_a_correct_file_without_checksum_is_kept(tmp_path: Path) -> None:
     whole = tree_digest(tmp_path / "set")
     before = [tar.stat().st_ino for tar in sorted((tmp_path / "set").glob("*.tar"))]
     (tmp_path / "set/SHA256SUMS").unlink()
-    assert mended(store)
+    assert repaired_files(store)
     assert [tar.stat().st_ino for tar in sorted((tmp_path / "set").glob("*.tar"))] == before
     assert tree_digest(tmp_path / "set") == whole
 
@@ -354,7 +354,7 @@ def test_a_source_record_that_is_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "set/sources.jsonl").rename(tmp_path / "mine")
     (tmp_path / "set/sources.jsonl").symlink_to(tmp_path / "mine")
     with pytest.raises(Conflict, match=r"sources\.jsonl .*regular file"):
-        mended(store)
+        repaired_files(store)
     assert (tmp_path / "set/sources.jsonl").is_symlink()
 
 
@@ -375,7 +375,7 @@ def test_every_flipped_bit_of_a_source_record_is_found_and_repaired(
     for bit in range(0, 8 * len(whole), 7):
         flip(record, bit)
         assert is_found(store), bit
-        assert mended(store), bit
+        assert repaired_files(store), bit
         assert record.read_bytes() == whole
 
 
@@ -386,7 +386,7 @@ def test_repair_finishes_an_unfinished_dataset_and_then_checks_it(tmp_path: Path
     job = Job.parse(count=3000, width=4, height=4)
     write(job, store, Run(Serial(), stopped=lambda: next(rounds, None) is None))
     flip(tmp_path / "set/images/000005.png", 300)
-    assert mended(store) == ["images/000005.png"]
+    assert repaired_files(store) == ["images/000005.png"]
     write(job, LocalStore(str(tmp_path / "whole")), SERIAL)
     assert tree_digest(tmp_path / "set") == tree_digest(tmp_path / "whole")
 
@@ -398,7 +398,7 @@ def test_the_original_command_restores_the_plan(tmp_path: Path) -> None:
     for spoil in (plan.unlink, partial(plan.write_bytes, b"")):
         spoil()
         with pytest.raises(Conflict, match=r"command.* again"):
-            mended(store)
+            repaired_files(store)
         write(Job.parse(**JOB), store, SERIAL)
         assert tree_digest(tmp_path / "set") == whole
     plan.unlink()

@@ -65,5 +65,5 @@ def test_a_truncated_source_record_is_one_damage(
     capfd.readouterr()
 
     assert main(("verify", "set", "-q", "-j", "1")) == 3
-    told = "sources.jsonl: it lists other images than the plan was made with\n"
-    assert capfd.readouterr().out == told
+    damage = "sources.jsonl: it lists other images than the plan was made with\n"
+    assert capfd.readouterr().out == damage

@@ -138,15 +138,15 @@ def test_code_of_an_installed_package_runs_by_its_short_name_and_by_its_path(
     assert "'thing'" in run(*named[:-1], "thin", **here).stderr
 
 
-class Trap(ThreadingHTTPServer):
+class RequestCounter(ThreadingHTTPServer):
     """A server that counts the requests that come, whatever they are."""
 
     requests = 0
 
 
-class _Count(BaseHTTPRequestHandler):
+class _CountRequests(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        assert isinstance(self.server, Trap)
+        assert isinstance(self.server, RequestCounter)
         self.server.requests += 1
         self.send_error(404)
 
@@ -155,8 +155,8 @@ class _Count(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def trap() -> Iterator[Trap]:
-    with Trap(("127.0.0.1", 0), _Count) as server:
+def counter() -> Iterator[RequestCounter]:
+    with RequestCounter(("127.0.0.1", 0), _CountRequests) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
@@ -164,9 +164,9 @@ def trap() -> Iterator[Trap]:
 
 @pytest.mark.parametrize("options", [(), ("--remote",)])
 def test_a_recipe_that_names_an_address_does_not_get_the_key(
-    options: tuple[str, ...], trap: Trap, run: Run, tmp_path: Path
+    options: tuple[str, ...], counter: RequestCounter, run: Run, tmp_path: Path
 ) -> None:
-    address = f"http://127.0.0.1:{trap.server_port}"
+    address = f"http://127.0.0.1:{counter.server_port}"
     recipe = f'count = 1\nsize = 8\nremote = "{address}"\n'
     (tmp_path / "r.toml").write_text(recipe)
     key = {"PIXLAB_API_KEY": "abcdefghijklmnop"}
@@ -174,15 +174,15 @@ def test_a_recipe_that_names_an_address_does_not_get_the_key(
 
     assert done.returncode == 2
     assert "--remote-url" in done.stderr
-    assert trap.requests == 0
+    assert counter.requests == 0
     asked = ("--remote", "--remote-url", address, "--remote-timeout", 60)
     done = run("generate", "--recipe", "r.toml", "-o", "new", *asked, **key)
     assert done.returncode == 4
-    assert trap.requests > 0  # what the message says to do does ask it
+    assert counter.requests > 0  # what the message says to do does ask it
 
 
 def test_a_plan_that_names_an_address_does_not_get_the_key(
-    trap: Trap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    counter: RequestCounter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PIXLAB_API_KEY", "abcdefghijklmnop")
@@ -191,7 +191,7 @@ def test_a_plan_that_names_an_address_does_not_get_the_key(
     members: dict[str, Any] = json.loads(plan.read_text())
     for name in ("family", "mode", "depth", "seed"):
         del members["job"][name]
-    members["job"]["remote"] = f"http://127.0.0.1:{trap.server_port}"
+    members["job"]["remote"] = f"http://127.0.0.1:{counter.server_port}"
     members |= {"algorithm": "pixlab", "encoder": ""}
     plan.write_bytes(plan_text(members))
     for name, command in COMMANDS.items():
@@ -201,7 +201,7 @@ def test_a_plan_that_names_an_address_does_not_get_the_key(
                 (tmp_path / "set/metadata.jsonl").unlink()
                 (tmp_path / "set/.pixelgen.journal").touch()
             assert main([*map(str, command)]) in (0, 1, 2, 3), name
-            assert trap.requests == 0, name
+            assert counter.requests == 0, name
             shutil.rmtree(tmp_path / "set")
             shutil.rmtree(tmp_path / "new", ignore_errors=True)
 

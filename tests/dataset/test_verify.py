@@ -1,4 +1,4 @@
-"""Verify: every damage is found and named, and a clean set never complained of."""
+"""Verify: every damage is found and named, and none is reported in an intact dataset."""
 
 import json
 import random
@@ -259,8 +259,8 @@ def test_a_deep_verify_refuses_bytes_of_another_encoder(
 ) -> None:
     make("-n", 3, "-s", 8, "-f", "jpeg")
     plan = tmp_path / "negatives/pixelgen.json"
-    told = json.loads(plan.read_text())
-    plan.write_bytes(plan_text(told | {"encoder": "Pillow 0"}))
+    members = json.loads(plan.read_text())
+    plan.write_bytes(plan_text(members | {"encoder": "Pillow 0"}))
     done = run("verify", "--deep")
 
     assert done.returncode == 3

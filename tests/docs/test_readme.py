@@ -70,9 +70,9 @@ def run_python(code: str, folder: Path) -> int:
         env=SURROUNDINGS | {"HF_HOME": str(folder / "cache")},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told = re.findall(r"^print\(.*\)  # (.+)$", code, re.MULTILINE)
-    assert told
-    assert done.stdout.splitlines()[-len(told) :] == told
+    expected = re.findall(r"^print\(.*\)  # (.+)$", code, re.MULTILINE)
+    assert expected
+    assert done.stdout.splitlines()[-len(expected) :] == expected
     return 1
 
 
@@ -112,12 +112,12 @@ def test_the_row_of_the_manifest_is_the_first_of_the_example(run: Run, tmp_path:
 
 
 def test_the_tables_of_options_are_those_of_the_help(run: Run) -> None:
-    told = set(re.findall(r"(--[a-z-]+)", run("generate", "--help").stdout))
+    options = set(re.findall(r"(--[a-z-]+)", run("generate", "--help").stdout))
     tables = TEXT.partition("## Options of `generate`")[2].partition("Standard output")[0]
     tables += TEXT.partition("### Images from it")[2].partition("A request is tried")[0]
     named = set(re.findall(r"^\| (.+?) \|", tables, re.MULTILINE))
 
-    assert set(re.findall(r"`(--[a-z-]+)`", " ".join(named))) == told - {"--help"}
+    assert set(re.findall(r"`(--[a-z-]+)`", " ".join(named))) == options - {"--help"}
 
 
 @pytest.mark.parametrize("named", re.findall(r"`([\w/]+\.py::\w+)`", TEXT))

@@ -26,7 +26,7 @@ from tests.support.faults import (
     layouts,
     trials,
 )
-from tests.support.planted import Trap
+from tests.support.planted import ForeignFiles
 from tests.support.surroundings import JOB
 
 _CORE = ("files", "webdataset")
@@ -101,8 +101,8 @@ def strace() -> str:
 
 
 @pytest.fixture
-def trap(tmp_path: Path) -> Trap:
-    return Trap.lay(tmp_path)
+def foreign(tmp_path: Path) -> ForeignFiles:
+    return ForeignFiles.create(tmp_path)
 
 
 @pytest.fixture(params=layouts(2))
@@ -119,17 +119,17 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def wanted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole set."""
-    folder = tmp_path_factory.mktemp("wanted") / "set"
+def intact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An intact dataset."""
+    folder = tmp_path_factory.mktemp("intact") / "set"
     write(Job.parse(**JOB), LocalStore(str(folder), "none"), How())
     return folder
 
 
 @pytest.fixture
-def place(tmp_path: Path, wanted: Path) -> Path:
-    """A folder with a whole set and a spoiled one."""
-    shutil.copytree(wanted, tmp_path / "made")
-    shutil.copytree(wanted, tmp_path / "spoiled")
+def workspace(tmp_path: Path, intact: Path) -> Path:
+    """A folder with an intact dataset and a damaged one."""
+    shutil.copytree(intact, tmp_path / "made")
+    shutil.copytree(intact, tmp_path / "spoiled")
     (tmp_path / "spoiled/images/000003.png").write_text("spoiled")
     return tmp_path

@@ -1,7 +1,7 @@
-"""Every call to the system: killed at it, or refused by it, a run ends in the same set later.
+"""Every call to the system: killed at it, or refused by it, a run ends in the same dataset later.
 
 strace makes the n-th call of a name fail, or kills the process at it. Calls are counted from the
-first that touches the set's folder; the hundreds that Python starts with are left out.
+first that touches the dataset's folder; the hundreds that Python starts with are left out.
 """
 
 import shutil
@@ -42,12 +42,12 @@ KINDS: dict[str, tuple[object, ...]] = {
     ),
     # As on a file system that knows no renameat2: hard links instead.
     "links": (),
-    # The damaged set is mended in place of one made.
+    # The damaged dataset is repaired in place of one made.
     "repair": (),
     "mend": (),
-    # Sidecars are added to a finished set in place of one made.
+    # Sidecars are added to a finished dataset in place of one made.
     "index": ("--layout", "universal"),
-    # A finished set is replaced by the one that is made.
+    # A finished dataset is replaced by the one that is made.
     "force": ("--force",),
     "force tar": ("--force",),
 }
@@ -105,7 +105,7 @@ class Bench:
 
     @cached_property
     def points(self) -> list[Point]:
-        """Return the calls by which an undisturbed run touches the set, of each name 1, 2, …"""
+        """Return the calls by which an undisturbed run touches the dataset, of each name 1, 2, …"""
         options = ["-y", "-e", f"trace={','.join(CALLS)}", *self._links()]
         done = self._run(options)
         assert done.returncode == 0, done.stderr
@@ -122,7 +122,7 @@ class Bench:
         call, number = point
         fault, lasts, _ = fault.partition("+")
         lasts = "" if call == "write" else lasts
-        # A temporary file's name cannot be told beforehand; nothing else is written or synced but
+        # A temporary file's name is not known beforehand; nothing else is written or synced but
         # stdout.
         options = [] if call in ("write", "fsync") else self._paths()
         options += ["-e", f"trace={call}{',renameat2' * (self.kind == 'links')}", *self._links()]
@@ -157,7 +157,7 @@ class Bench:
         return any(f" {point[0]}(" in line and "(INJECTED)" in line for line in lines)
 
     def assert_honest(self, done: Done) -> None:
-        """Success only if the set is whole; else one line that names the file."""
+        """Success only if the dataset is whole; else one line that names the file."""
         if done.returncode == 0:
             assert tree_digest(self.cut) == self.digest, "success, and the set is not whole"
             assert finish(self.folder, "verify", "-q", self.cut).returncode == 0
@@ -168,7 +168,7 @@ class Bench:
         assert str(self.cut) in done.stderr or "standard output" in done.stderr, done.stderr
 
     def assert_finished(self) -> None:
-        """Nothing is torn, and the same command ends in the same set."""
+        """Nothing is torn, and the same command ends in the same dataset."""
         assert torn(self.cut, self.folder / "whole", *self.before) == []
         done = finish(self.folder, *self.command)
         assert (done.returncode, done.stderr) == (0, ""), done
@@ -190,7 +190,7 @@ def bench(
 
 
 def make_sets(folder: Path, kind: str) -> None:
-    """Make the undisturbed set of a kind, and what is there before a run."""
+    """Make the undisturbed dataset of a kind, and what is there before a run."""
     (folder / "photos").mkdir()
     for level in (50, 100, 150):
         Image.new("RGB", (64, 64), (level, 0, 0)).save(folder / f"photos/{level}.png")

@@ -1,4 +1,4 @@
-"""Bits that flip on the disk: each is found and mended, and none is seen where there is none."""
+"""Bits that flip on the disk: each is found and repaired, and none is seen where there is none."""
 
 import random
 from pathlib import Path
@@ -32,7 +32,7 @@ KINDS: dict[str, dict[str, object]] = {
 def store(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> LocalStore:
-    """A finished set."""
+    """A finished dataset."""
     monkeypatch.chdir(tmp_path)
     Path("photos").mkdir()
     for level in (50, 100, 150):
@@ -54,8 +54,8 @@ def found(store: LocalStore, *, deep: bool) -> bool:
         return True
 
 
-def mended(store: LocalStore, *, deep: bool) -> bool:
-    """Repair a set; tell whether anything was remade."""
+def repaired_any(store: LocalStore, *, deep: bool) -> bool:
+    """Repair a dataset; return whether any file was written again."""
     job, damage = mend(store)
     for one in repair(job, store, SERIAL, deep=deep):
         damage += one.damage
@@ -74,7 +74,7 @@ def test_every_flipped_bit_of_any_file_is_found_and_repaired(store: LocalStore) 
         file = files[trial % len(files)]
         flip(file, bit := dice.randrange(8 * file.stat().st_size))
         assert found(store, deep=deep), (file, bit)
-        assert mended(store, deep=deep), (file, bit)
+        assert repaired_any(store, deep=deep), (file, bit)
         assert tree_digest(root) == whole, (file, bit)
     assert not found(store, deep=True)
 
@@ -101,5 +101,5 @@ def test_no_damage_is_found_in_an_intact_dataset(seed: int, tmp_path: Path) -> N
 
     assert not found(store, deep=False)
     assert not found(store, deep=True)
-    assert not mended(store, deep=True)
+    assert not repaired_any(store, deep=True)
     assert [(path, path.stat().st_mtime_ns) for path in sorted(tmp_path.rglob("*"))] == before

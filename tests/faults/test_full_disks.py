@@ -1,4 +1,4 @@
-"""Full disks: no file is cut short, and the run is finished later."""
+"""DiskJob disks: no file is cut short, and the run is finished later."""
 
 import os
 import random
@@ -8,7 +8,7 @@ import pytest
 
 from pixelgen import registry
 from tests.support.command import Run
-from tests.support.disk_jobs import LAYOUTS, NO_SPACE, SEEDS, assert_one_line, full
+from tests.support.disk_jobs import LAYOUTS, NO_SPACE, SEEDS, assert_one_line, disk_job
 from tests.support.disks import (
     ext4,
     fill,
@@ -40,7 +40,7 @@ def sample(positions: range, seed: str) -> list[int]:
 def test_a_disk_that_is_full_at_any_page_leaves_no_truncated_file(
     run: Run, small_disk: Path, kind: str, layout: str
 ) -> None:
-    job = full(run, small_disk, "-n", 5, "-s", "50x40", "-f", kind, "--layout", layout)
+    job = disk_job(run, small_disk, "-n", 5, "-s", "50x40", "-f", kind, "--layout", layout)
     for free in sample(range(job.pages()), f"{kind}{layout}"):
         remount(small_disk, "size=256k")
         filler = fill(small_disk, free)
@@ -53,7 +53,7 @@ def test_a_disk_that_is_full_at_any_page_leaves_no_truncated_file(
 def test_a_disk_without_a_free_page_fails_and_one_with_just_enough_succeeds(
     run: Run, small_disk: Path
 ) -> None:
-    job = full(run, small_disk, "-n", 5, "-s", "50x40")
+    job = disk_job(run, small_disk, "-n", 5, "-s", "50x40")
     filler = fill(small_disk, 0)
     assert not job.check(job.go())
     filler.unlink()
@@ -62,7 +62,7 @@ def test_a_disk_without_a_free_page_fails_and_one_with_just_enough_succeeds(
 
 
 def test_a_disk_without_free_inodes_counts_as_full(run: Run, small_disk: Path) -> None:
-    job = full(run, small_disk, "-n", 6, "-s", 8)
+    job = disk_job(run, small_disk, "-n", 6, "-s", 8)
     inodes = range(2, 2 + 6 + 7)
     ended_well = []
     for limit in sample(inodes, "inodes"):
@@ -82,7 +82,7 @@ def test_a_disk_without_free_inodes_counts_as_full(run: Run, small_disk: Path) -
 def test_a_disk_that_fills_up_under_several_workers_is_reported_in_one_line(
     run: Run, small_disk: Path, layout: str, seed: int
 ) -> None:
-    job = full(run, small_disk, "-n", 200, "-s", 256, "--layout", layout)
+    job = disk_job(run, small_disk, "-n", 200, "-s", 256, "--layout", layout)
     free = random.Random(f"{seed}{layout}").randrange(job.pages() // 20, job.pages() * 9 // 10)
     remount(small_disk, f"size={free * 4}k")
     assert not job.check(job.go()), f"{free} pages"
@@ -96,7 +96,7 @@ def test_a_full_ext4_disk_leaves_no_truncated_file(
 ) -> None:
     need("full ext4 disk", why_no_ext4())
     with ext4(tmp_path / "image", tmp_path / "disk", size=8) as disk:
-        job = full(run, disk.root, "-n", 10, "-s", "50x40", "--durability", durability)
+        job = disk_job(run, disk.root, "-n", 10, "-s", "50x40", "--durability", durability)
         positions = range(job.pages() + 2)  # a folder takes a block, too
         for free in sample(positions, durability):
             filler = fill(disk.root, free)
@@ -111,7 +111,7 @@ def test_an_ext4_disk_without_free_inodes_counts_as_full(
 ) -> None:
     need("full ext4 disk", why_no_ext4())
     with ext4(tmp_path / "image", tmp_path / "disk", "-N", 256, size=8) as disk:
-        job = full(run, disk.root, "-n", 60, "-s", 8, "--layout", layout)
+        job = disk_job(run, disk.root, "-n", 60, "-s", 8, "--layout", layout)
         free = os.statvfs(disk.root).f_favail
         takers = [disk.root / str(number) for number in range(max(0, free - 6))]
         for taker in takers:

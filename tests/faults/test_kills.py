@@ -1,4 +1,4 @@
-"""Signals at moments drawn at random: nothing torn, left behind or lost, and the same set.
+"""Signals at random moments: no file is torn, left behind or lost, and the dataset is the same.
 
 A moment is so many names and journal lines in the folder, not so many seconds after the start.
 """
@@ -110,7 +110,7 @@ def assert_none_left(process: Process, seed: str) -> None:
 
 
 def assert_resumed(scene: Scene, dice: Random, seed: str) -> dict[str, object]:
-    """Nothing is torn; the same command, however durable, ends in the same set."""
+    """Nothing is torn; the same command, however durable, ends in the same dataset."""
     assert torn(scene.cut, scene.whole) == [], seed
     done = scene.resume(durability(dice))
     assert (done.returncode, done.stderr) == (0, ""), seed
@@ -186,7 +186,7 @@ def catches(process: Process, number: signal.Signals) -> bool:
 
 
 def images_kept(scene: Scene) -> int:
-    """Return how many images the journal, or the whole set, has."""
+    """Return how many images the journal, or the whole dataset, has."""
     store, job = LocalStore(str(scene.cut)), finished_plan(LocalStore(str(scene.whole))).job
     return job.count if is_finished(store, job) else look(store, job).images
 
@@ -200,7 +200,7 @@ def test_a_second_signal_of_any_kind_ends_a_run_at_once(tmp_path: Path, shared: 
             assert wait_for((scene.cut / JOURNAL).exists), seed
             wait_for_progress(process, scene.cut, dice.choice(moments(scene.whole)))
             process.send_signal(first)
-            if first.name not in told(process):  # the run had ended
+            if first.name not in next_stderr_line(process):  # the run had ended
                 return False
             process.send_signal(second)
             process.wait(PATIENCE)
@@ -213,7 +213,7 @@ def test_a_second_signal_of_any_kind_ends_a_run_at_once(tmp_path: Path, shared: 
     repeat(scene, trials(2), "two signals", trial)
 
 
-def told(process: Process) -> str:
+def next_stderr_line(process: Process) -> str:
     """Return the next line that a run says on stderr."""
     assert process.stderr is not None
     return process.stderr.readline()
@@ -253,7 +253,9 @@ def test_a_signal_is_reported_at_once_and_stops_the_run_in_time_during_a_slow_im
     with running(tmp_path, *command, under=under) as process:
         assert wait_for(begun.exists), process.communicate(timeout=PATIENCE)
         process.send_signal(number)
-        assert number.name in told(process), "it was not heard while the image took long"
+        assert number.name in next_stderr_line(process), (
+            "it was not heard while the image took long"
+        )
         process.wait(PATIENCE)
         assert_none_left(process, engine)
         assert process.stderr is not None
@@ -354,7 +356,7 @@ def waits_in(process: int) -> str:
         return ""
 
 
-# Pools of which a worker is killed while both are told to end; one holds what the other waits for.
+# Pools of which a worker is killed while both end; one holds what the other waits for.
 ENDING = """
 import multiprocessing, os, signal, threading
 from pathlib import Path

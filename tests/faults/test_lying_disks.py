@@ -9,7 +9,7 @@ import pytest
 
 from pixelgen.dataset.plan import PLAN
 from tests.support.command import Run, tree_digest
-from tests.support.disk_jobs import LAYOUTS, MANY, SEEDS, code, contents, undisturbed
+from tests.support.disk_jobs import LAYOUTS, MANY, SEEDS, contents, exit_code_under, undisturbed
 from tests.support.disks import (
     Disk,
     ext4,
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.faults
 
 
 def size_of(root: Path) -> int:
-    """Return the bytes of a set."""
+    """Return the bytes of a dataset."""
     return sum(map(len, contents(root).values()))
 
 
@@ -51,7 +51,7 @@ def lying_disk(folder: Path, spare: int) -> Iterator[Disk]:
 
 
 def some_of(whole: Path, seed: str, least: float) -> int:
-    """Return at random a part of the bytes of a set, at least such a share and not nearly all."""
+    """Return a random number of bytes: at least a share of the dataset's, and not nearly all."""
     size = size_of(whole)
     return random.Random(seed).randrange(int(size * least), size * 3 // 4)
 
@@ -99,7 +99,7 @@ def test_a_failed_sync_in_a_repair_loses_only_repaired_files(tmp_path: Path, run
     whole, images = tree_digest(tmp_path / "set"), tmp_path / "set/images"
     (images / "002345.png").unlink()
     kept = {path.name for path in images.iterdir()} - {f"{n:06d}.png" for n in range(2000, 3000)}
-    assert code(tmp_path, "repair", "set", under=failing("syncfs", "error=EIO")) == 1
+    assert exit_code_under(tmp_path, "repair", "set", under=failing("syncfs", "error=EIO")) == 1
     assert kept <= {path.name for path in images.iterdir()}
     assert run("repair", "set").returncode == 0
     assert tree_digest(tmp_path / "set") == whole
@@ -109,7 +109,7 @@ def test_the_next_run_discards_images_whose_sync_failed(tmp_path: Path, run: Run
     need("failing calls", why_no_failing_calls())
     command = ("generate", "-n", 40, "-s", 64, "-q", "-o")
     assert run(*command, "whole").returncode == 0
-    assert code(tmp_path, *command, "cut", under=failing("syncfs", "error=EIO")) == 1
+    assert exit_code_under(tmp_path, *command, "cut", under=failing("syncfs", "error=EIO")) == 1
     # What the system could not write it shows as it was, until it forgets it.
     assert [path.name for path in (tmp_path / "cut").rglob("*")] == [PLAN]
 

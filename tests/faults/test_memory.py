@@ -47,7 +47,7 @@ def test_memory_of_a_dry_run_does_not_depend_on_the_count(
 
 
 def peak(folder: Path, count: int, layout: str, shards: int) -> tuple[int, int]:
-    """Make so many shards of a set; return the exit code and the peak of its largest process."""
+    """Make some shards of a dataset; return the exit code and the peak of the largest process."""
     journal = folder / str(count) / JOURNAL
     done_before = shards_in(journal)
     command = [COMMAND, "generate", "-n", str(count), "-s", "8", "-j", "2", "-q",
@@ -64,8 +64,8 @@ def peak(folder: Path, count: int, layout: str, shards: int) -> tuple[int, int]:
             for command_itself in children(process):
                 os.kill(command_itself, signal.SIGTERM)
         assert begun, "no shard was made"
-        told, _ = process.communicate(timeout=PATIENCE)
-    return process.returncode, int(told.split()[-1])
+        output, _ = process.communicate(timeout=PATIENCE)
+    return process.returncode, int(output.split()[-1])
 
 
 def shards_in(journal: Path) -> int:

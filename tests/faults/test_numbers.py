@@ -19,7 +19,7 @@ pytestmark = pytest.mark.faults
 EACH = """
 import json, os, sys, time, traceback
 from pixelgen.cli import main
-lines, told = json.load(sys.stdin), os.fdopen(os.dup(1), "w")
+lines, results = json.load(sys.stdin), os.fdopen(os.dup(1), "w")
 for line in lines:
     for stream in (1, 2):
         os.dup2(os.open(f"../{stream}", os.O_RDWR | os.O_CREAT | os.O_TRUNC), stream)
@@ -39,14 +39,14 @@ COUNTED = 20
 
 
 @dataclass(frozen=True)
-class Told:
+class Result:
     code: int | None
     out: str
     err: str
     seconds: float
 
 
-def each(folder: Path, lines: list[list[str]]) -> Iterator[Told]:
+def each(folder: Path, lines: list[list[str]]) -> Iterator[Result]:
     """Run command lines in one process, which must stay small; yield what came of each."""
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, sys.executable, "-c", EACH],
@@ -54,12 +54,12 @@ def each(folder: Path, lines: list[list[str]]) -> Iterator[Told]:
         input=json.dumps(lines),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-500:]
-    *told, used = done.stdout.strip().splitlines()
+    *output, used = done.stdout.strip().splitlines()
     assert float(used.split()[1]) < 100_000
     before = 0.0
-    for line in filter(None, told):
+    for line in filter(None, output):
         code, out, err, now = json.loads(line)
-        yield Told(code, out, err, now - before)
+        yield Result(code, out, err, now - before)
         before = now
 
 
@@ -120,19 +120,19 @@ def test_absurd_numbers_are_accepted_or_refused_quickly_in_one_line(
     size = [] if option in ("-s", "--width", "--height") else ["-s", "8"]
     (tmp_path / "here").mkdir()
     lines = [["generate", "--dry-run", *size, option, *values] for _, values in cases]
-    told = list(each(tmp_path / "here", lines))
+    results = list(each(tmp_path / "here", lines))
 
     assert [*(tmp_path / "here").iterdir()] == []
-    assert len(told) == len(cases)
+    assert len(results) == len(cases)
     wrong = [
         (shown(values), one.code, one.err[:150])
-        for (code, values), one in zip(cases, told, strict=True)
+        for (code, values), one in zip(cases, results, strict=True)
         if one.code != code or not is_one_clear_line(one) or one.seconds > COUNTED
     ]
     assert wrong == []
 
 
-def is_one_clear_line(one: Told) -> bool:
+def is_one_clear_line(one: Result) -> bool:
     """Tell whether there is a result, or a line on stderr that names what is wrong."""
     if one.code == 0:
         return bool(one.out) and (not one.err or one.err.startswith("note: "))
@@ -170,11 +170,11 @@ def test_absurd_numbers_in_a_recipe_are_refused_in_one_line(tmp_path: Path, name
         ["generate", "--dry-run", "--recipe", f"../{number}{name}"]
         for number in range(len(RECIPES[name]))
     ]
-    told = list(each(tmp_path / "here", lines))
+    results = list(each(tmp_path / "here", lines))
 
     wrong = [
         (shown(text), one.code, (one.out + one.err)[:150])
-        for text, one in zip(RECIPES[name], told, strict=True)
+        for text, one in zip(RECIPES[name], results, strict=True)
         if one.code != 2 or one.seconds > COUNTED or not is_one_clear_line(one)
     ]
     assert wrong == []
@@ -185,10 +185,10 @@ def test_absurd_numbers_for_a_preview_are_refused_in_one_line(tmp_path: Path) ->
     cases = [["-n", "0"], ["-n", "1001"], ["-n", "1e9"], ["--columns", "0"], ["--columns", "nan"],
              ["--columns", LONG], ["--tile", "7"], ["--tile", "1025"], ["--tile", "nan"],
              ["--seed", "-1"], ["-s", "1000000000"]]  # fmt: skip
-    told = each(tmp_path / "here", [["preview", *case, "-o", "sheet.png"] for case in cases])
+    results = each(tmp_path / "here", [["preview", *case, "-o", "sheet.png"] for case in cases])
     wrong = [
         (shown(case), one.code, one.err[:150])
-        for case, one in zip(cases, told, strict=True)
+        for case, one in zip(cases, results, strict=True)
         if one.code != 2 or one.seconds > COUNTED or not is_one_clear_line(one)
     ]
     assert wrong == []

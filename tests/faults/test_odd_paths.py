@@ -11,7 +11,7 @@ import pytest
 from pixelgen.layouts.base import MANIFEST
 from tests.support.command import COMMAND
 from tests.support.faults import PATIENCE
-from tests.support.surroundings import MAKE, assert_calm, assert_whole
+from tests.support.surroundings import MAKE, assert_intact, assert_no_traceback
 
 pytestmark = pytest.mark.faults
 
@@ -56,47 +56,49 @@ WORKS = {
 }
 
 
-def command(place: Path, *arguments: str, **around: str) -> "subprocess.CompletedProcess[bytes]":
+def command(
+    workspace: Path, *arguments: str, **around: str
+) -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(
         [COMMAND, *arguments],
-        check=False, capture_output=True, cwd=place, env=os.environ | around, timeout=PATIENCE,
+        check=False, capture_output=True, cwd=workspace, env=os.environ | around, timeout=PATIENCE,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", WORKS)
-def test_an_odd_path_works_with_every_command(place: Path, wanted: Path, name: str) -> None:
+def test_an_odd_path_works_with_every_command(workspace: Path, intact: Path, name: str) -> None:
     path = WORKS[name]
     is_ascii = list(WORKS).index(name) % 2 == 0
     around = {"PYTHONIOENCODING": "ascii:strict", "LC_ALL": "C"} if is_ascii else {}
-    made = command(place, *MAKE.split(), f"--out={path}", **around)
-    checked = command(place, "verify", "--", path, **around)
+    made = command(workspace, *MAKE.split(), f"--out={path}", **around)
+    checked = command(workspace, "verify", "--", path, **around)
 
     for done in (made, checked):
         assert done.returncode == 0, done.stderr
-        assert_calm(done)
+        assert_no_traceback(done)
     assert made.stdout == os.path.join(path, MANIFEST).encode(errors="surrogateescape") + b"\n"  # noqa: PTH118
-    assert_whole(place / path, wanted)
-    assert not (place / "owned").exists()
+    assert_intact(workspace / path, intact)
+    assert not (workspace / "owned").exists()
 
 
 @pytest.mark.parametrize("name", ["newline", "not UTF-8", "emoji", "escape", "quotes"])
-def test_an_odd_path_is_one_line_of_json(place: Path, name: str) -> None:
+def test_an_odd_path_is_one_line_of_json(workspace: Path, name: str) -> None:
     path = WORKS[name]
-    done = command(place, *MAKE.split(), "--json", "-q", f"--out={path}")
+    done = command(workspace, *MAKE.split(), "--json", "-q", f"--out={path}")
 
     assert json.loads(done.stdout)["link"] == os.path.join(path, MANIFEST)  # noqa: PTH118
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == b""
 
 
-def test_the_current_folder_may_be_the_dataset(tmp_path: Path, wanted: Path) -> None:
+def test_the_current_folder_may_be_the_dataset(tmp_path: Path, intact: Path) -> None:
     for name, path in {"dot": ".", "dot slash": "./", "back": "../back", "far": "/"}.items():
         if name == "far":
             path = f"//{tmp_path}/far"  # noqa: PLW2901
         (tmp_path / name).mkdir()
         done = command(tmp_path / name, *MAKE.split(), "-o", path)
         assert done.returncode == 0, done.stderr
-        assert_whole(tmp_path / name, wanted)
+        assert_intact(tmp_path / name, intact)
 
 
 def long_path(length: int) -> str:
@@ -122,23 +124,25 @@ REFUSED: dict[str, tuple[str, int]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_an_impossible_path_is_reported_in_one_line(place: Path, wanted: Path, name: str) -> None:
+def test_an_impossible_path_is_reported_in_one_line(
+    workspace: Path, intact: Path, name: str
+) -> None:
     as_json = list(REFUSED).index(name) % 2 == 0
-    (place / "loop").symlink_to("loop")
-    (place / "dangling").symlink_to("nowhere")
+    (workspace / "loop").symlink_to("loop")
+    (workspace / "dangling").symlink_to("nowhere")
     path, code = REFUSED[name]
     json_too = ("--json",) if as_json else ()
-    done = command(place, *MAKE.split(), *json_too, f"--out={path}")
+    done = command(workspace, *MAKE.split(), *json_too, f"--out={path}")
 
     assert done.returncode in (code, 1), done.stderr[:500]
-    assert_calm(done)
+    assert_no_traceback(done)
     assert len(done.stderr.splitlines()) == 1, done.stderr[:500]
     if as_json:
         assert json.loads(done.stdout)["status"] in (400, 500)
     else:
         assert done.stdout == b""
-    assert_whole(place / "made", wanted)
-    assert not (place / "nowhere").exists()
+    assert_intact(workspace / "made", intact)
+    assert not (workspace / "nowhere").exists()
 
 
 @pytest.mark.parametrize(
@@ -146,30 +150,32 @@ def test_an_impossible_path_is_reported_in_one_line(place: Path, wanted: Path, n
     [("verify", name) for name in REFUSED if name != "a URL"]
     + [("preview", name) for name in ("a file", "256 bytes", "a loop")],
 )
-def test_reading_a_path_without_a_dataset_is_one_line(place: Path, what: str, name: str) -> None:
-    (place / "loop").symlink_to("loop")
-    (place / "dangling").symlink_to("nowhere")
+def test_reading_a_path_without_a_dataset_is_one_line(
+    workspace: Path, what: str, name: str
+) -> None:
+    (workspace / "loop").symlink_to("loop")
+    (workspace / "dangling").symlink_to("nowhere")
     path, _ = REFUSED[name]
     extra = ("-o", "sheet.png") if what == "preview" else ()
-    done = command(place, what, *extra, "--", path)
+    done = command(workspace, what, *extra, "--", path)
 
     assert done.returncode in (1, 2, 3), done.stderr[:500]
-    assert_calm(done)
+    assert_no_traceback(done)
     assert (done.stdout, len(done.stderr.splitlines())) == (b"", 1), done.stderr[:500]
 
 
-def test_a_path_near_the_maximum_length_works_or_is_one_line(place: Path, wanted: Path) -> None:
-    room = 4095 - len(os.fsencode(place)) - 1
+def test_a_path_near_the_maximum_length_works_or_is_one_line(workspace: Path, intact: Path) -> None:
+    room = 4095 - len(os.fsencode(workspace)) - 1
     for spare in (0, 14, 100, 200):
         path = long_path(room - spare)
-        done = command(place, *MAKE.split(), "-o", f"{place}/{path}")
-        assert_calm(done)
+        done = command(workspace, *MAKE.split(), "-o", f"{workspace}/{path}")
+        assert_no_traceback(done)
         assert done.returncode in (0, 1), done.stderr[:500]
         if done.returncode:
             assert len(done.stderr.splitlines()) == 1
         else:
-            assert_whole(place / path, wanted)
-        shutil.rmtree(place / path.partition("/")[0], ignore_errors=True)
+            assert_intact(workspace / path, intact)
+        shutil.rmtree(workspace / path.partition("/")[0], ignore_errors=True)
 
 
 SHEETS: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -192,17 +198,17 @@ SHEETS: dict[str, tuple[str, tuple[int, ...]]] = {
 
 @pytest.mark.parametrize("name", SHEETS)
 def test_a_preview_under_an_odd_name_is_written_or_refused_in_one_line(
-    place: Path, name: str
+    workspace: Path, name: str
 ) -> None:
-    (place / "folder.png").mkdir()
-    (place / "full.png").symlink_to("/dev/full")
+    (workspace / "folder.png").mkdir()
+    (workspace / "full.png").symlink_to("/dev/full")
     path, codes = SHEETS[name]
-    done = command(place, "preview", "made", "-n", "1", f"--out={path}")
+    done = command(workspace, "preview", "made", "-n", "1", f"--out={path}")
 
     assert done.returncode in codes, done.stderr[:500]
-    assert_calm(done)
+    assert_no_traceback(done)
     if done.returncode == 0:
         assert done.stdout == path.encode(errors="surrogateescape") + b"\n"
-        assert (place / path).stat().st_size > 0
+        assert (workspace / path).stat().st_size > 0
     else:
         assert (done.stdout, len(done.stderr.splitlines())) == (b"", 1), done.stderr[:500]

@@ -29,13 +29,13 @@ from tests.support.planted import (
     RESUME,
     SHARD,
     SMALL,
-    Trap,
+    ForeignFiles,
     assert_names,
     assert_refused,
-    attempt,
     cut_short,
     identities,
     identity,
+    try_generate,
     whole_digest,
 )
 
@@ -49,14 +49,14 @@ OURS_WHEN_EMPTY = (PLAN, JOURNAL, LOCK)
 @pytest.mark.parametrize("name", [FIRST, "images", MANIFEST, SUMS, PLAN, JOURNAL, LOCK, SHARD])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_foreign_file_planted_before_a_run_is_refused_and_kept(
-    tmp_path: Path, trap: Trap, kind: str, name: str
+    tmp_path: Path, foreign: ForeignFiles, kind: str, name: str
 ) -> None:
     out = tmp_path / "set"
-    trap.plant(kind, out / name)
-    victims, before = trap.seen(), identities(out)
-    code, line = attempt(out, layout="tar:per_shard=20" if name == SHARD else "files", **FORTY)
+    foreign.plant(kind, out / name)
+    victims, before = foreign.snapshot(), identities(out)
+    code, line = try_generate(out, layout="tar:per_shard=20" if name == SHARD else "files", **FORTY)
 
-    assert trap.seen() == victims
+    assert foreign.snapshot() == victims
     if code == 0 and may_be_used(name, kind):
         assert (out / "images").is_dir()
         return
@@ -77,9 +77,9 @@ def may_be_used(name: str, kind: str) -> bool:
 @pytest.mark.parametrize("name", [FIRST, "images", MANIFEST, LOCK])
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
 def test_the_command_names_a_planted_file_in_one_line(
-    run: Run, tmp_path: Path, trap: Trap, kind: str, name: str
+    run: Run, tmp_path: Path, foreign: ForeignFiles, kind: str, name: str
 ) -> None:
-    trap.plant(kind, tmp_path / "set" / name)
+    foreign.plant(kind, tmp_path / "set" / name)
     done = run(*SMALL)
     if (name, kind) == ("images", "folder"):
         assert done.returncode == 0
@@ -89,24 +89,24 @@ def test_the_command_names_a_planted_file_in_one_line(
 
 @pytest.mark.parametrize("kind", ["link", "dangling", "pipe", "folder", "text", "hard link"])
 def test_a_source_record_planted_before_a_run_is_refused_and_kept(
-    run: Run, tmp_path: Path, trap: Trap, kind: str
+    run: Run, tmp_path: Path, foreign: ForeignFiles, kind: str
 ) -> None:
     (tmp_path / "own").mkdir()
     Image.new("RGB", (32, 32), "red").save(tmp_path / "own/one.png")
     out = tmp_path / "set"
-    trap.plant(kind, out / SOURCES)
-    victims, before = trap.seen(), identity(out / SOURCES)
+    foreign.plant(kind, out / SOURCES)
+    victims, before = foreign.snapshot(), identity(out / SOURCES)
     done = run(*SMALL, "--family", "pixel_shuffle:source=own")
 
     assert_refused(done, SOURCES)
-    assert trap.seen() == victims
+    assert foreign.snapshot() == victims
     assert identity(out / SOURCES) == before
 
 
 def test_a_foreign_source_record_beside_a_dataset_without_sources_is_kept(
-    run: Run, tmp_path: Path, trap: Trap
+    run: Run, tmp_path: Path, foreign: ForeignFiles
 ) -> None:
-    trap.plant("text", tmp_path / "set" / SOURCES)
+    foreign.plant("text", tmp_path / "set" / SOURCES)
     before = identity(tmp_path / "set" / SOURCES)
 
     assert run(*SMALL).returncode == 0
@@ -116,7 +116,7 @@ def test_a_foreign_source_record_beside_a_dataset_without_sources_is_kept(
 @pytest.mark.parametrize("kind", [*NO_FILES, "text", "hard link"])
 @pytest.mark.parametrize("place", ["done", "missing", "index", "manifest", SUMS])
 def test_a_foreign_file_planted_before_a_resume_is_refused_and_kept(
-    tmp_path: Path, trap: Trap, layout: str, place: str, kind: str
+    tmp_path: Path, foreign: ForeignFiles, layout: str, place: str, kind: str
 ) -> None:
     out = cut_short(tmp_path / "set", layout)
     job = Job.parse(layout=layout, **CUT)
@@ -125,11 +125,11 @@ def test_a_foreign_file_planted_before_a_resume_is_refused_and_kept(
     places = {"done": first, "missing": last, "index": indexed, "manifest": job.manifest}
     name = places.get(place, place)
     (out / name).parent.mkdir(parents=True, exist_ok=True)
-    trap.plant(kind, out / name)
-    victims, before = trap.seen(), identity(out / name)
-    code, line = attempt(out, layout=layout, **CUT)
+    foreign.plant(kind, out / name)
+    victims, before = foreign.snapshot(), identity(out / name)
+    code, line = try_generate(out, layout=layout, **CUT)
 
-    assert trap.seen() == victims
+    assert foreign.snapshot() == victims
     assert identity(out / name) == before
     assert list(out.rglob("*.part")) == []
     assert code == 3, line
@@ -142,14 +142,14 @@ def test_a_foreign_file_planted_before_a_resume_is_refused_and_kept(
 @pytest.mark.parametrize("kind", [*NO_FILES, "text", "hard link"])
 @pytest.mark.parametrize("name", [JOURNAL, LOCK, PLAN])
 def test_foreign_state_planted_before_a_resume_does_no_harm(
-    tmp_path: Path, trap: Trap, kind: str, name: str
+    tmp_path: Path, foreign: ForeignFiles, kind: str, name: str
 ) -> None:
     out = cut_short(tmp_path / "set", "files")
-    trap.plant(kind, out / name)
-    victims, before = trap.seen(), identity(out / name)
-    code, line = attempt(out, **CUT)
+    foreign.plant(kind, out / name)
+    victims, before = foreign.snapshot(), identity(out / name)
+    code, line = try_generate(out, **CUT)
 
-    assert trap.seen() == victims
+    assert foreign.snapshot() == victims
     if name == JOURNAL and kind == "text" and code == 0:
         assert tree_digest(out) == whole_digest("files")  # lines that are not ours do not count
         return
@@ -161,34 +161,34 @@ def test_foreign_state_planted_before_a_resume_does_no_harm(
 @pytest.mark.parametrize("where", ["images", "images/001"])
 @pytest.mark.parametrize("kind", ["link to folder", "dangling", "text", "pipe"])
 def test_a_planted_folder_is_not_followed_out_of_the_dataset(
-    tmp_path: Path, trap: Trap, where: str, kind: str
+    tmp_path: Path, foreign: ForeignFiles, where: str, kind: str
 ) -> None:
-    trap.plant(kind, tmp_path / "set" / where)
-    victims, before = trap.seen(), identity(tmp_path / "set" / where)
-    code, line = attempt(tmp_path / "set", count=10_500, width=1, height=1, checksum="none")
+    foreign.plant(kind, tmp_path / "set" / where)
+    victims, before = foreign.snapshot(), identity(tmp_path / "set" / where)
+    code, line = try_generate(tmp_path / "set", count=10_500, width=1, height=1, checksum="none")
 
     assert code == 3, line
     assert_names(line, where)
-    assert trap.seen() == victims
+    assert foreign.snapshot() == victims
     assert identity(tmp_path / "set" / where) == before
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_foreign_file_under_the_name_of_a_temporary_file_does_no_harm(
-    run: Run, tmp_path: Path, trap: Trap, kind: str
+    run: Run, tmp_path: Path, foreign: ForeignFiles, kind: str
 ) -> None:
     out = cut_short(tmp_path / "set", "files")
     dead = subprocess.Popen(["true"])
     dead.wait()
     host = os.uname().nodename
-    trap.plant(kind, out / f"images/.000003.png.{host}.{dead.pid}.0123abcd.part")
+    foreign.plant(kind, out / f"images/.000003.png.{host}.{dead.pid}.0123abcd.part")
     inside = {p: p.read_text() for p in out.rglob("mine")}
-    victims = trap.seen()
+    victims = foreign.snapshot()
     done = run(*RESUME, "files")
 
     assert done.returncode == 0, done.stderr
-    assert trap.seen().keys() == victims.keys()
-    assert trap.seen() == victims
+    assert foreign.snapshot().keys() == victims.keys()
+    assert foreign.snapshot() == victims
     assert {p: p.read_text() for p in inside} == inside
 
 

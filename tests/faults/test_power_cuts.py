@@ -18,7 +18,14 @@ from pixelgen.dataset.plan import PLAN
 from pixelgen.dataset.verify import MANIFESTS, finished_plan
 from pixelgen.storage import LocalStore
 from tests.support.command import Run, tree_digest
-from tests.support.disk_jobs import LAYOUTS, SEEDS, code, contents, parts_left, undisturbed
+from tests.support.disk_jobs import (
+    LAYOUTS,
+    SEEDS,
+    contents,
+    exit_code_under,
+    parts_left,
+    undisturbed,
+)
 from tests.support.disks import (
     Disk,
     ext4,
@@ -53,7 +60,7 @@ CutAt = Callable[..., AbstractContextManager["Cuts"]]
 
 @dataclass(frozen=True)
 class Cuts:
-    """A job whose runs lose their power, on a disk of its own, beside the undisturbed set."""
+    """A job whose runs lose their power, on a disk of its own, beside the undisturbed dataset."""
 
     folder: Path
     whole: Path
@@ -103,7 +110,7 @@ class Cuts:
         return {name for shard in shards for name in job.layout.container.files(job.info, shard)}
 
     def finish(self) -> None:
-        """See the same command end with the set of the undisturbed run."""
+        """See the same command end with the dataset of the undisturbed run."""
         with self.running() as process:
             _, complaint = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, complaint
@@ -243,7 +250,7 @@ def test_temporary_files_of_an_earlier_boot_are_removed_though_their_pids_are_in
     command = ("generate", "-n", 40, "-s", 16, "-q", "-o", tmp_path / "set")
     kill, spare = ((*fresh, *failing("renameat2", f"signal=KILL:when={n}")) for n in (20, 9999))
 
-    assert code(tmp_path, *command, under=kill) != 0
+    assert exit_code_under(tmp_path, *command, under=kill) != 0
     assert len(parts_left(tmp_path / "set")) == 1
-    assert code(tmp_path, *command, under=spare) == 0
+    assert exit_code_under(tmp_path, *command, under=spare) == 0
     assert parts_left(tmp_path / "set") == []

@@ -8,7 +8,7 @@ import pytest
 
 from pixelgen.dataset.plan import PLAN
 from tests.support.command import Run, tree_digest
-from tests.support.disk_jobs import LAYOUTS, MANY, SEEDS, assert_one_line, full, undisturbed
+from tests.support.disk_jobs import LAYOUTS, MANY, SEEDS, assert_one_line, disk_job, undisturbed
 from tests.support.disks import (
     Disk,
     ext4,
@@ -34,7 +34,7 @@ READ_ONLY = ("Read-only file system", "directory")
 
 
 def test_a_finished_dataset_on_a_read_only_disk_needs_no_work(run: Run, small_disk: Path) -> None:
-    job = full(run, small_disk, "-n", 3, "-s", 8)
+    job = disk_job(run, small_disk, "-n", 3, "-s", 8)
     assert job.go().returncode == 0
     remount(small_disk, "ro")
     done = job.go()
@@ -47,7 +47,7 @@ def test_a_finished_dataset_on_a_read_only_disk_needs_no_work(run: Run, small_di
 def test_an_unfinished_dataset_on_a_read_only_disk_is_not_changed(
     run: Run, small_disk: Path, layout: str
 ) -> None:
-    job = full(run, small_disk, "-n", 40, "-s", 32, "--layout", layout)
+    job = disk_job(run, small_disk, "-n", 40, "-s", 32, "--layout", layout)
     fill(small_disk, job.pages() // 2)
     assert not job.check(job.go())
     before = tree_digest(job.out)
@@ -94,8 +94,8 @@ def turn_read_only(disk: Disk) -> None:
 
 
 def assert_ended_by_read_only(process: Process, out: Path) -> None:
-    told, complaint = process.communicate(timeout=PATIENCE)
-    if process.returncode == 0 and told:  # the error came too late
+    output, complaint = process.communicate(timeout=PATIENCE)
+    if process.returncode == 0 and output:  # the error came too late
         return
-    done = subprocess.CompletedProcess([], process.returncode, told, complaint)
+    done = subprocess.CompletedProcess([], process.returncode, output, complaint)
     assert_one_line(done, (), out)

@@ -30,10 +30,10 @@ from tests.support.planted import (
     NO_FILES,
     SHARD,
     SMALL,
-    Trap,
-    attempt,
+    ForeignFiles,
     identities,
     identity,
+    try_generate,
 )
 
 pytestmark = pytest.mark.faults
@@ -60,7 +60,7 @@ DURING = ("generate", "-s", "1", "-j", "2", "-q", "-o", "set", "-n")
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder", "text", "hard link"])
 @pytest.mark.parametrize("name", ["images/010/010999.png", "images/010", MANIFEST, SUMS, JOURNAL])
 def test_a_foreign_file_planted_during_a_run_is_not_overwritten(
-    tmp_path: Path, trap: Trap, kind: str, name: str
+    tmp_path: Path, foreign: ForeignFiles, kind: str, name: str
 ) -> None:
     out = tmp_path / "set"
     process = subprocess.Popen(
@@ -71,14 +71,16 @@ def test_a_foreign_file_planted_during_a_run_is_not_overwritten(
     try:
         assert wait_for(lambda: process.poll() is not None or is_stopped(process))
         assert not (out / name).exists() or name == JOURNAL, "the run was stopped too late"
-        trap.plant("link to folder" if (name, kind) == ("images/010", "link") else kind, out / name)
-        victims, before = trap.seen(), identity(out / name)
+        foreign.plant(
+            "link to folder" if (name, kind) == ("images/010", "link") else kind, out / name
+        )
+        victims, before = foreign.snapshot(), identity(out / name)
         process.send_signal(signal.SIGCONT)
         said, complaint = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
 
-    assert trap.seen() == victims
+    assert foreign.snapshot() == victims
     assert "Traceback" not in complaint
     if name == "images/010" and kind == "folder":
         assert process.returncode == 0, complaint
@@ -100,37 +102,37 @@ def is_stopped(process: Process) -> bool:
 @pytest.mark.parametrize("kind", [*NO_FILES, "text", "empty", "hard link"])
 @pytest.mark.parametrize("name", [FIRST, SHARD, MANIFEST, SUMS, PLAN])
 def test_verify_reports_a_replaced_file_of_a_finished_dataset_without_blocking(
-    tmp_path: Path, trap: Trap, kind: str, name: str
+    tmp_path: Path, foreign: ForeignFiles, kind: str, name: str
 ) -> None:
     out = tmp_path / "set"
     kind_of_set = "tar:per_shard=20" if name == SHARD else "files"
-    assert attempt(out, layout=kind_of_set, **FORTY) == (0, "")
-    trap.plant(kind, out / name)
-    victims, before = trap.seen(), identities(out)
+    assert try_generate(out, layout=kind_of_set, **FORTY) == (0, "")
+    foreign.plant(kind, out / name)
+    victims, before = foreign.snapshot(), identities(out)
     for deep in (False, True):
-        code, told = verified(out, deep=deep)
+        code, output = verified(out, deep=deep)
         # A set whose manifest is no file of its own is one that is not finished.
-        assert code == 3 or (name == MANIFEST and code == 1 and "finish" in told)
-        assert name in told or code == 1
+        assert code == 3 or (name == MANIFEST and code == 1 and "finish" in output)
+        assert name in output or code == 1
     with pytest.raises(Conflict):
         force(out, count=41, width=16, height=16, layout=kind_of_set)
-    assert trap.seen() == victims
+    assert foreign.snapshot() == victims
     assert identities(out) == before
 
 
 def verified(out: Path, *, deep: bool = False) -> tuple[int, str]:
-    """Verify a set in this process; return the exit code, and what is told."""
+    """Verify a dataset in this process; return the exit code, and what is damaged."""
     store = LocalStore(str(out))
     try:
         found = list(check(finished_plan(store), store, How(Serial()), deep=deep))
     except PixelgenError as error:
         return error.exit_code, str(error)
-    told = [f"{name}: {what}" for checked in found for name, what in checked.damage]
-    return 3 if told else 0, "\n".join(told)
+    damaged = [f"{name}: {what}" for checked in found for name, what in checked.damage]
+    return 3 if damaged else 0, "\n".join(damaged)
 
 
 def force(out: Path, **job: object) -> None:
-    """Replace a set, as --force does."""
+    """Replace a dataset, as --force does."""
     store, new = LocalStore(str(out), "none"), Job.parse(**job)
     clear(store, new, How(Serial()))
     write(new, store, How(Serial()))
@@ -139,10 +141,10 @@ def force(out: Path, **job: object) -> None:
 @pytest.mark.parametrize("name", [FIRST, MANIFEST, SUMS, PLAN])
 @pytest.mark.parametrize("kind", ["dangling", "pipe", "socket", "device"])
 def test_the_verify_command_does_not_block_on_a_replaced_file(
-    run: Run, tmp_path: Path, trap: Trap, kind: str, name: str
+    run: Run, tmp_path: Path, foreign: ForeignFiles, kind: str, name: str
 ) -> None:
-    assert attempt(tmp_path / "set", **FORTY) == (0, "")
-    trap.plant(kind, tmp_path / "set" / name)
+    assert try_generate(tmp_path / "set", **FORTY) == (0, "")
+    foreign.plant(kind, tmp_path / "set" / name)
     done = run("verify", "set")
 
     assert done.returncode in ((1, 3) if name == MANIFEST else (3,))
@@ -152,27 +154,27 @@ def test_the_verify_command_does_not_block_on_a_replaced_file(
 
 @pytest.mark.parametrize("kind", [*NO_FILES, "text", "empty", "hard link"])
 def test_the_same_command_with_a_replaced_manifest_changes_no_foreign_file(
-    tmp_path: Path, trap: Trap, kind: str
+    tmp_path: Path, foreign: ForeignFiles, kind: str
 ) -> None:
-    assert attempt(tmp_path / "set", **FORTY) == (0, "")
-    trap.plant(kind, tmp_path / "set" / MANIFEST)
-    victims = trap.seen()
-    code, line = attempt(tmp_path / "set", **FORTY)
+    assert try_generate(tmp_path / "set", **FORTY) == (0, "")
+    foreign.plant(kind, tmp_path / "set" / MANIFEST)
+    victims = foreign.snapshot()
+    code, line = try_generate(tmp_path / "set", **FORTY)
 
     assert code in (0, 3), line
-    assert trap.seen() == victims
+    assert foreign.snapshot() == victims
 
 
 @pytest.mark.parametrize("kind", ["dangling", "pipe", "socket", "folder", "text", "empty"])
 def test_a_preview_of_a_dataset_with_a_replaced_file_is_one_line(
-    run: Run, tmp_path: Path, trap: Trap, kind: str
+    run: Run, tmp_path: Path, foreign: ForeignFiles, kind: str
 ) -> None:
     assert run(*SMALL).returncode == 0
-    trap.plant(kind, tmp_path / "set" / FIRST)
-    victims = trap.seen()
+    foreign.plant(kind, tmp_path / "set" / FIRST)
+    victims = foreign.snapshot()
     done = run("preview", "set", "-o", "sheet.png")
 
     assert done.returncode == 1, done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert "000000.png" in done.stderr
-    assert trap.seen() == victims
+    assert foreign.snapshot() == victims

@@ -23,7 +23,7 @@ from tests.support.faults import (
     manifest_of,
     trials,
 )
-from tests.support.planted import CUT, attempt, cut_short, identities, whole_digest
+from tests.support.planted import CUT, cut_short, identities, try_generate, whole_digest
 
 pytestmark = pytest.mark.faults
 
@@ -77,12 +77,12 @@ def test_damaged_state_of_an_unfinished_dataset_is_resumed_or_refused(
     plausible = (out / PLAN).read_bytes() if name not in (JOURNAL, PLAN) else b""
     old = (out / name).read_bytes() if name in (JOURNAL, PLAN) else plausible
     (out / name).write_bytes(SPOIL[how](old))
-    assert_mended_or_refused(out, layout)
+    assert_resumed_or_refused(out, layout)
 
 
-def assert_mended_or_refused(out: Path, layout: str, hint: object = "") -> None:
+def assert_resumed_or_refused(out: Path, layout: str, hint: object = "") -> None:
     before = identities(out)
-    code, line = attempt(out, layout=layout, **CUT)
+    code, line = try_generate(out, layout=layout, **CUT)
     if code == 0:
         assert tree_digest(out) == whole_digest(layout), hint
         return
@@ -98,7 +98,7 @@ def assert_mended_or_refused(out: Path, layout: str, hint: object = "") -> None:
 def test_missing_state_is_resumed_or_refused(tmp_path: Path, layout: str, name: str) -> None:
     out = cut_short(tmp_path / "set", layout)
     (out / name).unlink()
-    assert_mended_or_refused(out, layout)
+    assert_resumed_or_refused(out, layout)
 
 
 @pytest.mark.parametrize("name", [PLAN, JOURNAL])
@@ -111,7 +111,7 @@ def test_state_of_another_dataset_is_resumed_or_refused(
     stopping = How(Serial(), stopped=lambda: next(rounds, None) is None)
     write(Job.parse(layout=layout, **CUT | {"seed": 5}), LocalStore(str(other)), stopping)
     shutil.copyfile(other / name, out / name)
-    assert_mended_or_refused(out, layout)
+    assert_resumed_or_refused(out, layout)
 
 
 @pytest.mark.parametrize("name", [JOURNAL])
@@ -128,7 +128,7 @@ def test_randomly_damaged_state_is_resumed_or_refused(
         if name != JOURNAL:
             privately(out / JOURNAL)
         (out / name).write_bytes(spoiled(old, dice))
-        assert_mended_or_refused(out, layout, f"seed {seed}")
+        assert_resumed_or_refused(out, layout, f"seed {seed}")
         shutil.rmtree(out)
 
 

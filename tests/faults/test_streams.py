@@ -11,8 +11,8 @@ from tests.support.surroundings import (
     COMMANDS,
     MAIN,
     RESULTS,
-    assert_calm,
-    assert_sets,
+    assert_datasets,
+    assert_no_traceback,
     shell,
 )
 
@@ -33,10 +33,10 @@ SILENT = ("verify", "a mistake")  # nothing is printed on stdout, so a full one 
 @pytest.mark.parametrize("streams", STREAMS)
 @pytest.mark.parametrize("kind", MAIN)
 def test_closed_and_full_streams_end_as_documented(
-    place: Path, wanted: Path, kind: str, streams: str
+    workspace: Path, intact: Path, kind: str, streams: str
 ) -> None:
     redirection, is_heard = STREAMS[streams]
-    done = shell(place, f"{COMMAND} {COMMANDS[kind]} {redirection}")
+    done = shell(workspace, f"{COMMAND} {COMMANDS[kind]} {redirection}")
     code = CODES.get(kind, 0)
     if "full" in redirection.partition("2>")[0] and ">" in redirection.partition("2>")[0]:
         assert done.returncode != 0 or kind in SILENT, "the result was lost, and exit was 0"
@@ -44,27 +44,29 @@ def test_closed_and_full_streams_end_as_documented(
         assert done.returncode in {code, 1}, done.stderr
     else:
         assert done.returncode == code, done.stderr
-    assert_calm(done)
+    assert_no_traceback(done)
     if is_heard:
         assert re.fullmatch(RESULTS[kind], done.stdout.decode(errors="replace")), done.stdout
-    assert_sets(place, wanted, kind, done.returncode)
+    assert_datasets(workspace, intact, kind, done.returncode)
 
 
 @pytest.mark.parametrize("kind", MAIN)
-def test_a_closed_stdout_pipe_is_141_or_not_noticed(place: Path, wanted: Path, kind: str) -> None:
+def test_a_closed_stdout_pipe_is_141_or_not_noticed(
+    workspace: Path, intact: Path, kind: str
+) -> None:
     done = shell(
-        place, f"{COMMAND} {COMMANDS[kind]} | head -c 1 >/dev/null; exit ${{PIPESTATUS[0]}}"
+        workspace, f"{COMMAND} {COMMANDS[kind]} | head -c 1 >/dev/null; exit ${{PIPESTATUS[0]}}"
     )
 
     assert done.returncode in (141, CODES.get(kind, 0)), done.stderr
-    assert_calm(done)
-    assert_sets(place, wanted, kind, done.returncode)
+    assert_no_traceback(done)
+    assert_datasets(workspace, intact, kind, done.returncode)
 
 
 @pytest.mark.parametrize("kind", ["generate", "verify", "preview", "list", "a mistake"])
-def test_a_closed_stderr_pipe_does_no_harm(place: Path, wanted: Path, kind: str) -> None:
-    done = shell(place, f"({COMMAND} {COMMANDS[kind]} >out; echo $? >code) 2>&1 | true")
+def test_a_closed_stderr_pipe_does_no_harm(workspace: Path, intact: Path, kind: str) -> None:
+    done = shell(workspace, f"({COMMAND} {COMMANDS[kind]} >out; echo $? >code) 2>&1 | true")
 
-    assert (place / "code").read_text().strip() in (str(CODES.get(kind, 0)), "141")
-    assert_calm(done)
-    assert_sets(place, wanted, kind, 0)
+    assert (workspace / "code").read_text().strip() in (str(CODES.get(kind, 0)), "141")
+    assert_no_traceback(done)
+    assert_datasets(workspace, intact, kind, 0)

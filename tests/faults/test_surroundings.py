@@ -15,9 +15,9 @@ from tests.support.surroundings import (
     MAIN,
     MAKE,
     RESULTS,
-    assert_calm,
-    assert_sets,
-    assert_whole,
+    assert_datasets,
+    assert_intact,
+    assert_no_traceback,
     shell,
 )
 
@@ -57,25 +57,25 @@ STEADY = ("generate", "verify --json", "preview", "list", "a mistake --json")
 
 @pytest.mark.parametrize("name", AROUND)
 def test_the_environment_changes_neither_result_nor_dataset(
-    place: Path, wanted: Path, name: str
+    workspace: Path, intact: Path, name: str
 ) -> None:
     another = STEADY[1:][list(AROUND).index(name) % len(STEADY[1:])]
     for kind in ("generate", another):
-        done = shell(place, f"exec {COMMAND} {COMMANDS[kind]}", **AROUND[name])
+        done = shell(workspace, f"exec {COMMAND} {COMMANDS[kind]}", **AROUND[name])
         assert done.returncode == CODES.get(kind, 0), done.stderr
-        assert_calm(done)
+        assert_no_traceback(done)
         assert re.fullmatch(RESULTS[kind], done.stdout.decode(errors="replace")), done.stdout
         if kind != "preview":
             assert b"\x1b" not in done.stdout + done.stderr
-        assert_sets(place, wanted, kind, done.returncode)
+        assert_datasets(workspace, intact, kind, done.returncode)
 
 
-def test_no_environment_at_all_is_enough(place: Path, wanted: Path) -> None:
+def test_no_environment_at_all_is_enough(workspace: Path, intact: Path) -> None:
     for kind in STEADY:
-        done = shell(place, f"exec env -i {COMMAND} {COMMANDS[kind]}")
+        done = shell(workspace, f"exec env -i {COMMAND} {COMMANDS[kind]}")
         assert done.returncode == CODES.get(kind, 0), done.stderr
-        assert_calm(done)
-    assert_whole(place / "negatives", wanted)
+        assert_no_traceback(done)
+    assert_intact(workspace / "negatives", intact)
 
 
 @pytest.fixture(scope="module")
@@ -97,49 +97,51 @@ def clock() -> list[str]:
     ["1970-01-01 00:00:01", "2001-02-03 04:05:06", "2016-12-31 23:59:59", "2038-01-19 03:14:06"],
 )
 def test_a_dataset_does_not_depend_on_the_clock(
-    place: Path, wanted: Path, clock: list[str], moment: str
+    workspace: Path, intact: Path, clock: list[str], moment: str
 ) -> None:
-    done = shell(place, f"faketime '{moment}' {COMMAND} {MAKE} && {COMMAND} {MAKE}", TZ="UTC")
+    done = shell(workspace, f"faketime '{moment}' {COMMAND} {MAKE} && {COMMAND} {MAKE}", TZ="UTC")
 
     assert done.returncode == 0, done.stderr
-    assert_calm(done)
+    assert_no_traceback(done)
     assert re.search(rb"(?<!\S)-\d", done.stderr) is None, "a negative time or speed"
-    assert_whole(place / "negatives", wanted)
+    assert_intact(workspace / "negatives", intact)
 
 
 @pytest.mark.parametrize("shift", ["86400", "-1"])
-def test_a_shifted_monotonic_clock_changes_nothing(place: Path, wanted: Path, shift: str) -> None:
+def test_a_shifted_monotonic_clock_changes_nothing(
+    workspace: Path, intact: Path, shift: str
+) -> None:
     inside = ["unshare", "-r", "--time", "--fork", "--monotonic", shift]
     probe = subprocess.run([*inside, "true"], check=False, capture_output=True, text=True)
     if probe.returncode != 0:
         pytest.skip(f"monotonic clock: unshare --time is not allowed ({probe.stderr.strip()})")
-    done = shell(place, f"exec {' '.join(inside)} {COMMAND} {MAKE}")
+    done = shell(workspace, f"exec {' '.join(inside)} {COMMAND} {MAKE}")
 
     assert done.returncode == 0, done.stderr
-    assert_calm(done)
-    assert_whole(place / "negatives", wanted)
+    assert_no_traceback(done)
+    assert_intact(workspace / "negatives", intact)
 
 
-def test_a_read_only_home_is_enough(place: Path, wanted: Path) -> None:
+def test_a_read_only_home_is_enough(workspace: Path, intact: Path) -> None:
     inside = 'unshare -rm bash -c \'mount -t tmpfs -o ro tmpfs "$HOME" && '
-    if shell(place, f"{inside} true'").returncode != 0:
+    if shell(workspace, f"{inside} true'").returncode != 0:
         pytest.skip("read-only home: a tmpfs cannot be mounted in a namespace of one's own")
-    home = place / "home"
+    home = workspace / "home"
     home.mkdir()
-    done = shell(place, f"{inside} exec {COMMAND} {MAKE}'", HOME=str(home))
+    done = shell(workspace, f"{inside} exec {COMMAND} {MAKE}'", HOME=str(home))
 
     assert done.returncode == 0, done.stderr
-    assert_calm(done)
-    assert_whole(place / "negatives", wanted)
+    assert_no_traceback(done)
+    assert_intact(workspace / "negatives", intact)
 
 
 @pytest.mark.parametrize("kind", MAIN)
-def test_a_removed_working_directory_is_reported_in_one_line(place: Path, kind: str) -> None:
-    (place / "gone").mkdir()
-    done = shell(place, f"cd gone && rmdir ../gone && exec {COMMAND} {COMMANDS[kind]}")
+def test_a_removed_working_directory_is_reported_in_one_line(workspace: Path, kind: str) -> None:
+    (workspace / "gone").mkdir()
+    done = shell(workspace, f"cd gone && rmdir ../gone && exec {COMMAND} {COMMANDS[kind]}")
     needs_none = ("list", "list --json", "help", "stream", "generate --dry-run")
 
-    assert_calm(done)
+    assert_no_traceback(done)
     if kind in needs_none:
         assert done.returncode == 0, done.stderr
     else:
@@ -147,44 +149,46 @@ def test_a_removed_working_directory_is_reported_in_one_line(place: Path, kind: 
         assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
-def test_an_absolute_path_needs_no_working_directory(place: Path, wanted: Path) -> None:
-    (place / "gone").mkdir()
-    made = f"{COMMAND} {MAKE} -o {place}/negatives"
-    done = shell(place, f"cd gone && rmdir ../gone && {made} && {COMMAND} verify {place}/negatives")
+def test_an_absolute_path_needs_no_working_directory(workspace: Path, intact: Path) -> None:
+    (workspace / "gone").mkdir()
+    made = f"{COMMAND} {MAKE} -o {workspace}/negatives"
+    done = shell(
+        workspace, f"cd gone && rmdir ../gone && {made} && {COMMAND} verify {workspace}/negatives"
+    )
 
     assert done.returncode == 0, done.stderr
-    assert_whole(place / "negatives", wanted)
+    assert_intact(workspace / "negatives", intact)
 
 
 @pytest.mark.parametrize("mask", ["000", "022", "077", "027", "002"])
-def test_files_and_folders_get_the_modes_of_the_umask(place: Path, mask: str) -> None:
+def test_files_and_folders_get_the_modes_of_the_umask(workspace: Path, mask: str) -> None:
     layout = "tar" if mask.endswith("7") else "files"
-    done = shell(place, f"umask {mask}; exec {COMMAND} {MAKE} --layout {layout} -o out/set")
+    done = shell(workspace, f"umask {mask}; exec {COMMAND} {MAKE} --layout {layout} -o out/set")
     hidden = int(mask, 8)
 
     assert done.returncode == 0, done.stderr
-    for path in (place / "out", *(place / "out").rglob("*")):
+    for path in (workspace / "out", *(workspace / "out").rglob("*")):
         whole = 0o777 if path.is_dir() else 0o666
         assert path.stat().st_mode & 0o7777 == whole & ~hidden, path
 
 
 @pytest.mark.parametrize("mask", ["0777", "0277", "0477"])
-def test_a_umask_that_forbids_everything_causes_no_traceback(place: Path, mask: str) -> None:
-    done = shell(place, f"umask {mask}; exec {COMMAND} {MAKE}")
+def test_a_umask_that_forbids_everything_causes_no_traceback(workspace: Path, mask: str) -> None:
+    done = shell(workspace, f"umask {mask}; exec {COMMAND} {MAKE}")
 
     assert done.returncode in (0, 1), done.stderr
-    assert_calm(done)
+    assert_no_traceback(done)
 
 
-def test_files_in_a_setgid_folder_inherit_its_group(place: Path, wanted: Path) -> None:
-    shared = place / "shared"
+def test_files_in_a_setgid_folder_inherit_its_group(workspace: Path, intact: Path) -> None:
+    shared = workspace / "shared"
     shared.mkdir()
     try:
         os.chown(shared, -1, 65534)
     except PermissionError:
         pytest.skip("set-group-id folder: this user may not give a folder another group")
     shared.chmod(0o2775)
-    assert shell(place, f"{COMMAND} {MAKE} -o shared/set").returncode == 0
+    assert shell(workspace, f"{COMMAND} {MAKE} -o shared/set").returncode == 0
 
     assert {path.stat().st_gid for path in shared.rglob("*")} == {65534}
-    assert_whole(shared / "set", wanted)
+    assert_intact(shared / "set", intact)

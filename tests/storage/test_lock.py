@@ -96,10 +96,10 @@ def test_a_locked_directory_is_refused_without_waiting(tmp_path: Path) -> None:
     job = Job.parse(count=5, width=8, height=8)
     with (tmp_path / LOCK).open("w") as held, ThreadPoolExecutor(1) as pool:
         fcntl.flock(held, fcntl.LOCK_EX)
-        told = pool.submit(write, job, LocalStore(str(tmp_path)), How())
+        second = pool.submit(write, job, LocalStore(str(tmp_path)), How())
         try:
             with pytest.raises(Busy, match=re.escape(str(tmp_path))):
-                told.result(PATIENCE)  # a run that waits for the other one hangs here
+                second.result(PATIENCE)  # a run that waits for the other one hangs here
         finally:
             fcntl.flock(held, fcntl.LOCK_UN)
     assert Busy.exit_code == 5

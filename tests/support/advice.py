@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., object])
 
 GAP = "…"
-SET = "generate -n 6 -s 8 -q -j 1 -o set"
+DATASET = "generate -n 6 -s 8 -q -j 1 -o set"
 SHARDS = "generate -n 6 -s 8 -q -j 1 --layout webdataset:per_shard=1 -o set"
 
 
-def plays(*claims: str) -> Callable[[F], F]:
+def follows_advice(*claims: str) -> Callable[[F], F]:
     """Say of which messages a test shows that their advice works: it must see each of them."""
 
     def decorate(test: F) -> F:

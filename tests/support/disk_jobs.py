@@ -28,7 +28,7 @@ LAYOUTS = layouts(20)
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    """Return the files of a set by name, without those that are hidden."""
+    """Return the files of a dataset by name, without those that are hidden."""
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in root.rglob("*")
@@ -41,7 +41,7 @@ def parts_left(root: Path) -> list[str]:
 
 
 def assert_one_line(done: Done, words: tuple[str, ...], root: Path) -> None:
-    """See that a run failed with one line that names a file of the set and the cause."""
+    """See that a run failed with one line that names a file of the dataset and the cause."""
     assert done.returncode == 1, done.stderr
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1, done.stderr
@@ -49,7 +49,7 @@ def assert_one_line(done: Done, words: tuple[str, ...], root: Path) -> None:
 
 
 def undisturbed(shared: Shared, command: tuple[object, ...]) -> Path:
-    """Return the set that a command makes where nothing is done to it, of which one is enough."""
+    """Return the dataset of an undisturbed run of a command, made once for all tests."""
 
     def make(place: Path) -> None:
         done = finish(place, *command, "--durability", "none", "-o", "whole")
@@ -59,7 +59,7 @@ def undisturbed(shared: Shared, command: tuple[object, ...]) -> Path:
 
 
 @dataclass(frozen=True)
-class Full:
+class DiskJob:
     """A job that is run on a disk with some pages or inodes free, then on one with many."""
 
     run: Run
@@ -72,7 +72,7 @@ class Full:
         return self.disk / "set"
 
     def pages(self) -> int:
-        """Return how many pages the whole set takes, and a few more for its journal."""
+        """Return how many pages the whole dataset takes, and a few more for its journal."""
         return sum(-(-len(data) // PAGE) for data in contents(self.whole).values()) + 3
 
     def go(self) -> Done:
@@ -90,26 +90,26 @@ class Full:
         return done.returncode == 0
 
     def finish(self) -> None:
-        """See the same command end with the set of the undisturbed run."""
+        """See the same command end with the dataset of the undisturbed run."""
         done = self.go()
         assert done.returncode == 0, done.stderr
         assert tree_digest(self.out) == tree_digest(self.whole)
         shutil.rmtree(self.out)
 
 
-def full(run: Run, disk: Path, *options: object) -> Full:
-    """Make the undisturbed set beside a disk."""
+def disk_job(run: Run, disk: Path, *options: object) -> DiskJob:
+    """Make the undisturbed dataset beside a disk."""
     command = ("generate", "-q", "-j", 2, *options)
     whole = disk.parent / "whole"
     assert run(*command, "-o", whole).returncode == 0
-    return Full(run, command, whole, disk)
+    return DiskJob(run, command, whole, disk)
 
 
-# A job of some MB, in shards of 20 images where that can be told and of 250 else.
+# A job of some MB, in shards of 20 images if the layout has that option, else of 250.
 MANY = ("generate", "-n", 600, "-s", 96, "-q", "-j", 2)
 
 
-def code(folder: Path, *arguments: object, under: tuple[str, ...]) -> int:
+def exit_code_under(folder: Path, *arguments: object, under: tuple[str, ...]) -> int:
     """Run the command under another and return its exit code."""
     with running(folder, *arguments, under=under) as process:
         process.communicate(timeout=PATIENCE)

@@ -27,7 +27,7 @@ ENGINES = tuple(registry.known("engine"))
 def layouts(per_shard: int) -> list[str]:
     """Spell every container and every sidecar there is, as few layouts as hold them all.
 
-    With so many images in a shard where that can be told.
+    With so many images in a shard, if the layout has that option.
     """
     spelled = {
         name: f"{name}:per_shard={per_shard}"
@@ -59,7 +59,7 @@ def format_of(layout: str, wanted: str = "png") -> str:
 
 
 def manifest_of(layout: str) -> str:
-    """Return the name of the manifest of a set in a layout."""
+    """Return the name of the manifest of a dataset in a layout."""
     return Layout.parse(layout).container.manifest
 
 
@@ -130,7 +130,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
 
 
 def progress(root: Path) -> int:
-    """Count the names in the folder of a set and the lines of its journal: they grow as it does."""
+    """Count the names in a dataset's folder and the lines of its journal: they grow with it."""
     names = sum(len(folders) + len(files) for _, folders, files in os.walk(root))
     try:
         return names + (root / JOURNAL).read_bytes().count(b"\n")
@@ -173,12 +173,12 @@ def flip(file: Path, bit: int) -> None:
 
 
 def moments(whole: Path) -> range:
-    """Return what :func:`progress` may come to in the making of a set, by the finished one."""
+    """Return what :func:`progress` may come to during a run, by the finished dataset."""
     return range(progress(whole) + finished_plan(LocalStore(str(whole))).job.shard_count + 1)
 
 
 def torn(cut: Path, *wholes: Path) -> list[str]:
-    """Return the files under final names that are not those of one of the whole sets."""
+    """Return the files under final names that are not those of one of the whole datasets."""
     found = []
     for path in cut.rglob("*"):
         name = path.relative_to(cut)

@@ -1,4 +1,4 @@
-"""Verify datasets that somebody spoilt on purpose.
+"""Verify datasets that somebody damaged on purpose.
 
 Run it as ``python -m tests.support.hostile CASES [SEED]``.
 
@@ -16,6 +16,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -211,51 +212,67 @@ def peak_memory() -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) >> 10
 
 
+@dataclass
+class Trials:
+    """Verifies damaged datasets; counts the exit codes, and measures memory."""
+
+    watch: Watch
+    codes: Counter[int] = field(default_factory=Counter)
+    peak: int = 0  # MiB
+
+    def check(self, case: tuple[str, list[tuple[str, str, Any]]]) -> None:
+        """Damage a copy of a dataset and verify it: it must not change, nor anything else."""
+        kind, damages = case
+        shutil.rmtree("set", ignore_errors=True)
+        shutil.copytree(kind, "set")
+        for file, how, value in damages:
+            with suppress(FileExistsError, IsADirectoryError, FileNotFoundError, UnicodeError):
+                spoil(Path("set", file), how, value)
+        before = state(Path("set"))
+        code = self.verify()
+        self.codes[code] += 1
+        # Where there is no dataset, or an unfinished one, nothing is damaged: exit code 1.
+        is_unfinished = os.path.lexists("set/.pixelgen.journal")
+        is_dataset = Path("set/pixelgen.json").is_file() and not is_unfinished
+        assert code in (0, 2, 3) or (code == 1 and not is_dataset), code
+        assert self.watch.seen == []
+        assert state(Path("set")) == before
+
+    def verify(self) -> int:
+        """Run the command under watch; return its exit code."""
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew: proc(5)
+        signal.alarm(HANG)
+        self.watch.is_on = True
+        try:
+            return main(["verify", "-j", "1", "-q", "set"])
+        finally:
+            self.watch.is_on = False
+            signal.alarm(0)
+            self.peak = max(self.peak, peak_memory())
+
+
 def run(cases: int, number: int | None) -> None:
     """Spoil and verify so many datasets."""
     own = (sys.prefix, sys.base_prefix, str(Path(__file__).parents[2]), "/proc/",
            "/sys/fs/cgroup", "/dev/null", "/etc/localtime", "/usr/lib", "/usr/share")  # fmt: skip
     sys.dont_write_bytecode = True  # modules are compiled as they are imported, in the middle of it
-    codes: Counter[int] = Counter()
-    peak = 0
+    quiet = settings(
+        max_examples=cases, deadline=None, database=None, derandomize=number is None,
+        phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         make_datasets(Path(folder))
-        watch = Watch((*own, "set"))
+        trials = Trials(Watch((*own, "set")))
         sys.path.insert(0, folder)
 
         def check(case: tuple[str, list[tuple[str, str, Any]]]) -> None:
-            nonlocal peak
-            shutil.rmtree("set", ignore_errors=True)
-            shutil.copytree(case[0], "set")
-            for file, how, value in case[1]:
-                with suppress(FileExistsError, IsADirectoryError, FileNotFoundError, UnicodeError):
-                    spoil(Path("set", file), how, value)
-            before = state(Path("set"))
-            Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew: proc(5)
-            signal.alarm(HANG)
-            watch.is_on = True
-            try:
-                code = main(["verify", "-j", "1", "-q", "set"])
-            finally:
-                watch.is_on = False
-                signal.alarm(0)
-            peak = max(peak, peak_memory())
-            codes[code] += 1
-            # Where there is no dataset, or an unfinished one, nothing is damaged: exit code 1.
-            is_unfinished = os.path.lexists("set/.pixelgen.journal")
-            is_dataset = Path("set/pixelgen.json").is_file() and not is_unfinished
-            assert code in (0, 2, 3) or (code == 1 and not is_dataset), code
-            assert watch.seen == []
-            assert state(Path("set")) == before
+            trials.check(case)
 
-        quiet = settings(
-            max_examples=cases, deadline=None, database=None, derandomize=number is None,
-            phases=[Phase.generate], suppress_health_check=list(HealthCheck),
-        )  # fmt: skip
         test = given(spoilings())(check)
         quiet(seed(number)(test) if number is not None else test)()
-    print(f"cases {cases}, codes {dict(codes)}, peak {peak} MiB", file=sys.stderr)  # noqa: T201
+    codes, peak = dict(trials.codes), trials.peak
+    print(f"cases {cases}, codes {codes}, peak {peak} MiB", file=sys.stderr)  # noqa: T201
     assert peak < 200, f"{peak} MiB"
 
 

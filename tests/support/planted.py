@@ -25,13 +25,13 @@ SHARD = "negatives-000000.tar"
 
 
 @dataclass(frozen=True)
-class Trap:
-    """A folder of somebody else's, and things in a set's directory that lead to it."""
+class ForeignFiles:
+    """A folder of somebody else's, and things in a dataset's directory that lead to it."""
 
     victims: Path
 
     @classmethod
-    def lay(cls, folder: Path) -> "Trap":
+    def create(cls, folder: Path) -> "ForeignFiles":
         victims = folder / "victims"
         (victims / "below").mkdir(parents=True)
         for name in ("file", "empty", "000000.png", "below/file"):
@@ -42,7 +42,7 @@ class Trap:
         return cls(victims)
 
     def plant(self, kind: str, path: Path) -> None:
-        """Put something of a kind where the set has, or may have, a file."""
+        """Put something of a kind where the dataset has, or may have, a file."""
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -52,7 +52,7 @@ class Trap:
         elif not _plant_device(path):
             pytest.skip("device: this user may not make one (CAP_MKNOD)")
 
-    def seen(self) -> dict[str, tuple[object, ...]]:
+    def snapshot(self) -> dict[str, tuple[object, ...]]:
         return identities(self.victims)
 
 
@@ -118,8 +118,8 @@ def identities(root: Path) -> dict[str, tuple[object, ...]]:
     return {str(path.relative_to(root)): identity(path) for path in sorted(root.rglob("*"))}
 
 
-def attempt(out: Path, **job: object) -> tuple[int, str]:
-    """Make a set in this process, as the command does; return its exit code and its line."""
+def try_generate(out: Path, **job: object) -> tuple[int, str]:
+    """Make a dataset in this process, as the command does; return its exit code and its line."""
     try:
         write(Job.parse(**job), LocalStore(str(out), "none"), How(Serial()))
     except PixelgenError as error:
@@ -148,7 +148,7 @@ RESUME = ("generate", "-n", 8, "-s", 1000, "--family", "solid", "-q", "-o", "set
 
 
 def cut_short(folder: Path, layout: str, shards: int = 2) -> Path:
-    """Make the beginning of a set, as an interrupted run leaves it."""
+    """Make the beginning of a dataset, as an interrupted run leaves it."""
     rounds = iter(range(shards))
     stopping = How(Serial(), stopped=lambda: next(rounds, None) is None)
     write(Job.parse(layout=layout, **CUT), LocalStore(str(folder), "none"), stopping)

@@ -51,34 +51,34 @@ RESULTS: dict[str, str] = {
 }
 
 
-def shell(place: Path, line: str, **around: str) -> "subprocess.CompletedProcess[bytes]":
+def shell(workspace: Path, line: str, **around: str) -> "subprocess.CompletedProcess[bytes]":
     environment = {k: v for k, v in os.environ.items() if k not in ("CI", "COLUMNS")}
     return subprocess.run(
         ["/bin/bash", "-c", line],
-        check=False, capture_output=True, cwd=place, env=environment | around, timeout=PATIENCE,
+        check=False, capture_output=True, cwd=workspace, env=environment | around, timeout=PATIENCE,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
 
-def assert_calm(done: "subprocess.CompletedProcess[bytes]") -> None:
+def assert_no_traceback(done: "subprocess.CompletedProcess[bytes]") -> None:
     """No traceback, no half a one, nothing from the interpreter's own end."""
     for text in (done.stdout, done.stderr):
         for sign in (b"Traceback", b"Exception ignored", b'  File "', b"lost sys.stderr"):
             assert sign not in text, text.decode(errors="replace")
 
 
-def assert_whole(folder: Path, wanted: Path) -> None:
-    assert tree_digest(folder) == tree_digest(wanted)
+def assert_intact(folder: Path, intact: Path) -> None:
+    assert tree_digest(folder) == tree_digest(intact)
     assert [path.name for path in folder.rglob(".*")] == []
     rows = [json.loads(line) for line in (folder / MANIFEST).read_bytes().splitlines()]
     assert [row["index"] for row in rows] == list(range(COUNT))
 
 
-def assert_sets(place: Path, wanted: Path, kind: str, code: int) -> None:
+def assert_datasets(workspace: Path, intact: Path, kind: str, code: int) -> None:
     """The set is there, and whole, where the command said so; else there is none or a sound one."""
-    assert_whole(place / "made", wanted)
+    assert_intact(workspace / "made", intact)
     for name in ("negatives", "set"):
-        if (place / name).exists():
-            assert_whole(place / name, wanted)
+        if (workspace / name).exists():
+            assert_intact(workspace / name, intact)
     if code == 0 and kind.startswith("generate") and "dry" not in kind:
-        assert (place / "negatives").exists() or (place / "set").exists()
+        assert (workspace / "negatives").exists() or (workspace / "set").exists()
