@@ -135,7 +135,7 @@ def forget_tables() -> None:
     Each function caches several, and those of large images would take more than the images.
     """
     for name, module in list(sys.modules.items()):
-        if name.startswith("pixelgen.families."):
+        if name.startswith(("pixelgen.families.", "pixelgen.numeric.")):
             for value in list(vars(module).values()):
                 parameters = getattr(value, "cache_parameters", None)
                 if parameters and parameters()["maxsize"] is not None:
