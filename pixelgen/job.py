@@ -388,7 +388,7 @@ _KINDS: Mapping[str, _Kind] = {
     "seed": _Kind("a whole number", int, parse_seed),
     "label": _Kind("a class's name", str, str.strip),
     "split": _Kind("shares of a set", Splits, Splits.parse),
-    "remote": _Kind("an address", str, pixlab_api.address),
+    "remote": _Kind("an address", str, pixlab_api.parse_address),
 }
 
 

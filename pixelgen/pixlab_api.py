@@ -1,4 +1,4 @@
-"""PixLab's ``pixelgenerate``, as far as a job knows of it: where it is, and what can be asked.
+"""PixLab's ``pixelgenerate`` as far as a job knows of it: its address and its parameters.
 
 https://pixlab.io/endpoints/pixelgenerate
 """
@@ -7,13 +7,13 @@ from pixelgen.colors import Color
 from pixelgen.errors import BadValue
 
 PIXLAB = "https://api.pixlab.io"
-_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 FORMATS = ("png", "jpeg", "bmp", "tiff", "gif")
-"""The formats that ``export`` is known to take."""
+"""The formats that ``export`` is known to accept."""
 
 
-def address(text: str) -> str:
-    """Read the address below which an endpoint answers, and spell it in one way; '' is none.
+def parse_address(text: str) -> str:
+    """Return the address of an endpoint in its canonical spelling; '' if there is none.
 
     Raises BadValue unless it is https, or http to this machine, without a user or a query.
     """
@@ -24,21 +24,23 @@ def address(text: str) -> str:
 
     try:
         parts = urlsplit(url)
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        is_valid = parts.scheme in DEFAULT_PORTS and parts.hostname and parts.port != 0
     except ValueError:
-        known = False
-    if not known or not url.isascii() or not url.isprintable() or " " in url:
-        raise BadValue(f"{text[:80]!r} is no address; write it as {PIXLAB}")
+        is_valid = False
+    if not is_valid or not url.isascii() or not url.isprintable() or " " in url:
+        raise BadValue(f"invalid address {text[:80]!r}: must be like {PIXLAB}")
     if parts.username is not None or "?" in url or "#" in url:
-        raise BadValue("the address of an endpoint has no user, no password and no query")
+        raise BadValue(
+            "invalid address of an endpoint: must not contain a user, a password or a query"
+        )
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise BadValue("plain http would show the key to the network; use https")
-    host = parts.netloc.lower().removesuffix(f":{_PORTS[parts.scheme]}")
+        raise BadValue("plain http would send the key unencrypted; use https")
+    host = parts.netloc.lower().removesuffix(f":{DEFAULT_PORTS[parts.scheme]}")
     return parts._replace(netloc=host).geturl()
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host's name can be nothing but this machine."""
+    """Return whether a host name or address can only be this machine."""
     import ipaddress
 
     try:
@@ -47,6 +49,6 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def word(color: Color) -> str:
-    """Return what the endpoint calls an opaque or a transparent colour."""
+def color_parameter(color: Color) -> str:
+    """Return how the endpoint spells an opaque or a transparent color."""
     return "tr" if color.alpha == 0 else str(color)

@@ -303,9 +303,9 @@ def _dry_run(job: "Job", store: "Store", options: dict[str, Any]) -> int:
     expected = _expected_bytes(job)
     found = 0 if options["force"] else _found(job, store)
     if job.remote and found < job.count:
-        from pixelgen.dataset.download_cache import spooled
+        from pixelgen.dataset.download_cache import count_cached
 
-        found += spooled(store, job)
+        found += count_cached(store, job)
     facts = {
         "count": job.count,
         "shards": job.shard_count,

@@ -71,7 +71,7 @@ def remote_address(options: dict[str, Any]) -> dict[str, str]:
 
 def check_named_address(named: str, asked: str | None, recipe: str) -> None:
     """Refuse a recipe that names another address than the options do: the key would go there."""
-    from pixelgen.pixlab_api import address
+    from pixelgen.pixlab_api import parse_address
 
     if asked is None:
         raise BadValue(
@@ -79,7 +79,7 @@ def check_named_address(named: str, asked: str | None, recipe: str) -> None:
             " where the key is sent: add --remote, and --remote-url for another address than"
             " PixLab's"
         )
-    if address(named) != address(asked):
+    if parse_address(named) != parse_address(asked):
         raise BadValue(
             f"the recipe {recipe} names the address {named!r}, and --remote asks {asked!r}; to ask"
             " the other one, give it as --remote-url"
@@ -109,15 +109,16 @@ def fetcher(
 
 def _client(job: "Job", options: dict[str, Any]) -> "Client":
     from pixelgen.pixlab.client.client import Client, ClientConfig
-    from pixelgen.pixlab.client.rate_limit import seconds_apart
+    from pixelgen.pixlab.client.rate_limit import parse_rate
 
     rate = options["remote_rate"]
-    manner = ClientConfig(
-        in_query=options["remote_auth"] == "query", by_link=options["remote_mode"] == "link",
-        seconds=options["remote_timeout"], apart=seconds_apart(rate) if rate else 0.0,
-        at_once=options["jobs"] or ClientConfig.at_once, hosts=options["remote_allow_host"],
+    config = ClientConfig(
+        key_in_query=options["remote_auth"] == "query", by_link=options["remote_mode"] == "link",
+        timeout=options["remote_timeout"], interval=parse_rate(rate) if rate else 0.0,
+        concurrency=options["jobs"] or ClientConfig.concurrency,
+        allowed_hosts=options["remote_allow_host"],
     )  # fmt: skip
-    return Client(job, _key(options), manner)
+    return Client(job, _key(options), config)
 
 
 def _key(options: dict[str, Any]) -> "Secret":

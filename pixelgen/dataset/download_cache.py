@@ -1,7 +1,7 @@
-"""The spool: images that were fetched, paid for, and are not yet written to the set.
+"""The download cache: images that were fetched and paid for, but not yet written to the dataset.
 
 ``.pixelgen.fetched`` holds those of one shard, a line each: the job, the image's number, its origin
-and its bytes in base64. A run that was interrupted finds there what need not be asked for again.
+and its bytes in base64. A run that resumes finds there what need not be fetched again.
 """
 
 import base64
@@ -13,97 +13,98 @@ from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.layouts import Shard
 from pixelgen.manifest_rows import is_origin
-from pixelgen.pixlab.client.client import Image, most_bytes
+from pixelgen.pixlab.client.client import FetchedImage, max_image_bytes
 from pixelgen.storage import Log, Store
 from pixelgen.storage.append_log import seal, unseal
 
-SPOOL = ".pixelgen.fetched"
+DOWNLOAD_CACHE = ".pixelgen.fetched"
 
 
-class Spool:
-    """The images of one shard that are there."""
+class DownloadCache:
+    """The images of one shard that were fetched already."""
 
     def __init__(self, log: Log, job: Job, shard: Shard) -> None:
         self._log = log
-        self._id = job.digest
+        self._job_id = job.digest
         self._shard = shard
-        self._places: dict[int, int] = {}
-        place = 0
-        self._most = _line_limit(job)
-        for line in log.lines(most=self._most):
-            number = _read(self._id, line)[0]
+        self._offsets: dict[int, int] = {}
+        offset = 0
+        self._max_line = _max_line_bytes(job)
+        for line in log.lines(most=self._max_line):
+            number = _parse_line(self._job_id, line)[0]
             if number in range(shard.start, shard.stop):
-                self._places[number] = place
-            place += len(line)
+                self._offsets[number] = offset
+            offset += len(line)
 
     @property
     def missing(self) -> list[int]:
-        """The numbers of the images that are not there."""
+        """The numbers of the images that are not cached."""
         _, start, stop = self._shard
-        return [number for number in range(start, stop) if number not in self._places]
+        return [number for number in range(start, stop) if number not in self._offsets]
 
     @property
     def is_stale(self) -> bool:
-        """Whether all there is belongs to other shards."""
-        return not self._places and self._log.size > 0
+        """Whether the cached images all belong to other shards."""
+        return not self._offsets and self._log.size > 0
 
-    def add(self, number: int, image: Image) -> None:
-        """Put an image in."""
+    def add(self, number: int, image: FetchedImage) -> None:
+        """Append an image."""
         data = base64.b64encode(image.data).decode()
-        self._places[number] = self._log.append(seal([self._id, number, image.origin, data]))
+        line = seal([self._job_id, number, image.origin, data])
+        self._offsets[number] = self._log.append(line)
 
-    def images(self) -> Iterator[tuple[int, Image]]:
-        """Yield the images that are there, in order."""
-        for number, place in sorted(self._places.items()):
-            lines = self._log.lines(place, most=self._most)
-            _, image = _read(self._id, next(lines, b""))
+    def images(self) -> Iterator[tuple[int, FetchedImage]]:
+        """Yield the cached images with their numbers, in order."""
+        for number, offset in sorted(self._offsets.items()):
+            lines = self._log.lines(offset, most=self._max_line)
+            _, image = _parse_line(self._job_id, next(lines, b""))
             lines.close()
             yield number, image
 
 
-def _line_limit(job: Job) -> int:
-    """Return the most bytes that the line of an image has: in base64, and what is told of it."""
-    return 4096 + most_bytes(job) * 4 // 3
+def _max_line_bytes(job: Job) -> int:
+    """Return the most bytes of a line: an image in base64, and what is recorded of it."""
+    return 4096 + max_image_bytes(job) * 4 // 3
 
 
-def _read(job_id: str, line: bytes) -> tuple[int, Image]:
-    """Read a line; one that is torn, or of another job, is of no image."""
+def _parse_line(job_id: str, line: bytes) -> tuple[int, FetchedImage]:
+    """Return the number and image of a line; -1 if the line is torn or of another job."""
     try:
         job, number, origin, data = unseal(line)
         if job == job_id and is_origin(str(origin)):
-            return int(number), Image(base64.b64decode(data), str(origin))
+            return int(number), FetchedImage(base64.b64decode(data), str(origin))
     except (ValueError, TypeError):
         pass
-    return -1, Image(b"", "")
+    return -1, FetchedImage(b"", "")
 
 
-def spooled(store: Store, job: Job) -> int:
-    """Return how many images of shards that are not done are in a directory's spool, if any."""
-    done = Journal(store, job)
-    done.read(JOURNAL)
-    lines = store.lines(SPOOL, most=_line_limit(job))
-    there = {_read(job.digest, line)[0] for line in lines}
-    return sum(len(there.intersection(range(*shard[1:]))) for shard in done.missing())
+def count_cached(store: Store, job: Job) -> int:
+    """Return how many images of the missing shards are in a dataset's download cache."""
+    journal = Journal(store, job)
+    journal.read(JOURNAL)
+    lines = store.lines(DOWNLOAD_CACHE, most=_max_line_bytes(job))
+    cached = {_parse_line(job.digest, line)[0] for line in lines}
+    return sum(len(cached.intersection(range(*shard[1:]))) for shard in journal.missing())
 
 
-def check_spool(store: Store, job: Job) -> None:
-    """Raise Conflict where a directory's spool holds images that were fetched for another job."""
-    for line in store.lines(SPOOL, most=_line_limit(job)):
-        if unseal(line) is not None and _read(job.digest, line)[0] < 0:
+def check_download_cache(store: Store, job: Job) -> None:
+    """Raise Conflict if a dataset's download cache holds images that another job fetched."""
+    for line in store.lines(DOWNLOAD_CACHE, most=_max_line_bytes(job)):
+        if unseal(line) is not None and _parse_line(job.digest, line)[0] < 0:
             raise Conflict(
-                f"{store.path(SPOOL)} holds images that were fetched and paid for, for another set;"
-                " move it away"
+                f"{store.path(DOWNLOAD_CACHE)} holds images that were fetched and paid for another"
+                " dataset; move it away"
             )
 
 
 @contextmanager
-def spool(store: Store, job: Job, shard: Shard) -> Iterator[Spool]:
-    """Open the spool of a shard; one of other shards, which are written by now, is begun anew."""
-    with store.log(SPOOL) as log:
-        found = Spool(log, job, shard)
-        if not found.is_stale:
-            yield found
+def open_download_cache(store: Store, job: Job, shard: Shard) -> Iterator[DownloadCache]:
+    """Open the cache of a shard; one of other shards, which are written by now, is emptied."""
+    with store.log(DOWNLOAD_CACHE) as log:
+        cache = DownloadCache(log, job, shard)
+        if not cache.is_stale:
+            yield cache
             return
         log.remove()
-    with store.log(SPOOL) as log:
-        yield Spool(log, job, shard)
+    with store.log(DOWNLOAD_CACHE) as log:
+        yield DownloadCache(log, job, shard)

@@ -67,7 +67,7 @@ def _check_left(old: Job, store: LocalStore, run: Run) -> None:
     Its manifest is where the journal was.
     """
     if old.remote:
-        _check_spool(store)
+        _check_download_cache(store)
     is_begun = store.exists(JOURNAL) and not store.is_blank(JOURNAL)
     if not is_begun and not any(map(store.exists, old.files())):
         return
@@ -83,14 +83,14 @@ def _check_left(old: Job, store: LocalStore, run: Run) -> None:
             )
 
 
-def _check_spool(store: LocalStore) -> None:
+def _check_download_cache(store: LocalStore) -> None:
     """Refuse to remove images that were paid for and are not yet in a set."""
-    from pixelgen.dataset.download_cache import SPOOL  # here, because most sets have none
+    from pixelgen.dataset.download_cache import DOWNLOAD_CACHE  # here, because most sets have none
 
-    if store.exists(SPOOL):
+    if store.exists(DOWNLOAD_CACHE):
         raise Conflict(
-            f"{store.path(SPOOL)} has images that were fetched for the set there, which is not"
-            " finished; finish it with the command that began it, or remove the directory"
+            f"{store.path(DOWNLOAD_CACHE)} has images that were fetched for the set there, which"
+            " is not finished; finish it with the command that began it, or remove the directory"
         )
 
 

@@ -50,11 +50,11 @@ class Outcome:
 class Source(Protocol):
     """Where images come from that are not made here; see :mod:`pixelgen.dataset.fetch`."""
 
-    def look(self) -> None:
+    def check_first_image(self) -> None:
         """Raise PixelgenError where it gives none, before anything is written."""
 
     def prepare(self, job: Job, store: Store, shards: Iterable[Shard]) -> Iterator[Shard]:
-        """Yield each shard once its images are in the spool."""
+        """Yield each shard once its images are in the download cache."""
 
 
 @dataclass(frozen=True)
@@ -175,17 +175,17 @@ def _look(job: Job, store: Store, run: Run) -> None:
             run.note(left_out)
     if job.remote and not is_begun:
         from pixelgen.dataset.download_cache import (
-            check_spool,  # here, because most jobs fetch nothing
+            check_download_cache,  # here, because most jobs fetch nothing
         )
 
-        check_spool(store, job)
+        check_download_cache(store, job)
         check_source(job, run)
 
 
 def check_source(job: Job, run: Run) -> None:
     """Raise PixelgenError where images are to be fetched and none can be had."""
     if job.remote and job.count:
-        _source(job, run).look()
+        _source(job, run).check_first_image()
 
 
 def check_workers(job: Job, store: Store, run: Run) -> None:
@@ -272,7 +272,7 @@ def _make(job: Job, store: Store, run: Run, done: Journal) -> Outcome:
     if job.remote:
         todo = _source(job, run).prepare(job, store, todo)
     work = least_work(job, done.shards_missing)
-    engine = Serial() if job.remote else run.engine  # the spool holds one shard at a time
+    engine = Serial() if job.remote else run.engine  # the download cache holds one shard
     with agreed(job, store, engine) as (there, check):
         make = partial(make_shard, job, there)
         for record in engine.map(make, todo, work=work, jobs=run.workers, check=check):
@@ -329,10 +329,12 @@ def _made(job: Job, store: Store, shard: Shard) -> Iterator[tuple[int, Data, str
 
 
 def _fetched(job: Job, store: Store, shard: Shard) -> Iterator[tuple[int, Data, str]]:
-    from pixelgen.dataset.download_cache import spool  # here, because most jobs fetch nothing
+    from pixelgen.dataset.download_cache import (
+        open_download_cache,  # here, because most jobs fetch nothing
+    )
 
-    with spool(store, job, shard) as found:
-        for number, image in found.images():
+    with open_download_cache(store, job, shard) as cache:
+        for number, image in cache.images():
             yield number, *image
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import PIL.Image
 
-from pixelgen.pixlab.client.errors import BROKEN, Failure
+from pixelgen.pixlab.client.errors import BAD_IMAGE, Failure
 from pixelgen.pixlab.client.response import read_image
-from pixelgen.pixlab.client.transport import Reply
+from pixelgen.pixlab.client.transport import Response
 from tests.support.faulty_server import chunk
 
 WIDTH, HEIGHT = SIZE = (64, 48)
@@ -53,9 +53,9 @@ def pillow_accepts(data: bytes, name: str) -> bool:
 def refusal(data: bytes, name: str) -> str:
     """Return why a file is refused; '' if it is not."""
     try:
-        read_image(Reply(200, {}, data), name, WIDTH, HEIGHT)
+        read_image(Response(200, {}, data), name, WIDTH, HEIGHT)
     except Failure as failure:
-        return str(failure) if failure.kind is BROKEN else "not broken"
+        return str(failure) if failure.kind is BAD_IMAGE else "not a bad image"
     return ""
 
 

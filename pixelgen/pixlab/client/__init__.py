@@ -1,6 +1,7 @@
-"""The PixLab endpoint as another source of images: asked with care, and believed in nothing.
+"""The client of the PixLab endpoint: downloads images and trusts nothing that it receives.
 
-``fetch`` brings the images of a shard into the spool, from which the writer takes them; ``client``
-asks for one image, with retries; ``reply`` judges what came; ``wire`` is the network, in bounded
-time and memory. Nothing here is imported unless images are to be fetched.
+``client`` fetches one image, with retries; ``response`` decides what an HTTP response is worth;
+``complete_image`` and ``structure`` check that an image is whole; ``transport`` makes one GET in
+bounded time and memory, over the connections of ``connection``. Nothing here is imported unless
+images are to be downloaded.
 """

@@ -1,7 +1,7 @@
-"""The client: one image from the endpoint, in one or two requests, tried again where that helps.
+"""The client: one image from the endpoint, in one or two requests, with retries where they help.
 
-What a try that failed is worth, and how often it is repeated, is said in
-:mod:`pixelgen.pixlab.client.errors`. Every try is a request that PixLab bills.
+How often a failure is retried, and how the command ends after it, is defined in
+:mod:`pixelgen.pixlab.client.errors`. PixLab bills every request, retries included.
 """
 
 import secrets
@@ -16,29 +16,24 @@ from urllib.parse import quote, urlencode, urlsplit
 from pixelgen import __version__
 from pixelgen.job import Job
 from pixelgen.manifest_rows import members
-from pixelgen.pixlab.client.errors import FINAL, Cancelled, Failure, Kind
-from pixelgen.pixlab.client.rate_limit import Pace
-from pixelgen.pixlab.client.response import (
-    Picture,
-    check,
-    check_link,
-    link_of,
-    quiet_pillow,
-    read_image,
-)
+from pixelgen.pixlab.client.complete_image import silence_pillow_warnings
+from pixelgen.pixlab.client.connection import Deadline
+from pixelgen.pixlab.client.errors import PERMANENT, Cancelled, Failure, FailureKind
+from pixelgen.pixlab.client.rate_limit import RateLimit
+from pixelgen.pixlab.client.response import check_link, check_response, parse_link, read_image
 from pixelgen.pixlab.client.secret import Secret
-from pixelgen.pixlab.client.transport import Deadline, Wire
-from pixelgen.pixlab_api import word
+from pixelgen.pixlab.client.transport import Response, Transport
+from pixelgen.pixlab_api import color_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_JSON_BYTES = 64 << 10
+_MAX_JSON_BYTES = 64 << 10
 _TRIES = 4  # a try may take this part of the time there is for an image
-_AGENT = {"User-Agent": f"pixelgen/{__version__}", "Accept-Encoding": "identity"}
+_COMMON_HEADERS = {"User-Agent": f"pixelgen/{__version__}", "Accept-Encoding": "identity"}
 
 
-class Image(NamedTuple):
+class FetchedImage(NamedTuple):
     """An image as it was fetched: its file's bytes, and its origin as of :class:`ImageRecord`."""
 
     data: bytes
@@ -47,112 +42,122 @@ class Image(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ClientConfig:
-    """How to ask: the key in a header or in the query, for the image itself or for a link to it.
+    """How to make requests: the key in a header or the query, for the image or for a link to it.
 
-    ``seconds`` is the time for one image, all tries and waits included; ``apart`` the time between
-    two requests; ``at_once`` the most requests under way. Links to ``hosts`` are followed besides.
+    ``timeout`` is the seconds for one image, retries and waits included; ``interval`` the seconds
+    between the starts of two requests; ``concurrency`` the most requests in progress at a time.
+    Links to ``allowed_hosts`` are followed besides those to PixLab's.
     """
 
-    in_query: bool = False
+    key_in_query: bool = False
     by_link: bool = False
-    seconds: float = 240.0
-    apart: float = 0.0
-    at_once: int = 2
-    hosts: tuple[str, ...] = ()
+    timeout: float = 240.0
+    interval: float = 0.0
+    concurrency: int = 2
+    allowed_hosts: tuple[str, ...] = ()
 
 
 class Client:
-    """Asks for images of a job; for use by any number of threads."""
+    """Fetches the images of a job; may be used by any number of threads."""
 
-    def __init__(self, job: Job, key: Secret, manner: ClientConfig) -> None:
-        quiet_pillow()
+    def __init__(self, job: Job, key: Secret, config: ClientConfig) -> None:
+        silence_pillow_warnings()
         self._job = job
         self._key = key
-        self._manner = manner
-        self._wire = Wire(manner.at_once)
-        self._pace = Pace(manner.apart)
-        self._over = threading.Event()
+        self._config = config
+        self._transport = Transport(config.concurrency)
+        self._rate_limit = RateLimit(config.interval)
+        self._stopped = threading.Event()
         self._deadlines: set[Deadline] = set()
-        self._most_bytes = most_bytes(job)
+        self._max_bytes = max_image_bytes(job)
 
     @property
-    def at_once(self) -> int:
-        """The requests that may be under way at a time."""
-        return self._manner.at_once
+    def concurrency(self) -> int:
+        """The most requests that may be in progress at a time."""
+        return self._config.concurrency
 
     @property
     def requests(self) -> int:
-        """The requests made so far."""
-        return self._pace.turns
+        """The number of requests so far."""
+        return self._rate_limit.requests
 
-    def image(self) -> Image:
-        """Return an image; raise Failure once no further try would help, Cancelled if cancelled."""
-        failures: Counter[Kind] = Counter()
+    def fetch_image(self) -> FetchedImage:
+        """Return an image; raise Failure once no retry would help, Cancelled if cancelled."""
+        failures: Counter[FailureKind] = Counter()
         end = 0.0
         while True:
-            self._wait(self._pace.turn())
-            end = end or time.monotonic() + self._manner.seconds
+            self._wait(self._rate_limit.reserve())
+            end = end or time.monotonic() + self._config.timeout
             try:
-                return self._ask(end - time.monotonic())
+                return self._try_once(end - time.monotonic())
             except Failure as failure:
                 failures[failure.kind] += 1
-                pause = _pause(failure, failures.total())
+                delay = _retry_delay(failure, failures.total())
                 if failures[failure.kind] > failure.kind.retries:
                     raise
-                if time.monotonic() + pause > end:
-                    raise _hopeless(failure, pause) from None
-                if failure.wait is not None:
-                    self._pace.hold(pause)
-                self._wait(pause)
+                if time.monotonic() + delay > end:
+                    raise _too_late(failure, delay) from None
+                if failure.retry_after is not None:
+                    self._rate_limit.pause(delay)
+                self._wait(delay)
 
-    def give_up(self) -> None:
-        """Begin nothing more: requests that wait for their turn end with Cancelled."""
-        self._over.set()
+    def stop(self) -> None:
+        """Start no more requests: those that wait for their start end with Cancelled."""
+        self._stopped.set()
 
     def cancel(self) -> None:
-        """End the requests under way, too."""
-        self._over.set()
+        """End the requests in progress, too."""
+        self._stopped.set()
         for deadline in tuple(self._deadlines):
             deadline.cancel()
 
     def _wait(self, seconds: float) -> None:
-        if self._over.wait(seconds):
+        if self._stopped.wait(seconds):
             raise Cancelled
 
-    def _ask(self, seconds: float) -> Image:
-        """Try once."""
+    def _try_once(self, seconds: float) -> FetchedImage:
+        by_link = self._config.by_link
+        max_bytes = _MAX_JSON_BYTES if by_link else self._max_bytes
         with self._deadline(seconds) as deadline:
-            reply = self._wire.get(self._url(), self._headers(), self._cap(), deadline)
-        told = check(reply, self._key)
-        base = self._job.remote
-        if not self._manner.by_link:
-            if told is not None:
-                raise Failure(FINAL, "it sent JSON where an image was asked for")
-            picture = read_image(reply, self._job.format.name, self._job.width, self._job.height)
-            return _image(picture, urlsplit(base).hostname, "")
-        if told is None:
-            raise Failure(FINAL, "its answer is no JSON")
-        link, name = link_of(told)
-        return self._follow(link, self._key.redact(name), seconds)
+            response = self._transport.get(self._url(), self._headers(), max_bytes, deadline)
+        payload = check_response(response, self._key)
+        if by_link:
+            if payload is None:
+                raise Failure(PERMANENT, "the response is not JSON")
+            link, image_id = parse_link(payload)
+            return self._follow_link(link, self._key.redact(image_id), seconds)
+        if payload is not None:
+            raise Failure(PERMANENT, "the response is JSON instead of an image")
+        return self._read(response, urlsplit(self._job.remote).hostname, "")
 
-    def _follow(self, link: str, name: str, seconds: float) -> Image:
-        """Fetch the image of a link, which gets no key."""
-        base, hosts = self._job.remote, self._manner.hosts
-        host = check_link(link, base, hosts).hostname or ""
-        public = host not in (*hosts, urlsplit(base).hostname)
+    def _follow_link(self, link: str, image_id: str, seconds: float) -> FetchedImage:
+        """Fetch the image of a link, whose host does not get the key."""
+        base, allowed_hosts = self._job.remote, self._config.allowed_hosts
+        host = check_link(link, base, allowed_hosts).hostname or ""
+        public_only = host not in (*allowed_hosts, urlsplit(base).hostname)
         with self._deadline(seconds) as deadline:
-            reply = self._wire.get(link, _AGENT, self._most_bytes, deadline, public=public)
-        if check(reply, self._key) is not None:
-            raise Failure(FINAL, "its link leads to JSON, not to an image")
-        picture = read_image(reply, self._job.format.name, self._job.width, self._job.height)
-        return _image(picture, host, name)
+            response = self._transport.get(
+                link, _COMMON_HEADERS, self._max_bytes, deadline, public_only=public_only
+            )
+        if check_response(response, self._key) is not None:
+            raise Failure(PERMANENT, "the link leads to JSON instead of an image")
+        return self._read(response, host, image_id)
+
+    def _read(self, response: Response, host: str | None, image_id: str) -> FetchedImage:
+        """Return the image of a response, and the columns that its manifest row adds: FETCHED."""
+        job = self._job
+        image = read_image(response, job.format.name, job.width, job.height)
+        columns = {
+            "mode": image.mode, "depth": image.depth, "host": host, "id": image_id, "status": 200,
+        }  # fmt: skip
+        return FetchedImage(image.data, members(columns))
 
     @contextmanager
     def _deadline(self, seconds: float) -> "Iterator[Deadline]":
-        deadline = Deadline(min(seconds, self._manner.seconds / _TRIES))
+        deadline = Deadline(min(seconds, self._config.timeout / _TRIES))
         self._deadlines.add(deadline)
         try:
-            if self._over.is_set():
+            if self._stopped.is_set():
                 raise Cancelled
             yield deadline
         finally:
@@ -160,47 +165,37 @@ class Client:
 
     def _url(self) -> str:
         job = self._job
-        asked = {
+        parameters = {
             "width": str(job.width),
             "height": str(job.height),
             "export": job.format.name.upper(),
         }
         if job.color is not None:
-            asked["color"] = word(job.color)
-        if not self._manner.by_link:
-            asked["blob"] = "true"
-        if self._manner.in_query:
-            asked["key"] = self._key.reveal()
-        return f"{job.remote}/pixelgenerate?{urlencode(asked, quote_via=quote)}"
+            parameters["color"] = color_parameter(job.color)
+        if not self._config.by_link:
+            parameters["blob"] = "true"
+        if self._config.key_in_query:
+            parameters["key"] = self._key.reveal()
+        return f"{job.remote}/pixelgenerate?{urlencode(parameters, quote_via=quote)}"
 
     def _headers(self) -> dict[str, str]:
-        named = _AGENT | {"Accept": "application/json, image/*"}
-        if not self._manner.in_query:
-            named["WWW-Authenticate"] = self._key.reveal()
-        return named
-
-    def _cap(self) -> int:
-        return _JSON_BYTES if self._manner.by_link else self._most_bytes
+        headers = _COMMON_HEADERS | {"Accept": "application/json, image/*"}
+        if not self._config.key_in_query:
+            headers["WWW-Authenticate"] = self._key.reveal()
+        return headers
 
 
-def most_bytes(job: Job) -> int:
-    """Return the bytes that the file of an image has at most; more are not taken."""
+def max_image_bytes(job: Job) -> int:
+    """Return the most bytes that the file of an image may have; a longer response is refused."""
     return 8 * job.width * job.height + (64 << 10)
 
 
-def _image(picture: Picture, host: str | None, name: str) -> Image:
-    """Put an image together with what its row tells: :data:`pixelgen.manifest_rows.FETCHED`."""
-    told = {"mode": picture.mode, "depth": picture.depth, "host": host, "id": name, "status": 200}
-    return Image(picture.data, members(told))
-
-
-def _pause(failure: Failure, times: int) -> float:
-    """Return the seconds to wait: as told, or twice as long each time, and up to a quarter more."""
-    seconds = 2.0 ** (times - 1) if failure.wait is None else failure.wait
+def _retry_delay(failure: Failure, failures: int) -> float:
+    """Return the delay that was asked for, or one that doubles; plus up to a quarter of it."""
+    seconds = 2.0 ** (failures - 1) if failure.retry_after is None else failure.retry_after
     return seconds * (1 + secrets.randbelow(250) / 1000)
 
 
-def _hopeless(failure: Failure, pause: float) -> Failure:
-    """Say that the next try would come too late."""
-    told = f"{failure}; the next try, in {pause:,.0f} s, would be past --remote-timeout"
-    return Failure(failure.kind, told)
+def _too_late(failure: Failure, delay: float) -> Failure:
+    message = f"{failure}; the next retry, in {delay:,.0f} s, would exceed --remote-timeout"
+    return Failure(failure.kind, message)

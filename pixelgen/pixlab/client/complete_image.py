@@ -3,6 +3,7 @@
 import io
 import struct
 import threading
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +15,12 @@ from pixelgen.pixlab.client.structure.damage import check_size
 if TYPE_CHECKING:
     import PIL.Image
 
-_ERRORS = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError,
-           AttributeError, AssertionError, struct.error, zlib.error)  # fmt: skip
+_DECODE_ERRORS = (
+    OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError,
+    AttributeError, AssertionError, struct.error, zlib.error,
+)  # fmt: skip
 """What Pillow raises for files that it cannot decode, or whose metadata is damaged."""
-_strict = threading.Lock()
+_pillow_lock = threading.Lock()
 
 
 def check_image(data: bytes, name: str, width: int, height: int) -> str:
@@ -34,29 +37,38 @@ def _decode(data: bytes, name: str, width: int, height: int) -> "PIL.Image.Image
     from PIL import Image
 
     try:
-        with _no_truncated_images():
+        with _strict_pillow():
             image = Image.open(io.BytesIO(data), formats=[name.upper()])
-            seen = image.size
-            if seen == (width, height):
+            size = image.size
+            if size == (width, height):
                 image.load()
-    except _ERRORS:
+    except _DECODE_ERRORS:
         raise Damage("cannot be decoded") from None
-    check_size(seen, width, height)
+    check_size(size, width, height)
     return image
 
 
 @contextmanager
-def _no_truncated_images() -> Iterator[None]:
-    """Have Pillow raise where an image breaks off, whatever else in the process wants of it.
+def _strict_pillow() -> Iterator[None]:
+    """Make Pillow reject truncated images and accept large ones, whatever the process has set.
 
-    The switch is the whole process's, so one thread at a time decodes.
+    The size was compared with the requested one before, so Pillow's own limit adds nothing. Both
+    settings belong to the whole process: so they are restored, and one thread at a time decodes.
     """
-    from PIL import ImageFile
+    from PIL import Image, ImageFile
 
-    with _strict:
-        before = ImageFile.LOAD_TRUNCATED_IMAGES
-        ImageFile.LOAD_TRUNCATED_IMAGES = False
+    with _pillow_lock:
+        before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
+        ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, None
         try:
             yield
         finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES = before
+            ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
+
+
+def silence_pillow_warnings() -> None:
+    """Ignore Pillow's warnings of odd metadata, which says nothing about whether an image is whole.
+
+    For the whole process and for good, because ``warnings.catch_warnings`` is not thread-safe.
+    """
+    warnings.filterwarnings("ignore", module=r"PIL\.")

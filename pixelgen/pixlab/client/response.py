@@ -1,105 +1,100 @@
-"""What a reply is worth: nothing is believed that was not looked at.
+"""What an HTTP response is worth: everything in it is checked before it is used.
 
 The contract lists 200, 400, 401, 404, 405, 415, 429 and 500, and does not say whether HTTP's status
-or the one in the JSON counts: both must be 200. JSON where an image was asked for is an error.
+or the one in the JSON counts: both must be 200. JSON where an image was requested is an error.
 """
 
 import json
 import time
-import warnings
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from pixelgen.pixlab.client.complete_image import check_image
-from pixelgen.pixlab.client.errors import BROKEN, FINAL, RATE, UNAVAILABLE, Failure
+from pixelgen.pixlab.client.errors import BAD_IMAGE, PERMANENT, RATE_LIMITED, UNAVAILABLE, Failure
 from pixelgen.pixlab.client.secret import Secret
 from pixelgen.pixlab.client.structure import SIGNATURES, Damage
-from pixelgen.pixlab.client.transport import Reply
+from pixelgen.pixlab.client.transport import Response
 
-_MINUTE = 65.0  # seconds, of a limit that counts by the minute
+_RATE_LIMIT_SECONDS = 65.0  # a limit that counts by the minute is over by then
 _TEMPORARY = (408, 500, 502, 503, 504)
+_MAX_LINK = 2000
 
 
-class Picture(NamedTuple):
-    """An image that was looked at: its file's bytes, and its mode as Pillow calls it."""
+class DownloadedImage(NamedTuple):
+    """An image that was checked: its file's bytes, and its mode as Pillow calls it."""
 
     data: bytes
     mode: str
 
     @property
     def depth(self) -> int:
-        """Bits a level."""
+        """Bits per channel."""
         return {"1": 1}.get(self.mode, 16 if ";16" in self.mode or self.mode == "I" else 8)
 
 
-def quiet_pillow() -> None:
-    """Keep Pillow from warning of large sizes and odd metadata: what counts is looked at here."""
-    from PIL import Image
-
-    Image.MAX_IMAGE_PIXELS = None
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-
-
-def read_image(reply: Reply, name: str, width: int, height: int) -> Picture:
-    """Return the image of a reply; raise Failure unless it is whole and what was asked for.
+def read_image(response: Response, name: str, width: int, height: int) -> DownloadedImage:
+    """Return the image of a response; raise Failure unless it is whole and what was requested.
 
     Only the bytes count, whatever Content-Type says about them.
     """
-    kind = name.upper()
-    if not reply.body.startswith(SIGNATURES[name]):
-        raise Failure(BROKEN, f"what it sent is not a {kind} image")
+    format_name = name.upper()
+    if not response.body.startswith(SIGNATURES[name]):
+        raise Failure(BAD_IMAGE, f"the response is not a {format_name} image")
     try:
-        return Picture(reply.body, check_image(reply.body, name, width, height))
+        mode = check_image(response.body, name, width, height)
     except Damage as damage:
-        raise Failure(BROKEN, f"the {kind} it sent {damage}") from None
+        raise Failure(BAD_IMAGE, f"the {format_name} image {damage}") from None
+    return DownloadedImage(response.body, mode)
 
 
-def check(reply: Reply, key: Secret) -> dict[str, Any] | None:
-    """Return the JSON of a reply that has any, or None; raise Failure for all but a success."""
-    if 300 <= reply.status < 400:
-        raise Failure(FINAL, "it redirects elsewhere, which is not followed")
-    if reply.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Failure(FINAL, "it compresses its answer, which was not asked for")
-    is_json = "json" in reply.headers.get("content-type", "").lower()
-    told = _json(reply.body) if is_json or reply.body[:1] == b"{" else None
-    status = reply.status
-    if status == HTTPStatus.OK and told is not None:
-        status = told.get("status", 0)
+def check_response(response: Response, key: Secret) -> dict[str, Any] | None:
+    """Return the JSON of a successful response, or None if it has none; raise Failure otherwise."""
+    if 300 <= response.status < 400:
+        raise Failure(PERMANENT, f"redirects are not followed ({response.status})")
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Failure(PERMANENT, "unsupported Content-Encoding: the body must not be compressed")
+    is_json = "json" in response.headers.get("content-type", "").lower()
+    payload = _parse_json(response.body) if is_json or response.body[:1] == b"{" else None
+    status = response.status
+    if status == HTTPStatus.OK and payload is not None:
+        status = payload.get("status", 0)
     if not isinstance(status, int):
-        raise Failure(FINAL, "its answer has a status that is not a number")
+        raise Failure(PERMANENT, "invalid status in the JSON response: must be a number")
     if status != HTTPStatus.OK:
-        error = str((told or {}).get("error", ""))
-        _fail(status, key.redact(error), _seconds(reply.headers.get("retry-after", "")))
-    return told
+        error = key.redact(str((payload or {}).get("error", "")))
+        _raise_for_status(status, error, _parse_retry_after(response))
+    return payload
 
 
-def _json(body: bytes) -> dict[str, Any]:
+def _parse_json(body: bytes) -> dict[str, Any]:
     try:
-        told = json.loads(body)
+        payload = json.loads(body)
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
-        raise Failure(FINAL, "its answer looks like JSON and is none")
-    return told
+        payload = None
+    if not isinstance(payload, dict):
+        raise Failure(PERMANENT, "invalid JSON in the response: must be an object")
+    return payload
 
 
-def _fail(status: int, error: str, wait: float | None) -> NoReturn:
-    """Raise what a status means."""
-    said = f": {error}" if error else ""
+def _raise_for_status(status: int, error: str, retry_after: float | None) -> NoReturn:
+    """Raise the failure that a status means."""
+    detail = f": {error}" if error else ""
     if status in (401, 403):
-        raise Failure(FINAL, f"it does not accept the key ({status}){said}; see console.pixlab.io")
+        message = f"the key was rejected ({status}){detail}; see console.pixlab.io"
+        raise Failure(PERMANENT, message)
     if status == 429:
-        wait = _MINUTE if wait is None else wait
-        raise Failure(RATE, f"too many requests a minute (429){said}", wait)
+        delay = _RATE_LIMIT_SECONDS if retry_after is None else retry_after
+        raise Failure(RATE_LIMITED, f"too many requests (429){detail}", delay)
     if status in _TEMPORARY:
-        raise Failure(UNAVAILABLE, f"it is out of order ({status}){said}", wait)
-    raise Failure(FINAL, f"it refuses the request ({str(status)[:20]}){said}")
+        raise Failure(UNAVAILABLE, f"temporary server error ({status}){detail}", retry_after)
+    raise Failure(PERMANENT, f"the request failed with status {str(status)[:20]}{detail}")
 
 
-def _seconds(text: str) -> float | None:
-    """Read a Retry-After: seconds, or a date."""
+def _parse_retry_after(response: Response) -> float | None:
+    """Return the seconds of a Retry-After header, which holds seconds or a date."""
+    text = response.headers.get("retry-after", "")
     if text.isascii() and text.isdigit():
         return float(text[:9])
     try:
@@ -108,42 +103,47 @@ def _seconds(text: str) -> float | None:
         return None
 
 
-def link_of(told: dict[str, Any]) -> tuple[str, str]:
-    """Return the link and the id of a JSON reply; raise Failure where there is no link.
+def parse_link(payload: dict[str, Any]) -> tuple[str, str]:
+    """Return the link and the id of a JSON response; raise Failure where there is no link.
 
     The id is returned whole, so that a key in it is found before it is shortened.
     """
-    link = told.get("ssl_link") or told.get("link")
+    link = payload.get("ssl_link") or payload.get("link")
     if not isinstance(link, str):
-        raise Failure(FINAL, "its answer has no link")
-    return link, str(told.get("id", ""))
+        raise Failure(PERMANENT, "the JSON response has no link")
+    return link, str(payload.get("id", ""))
 
 
-def check_link(link: str, base: str, allowed: tuple[str, ...]) -> SplitResult:
+def check_link(link: str, base: str, allowed_hosts: tuple[str, ...]) -> SplitResult:
     """Return the parts of a link that may be followed; raise Failure for every other.
 
-    It must be https to PixLab's own hosts, to PixLab's folder of S3, to the host that was asked
-    (there by the same scheme and port), or to one that the user allows.
+    It must be https to PixLab's own hosts, to PixLab's folder of S3, to the endpoint at ``base``
+    (there by the same scheme and port), or to a host that the user allows.
     """
-    printable = link.isascii() and link.isprintable() and " " not in link
+    parts = _split_link(link)
+    endpoint, host = urlsplit(base), parts.hostname or ""
+    is_same = (parts.scheme, parts.netloc) == (endpoint.scheme, endpoint.netloc)
+    is_known = parts.scheme == "https" and (
+        host == "pixlab.xyz"
+        or host.endswith(".pixlab.xyz")
+        or (host == "s3.amazonaws.com" and parts.path.startswith("/media.pixlab.xyz/"))
+        or host in allowed_hosts
+    )
+    if parts.username is not None or not (is_same or is_known):
+        origin = f"{parts.scheme}://{host}"[:80]
+        raise Failure(PERMANENT, f"links to {origin} are not followed")
+    return parts
+
+
+def _split_link(link: str) -> SplitResult:
+    is_url = link.isascii() and link.isprintable() and not {" ", "\\"}.intersection(link)
     try:
         parts = urlsplit(link)
         _ = parts.port
     except ValueError:
-        printable = False
-    if not printable or len(link) > 2000 or "\\" in link:
-        raise Failure(FINAL, "its link is no address")
-    asked, host = urlsplit(base), parts.hostname or ""
+        is_url = False
+    if not is_url or len(link) > _MAX_LINK:
+        raise Failure(PERMANENT, "invalid link in the JSON response: must be a URL")
     if ".." in unquote(parts.path):
-        raise Failure(FINAL, "its link has .. in it")
-    same = (parts.scheme, parts.netloc) == (asked.scheme, asked.netloc)
-    known = parts.scheme == "https" and (
-        host == "pixlab.xyz"
-        or host.endswith(".pixlab.xyz")
-        or (host == "s3.amazonaws.com" and parts.path.startswith("/media.pixlab.xyz/"))
-        or host in allowed
-    )
-    if parts.username is not None or not (same or known):
-        shown = f"{parts.scheme}://{host}"[:80]
-        raise Failure(FINAL, f"its link leads to {shown}, which is not followed")
+        raise Failure(PERMANENT, "invalid link in the JSON response: must not contain '..'")
     return parts

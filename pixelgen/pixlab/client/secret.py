@@ -1,4 +1,4 @@
-"""The key, which nothing prints."""
+"""The API key, which is never printed."""
 
 import re
 from urllib.parse import quote
@@ -6,15 +6,15 @@ from urllib.parse import quote
 from pixelgen.errors import BadValue
 
 _KEY = re.compile(r"[!-~]{1,512}")
-_SHOWN = 200  # characters of what an endpoint says
+_MAX_MESSAGE = 200  # characters of a message from an endpoint
 
 
 class Secret:
-    """A key that shows itself to nobody who does not ask for it by name."""
+    """An API key whose text only :meth:`reveal` returns."""
 
     def __init__(self, text: str) -> None:
         if not _KEY.fullmatch(text):
-            raise BadValue("the key must be 1 to 512 visible ASCII characters in one line")
+            raise BadValue("invalid key: must be one line of 1 to 512 visible ASCII characters")
         self._text = text
 
     def reveal(self) -> str:
@@ -25,8 +25,8 @@ class Secret:
         return "***"
 
     def redact(self, text: str) -> str:
-        """Return what an endpoint says, in a short line that is printable and without the key."""
-        for spelled in (self._text, quote(self._text, safe="")):
-            text = text.replace(spelled, "***")
+        """Return a message of an endpoint as a short, printable line without the key."""
+        for spelling in (self._text, quote(self._text, safe="")):
+            text = text.replace(spelling, "***")
         line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        return line if len(line) <= _SHOWN else line[:_SHOWN] + "…"
+        return line if len(line) <= _MAX_MESSAGE else line[:_MAX_MESSAGE] + "…"

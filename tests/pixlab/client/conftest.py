@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import PIL.Image
 import pytest
 
-from pixelgen.pixlab.client.response import quiet_pillow
+from pixelgen.pixlab.client.complete_image import silence_pillow_warnings
 from tests.support.pixlab_endpoint import Endpoint
 
 PROJECT = Path(__file__).parents[3]
@@ -79,9 +78,7 @@ def endpoint() -> Iterator[Endpoint]:
 
 @pytest.fixture(scope="module")
 def _quiet() -> Iterator[None]:
-    """Have Pillow as the client has it, and give it back as it was."""
-    most = PIL.Image.MAX_IMAGE_PIXELS
+    """Ignore Pillow's warnings, as the client does, for the tests of a module."""
     with warnings.catch_warnings():
-        quiet_pillow()
+        silence_pillow_warnings()
         yield
-    PIL.Image.MAX_IMAGE_PIXELS = most

@@ -10,12 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pixelgen.errors import BadValue
-from pixelgen.pixlab.client.errors import FINAL, RATE, UNAVAILABLE, Failure
-from pixelgen.pixlab.client.rate_limit import Pace, seconds_apart
-from pixelgen.pixlab.client.response import check, check_link, link_of, read_image
+from pixelgen.pixlab.client.connection import Deadline
+from pixelgen.pixlab.client.errors import PERMANENT, RATE_LIMITED, UNAVAILABLE, Failure
+from pixelgen.pixlab.client.rate_limit import RateLimit, parse_rate
+from pixelgen.pixlab.client.response import check_link, check_response, parse_link, read_image
 from pixelgen.pixlab.client.secret import Secret
-from pixelgen.pixlab.client.transport import Deadline, Reply, Wire
-from pixelgen.pixlab_api import address
+from pixelgen.pixlab.client.transport import Response, Transport
+from pixelgen.pixlab_api import parse_address
 from tests.support.faulty_server import Endpoint, image
 
 pytestmark = pytest.mark.usefixtures("_quiet")
@@ -29,17 +30,17 @@ MOMENT = 1000.0  # seconds that a few calls cannot take
     ("text", "seconds"), [("7/min", 60 / 7), ("2/s", 0.5), (" 100/h ", 36), ("0.5/s", 2)]
 )
 def test_a_rate_is_read_as_seconds(text: str, seconds: float) -> None:
-    assert seconds_apart(text) == pytest.approx(seconds)
+    assert parse_rate(text) == pytest.approx(seconds)
 
 
 def test_turns_are_given_out_one_after_the_other() -> None:
-    pace = Pace(10_000)
-    waits = [pace.turn() for _ in range(3)]
+    rate_limit = RateLimit(10_000)
+    waits = [rate_limit.reserve() for _ in range(3)]
 
     assert waits == pytest.approx([0, 10_000, 20_000], abs=MOMENT)
-    pace.hold(100_000)
-    assert pace.turn() == pytest.approx(100_000, abs=MOMENT)
-    assert pace.turns == 4
+    rate_limit.pause(100_000)
+    assert rate_limit.reserve() == pytest.approx(100_000, abs=MOMENT)
+    assert rate_limit.requests == 4
 
 
 def test_a_key_is_not_shown_and_is_taken_out_of_what_is_said() -> None:
@@ -52,41 +53,42 @@ def test_a_key_is_not_shown_and_is_taken_out_of_what_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "kind", "wait"),
-    [(429, {"retry-after": "7"}, RATE, 7), (429, {}, RATE, 65), (503, {}, UNAVAILABLE, None),
-     (429, {"retry-after": "soon"}, RATE, 65), (408, {"retry-after": "1"}, UNAVAILABLE, 1),
-     (415, {}, FINAL, None),
-     (429, {"retry-after": "Fri, 99 Foo"}, RATE, 65), (418, {}, FINAL, None)],
+    ("status", "headers", "kind", "retry_after"),
+    [(429, {"retry-after": "7"}, RATE_LIMITED, 7), (429, {}, RATE_LIMITED, 65),
+     (503, {}, UNAVAILABLE, None),
+     (429, {"retry-after": "soon"}, RATE_LIMITED, 65), (408, {"retry-after": "1"}, UNAVAILABLE, 1),
+     (415, {}, PERMANENT, None),
+     (429, {"retry-after": "Fri, 99 Foo"}, RATE_LIMITED, 65), (418, {}, PERMANENT, None)],
 )  # fmt: skip
 def test_a_status_says_whether_and_when_to_try_again(
-    status: int, headers: dict[str, str], kind: object, wait: float | None
+    status: int, headers: dict[str, str], kind: object, retry_after: float | None
 ) -> None:
     with pytest.raises(Failure) as raised:
-        check(Reply(status, headers, b""), KEY)
+        check_response(Response(status, headers, b""), KEY)
 
     assert raised.value.kind is kind
-    assert raised.value.wait == wait
+    assert raised.value.retry_after == retry_after
 
 
 def test_a_date_says_when_to_try_again() -> None:
     with pytest.raises(Failure) as raised:
-        check(Reply(429, {"retry-after": formatdate(time.time() + 9000)}, b""), KEY)
+        check_response(Response(429, {"retry-after": formatdate(time.time() + 9000)}, b""), KEY)
 
-    assert raised.value.wait == pytest.approx(9000, abs=MOMENT)
+    assert raised.value.retry_after == pytest.approx(9000, abs=MOMENT)
 
 
 @pytest.mark.parametrize("status", [KEY.reveal(), [200], None, 200.5, {"a": 1}])
 def test_a_status_that_is_no_number_is_refused_and_not_shown(status: object) -> None:
     body = json.dumps({"status": status}).encode()
     with pytest.raises(Failure, match="status") as raised:
-        check(Reply(200, {}, body), KEY)
+        check_response(Response(200, {}, body), KEY)
 
     assert KEY.reveal() not in str(raised.value)
 
 
 def test_a_key_in_an_id_is_taken_out_before_the_id_is_shortened() -> None:
     """Of a key that is cut in the middle, nothing could be recognized."""
-    _, name = link_of({"link": "https://pixlab.xyz/a.png", "id": 190 * "x" + KEY.reveal()})
+    _, name = parse_link({"link": "https://pixlab.xyz/a.png", "id": 190 * "x" + KEY.reveal()})
 
     assert KEY.redact(name) == 190 * "x" + "***"
     assert len(KEY.redact(name + 999 * "y")) == 201
@@ -116,12 +118,12 @@ def test_links_to_others_are_not(link: str) -> None:
 def test_a_link_s_host_that_is_in_this_network_is_sent_nothing(tmp_path: Path) -> None:
     (tmp_path / "log").touch()
     url = f"http://127.0.0.1:{Endpoint(tmp_path / 'log').port}/ok"
-    wire = Wire(1)
+    transport = Transport(1)
     with pytest.raises(Failure, match=r"127\.0\.0\.1.*public"):
-        wire.get(url, {}, 1 << 20, Deadline(MOMENT), public=True)
+        transport.get(url, {}, 1 << 20, Deadline(MOMENT), public_only=True)
 
     assert (tmp_path / "log").read_text() == ""
-    assert wire.get(url, {}, 1 << 20, Deadline(MOMENT)).status == 200
+    assert transport.get(url, {}, 1 << 20, Deadline(MOMENT)).status == 200
 
 
 @pytest.mark.slow
@@ -144,13 +146,13 @@ def test_any_link_is_followed_to_a_known_host_or_refused(link: str) -> None:
 @settings(EASY, max_examples=500)
 def test_any_address_is_one_or_is_refused(text: str) -> None:
     try:
-        found = address(text)
+        found = parse_address(text)
     except BadValue:
         return
     assert found == "" or found.startswith(
         ("https://", "http://localhost", "http://127.", "http://[")
     )
-    assert address(found) == found
+    assert parse_address(found) == found
 
 
 HEADERS = st.sampled_from(["content-type", "retry-after", "content-encoding"])
@@ -162,9 +164,9 @@ BODIES = st.binary() | st.text().map(lambda text: b'{"status":200,"link":' + tex
 @settings(EASY, max_examples=500)
 def test_any_reply_is_believed_or_fails(status: int, headers: dict[str, str], body: bytes) -> None:
     try:
-        told = check(Reply(status, headers, body), KEY)
-        if told is not None:
-            link_of(told)
+        payload = check_response(Response(status, headers, body), KEY)
+        if payload is not None:
+            parse_link(payload)
     except Failure:
         return
     assert status == 200
@@ -180,8 +182,8 @@ def test_any_damage_to_an_image_is_found_or_harmless(name: str, data: st.DataObj
         place = data.draw(st.integers(0, min(400, len(whole) - 1)))
         whole[place : place + 1] = data.draw(st.binary(max_size=3))
     try:
-        picture = read_image(Reply(200, {}, bytes(whole)), name, 64, 48)
+        downloaded = read_image(Response(200, {}, bytes(whole)), name, 64, 48)
     except Failure:
         return
-    assert picture.data == bytes(whole)
-    assert picture.depth in (1, 8, 16)
+    assert downloaded.data == bytes(whole)
+    assert downloaded.depth in (1, 8, 16)

@@ -12,7 +12,7 @@ from PIL import ImageFile
 from pixelgen.pixlab.client.errors import Failure
 from pixelgen.pixlab.client.response import read_image
 from pixelgen.pixlab.client.structure import CHECKS, Damage
-from pixelgen.pixlab.client.transport import Reply
+from pixelgen.pixlab.client.transport import Response
 from pixelgen.pixlab_api import FORMATS
 from tests.support.damages import CASES, many_scans
 from tests.support.faulty_server import chunk
@@ -94,7 +94,7 @@ def test_any_bytes_are_a_whole_image_or_damage(name: str, data: bytes, kept: int
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_size_is_compared_before_anything_is_decoded(name: str) -> None:
     with pytest.raises(Failure, match=f"{name.upper()}.*64x48.*65x48"):
-        read_image(Reply(200, {}, WHOLE[name]), name, 65, 48)
+        read_image(Response(200, {}, WHOLE[name]), name, 65, 48)
     with pytest.raises(Damage, match=r"64x48.*64x47"):
         CHECKS[name](WHOLE[name], 64, 47)
 
@@ -141,7 +141,7 @@ def test_what_is_no_image_is_called_so(name: str, data: bytes) -> None:
 
 
 def test_the_bytes_count_and_not_what_their_type_says() -> None:
-    reply = Reply(200, {"content-type": "text/plain"}, WHOLE["gif"])
+    response = Response(200, {"content-type": "text/plain"}, WHOLE["gif"])
 
-    assert read_image(reply, "gif", *SIZE).data == WHOLE["gif"]
+    assert read_image(response, "gif", *SIZE).data == WHOLE["gif"]
     assert "not a PNG" in refusal(WHOLE["gif"], "png")
