@@ -14,8 +14,8 @@ from threading import Lock, Thread
 
 from pixelgen.engines import keep_memory
 from pixelgen.formats import Data
-from pixelgen.pixlab.server.params import MOST_PIXELS, job_of
-from pixelgen.pixlab.server.parsing import from_query
+from pixelgen.pixlab.server.params import MAX_PIXELS, parse_job
+from pixelgen.pixlab.server.parsing import parse_query
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n"
 
@@ -23,7 +23,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n"
 def main() -> None:
     query, *seconds = sys.argv[1:]
     keep_memory()  # as the workers of pixelgen generate do
-    make = job_of("/pixelgenerate", from_query(query.encode()), MOST_PIXELS).maker()
+    make = parse_job("/pixelgenerate", parse_query(query.encode()), MAX_PIXELS).maker()
     make(0)
     if seconds:
         tell(make, float(seconds[0]))

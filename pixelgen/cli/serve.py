@@ -65,17 +65,19 @@ def serve(**options: Any) -> int:
     if key and options["no_auth"]:
         raise BadValue("give either a key or --no-auth, not both")
     from pixelgen.engines import cores, keep_memory
-    from pixelgen.pixlab.server.app import ServerConfig, endpoint
+    from pixelgen.pixlab.server.app import create_app
+    from pixelgen.pixlab.server.config import ServerConfig
     from pixelgen.pixlab.server.origins import parse_origin
     from pixelgen.pixlab.server.server import free_port, listen
 
-    rules = ServerConfig(
-        key=key, open=options["no_auth"], hosts=_names(options),
-        origins=tuple(map(parse_origin, options["allow_origin"])), public_url=options["public_url"],
-        most_pixels=options["max_pixels"], most_seconds=options["max_seconds"],
-        most_bytes=options["max_memory"], makers=options["jobs"] or cores(),
-        queue=options["queue"], kept_bytes=options["keep_bytes"],
-        kept_seconds=options["keep_seconds"],
+    config = ServerConfig(
+        key=key, no_auth=options["no_auth"], allowed_hosts=_names(options),
+        allowed_origins=tuple(map(parse_origin, options["allow_origin"])),
+        public_url=options["public_url"],
+        max_pixels=options["max_pixels"], max_seconds=options["max_seconds"],
+        max_bytes=options["max_memory"], workers=options["jobs"] or cores(),
+        queue_size=options["queue"], cache_bytes=options["keep_bytes"],
+        cache_seconds=options["keep_seconds"],
     )  # fmt: skip
     port = free_port(host, options["port"])
     url = options["public_url"] or f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -86,7 +88,7 @@ def serve(**options: Any) -> int:
         else:
             emit(url)
 
-    app = endpoint(rules) if options["quiet"] else endpoint(rules, report)
+    app = create_app(config) if options["quiet"] else create_app(config, report)
     keep_memory()  # or the pages of each answer would be mapped anew
     listen(app, host, port, ready)
     return 0

@@ -33,7 +33,7 @@ TESTED_ELSEWHERE = {
     "run the same command again to go on":
         "tests/faults/test_calls.py::"
         "test_a_run_whose_system_call_fails_reports_it_and_is_resumed",
-    "; images that came are kept (…), and the same command goes on":
+    "; the images fetched so far are kept (…): run the same command again to resume":
         "tests/pixlab/client/test_fetch.py::test_a_batch_that_is_refused_half_way_is_kept_and_finished",
     "the Dask scheduler is gone (…); start it again, then run the same command again":
         "tests/engines/test_dask.py::"

@@ -97,9 +97,9 @@ def test_the_printed_chmod_protects_a_key_file(
 
 @pytest.mark.cli
 @follows_advice(
-    "…; the next try, in … s, would be past --remote-timeout",
-    "; try again later, or make images on this machine: in another directory, without --remote and"
-    " its options",
+    "…; the next retry, in … s, would exceed --remote-timeout",
+    "; try again later, or generate the images on this machine: in another directory, without"
+    " --remote and its options",
 )
 def test_a_busy_endpoint_needs_more_time_or_local_images(
     console: Console, endpoint: "Endpoint"
@@ -167,7 +167,7 @@ def test_images_are_fetched_to_a_directory(console: Console, endpoint: "Endpoint
 @follows_advice(
     "others can reach …; give them a key by --key-file, or let anyone in by --no-auth",
     "give either a key or --no-auth, not both",
-    "noise … is no family's name; see 'pixelgen list families'",
+    "invalid noise …: must be a family; see 'pixelgen list families'",
 )
 def test_a_server_for_others_has_a_key_or_is_open(console: Console, tmp_path: Path) -> None:
     pytest.importorskip("granian", reason="granian is not installed")

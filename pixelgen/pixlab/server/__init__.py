@@ -1,4 +1,4 @@
 """The PixLab endpoint on this machine: the same requests, answered by pixelgen's own generator.
 
-:func:`pixelgen.pixlab.server.app.endpoint` is an ASGI application that any ASGI server runs.
+:func:`pixelgen.pixlab.server.app.create_app` returns an ASGI application for any ASGI server.
 """

@@ -1,9 +1,9 @@
-"""What an image takes: CPU time and memory, estimated before it is made.
+"""What an image costs: CPU time and memory, estimated before it is made.
 
 The figures are measured by ``python -m benchmarks.costs``, which also compares them with those of
-another machine: here one core of a virtual machine (x86-64 with AVX2, 2026), in RGB, which takes
+another machine: here one core of a virtual machine (x86-64 with AVX2, 2026), in RGB, which costs
 more than gray. Each is the greatest of 256x256, 1021x1021 and 1024x1024 pixels, rounded up. The
-estimate is a bound rather than a mean: small and narrow images take less.
+estimate is a bound rather than a mean: small and narrow images cost less.
 """
 
 import sys
@@ -12,100 +12,110 @@ from typing import NamedTuple
 
 from pixelgen.families.mixture import Member, Mixture
 from pixelgen.job import Job
-from pixelgen.pixlab.server.parsing import Refusal, bad
+from pixelgen.pixlab.server.errors import HttpError, bad_request
 
 
-class Figure(NamedTuple):
-    """What a pixel takes: nanoseconds of CPU time, and bytes of memory at the peak."""
+class PixelCost(NamedTuple):
+    """What a pixel costs: nanoseconds of CPU time, and bytes of memory at the peak."""
 
     nanoseconds: float
     bytes: float
 
 
 class FamilyCost(NamedTuple):
-    """The figures of a family: of its default parameters, and of those that take most.
+    """What a pixel of a family costs: with its default parameters, and with the most expensive.
 
     Some families need tables as large as the longer side squared, so the shorter side counts as at
-    least ``least`` times the longer. Where matrix products do the work, time per pixel ``grows``
-    with the longer side beyond 1,024 pixels.
+    least ``min_aspect`` times the longer. Where matrix products do the work, ``is_superlinear``:
+    the time per pixel grows with the longer side beyond 1,024 pixels.
     """
 
-    usual: Figure
-    worst: Figure
-    least: float = 0.0
-    grows: bool = False
+    default: PixelCost
+    worst: PixelCost
+    min_aspect: float = 0.0
+    is_superlinear: bool = False
 
-    def estimate(self, width: int, height: int, *, is_usual: bool) -> Figure:
+    def estimate(self, width: int, height: int, *, is_default: bool) -> PixelCost:
         """Return the nanoseconds and the bytes of an image."""
-        figure = self.usual if is_usual else self.worst
+        per_pixel = self.default if is_default else self.worst
         shorter, longer = sorted((width, height))
-        pixels = longer * max(shorter, self.least * longer)
-        growth = max(1.0, longer / _GROWS_FROM) if self.grows else 1.0
-        return Figure(pixels * figure.nanoseconds * growth, pixels * figure.bytes)
+        pixels = longer * max(shorter, self.min_aspect * longer)
+        growth = max(1.0, longer / _GROWS_FROM) if self.is_superlinear else 1.0
+        return PixelCost(pixels * per_pixel.nanoseconds * growth, pixels * per_pixel.bytes)
 
 
 class Cost(NamedTuple):
-    """What an image takes: seconds of CPU time, and bytes of memory at the peak."""
+    """What an image costs: seconds of CPU time, and bytes of memory at the peak."""
 
     seconds: float
     bytes: float
 
 
 _GROWS_FROM = 1024
-_THIN = 1 / 4
-_ANY_SIZE = 32 << 20
+_MIN_ASPECT = 1 / 4
+_BASE_BYTES = 32 << 20
 """Bytes of the tables that even the smallest image needs."""
 
 FAMILY_COSTS = {
-    "blobs": FamilyCost(Figure(90, 110), Figure(250, 110), _THIN, grows=True),
-    "checker": FamilyCost(Figure(6, 11), Figure(6, 11)),
-    "dead_leaves": FamilyCost(Figure(70, 40), Figure(1900, 150), _THIN),
-    "fbm": FamilyCost(Figure(60, 40), Figure(1100, 160), _THIN),
-    "fractal": FamilyCost(Figure(60, 30), Figure(1850, 30)),
-    "gabor": FamilyCost(Figure(130, 90), Figure(2650, 600), _THIN),
-    "gaussian": FamilyCost(Figure(12, 36), Figure(30, 36)),
-    "gradient": FamilyCost(Figure(32, 18), Figure(32, 18)),
-    "patch_shuffle": FamilyCost(Figure(70, 40), Figure(130, 40), _THIN),
-    "perlin": FamilyCost(Figure(30, 20), Figure(90, 30), _THIN),
-    "phase_scramble": FamilyCost(Figure(740, 200), Figure(740, 200), _THIN, grows=True),
-    "pixel_shuffle": FamilyCost(Figure(170, 40), Figure(350, 120), _THIN, grows=True),
+    "blobs": FamilyCost(PixelCost(90, 110), PixelCost(250, 110), _MIN_ASPECT, is_superlinear=True),
+    "checker": FamilyCost(PixelCost(6, 11), PixelCost(6, 11)),
+    "dead_leaves": FamilyCost(PixelCost(70, 40), PixelCost(1900, 150), _MIN_ASPECT),
+    "fbm": FamilyCost(PixelCost(60, 40), PixelCost(1100, 160), _MIN_ASPECT),
+    "fractal": FamilyCost(PixelCost(60, 30), PixelCost(1850, 30)),
+    "gabor": FamilyCost(PixelCost(130, 90), PixelCost(2650, 600), _MIN_ASPECT),
+    "gaussian": FamilyCost(PixelCost(12, 36), PixelCost(30, 36)),
+    "gradient": FamilyCost(PixelCost(32, 18), PixelCost(32, 18)),
+    "patch_shuffle": FamilyCost(PixelCost(70, 40), PixelCost(130, 40), _MIN_ASPECT),
+    "perlin": FamilyCost(PixelCost(30, 20), PixelCost(90, 30), _MIN_ASPECT),
+    "phase_scramble": FamilyCost(
+        PixelCost(740, 200), PixelCost(740, 200), _MIN_ASPECT, is_superlinear=True
+    ),
+    "pixel_shuffle": FamilyCost(
+        PixelCost(170, 40), PixelCost(350, 120), _MIN_ASPECT, is_superlinear=True
+    ),
     # On a square whose side is a power of two: 1025x1025 takes as much as 2048x2048.
-    "plasma": FamilyCost(Figure(110, 180), Figure(110, 180), least=1.0),
-    "rademacher": FamilyCost(Figure(20, 11), Figure(20, 11)),
-    "salt_pepper": FamilyCost(Figure(13, 17), Figure(28, 17)),
-    "shapes": FamilyCost(Figure(25, 32), Figure(420, 460), grows=True),
-    "smooth": FamilyCost(Figure(110, 110), Figure(280, 110), _THIN, grows=True),
-    "solid": FamilyCost(Figure(6, 11), Figure(6, 11)),
-    "spectrum": FamilyCost(Figure(340, 135), Figure(340, 135), _THIN, grows=True),
-    "spectrum_color": FamilyCost(Figure(370, 135), Figure(370, 135), _THIN, grows=True),
-    "stripes": FamilyCost(Figure(8, 11), Figure(20, 55), _THIN),
-    "uniform": FamilyCost(Figure(8, 11), Figure(8, 11)),
-    "voronoi": FamilyCost(Figure(45, 26), Figure(480, 40)),
-    "wmm": FamilyCost(Figure(1850, 190), Figure(1850, 190), _THIN, grows=True),
+    "plasma": FamilyCost(PixelCost(110, 180), PixelCost(110, 180), min_aspect=1.0),
+    "rademacher": FamilyCost(PixelCost(20, 11), PixelCost(20, 11)),
+    "salt_pepper": FamilyCost(PixelCost(13, 17), PixelCost(28, 17)),
+    "shapes": FamilyCost(PixelCost(25, 32), PixelCost(420, 460), is_superlinear=True),
+    "smooth": FamilyCost(
+        PixelCost(110, 110), PixelCost(280, 110), _MIN_ASPECT, is_superlinear=True
+    ),
+    "solid": FamilyCost(PixelCost(6, 11), PixelCost(6, 11)),
+    "spectrum": FamilyCost(
+        PixelCost(340, 135), PixelCost(340, 135), _MIN_ASPECT, is_superlinear=True
+    ),
+    "spectrum_color": FamilyCost(
+        PixelCost(370, 135), PixelCost(370, 135), _MIN_ASPECT, is_superlinear=True
+    ),
+    "stripes": FamilyCost(PixelCost(8, 11), PixelCost(20, 55), _MIN_ASPECT),
+    "uniform": FamilyCost(PixelCost(8, 11), PixelCost(8, 11)),
+    "voronoi": FamilyCost(PixelCost(45, 26), PixelCost(480, 40)),
+    "wmm": FamilyCost(PixelCost(1850, 190), PixelCost(1850, 190), _MIN_ASPECT, is_superlinear=True),
 }
-"""The figures of each family that pixelgen has, by name."""
+"""The cost of each family that pixelgen has, by name."""
 
-UNKNOWN = FamilyCost(Figure(2650, 600), Figure(2650, 600), _THIN, grows=True)
+UNKNOWN = FamilyCost(PixelCost(2650, 600), PixelCost(2650, 600), _MIN_ASPECT, is_superlinear=True)
 """A family from another project counts as the most expensive of ours."""
 
-_FORMATS = {"webp": Figure(240, 32)}
-_FORMAT = Figure(65, 24)  # PNG of noise over a color, and the blending; most take a tenth
+_FORMATS = {"webp": PixelCost(240, 32)}
+_FORMAT = PixelCost(65, 24)  # PNG of noise over a color, and the blending; most take a tenth
 
 
-def check_cost(job: Job, most_seconds: float, most_bytes: int) -> Cost:
-    """Return what the image of a job takes; raise Refusal if that is too much."""
+def check_cost(job: Job, max_seconds: float, max_bytes: int) -> Cost:
+    """Return what the image of a job costs; raise HttpError if that is too much."""
     cost = estimate(job.family, job.width, job.height, job.format.name)
-    if cost.seconds > most_seconds:
-        needed = f"{cost.seconds:,.1f} seconds of CPU time, and at most {most_seconds:g}"
+    if cost.seconds > max_seconds:
+        needed = f"{cost.seconds:,.1f} seconds of CPU time, and at most {max_seconds:g}"
         raise _too_much(job, needed, "--max-seconds")
-    if cost.bytes > most_bytes:
-        needed = f"{cost.bytes / 1e6:,.0f} MB of memory, and at most {most_bytes / 1e6:,.0f}"
+    if cost.bytes > max_bytes:
+        needed = f"{cost.bytes / 1e6:,.0f} MB of memory, and at most {max_bytes / 1e6:,.0f}"
         raise _too_much(job, needed, "--max-memory")
     return cost
 
 
-def _too_much(job: Job, needed: str, option: str) -> Refusal:
-    return bad(
+def _too_much(job: Job, needed: str, option: str) -> HttpError:
+    return bad_request(
         f"{job.width}x{job.height} of {str(job.family)[:60]} would take about {needed} are allowed;"
         f" ask for fewer pixels or a cheaper noise, or start the server with a larger {option}"
     )
@@ -113,23 +123,23 @@ def _too_much(job: Job, needed: str, option: str) -> Refusal:
 
 @lru_cache(maxsize=64)
 def estimate(family: Mixture, width: int, height: int, format_name: str) -> Cost:
-    """Estimate what an image takes; of a mix, the most expensive of its members."""
+    """Estimate what an image costs; of a mixture, the most expensive of its members."""
     encoding = _FORMATS.get(format_name, _FORMAT)
-    drawn = [_member(member, width, height) for member in family.members]
+    costs = [_member_cost(member, width, height) for member in family.members]
     pixels = width * height
     return Cost(
-        (max(each.nanoseconds for each in drawn) + pixels * encoding.nanoseconds) / 1e9,
-        max(each.bytes for each in drawn) + pixels * encoding.bytes + _ANY_SIZE,
+        (max(each.nanoseconds for each in costs) + pixels * encoding.nanoseconds) / 1e9,
+        max(each.bytes for each in costs) + pixels * encoding.bytes + _BASE_BYTES,
     )
 
 
-def _member(member: Member, width: int, height: int) -> Figure:
+def _member_cost(member: Member, width: int, height: int) -> PixelCost:
     family = FAMILY_COSTS.get(member.family.name, UNKNOWN)
-    is_usual = not member.drawn and member.family == type(member.family)()
-    return family.estimate(width, height, is_usual=is_usual)
+    is_default = not member.drawn and member.family == type(member.family)()
+    return family.estimate(width, height, is_default=is_default)
 
 
-def forget_tables() -> None:
+def clear_table_caches() -> None:
     """Free the tables that families cache for the latest sizes and parameters.
 
     Each function caches several, and those of large images would take more than the images.

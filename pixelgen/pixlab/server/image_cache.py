@@ -1,4 +1,4 @@
-"""The shelf: images that are kept for a while under a link that cannot be guessed."""
+"""The image cache: images that can be downloaded for a while by a link that cannot be guessed."""
 
 import secrets
 import time
@@ -6,41 +6,41 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 
-class Picture(NamedTuple):
-    """An image file: its bytes, and the format's name."""
+class CachedImage(NamedTuple):
+    """An image file: its bytes, and the name of its format."""
 
     data: bytes
     format: str
 
 
-class Shelf:
-    """Pictures of at most so many bytes in all, each for so many seconds; the oldest go first."""
+class ImageCache:
+    """Images of at most so many bytes in all, each for so many seconds; the oldest go first."""
 
-    def __init__(self, most_bytes: int, most_seconds: float) -> None:
-        self._most_bytes = most_bytes
-        self._most_seconds = most_seconds
-        self._pictures: OrderedDict[str, tuple[float, Picture]] = OrderedDict()
+    def __init__(self, max_bytes: int, max_seconds: float) -> None:
+        self._max_bytes = max_bytes
+        self._max_seconds = max_seconds
+        self._images: OrderedDict[str, tuple[float, CachedImage]] = OrderedDict()
         self.bytes = 0
 
-    def put(self, picture: Picture) -> str:
-        """Keep a picture; return its name: of PixLab's shape, but 128 bits of it are random."""
-        name = f"24p{secrets.token_hex(16)}.{picture.format}"
-        self._pictures[name] = time.monotonic(), picture
-        self.bytes += len(picture.data)
-        self._clear()
+    def put(self, image: CachedImage) -> str:
+        """Add an image; return its name: of PixLab's form, but 128 bits of it are random."""
+        name = f"24p{secrets.token_hex(16)}.{image.format}"
+        self._images[name] = time.monotonic(), image
+        self.bytes += len(image.data)
+        self._evict()
         return name
 
-    def get(self, name: str) -> Picture | None:
-        """Return a picture, if it is still there."""
-        self._clear()
-        found = self._pictures.get(name)
+    def get(self, name: str) -> CachedImage | None:
+        """Return an image, if it is still cached."""
+        self._evict()
+        found = self._images.get(name)
         return found[1] if found else None
 
-    def _clear(self) -> None:
-        oldest = time.monotonic() - self._most_seconds
-        while self._pictures:
-            name, (put, picture) = next(iter(self._pictures.items()))
-            if put >= oldest and self.bytes <= self._most_bytes:
+    def _evict(self) -> None:
+        oldest = time.monotonic() - self._max_seconds
+        while self._images:
+            name, (added, image) = next(iter(self._images.items()))
+            if added >= oldest and self.bytes <= self._max_bytes:
                 break
-            del self._pictures[name]
-            self.bytes -= len(picture.data)
+            del self._images[name]
+            self.bytes -= len(image.data)

@@ -1,4 +1,4 @@
-"""What the endpoint takes and gives, as OpenAPI tells it to programs.
+"""What the endpoint accepts and returns, described in OpenAPI.
 
 https://spec.openapis.org/oas/v3.1.0.html
 """
@@ -6,23 +6,24 @@ https://spec.openapis.org/oas/v3.1.0.html
 from typing import Any
 
 from pixelgen import __version__
-from pixelgen.pixlab.server.params import FORMATS, LONGEST_SIDE
+from pixelgen.pixlab.server.headers import MAX_HEADER_BYTES, MAX_TARGET_BYTES
+from pixelgen.pixlab.server.params import EXPORT_FORMATS, MAX_SIDE
 from pixelgen.registry import known
 
-_IMAGES: dict[str, Any] = {f"image/{name}": {} for name in dict.fromkeys(FORMATS.values())}
-_SIDE = {"type": "integer", "minimum": 1, "maximum": LONGEST_SIDE, "examples": [64]}
-_JOB = {"description": "with blob the job, as JSON", "schema": {"type": "string"}}
+_IMAGES: dict[str, Any] = {f"image/{name}": {} for name in dict.fromkeys(EXPORT_FORMATS.values())}
+_SIDE = {"type": "integer", "minimum": 1, "maximum": MAX_SIDE, "examples": [64]}
+_JOB = {"description": "with blob: the job, as JSON", "schema": {"type": "string"}}
 _SEED = "^([0-9]{1,38}|0[xX][0-9a-fA-F]{1,32})$"
-_REFUSALS = {
-    "400": "a parameter makes no sense, or the image would take too much",
-    "401": "the key is missing or another",
-    "403": "a browser sent it for a page of an origin that is not allowed",
-    "415": "no such format is served",
-    "503": "busy: come again after the seconds in Retry-After",
+_ERRORS = {
+    "400": "a parameter is invalid, or the image would cost too much",
+    "401": "the key is missing or wrong",
+    "403": "a browser sent the request for a page of an origin that is not allowed",
+    "415": "the format is not supported",
+    "503": "busy; try again after the seconds in Retry-After",
 }  # fmt: skip
 
 
-def description() -> dict[str, Any]:
+def openapi_document() -> dict[str, Any]:
     """Return the OpenAPI document."""
     return {
         "openapi": "3.1.0",
@@ -30,20 +31,24 @@ def description() -> dict[str, Any]:
             "title": "pixelgen serve", "version": __version__,
             "description": "PixLab's pixelgenerate and newimage, answered on this machine. Other"
                            " methods are answered 405, other paths 404, a path and query of more"
-                           " than 8 KiB 414, and headers of more than 32 KiB 431.",
+                           f" than {MAX_TARGET_BYTES >> 10} KiB 414, and headers of more than"
+                           f" {MAX_HEADER_BYTES >> 10} KiB 431.",
         },
         "paths": {
-            "/pixelgenerate": _maker("Random pixels", _asked() | _extensions()),
-            "/newimage": _maker("One color", _asked()),
+            "/pixelgenerate": _image_path(
+                "Random pixels", _pixlab_parameters() | _extension_parameters()
+            ),
+            "/newimage": _image_path("One color", _pixlab_parameters()),
             "/media/{id}": {"get": {
-                "summary": "An image that was made, for a while", "security": [],
+                "summary": "An image that was made recently", "security": [],
                 "parameters": [_parameter("id", "path", {"type": "string"})],
-                "responses": {"200": _response("the image", _IMAGES), "404": _error("not there"),
-                              "400": _error(_REFUSALS["400"]), "403": _error(_REFUSALS["403"])},
+                "responses": {"200": _response("the image", _IMAGES),
+                              "404": _error("the image does not exist, or does no longer"),
+                              "400": _error(_ERRORS["400"]), "403": _error(_ERRORS["403"])},
             }},
             "/status": {"get": {
                 "summary": "Whether the server answers", "security": [],
-                "responses": {"200": _told("it does", "Status"), "400": _error(_REFUSALS["400"])},
+                "responses": {"200": _json("it answers", "Status"), "400": _error(_ERRORS["400"])},
             }},
         },
         "components": {
@@ -58,64 +63,64 @@ def description() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _asked() -> dict[str, Any]:
-    """Return PixLab's own parameters."""
+def _pixlab_parameters() -> dict[str, Any]:
+    """Return the parameters that PixLab has."""
     return {
         "width": _SIDE, "height": _SIDE,
         "color": {"type": "string", "description": "a name, hex, gray0 … gray100, or tr",
                   "examples": ["red", "#cef48e", "gray50", "tr"]},
-        "export": {"type": "string", "enum": list(FORMATS), "default": "png"},
+        "export": {"type": "string", "enum": list(EXPORT_FORMATS), "default": "png"},
         "blob": {"type": "boolean", "default": False,
                  "description": "send the image itself, not a link to it"},
     }  # fmt: skip
 
 
-def _extensions() -> dict[str, Any]:
-    """Return pixelgen's."""
+def _extension_parameters() -> dict[str, Any]:
+    """Return the parameters that pixelgen adds."""
     return {
         "seed": {"type": "string", "pattern": _SEED,
-                 "description": "up to 128 bits; the same gives the same bytes"},
+                 "description": "up to 128 bits; the same seed gives the same bytes"},
         "noise": {"type": "string", "default": "uniform", "examples": list(known("family")),
-                  "description": "a family, with parameters or without"},
+                  "description": "a family, with or without parameters"},
         "density": {"type": "number", "minimum": 0, "maximum": 1},
     }  # fmt: skip
 
 
-def _maker(summary: str, fields: dict[str, Any]) -> dict[str, Any]:
-    responses: dict[str, Any] = {status: _error(what) for status, what in _REFUSALS.items()}
-    responses["200"] = _told("a link to the image; with blob the image", "Link")
+def _image_path(summary: str, fields: dict[str, Any]) -> dict[str, Any]:
+    responses: dict[str, Any] = {status: _error(text) for status, text in _ERRORS.items()}
+    responses["200"] = _json("a link to the image; with blob: the image", "Link")
     responses["200"]["content"] |= _IMAGES
     responses["200"]["headers"] = {"X-Pixelgen-Job": _JOB}
-    given = {"schema": {"type": "object", "properties": fields | {"key": {"type": "string"}}}}
-    kinds = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+    body = {"schema": {"type": "object", "properties": fields | {"key": {"type": "string"}}}}
+    media_types = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
     query = [_parameter(name, "query", schema) for name, schema in fields.items()]
     return {
         "get": {"summary": summary, "parameters": query, "responses": responses},
         "post": {
-            "summary": summary, "requestBody": {"content": dict.fromkeys(kinds, given)},
-            "responses": responses | {"408": _error("the body took too long to come")},
+            "summary": summary, "requestBody": {"content": dict.fromkeys(media_types, body)},
+            "responses": responses | {"408": _error("the body did not arrive in time")},
         },
     }  # fmt: skip
 
 
-def _parameter(name: str, place: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": place, "required": place == "path", "schema": schema}
+def _parameter(name: str, location: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": location, "required": location == "path", "schema": schema}
 
 
-def _response(what: str, content: dict[str, Any]) -> dict[str, Any]:
-    return {"description": what, "content": content}
+def _response(description: str, content: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": content}
 
 
-def _error(what: str) -> dict[str, Any]:
-    return _told(what, "Error")
+def _error(description: str) -> dict[str, Any]:
+    return _json(description, "Error")
 
 
-def _told(what: str, schema: str) -> dict[str, Any]:
+def _json(description: str, schema: str) -> dict[str, Any]:
     reference = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
-    return _response(what, {"application/json": reference})
+    return _response(description, {"application/json": reference})
 
 
 def _object(*strings: str) -> dict[str, Any]:
-    """Return the schema of an answer: a status, and strings."""
+    """Return the schema of a JSON response: a status, and strings."""
     properties = {"status": {"type": "integer"}} | {name: {"type": "string"} for name in strings}
     return {"type": "object", "properties": properties, "required": list(properties)}

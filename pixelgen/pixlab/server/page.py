@@ -1,4 +1,4 @@
-"""The page for people: the parameters as a form, the picture, and the lines that make it again."""
+"""The web page: the parameters as a form, the image, and the commands that make it again."""
 
 import base64
 import hashlib
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from pixelgen.pixlab.server.params import FORMATS
+from pixelgen.pixlab.server.params import EXPORT_FORMATS
 from pixelgen.registry import known
 
 _INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
@@ -25,8 +25,8 @@ def page() -> tuple[bytes, str]:
     """
     text = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
     hashes = {name: _hash(code) for name, code in _INLINE.findall(text)}
-    text = text.replace("{noise}", _choices(known("family"), "uniform"))
-    text = text.replace("{export}", _choices(dict.fromkeys(FORMATS.values()), "png"))
+    text = text.replace("{noise}", _options(known("family"), "uniform"))
+    text = text.replace("{export}", _options(dict.fromkeys(EXPORT_FORMATS.values()), "png"))
     return text.encode(), _POLICY.format(**hashes)
 
 
@@ -35,9 +35,9 @@ def _hash(code: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _choices(names: Iterable[str], chosen: str) -> str:
-    """Spell the choices of a drop-down."""
+def _options(names: Iterable[str], selected: str) -> str:
+    """Return the options of a drop-down list in HTML."""
     return "".join(
-        f"<option{' selected' if name == chosen else ''}>{html.escape(name)}</option>"
+        f"<option{' selected' if name == selected else ''}>{html.escape(name)}</option>"
         for name in names
     )

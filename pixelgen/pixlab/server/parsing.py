@@ -1,108 +1,93 @@
-"""The fields of a request, however they are sent: in the query, a form, or as JSON.
+"""The parameters of a request, however they are sent: in the query, a form, or as JSON.
 
-Readers are lenient, as PixLab's is: what is unknown or empty counts as absent.
+Parsing is lenient, as PixLab's is: what is unknown or empty counts as absent.
 """
 
 import json
 from email import message_from_bytes
 from email.policy import HTTP
-from http import HTTPStatus
 from typing import TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
-from pixelgen.errors import PixelgenError
+from pixelgen.pixlab.server.errors import HttpError, bad_request
 
 Fields: TypeAlias = dict[str, str]
 _Value = TypeVar("_Value")
 
-MOST_FIELDS = 20
+MAX_FIELDS = 20
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
-class Refusal(PixelgenError):
-    """A request that is not granted: an HTTP status, what was wrong, and headers to go with it."""
-
-    def __init__(self, status: HTTPStatus, error: str, **headers: str) -> None:
-        super().__init__(error)
-        self.status = status
-        self.headers = headers
-
-
-def bad(error: str) -> Refusal:
-    """Refuse with 400, Bad Request."""
-    return Refusal(HTTPStatus.BAD_REQUEST, error)
-
-
-def from_query(query: bytes) -> Fields:
-    """Read the fields of a query or of a form's body; raise Refusal where they make no sense."""
+def parse_query(query: bytes) -> Fields:
+    """Return the parameters of a query or of a form's body; raise HttpError if it is malformed."""
     try:
         pairs = parse_qsl(
-            query.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS
+            query.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS
         )
     except ValueError:
-        raise _too_many() from None
-    return _each_once(pairs)
+        raise _too_many_fields() from None
+    return _unique_fields(pairs)
 
 
-def from_body(content_type: str, body: bytes) -> Fields:
-    """Read the fields of a POST body: a JSON object, or a form of either kind."""
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind == "multipart/form-data":
-        return _from_multipart(content_type, body)
-    is_form = kind == "application/x-www-form-urlencoded" and not body.startswith(b"{")
-    if is_form or not body.strip():  # curl -d says so of JSON, too
-        return from_query(body.strip())
-    return _from_json(body)
+def parse_body(content_type: str, body: bytes) -> Fields:
+    """Return the parameters of a POST body: a JSON object, or a form of either kind."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == "multipart/form-data":
+        return _parse_multipart(content_type, body)
+    is_form = media_type == "application/x-www-form-urlencoded" and not body.startswith(b"{")
+    if is_form or not body.strip():  # curl -d sends that type with JSON, too
+        return parse_query(body.strip())
+    return _parse_json(body)
 
 
-def _from_json(body: bytes) -> Fields:
+def _parse_json(body: bytes) -> Fields:
     try:
-        found = json.loads(body, object_pairs_hook=_each_once)
-        json.dumps(found, ensure_ascii=False).encode()  # \ud800 by itself is no text
+        payload = json.loads(body, object_pairs_hook=_unique_fields)
+        json.dumps(payload, ensure_ascii=False).encode()  # \ud800 by itself cannot be encoded
     except (ValueError, RecursionError):
-        raise bad("the body is no JSON object, and no form") from None
-    if not isinstance(found, dict):
-        raise bad("the body must be a JSON object")
-    return {name: _word(name, value) for name, value in found.items() if value is not None}
+        payload = None
+    if not isinstance(payload, dict):
+        raise bad_request("invalid body: must be a JSON object or a form")
+    return {name: _to_text(name, value) for name, value in payload.items() if value is not None}
 
 
-def _word(name: str, value: object) -> str:
-    """Spell a value of JSON as it would be in a query."""
+def _to_text(name: str, value: object) -> str:
+    """Return a value of JSON as it would be in a query."""
     if not isinstance(value, str | int | float):
-        raise bad(f"{name[:20]!r} is neither text nor a number")
+        raise bad_request(f"invalid {name[:20]!r}: must be text, a number, true or false")
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _from_multipart(content_type: str, body: bytes) -> Fields:
+def _parse_multipart(content_type: str, body: bytes) -> Fields:
     head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1", "replace")
     parts = message_from_bytes(head + body, policy=HTTP).iter_parts()
-    found = [
+    pairs = [
         (str(name), bytes(part.get_payload(decode=True) or b"").decode(errors="replace"))
         for part in parts
         if (name := part.get_param("name", header="content-disposition"))
     ]
-    return _each_once(found)
+    return _unique_fields(pairs)
 
 
-def _each_once(pairs: list[tuple[str, _Value]]) -> dict[str, _Value]:
-    """Return the fields by name; raise Refusal where there are too many, or one comes twice."""
-    if len(pairs) > MOST_FIELDS:
-        raise _too_many()
+def _unique_fields(pairs: list[tuple[str, _Value]]) -> dict[str, _Value]:
+    """Return the fields by name; raise HttpError if there are too many, or one is repeated."""
+    if len(pairs) > MAX_FIELDS:
+        raise _too_many_fields()
     fields: dict[str, _Value] = {}
     for name, value in pairs:
         if name in fields:
-            raise bad(f"the parameter {name[:20]!r} is given twice")
+            raise bad_request(f"the parameter {name[:20]!r} is given twice; give it once")
         fields[name] = value
     return fields
 
 
-def _too_many() -> Refusal:
-    return bad(f"there are more than {MOST_FIELDS} parameters")
+def _too_many_fields() -> HttpError:
+    return bad_request(f"too many parameters: at most {MAX_FIELDS} are allowed")
 
 
-def truth(fields: Fields, name: str) -> bool:
-    """Return a field that is true or false; absent is false."""
+def parse_bool(fields: Fields, name: str) -> bool:
+    """Return a parameter that is true or false; absent is false."""
     word = fields.get(name, "").strip().lower()
     if word and word not in _TRUE + _FALSE:
-        raise bad(f"{name} {word[:20]!r} is neither true nor false")
+        raise bad_request(f"invalid {name} {word[:20]!r}: must be true or false")
     return word in _TRUE

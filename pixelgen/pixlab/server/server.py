@@ -1,4 +1,4 @@
-"""Listening: the application behind a real server, until a signal ends it."""
+"""The HTTP server that runs the application until a signal ends it."""
 
 import asyncio
 import os
@@ -7,18 +7,18 @@ import socket
 from collections.abc import Callable
 
 from pixelgen.errors import PixelgenError
-from pixelgen.pixlab.server.app import Endpoint
+from pixelgen.pixlab.server.asgi import Application
 
-HEADER_SECONDS = 10
-DRAIN_SECONDS = 5
-CONNECTIONS = 900  # at once; most systems allow a process 1,024 files
+_HEADER_SECONDS = 10
+_DRAIN_SECONDS = 5
+_MAX_CONNECTIONS = 900  # at a time; most systems allow a process 1,024 files
 # granian answers longer heads than this by itself, without a body. It is far above the limits of
 # pixelgen.pixlab.server.headers, so that most that are too long are refused there, in JSON.
 _HEAD_BUFFER = 256 << 10
 
 
 def free_port(host: str, port: int) -> int:
-    """Return the port, or for 0 a free one; raise PixelgenError where it cannot be listened on."""
+    """Return the port, or for 0 a free one; raise PixelgenError if it cannot be bound."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -29,8 +29,8 @@ def free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def listen(app: Endpoint, host: str, port: int, ready: Callable[[], object]) -> None:
-    """Serve until SIGINT or SIGTERM; requests at hand get a few seconds to end."""
+def listen(app: Application, host: str, port: int, ready: Callable[[], object]) -> None:
+    """Serve until SIGINT or SIGTERM; requests in progress get a few seconds to end."""
     try:
         import granian  # noqa: F401
     except ImportError:
@@ -38,36 +38,37 @@ def listen(app: Endpoint, host: str, port: int, ready: Callable[[], object]) -> 
     asyncio.run(_listen(app, host, port, ready))
 
 
-async def _listen(app: Endpoint, host: str, port: int, ready: Callable[[], object]) -> None:
+async def _listen(app: Application, host: str, port: int, ready: Callable[[], object]) -> None:
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
     from granian.server.embed import Server
 
     settings = HTTP1Settings(
-        header_read_timeout=1000 * HEADER_SECONDS, max_buffer_size=_HEAD_BUFFER
+        header_read_timeout=1000 * _HEADER_SECONDS, max_buffer_size=_HEAD_BUFFER
     )
     server = Server(
         app, host, port, interface=Interfaces.ASGINL, http=HTTPModes.http1, websockets=False,
-        log_enabled=False, http1_settings=settings, backlog=CONNECTIONS, backpressure=CONNECTIONS,
+        log_enabled=False, http1_settings=settings, backlog=_MAX_CONNECTIONS,
+        backpressure=_MAX_CONNECTIONS,
     )  # fmt: skip
     loop = asyncio.get_running_loop()
     serving = loop.create_task(server.serve())
 
     def stop() -> None:
-        server.stop()  # type: ignore[no-untyped-call]  # granian tells no type here
-        # An image that is being made cannot be broken off, and a cancelled request would be
+        server.stop()  # type: ignore[no-untyped-call]  # granian has no type here
+        # Making an image cannot be interrupted, and a cancelled request would be
         # answered as if it had failed: when time is up, connections end with the process.
-        loop.call_later(DRAIN_SECONDS, os._exit, 0)
+        loop.call_later(_DRAIN_SECONDS, os._exit, 0)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    await _reachable(host, port)
+    await _wait_until_reachable(host, port)
     ready()
     await serving
 
 
-async def _reachable(host: str, port: int) -> None:
-    """Wait until the port takes connections."""
+async def _wait_until_reachable(host: str, port: int) -> None:
+    """Wait until the port accepts connections."""
     while True:
         try:
             _, writer = await asyncio.open_connection(host, port)

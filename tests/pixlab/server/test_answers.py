@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -18,17 +18,12 @@ import pytest
 from PIL import Image
 
 from pixelgen.job import Job
-from pixelgen.pixlab.server.app import ServerConfig, endpoint
+from pixelgen.pixlab.server.app import create_app
+from pixelgen.pixlab.server.config import ServerConfig
 from tests.support.command import ROOT, Run
-from tests.support.serving import HANG, KEY, Server, serving
+from tests.support.serving import HANG, KEY, Server
 
 pytest.importorskip("granian", reason="granian is not installed")
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("serve")) as server:
-        yield server
 
 
 def test_an_answer_has_the_fields_of_pixlab_and_its_link_leads_to_the_image(
@@ -340,7 +335,7 @@ def test_an_image_is_the_same_from_any_asgi_server(server: Server) -> None:
         "type": "http", "method": "GET", "path": "/pixelgenerate",
         "headers": [(b"host", b"localhost")], "query_string": b"width=9&seed=3&blob=1&key=x",
     }  # fmt: skip
-    asyncio.run(endpoint(ServerConfig())(scope, receive, send))
+    asyncio.run(create_app(ServerConfig())(scope, receive, send))
     body = b"".join(message.get("body", b"") for message in sent)
 
     assert (

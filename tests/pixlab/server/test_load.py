@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -15,9 +14,10 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from pixelgen.pixlab.server.image_cache import Picture, Shelf
-from pixelgen.pixlab.server.parsing import Refusal
-from pixelgen.pixlab.server.worker_threads import ClientLeft, Receive, WorkerThreads
+from pixelgen.pixlab.server.asgi import Receive
+from pixelgen.pixlab.server.errors import HttpError
+from pixelgen.pixlab.server.image_cache import CachedImage, ImageCache
+from pixelgen.pixlab.server.worker_threads import ClientDisconnected, WorkerThreads
 from tests.support.faults import wait_for
 from tests.support.serving import (
     HANG,
@@ -34,12 +34,6 @@ from tests.support.serving import (
 pytest.importorskip("granian", reason="granian is not installed")
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("serve")) as server:
-        yield server
-
-
 @pytest.mark.cli
 def test_the_log_tells_each_request_without_its_query(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
@@ -52,14 +46,14 @@ def test_the_log_tells_each_request_without_its_query(tmp_path: Path) -> None:
     assert "SECRET" not in log
 
 
-def test_the_shelf_keeps_so_many_bytes_for_so_long() -> None:
-    shelf = Shelf(100, 3600)
-    names = [shelf.put(Picture(bytes(40), "png")) for _ in range(4)]
+def test_the_image_cache_is_limited_in_bytes_and_time() -> None:
+    cache = ImageCache(100, 3600)
+    names = [cache.put(CachedImage(bytes(40), "png")) for _ in range(4)]
 
-    assert [shelf.get(name) is not None for name in names] == [False, False, True, True]
-    assert shelf.bytes == 80
-    gone = Shelf(100, 0)
-    name = gone.put(Picture(b"x", "png"))
+    assert [cache.get(name) is not None for name in names] == [False, False, True, True]
+    assert cache.bytes == 80
+    gone = ImageCache(100, 0)
+    name = gone.put(CachedImage(b"x", "png"))
     assert wait_for(lambda: gone.get(name) is None, HANG)
     assert gone.bytes == 0
 
@@ -85,14 +79,14 @@ def test_work_is_dropped_whose_client_leaves() -> None:
         return {"type": "http.disconnect"}
 
     async def clients() -> list[bytes | BaseException]:
-        makers = WorkerThreads(threads=1, queue=3)
+        workers = WorkerThreads(threads=1, queue_size=3)
 
         def start(name: str, receive: Receive) -> asyncio.Task[bytes]:
-            return asyncio.create_task(makers.run(partial(work, name), receive))
+            return asyncio.create_task(workers.run(partial(work, name), receive))
 
         tasks = [start("a", leave), start("b", stay), start("c", leave), start("d", stay)]
         assert await asyncio.to_thread(began.wait, HANG)
-        with pytest.raises(Refusal, match="busy"):
+        with pytest.raises(HttpError, match="busy"):
             await start("e", stay)
         left.set()
         await asyncio.wait((tasks[0], tasks[2]))
@@ -103,7 +97,13 @@ def test_work_is_dropped_whose_client_leaves() -> None:
         return await asyncio.gather(*tasks, return_exceptions=True)
 
     done = asyncio.run(clients())
-    assert [type(each) for each in done] == [ClientLeft, bytes, ClientLeft, bytes, bytes]
+    assert [type(each) for each in done] == [
+        ClientDisconnected,
+        bytes,
+        ClientDisconnected,
+        bytes,
+        bytes,
+    ]
     assert ran == ["a", "b", "d", "f"]
 
 
@@ -114,8 +114,8 @@ def test_work_that_ends_at_once_is_all_done_and_its_errors_are_raised() -> None:
         return bytes(number)
 
     async def clients() -> list[bytes | BaseException]:
-        makers = WorkerThreads(threads=2, queue=2000)
-        runs = [makers.run(partial(work, number), stay) for number in range(2000)]
+        workers = WorkerThreads(threads=2, queue_size=2000)
+        runs = [workers.run(partial(work, number), stay) for number in range(2000)]
         return await asyncio.gather(*runs, return_exceptions=True)
 
     for number, done in enumerate(asyncio.run(clients())):

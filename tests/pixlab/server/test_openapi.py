@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from pixelgen.pixlab.server.openapi import description
-from pixelgen.pixlab.server.params import job_of
-from pixelgen.pixlab.server.parsing import Refusal
+from pixelgen.pixlab.server.errors import HttpError
+from pixelgen.pixlab.server.openapi import openapi_document
+from pixelgen.pixlab.server.params import parse_job
 from tests.support.serving import HANG, serving
 
 SCHEMATHESIS = shutil.which("schemathesis", path=str(Path(sys.executable).parent))
@@ -49,15 +49,15 @@ def test_requests_made_of_the_description_are_answered_as_it_says(tmp_path: Path
 
 def asked() -> dict[str, dict[str, Any]]:
     """Return the schema of each parameter of pixelgenerate."""
-    parameters = description()["paths"]["/pixelgenerate"]["get"]["parameters"]
+    parameters = openapi_document()["paths"]["/pixelgenerate"]["get"]["parameters"]
     return {each["name"]: each["schema"] for each in parameters}
 
 
 def is_taken(**fields: object) -> bool:
     spelled = {"width": "1"} | {name: str(value) for name, value in fields.items()}
     try:
-        job_of("/pixelgenerate", spelled, most_pixels=1 << 24)
-    except Refusal:
+        parse_job("/pixelgenerate", spelled, max_pixels=1 << 24)
+    except HttpError:
         return False
     return True
 

@@ -73,7 +73,7 @@ class Page:
 
     def settled_turn(self) -> int:
         """Return how often the page has asked, once it waits for nothing."""
-        self.until(lambda: self.browser.execute_script("return timer === 0 && settled === latest"))
+        self.until(lambda: self.browser.execute_script("return timer === 0 && finished === latest"))
         return int(self.browser.execute_script("return latest"))
 
     def shown(self) -> tuple[bytes, int, int]:
@@ -151,26 +151,26 @@ def test_what_the_server_refuses_is_shown_in_its_words(page: Page) -> None:
     page.type(color="reddish")
     refused = page.server.get(width=5, color="reddish")
 
-    assert refused.json["error"] in page.text("told")
+    assert refused.json["error"] in page.text("message")
     assert page.text("command") == ""
     assert not page.browser.find_element("id", "image").is_displayed()
     page.type(color="red")
-    assert " bytes in " in page.text("told")
+    assert " bytes in " in page.text("message")
 
 
 def test_an_answer_that_is_not_of_the_endpoint_is_told_by_its_status(page: Page) -> None:
-    page.browser.execute_script("form.elements.color.value = 'x'.repeat(70000); show()")
+    page.browser.execute_script("form.elements.color.value = 'x'.repeat(70000); update()")
     page.settled_turn()
 
-    assert re.search(r"\b4\d\d\b", page.text("told"))
+    assert re.search(r"\b4\d\d\b", page.text("message"))
     assert page.text("command") == ""
 
 
 def test_hostile_words_run_neither_in_the_page_nor_in_a_line(page: Page) -> None:
     page.type(color=HOSTILE, seed=HOSTILE)
 
-    assert "seed" in page.text("told")
-    assert "<script>" in page.text("told")  # as text, not as an element
+    assert "seed" in page.text("message")
+    assert "<script>" in page.text("message")  # as text, not as an element
     assert page.browser.title == "pixelgen"
     assert b'"status": 400' in page.made("curl")
 
@@ -209,11 +209,11 @@ def test_the_key_is_asked_for_and_goes_into_no_address(browser: Any, tmp_path: P
     with serving(tmp_path, PIXELGEN_SERVE_KEY="geheim") as server:
         page = Page(browser, server, tmp_path / "made")
         page.settled_turn()
-        assert "Missing/Invalid PixLab API Key" in page.text("told")
+        assert "Missing/Invalid PixLab API Key" in page.text("message")
         field = browser.find_element("id", "key")
         field.clear()
         field.send_keys("geheim")
-        page.until(lambda: " bytes in " in page.text("told"))
+        page.until(lambda: " bytes in " in page.text("message"))
         assert "geheim" not in page.text("curl") + page.text("command")
         assert page.shown()[0] == page.made("curl", PIXLAB_API_KEY="geheim")
         assert "geheim" not in " ".join(page.addresses())

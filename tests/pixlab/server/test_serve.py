@@ -4,7 +4,6 @@ import json
 import re
 import socket
 import struct
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from select import select
@@ -16,9 +15,9 @@ from benchmarks import costs
 from pixelgen.families.mixture import Member, Mixture
 from pixelgen.families.pointwise import Uniform
 from pixelgen.job import Job
-from pixelgen.pixlab.server.app import ServerConfig
+from pixelgen.pixlab.server.config import ServerConfig
 from pixelgen.pixlab.server.costs import FAMILY_COSTS, check_cost, estimate
-from pixelgen.pixlab.server.params import FORMATS, MOST_PIXELS, job_of
+from pixelgen.pixlab.server.params import EXPORT_FORMATS, MAX_PIXELS, parse_job
 from pixelgen.registry import known
 from tests.support.command import Run
 from tests.support.faults import wait_for
@@ -36,12 +35,6 @@ from tests.support.serving import (
 )
 
 pytest.importorskip("granian", reason="granian is not installed")
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("serve")) as server:
-        yield server
 
 
 # Who may ask
@@ -334,10 +327,10 @@ def test_a_client_that_leaves_while_it_waits_frees_its_place_at_once(
 UNLIMITED = (86_400.0, 1 << 50)
 
 
-def job_asked(noise: str, size: str = "1000x1000", export: str = "png") -> Job:
+def requested_job(noise: str, size: str = "1000x1000", export: str = "png") -> Job:
     width, _, height = size.partition("x")
     fields = {"width": width, "height": height, "noise": noise, "export": export}
-    return job_of("/pixelgenerate", fields, MOST_PIXELS)
+    return parse_job("/pixelgenerate", fields, MAX_PIXELS)
 
 
 def test_every_family_has_figures() -> None:
@@ -347,9 +340,11 @@ def test_every_family_has_figures() -> None:
 
 @pytest.mark.parametrize("noise", [*costs.spellings(), "default"])
 def test_an_ordinary_image_of_every_family_is_within_the_limits(noise: str) -> None:
-    for export in FORMATS:
+    for export in EXPORT_FORMATS:
         check_cost(
-            job_asked(noise, export=export), ServerConfig().most_seconds, ServerConfig().most_bytes
+            requested_job(noise, export=export),
+            ServerConfig().max_seconds,
+            ServerConfig().max_bytes,
         )
 
 
@@ -373,13 +368,13 @@ def test_no_narrow_image_takes_more_memory_than_is_estimated(noise: str, size: s
 
 def test_the_estimate_is_that_of_the_most_expensive_that_may_be_drawn() -> None:
     plain, one, drawn, worst = (
-        check_cost(job_asked(noise), *UNLIMITED)
+        check_cost(requested_job(noise), *UNLIMITED)
         for noise in ("gabor", "gabor:kernels=4096", "gabor:kernels=1..4096", "gabor:kernels=9|8")
     )
     assert plain.seconds < one.seconds == drawn.seconds == worst.seconds
     assert plain.bytes < one.bytes == drawn.bytes == worst.bytes
-    preset = check_cost(job_asked("default"), *UNLIMITED)
-    assert preset.seconds >= check_cost(job_asked("spectrum:a=1"), *UNLIMITED).seconds
+    preset = check_cost(requested_job("default"), *UNLIMITED)
+    assert preset.seconds >= check_cost(requested_job("spectrum:a=1"), *UNLIMITED).seconds
 
 
 def test_a_family_of_another_project_counts_as_the_most_expensive() -> None:
@@ -387,7 +382,7 @@ def test_a_family_of_another_project_counts_as_the_most_expensive() -> None:
         """Has no figures."""
 
     mix = Mixture((Member(Foreign()),))
-    most = max(check_cost(job_asked(name), *UNLIMITED).seconds for name in FAMILY_COSTS)
+    most = max(check_cost(requested_job(name), *UNLIMITED).seconds for name in FAMILY_COSTS)
     assert estimate(mix, 1000, 1000, "png").seconds >= most
 
 
