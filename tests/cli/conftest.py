@@ -51,7 +51,7 @@ def server() -> Iterator["Endpoint"]:
 def endpoint(server: "Endpoint", monkeypatch: pytest.MonkeyPatch) -> "Endpoint":
     """Give the endpoint as if nobody had asked it, and the key to it."""
     monkeypatch.setenv("PIXLAB_API_KEY", "SECRETKEY-0123")
-    server.often, server.most, server.pause = 0, 1 << 30, 0
-    server.given.clear()
-    server.heads.clear()
+    server.fault_every, server.max_images, server.retry_after = 0, 1 << 30, 0
+    server.counts.clear()
+    server.request_heads.clear()
     return server

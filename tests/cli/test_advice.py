@@ -34,7 +34,7 @@ TESTED_ELSEWHERE = {
         "tests/faults/test_calls.py::"
         "test_a_run_whose_system_call_fails_reports_it_and_is_resumed",
     "; the images fetched so far are kept (…): run the same command again to resume":
-        "tests/pixlab/client/test_fetch.py::test_a_batch_that_is_refused_half_way_is_kept_and_finished",
+        "tests/pixlab/client/test_fetch.py::test_batch_refused_half_way_is_resumed",
     "the Dask scheduler is gone (…); start it again, then run the same command again":
         "tests/engines/test_dask.py::"
         "test_a_killed_scheduler_ends_the_run_and_the_next_one_completes_it",
@@ -51,11 +51,11 @@ TESTED_ELSEWHERE = {
     "renew or correct the credentials, then run the same command again":
         "tests/storage/objects/test_refusals.py::test_credentials_that_expire_in_a_run_are_renewed_and_it_is_resumed",
     "Host … is not a name of this server; use localhost, or start the server with --allow-host":
-        "tests/pixlab/server/test_serve.py::test_a_name_that_is_allowed_is_a_name_of_this_server",
+        "tests/pixlab/server/test_serve.py::test_allowed_host_is_accepted",
     "start the server with --allow-origin ORIGIN, and let the page use CORS":
-        "tests/pixlab/server/test_serve.py::test_an_allowed_origin_gets_the_headers_of_cors",
+        "tests/pixlab/server/test_serve.py::test_allowed_origin_gets_cors_headers",
     "busy; try again in a second":
-        "tests/pixlab/server/test_serve.py::test_more_than_can_wait_are_told_to_come_again",
+        "tests/pixlab/server/test_serve.py::test_requests_beyond_the_queue_get_503",
 }  # fmt: skip
 """Messages whose advice a test of another module follows_advice to the end."""
 

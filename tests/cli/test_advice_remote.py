@@ -104,12 +104,12 @@ def test_the_printed_chmod_protects_a_key_file(
 def test_a_busy_endpoint_needs_more_time_or_local_images(
     console: Console, endpoint: "Endpoint"
 ) -> None:
-    endpoint.often, endpoint.pause = 1, 300
+    endpoint.fault_every, endpoint.retry_after = 1, 300
     console.run(remote(endpoint, "-j 1 --remote-timeout 200"), 1)
     console.run("generate -n 3 -s 64x48 -q -o other")
-    endpoint.often, endpoint.pause = 2, 0
+    endpoint.fault_every, endpoint.retry_after = 2, 0
     console.run(remote(endpoint, "-n 1 -j 1 --remote-timeout 500"))
-    assert endpoint.given["429"] == 2
+    assert endpoint.counts["429"] == 2
     console.verified()
 
 
@@ -132,12 +132,12 @@ def test_an_unfinished_remote_dataset_is_finished_before_it_is_replaced(
 def test_missing_remote_images_are_fetched_by_the_original_command(
     console: Console, endpoint: "Endpoint"
 ) -> None:
-    endpoint.most = 2
+    endpoint.max_images = 2
     console.run(remote(endpoint, "-j 1"), 4)
     plan = read_plan(LocalStore("set"))
     assert plan
     refused(console, lambda: writer.write(plan.job, LocalStore("set"), writer.Run(jobs=1)))
-    endpoint.most = 9
+    endpoint.max_images = 9
     console.run(remote(endpoint, "-j 1"))
     console.verified()
 
@@ -146,10 +146,10 @@ def test_missing_remote_images_are_fetched_by_the_original_command(
 def test_a_remote_dataset_is_resumed_and_then_verified(
     console: Console, endpoint: "Endpoint"
 ) -> None:
-    endpoint.most = 2
+    endpoint.max_images = 2
     console.run(remote(endpoint, "-j 1"), 4)
     assert "run the command that makes it again\n" in console.run("repair set", 1)
-    endpoint.most = 9
+    endpoint.max_images = 9
     console.run(remote(endpoint, "-j 1"))
     for command in ("repair", "verify --deep"):
         console.run(f"{command} set", 2)

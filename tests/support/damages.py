@@ -10,7 +10,7 @@ import PIL.Image
 
 from pixelgen.pixlab.client.structure import SIGNATURES
 from tests.support.faulty_server import chunk
-from tests.support.pictures import (
+from tests.support.image_files import (
     HEIGHT,
     IDAT,
     IEND,
@@ -37,10 +37,10 @@ from tests.support.pictures import (
 
 
 class Case(NamedTuple):
-    """A damage: to which format, what is said, whether Pillow alone accepts it, and the bytes."""
+    """A damage: to which format, the message, whether Pillow alone accepts it, and the bytes."""
 
     name: str
-    said: str
+    message: str
     pillow: bool | None  # None where it depends on Pillow's version
     make: Callable[[], bytes]
 

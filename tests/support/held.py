@@ -1,4 +1,4 @@
-"""Noise whose images wait until a test lets them through: ``Gate`` in tests.support.serving."""
+"""A family whose images wait until a test releases them: ``Gate`` in tests.support.serving."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ PORT = "PIXELGEN_TEST_GATE"
 
 @dataclass(frozen=True)
 class Held(Family):
-    """Black, as soon as the gate lets it through."""
+    """Black, once the gate releases it."""
 
     number = 9002
 

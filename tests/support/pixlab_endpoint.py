@@ -1,4 +1,4 @@
-"""An endpoint that gives images, and faults in turn; and the command that asks it."""
+"""An endpoint that serves images and faults, and the command that fetches from it."""
 
 import json
 import threading
@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.support.command import Done, Run
-from tests.support.faulty_server import image, told
+from tests.support.faulty_server import image, json_response
 from tests.support.serving import Server
 
 KEY = "SECRETKEY-0123"
@@ -20,22 +20,23 @@ FAULTS = ("size", "429", "503", "reset", "stall")
 
 
 class Endpoint(ThreadingHTTPServer):
-    """An endpoint that gives images, but every ``often``-th time a fault, each kind in turn.
+    """An endpoint that serves images, but every ``fault_every``-th time a fault, each in turn.
 
-    After ``most`` images it accepts no key; with 429 it asks to wait ``pause`` seconds. It counts
-    what it gives. Its images are those of the
-    server that it stands before, if there is one.
+    After ``max_images`` images it rejects every key; with 429 it sends ``retry_after``. It counts
+    its responses of each kind. Its images are those of the server ``upstream``, if there is one.
     """
 
     daemon_threads = True
     request_queue_size = 100
 
-    def __init__(self, often: int = 0, most: int = 1 << 30, behind: Server | None = None) -> None:
+    def __init__(
+        self, fault_every: int = 0, max_images: int = 1 << 30, upstream: Server | None = None
+    ) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.often, self.most, self.behind = often, most, behind
-        self.pause = 0
-        self.given: Counter[str] = Counter()
-        self.heads: list[str] = []
+        self.fault_every, self.max_images, self.upstream = fault_every, max_images, upstream
+        self.retry_after = 0
+        self.counts: Counter[str] = Counter()
+        self.request_heads: list[str] = []
         self._lock = threading.Lock()
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -45,21 +46,21 @@ class Endpoint(ThreadingHTTPServer):
 
     @property
     def requests(self) -> int:
-        return len(self.heads)
+        return len(self.request_heads)
 
     def next(self, head: str) -> str:
-        """Take note of a request; tell what it gets."""
+        """Record a request; return the kind of its response."""
         with self._lock:
-            self.heads.append(head)
-            due, rest = divmod(self.requests, self.often) if self.often else (0, 1)
+            self.request_heads.append(head)
+            due, rest = divmod(self.requests, self.fault_every) if self.fault_every else (0, 1)
             what = "image" if rest else FAULTS[due % len(FAULTS)]
-            if what == "image" and self.given["image"] >= self.most:
+            if what == "image" and self.counts["image"] >= self.max_images:
                 what = "401"
-            self.given[what] += 1
+            self.counts[what] += 1
             return what
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing of clients that were killed."""
+        """Print nothing of clients that were killed."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -73,8 +74,10 @@ class Handler(BaseHTTPRequestHandler):
         if what == "stall":
             self._drip()
         elif what in ("429", "503", "401"):
-            extra = (f"Retry-After: {self.server.pause}",) if what == "429" else ()
-            refusal = told({"status": int(what)}, f"{what} No", "Connection: close", *extra)
+            extra = (f"Retry-After: {self.server.retry_after}",) if what == "429" else ()
+            refusal = json_response(
+                {"status": int(what)}, f"{what} No", "Connection: close", *extra
+            )
             self.wfile.write(refusal)
         self.close_connection = True
         return None
@@ -88,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send(self, size: tuple[int, int]) -> None:
         kind = parse_qs(urlsplit(self.path).query)["export"][0]
-        data = image(size, kind) if self.server.behind is None else self._forwarded(size)
+        data = image(size, kind) if self.server.upstream is None else self._forwarded(size)
         self.send_response(200)
         self.send_header("Content-Type", f"image/{kind.lower()}")
         self.send_header("Content-Length", str(len(data)))
@@ -96,9 +99,9 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def _forwarded(self, size: tuple[int, int]) -> bytes:
-        assert self.server.behind is not None
+        assert self.server.upstream is not None
         path = self.path.replace("width=64", f"width={size[0]}")
-        reply = self.server.behind.send("GET", path, WWW_Authenticate=KEY)
+        reply = self.server.upstream.send("GET", path, WWW_Authenticate=KEY)
         assert reply.status == 200, reply.body
         return reply.body
 
@@ -106,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-def command(endpoint: Endpoint, *options: object) -> list[str]:
+def remote_command(endpoint: Endpoint, *options: object) -> list[str]:
     fixed = ["generate", "--remote", "--remote-url", endpoint.url, "-s", "64x48", "-o", "set"]
     return [*fixed, *map(str, options)]
 
@@ -115,5 +118,5 @@ def rows_of(manifest: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in manifest.read_text().splitlines()]
 
 
-def asked(run: Run, endpoint: Endpoint, *options: object, **environment: str) -> Done:
-    return run(*command(endpoint, *options), **{"PIXLAB_API_KEY": KEY} | environment)
+def run_remote(run: Run, endpoint: Endpoint, *options: object, **environment: str) -> Done:
+    return run(*remote_command(endpoint, *options), **{"PIXLAB_API_KEY": KEY} | environment)

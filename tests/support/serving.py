@@ -1,4 +1,4 @@
-"""A server at work, and requests to it over real sockets."""
+"""A running server, and requests to it over real sockets."""
 
 import http.client
 import io
@@ -21,7 +21,7 @@ from tests.support.held import PORT
 
 KEY = {"key": "SECRET-0123456789"}
 ROOT = Path(__file__).parents[2]
-HANG = 120.0  # seconds after which nothing comes any more
+TIMEOUT = 120.0  # seconds, which nothing takes unless it hangs
 
 
 class Reply(NamedTuple):
@@ -44,14 +44,14 @@ class Reply(NamedTuple):
 
 
 class Server(NamedTuple):
-    """A server at work: its process, its port, and the file of its log."""
+    """A running server: its process, its port, and the file of its log."""
 
     process: subprocess.Popen[str]
     port: int
     log: Path
 
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> Reply:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HANG)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             connection.request(method, path, body or None, named)
@@ -66,7 +66,7 @@ class Server(NamedTuple):
 
     def send_raw(self, request: bytes) -> Reply:
         """Send bytes as they are, and read the one reply to them."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=HANG) as line:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT) as line:
             line.sendall(request)
             reply = http.client.HTTPResponse(line)
             reply.begin()
@@ -84,21 +84,21 @@ class Server(NamedTuple):
         return reply.image
 
 
-def connected(server: "Server", count: int, stack: ExitStack) -> list[socket.socket]:
+def open_connections(server: "Server", count: int, stack: ExitStack) -> list[socket.socket]:
     """Open so many connections."""
     address = ("127.0.0.1", server.port)
-    return [stack.enter_context(socket.create_connection(address, HANG)) for _ in range(count)]
+    return [stack.enter_context(socket.create_connection(address, TIMEOUT)) for _ in range(count)]
 
 
-def rest(line: socket.socket) -> bytes:
+def read_until_closed(line: socket.socket) -> bytes:
     """Read until the other side closes."""
     return b"".join(iter(partial(line.recv, 1 << 20), b""))
 
 
 class Gate(ExitStack):
-    """Where the images of noise ``held`` wait, in processes with its environment.
+    """Holds the images of the family ``held``, in processes with its environment.
 
-    The noise is a family of another package, which is installed in a folder.
+    The family belongs to another package, which is installed in a folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -110,15 +110,15 @@ class Gate(ExitStack):
             "[pixelgen.families]\nheld = tests.support.held:Held\n"
         )
         self._listener = self.enter_context(socket.create_server(("127.0.0.1", 0)))
-        self._listener.settimeout(HANG)
+        self._listener.settimeout(TIMEOUT)
         folders = [str(folder), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         self.environment = {
             PORT: str(self._listener.getsockname()[1]),
             "PYTHONPATH": os.pathsep.join(folders),
         }
 
-    def arrival(self) -> socket.socket:
-        """Wait until an image is being made; it goes on once the socket is closed."""
+    def wait_for_render(self) -> socket.socket:
+        """Wait until an image is being made; it is released when the socket is closed."""
         line, _ = self._listener.accept()
         return self.enter_context(line)
 
@@ -133,26 +133,26 @@ def serving(folder: Path, *options: str, **environment: str) -> Iterator[Server]
     ) as process:  # fmt: skip
         assert process.stdout is not None
         try:
-            told = json.loads(process.stdout.readline())
-            assert told["status"] == 200
-            yield Server(process, told["port"], log)
+            started = json.loads(process.stdout.readline())
+            assert started["status"] == 200
+            yield Server(process, started["port"], log)
         finally:
             process.terminate()
-            process.wait(HANG)
+            process.wait(TIMEOUT)
 
 
 def get(path: str) -> bytes:
-    """Write a GET request, after whose answer the connection is closed."""
+    """Return a GET request, after whose response the connection is closed."""
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
 
 
 def post(path: str, body: bytes) -> bytes:
-    """Write a POST request."""
+    """Return a POST request."""
     length = f"Content-Length: {len(body)}"
     return f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n".encode() + body
 
 
-def memory(process: subprocess.Popen[str]) -> int:
+def resident_kib(process: subprocess.Popen[str]) -> int:
     """Return the resident memory of a process, in KiB."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     return int(re.findall(r"^VmRSS:\s+(\d+)", status, re.MULTILINE)[0])
@@ -172,9 +172,9 @@ class HeldRequest(NamedTuple):
 
 @contextmanager
 def held_request(folder: Path, *options: str) -> Iterator[HeldRequest]:
-    """Start a server, and have it work at an image that is held."""
+    """Start a server, and let it begin an image that is held."""
     with Gate(folder) as gate, ExitStack() as stack:
         server = stack.enter_context(serving(folder, *options, **gate.environment))
-        (line,) = connected(server, 1, stack)
+        (line,) = open_connections(server, 1, stack)
         line.sendall(HELD)
-        yield HeldRequest(server, line, gate.arrival(), stack)
+        yield HeldRequest(server, line, gate.wait_for_render(), stack)

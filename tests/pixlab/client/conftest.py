@@ -1,4 +1,4 @@
-"""A faulty endpoint in a network of its own, where that is allowed, and certificates for it."""
+"""A faulty server in a network namespace of its own, where possible, and its certificates."""
 
 import datetime
 import json
@@ -18,8 +18,8 @@ from tests.support.pixlab_endpoint import Endpoint
 PROJECT = Path(__file__).parents[3]
 
 
-class Faulty(NamedTuple):
-    """The endpoint: its ports, the log of its requests, its CA, and how to get into its network."""
+class FaultyProcess(NamedTuple):
+    """The server: its ports, request log and CA, and the command prefix to enter its network."""
 
     ports: dict[str, int]
     log: Path
@@ -32,8 +32,8 @@ class Faulty(NamedTuple):
         return [head for name, head in lines if name == case]
 
 
-def certify(folder: Path) -> Path:
-    """Write the certificates, of which a client that trusts the CA takes one; return the CA."""
+def write_certificates(folder: Path) -> Path:
+    """Write certificates, of which a client that trusts the CA accepts one; return the CA."""
     trustme = pytest.importorskip("trustme", reason="trustme is not installed")
     known, unknown = trustme.CA(), trustme.CA()
     past = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -49,10 +49,10 @@ def certify(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="package")
-def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
-    """Run the endpoint in a process, so that its memory is not the tests'."""
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyProcess]:
+    """Run the server in a process, so that its memory is not that of the tests."""
     folder = tmp_path_factory.mktemp("faulty")
-    ca, log = certify(folder), folder / "log"
+    ca, log = write_certificates(folder), folder / "log"
     log.touch()
     tools = [shutil.which("unshare"), shutil.which("nsenter")]
     alone = ["unshare", "-n"]
@@ -65,7 +65,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
         assert process.stdout is not None
         ports = json.loads(process.stdout.readline())
         prefix = ["nsenter", f"--target={process.pid}", "--net", "--"] if can else []
-        yield Faulty(ports, log, ca, prefix)
+        yield FaultyProcess(ports, log, ca, prefix)
         process.kill()
 
 
@@ -77,7 +77,7 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 @pytest.fixture(scope="module")
-def _quiet() -> Iterator[None]:
+def _silent_pillow() -> Iterator[None]:
     """Ignore Pillow's warnings, as the client does, for the tests of a module."""
     with warnings.catch_warnings():
         silence_pillow_warnings()

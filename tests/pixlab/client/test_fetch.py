@@ -1,4 +1,4 @@
-"""Sets whose images are fetched: complete through faults and kills, and asked for once."""
+"""Datasets of fetched images: complete despite faults and kills, each image fetched once."""
 
 import io
 import json
@@ -24,38 +24,38 @@ from pixelgen.storage import LocalStore
 from pixelgen.storage.append_log import seal
 from tests.support.command import COMMAND, ROOT, Run, tree_digest
 from tests.support.faults import wait_for
-from tests.support.pixlab_endpoint import FAULTS, KEY, Endpoint, asked, command, rows_of
-from tests.support.serving import HANG, serving
+from tests.support.pixlab_endpoint import FAULTS, KEY, Endpoint, remote_command, rows_of, run_remote
+from tests.support.serving import TIMEOUT, serving
 
 
 @pytest.mark.slow
-def test_many_images_come_through_faults_and_a_kill(run: Run, tmp_path: Path) -> None:
-    """One request in ten fails, and the first run is killed: what is there is not asked for."""
+def test_many_images_are_fetched_despite_faults_and_a_kill(run: Run, tmp_path: Path) -> None:
+    """One request in ten fails, and the first run is killed: no image is fetched twice."""
     count, at_once = 500, 32
-    with serving(tmp_path, "-q") as server, Endpoint(often=10, behind=server) as endpoint:
+    with serving(tmp_path, "-q") as server, Endpoint(fault_every=10, upstream=server) as endpoint:
         options = ("-n", count, "-j", at_once, "--remote-timeout", 60, "--json")
         first = subprocess.Popen(
-            [COMMAND, *command(endpoint, *options)], cwd=tmp_path, stderr=subprocess.PIPE,
+            [COMMAND, *remote_command(endpoint, *options)], cwd=tmp_path, stderr=subprocess.PIPE,
             env=os.environ | {"PIXLAB_API_KEY": KEY},
         )  # fmt: skip
-        assert wait_for(lambda: endpoint.given["image"] >= 200, HANG)
+        assert wait_for(lambda: endpoint.counts["image"] >= 200, TIMEOUT)
         first.kill()
         first.communicate()
         before = endpoint.requests
         assert not (tmp_path / "set/metadata.jsonl").exists()
-        second = asked(run, endpoint, *options)
+        second = run_remote(run, endpoint, *options)
         while (
             second.returncode in (1, 4) and endpoint.requests < 2 * count
         ):  # one image had them all
             assert re.search(r"kept.*\b\d+\b", second.stderr)
             before = endpoint.requests
-            second = asked(run, endpoint, *options)
+            second = run_remote(run, endpoint, *options)
         endpoint.shutdown()
 
     assert second.returncode == 0, second.stderr
     assert json.loads(second.stdout)["requests"] == endpoint.requests - before
-    assert count <= endpoint.given["image"] <= count + at_once
-    assert all(endpoint.given[fault] > 5 for fault in FAULTS)
+    assert count <= endpoint.counts["image"] <= count + at_once
+    assert all(endpoint.counts[fault] > 5 for fault in FAULTS)
     checked = run("verify", "set")
     assert checked.returncode == 0
     assert str(count) in checked.stderr
@@ -67,17 +67,15 @@ def test_many_images_come_through_faults_and_a_kill(run: Run, tmp_path: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["files", "webdataset"])
-def test_a_batch_that_is_refused_half_way_is_kept_and_finished(
-    run: Run, tmp_path: Path, layout: str
-) -> None:
+def test_batch_refused_half_way_is_resumed(run: Run, tmp_path: Path, layout: str) -> None:
     options = ("-n", 20, "-j", 1, "--layout", layout)
-    with Endpoint(most=7) as endpoint:
-        first = asked(run, endpoint, *options)
+    with Endpoint(max_images=7) as endpoint:
+        first = run_remote(run, endpoint, *options)
         assert first.returncode == 4
         assert re.search(r"key.*\b401\b.*kept.*\b7\b", first.stderr)
-        endpoint.most = 1 << 30
-        second = asked(run, endpoint, *options)
-        again = asked(run, endpoint, *options, PIXLAB_API_KEY="")
+        endpoint.max_images = 1 << 30
+        second = run_remote(run, endpoint, *options)
+        again = run_remote(run, endpoint, *options, PIXLAB_API_KEY="")
         endpoint.shutdown()
 
     assert second.returncode == again.returncode == 0, second.stderr
@@ -86,56 +84,59 @@ def test_a_batch_that_is_refused_half_way_is_kept_and_finished(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_requests_under_way_and_keeps_what_came(
+def test_signal_ends_requests_in_progress_and_keeps_fetched_images(
     run: Run, tmp_path: Path, number: int
 ) -> None:
-    with Endpoint(often=8) as endpoint:
+    with Endpoint(fault_every=8) as endpoint:
         while FAULTS[(endpoint.requests // 8 + 1) % 5] != "stall":
             endpoint.next("")
-        before = endpoint.given["image"]
+        before = endpoint.counts["image"]
         first = subprocess.Popen(
-            [COMMAND, *command(endpoint, "-n", 20, "-j", 1, "--remote-timeout", 9 * HANG)],
+            [
+                COMMAND, *remote_command(endpoint, "-n", 20, "-j", 1),
+                "--remote-timeout", str(9 * TIMEOUT),
+            ],
             cwd=tmp_path, text=True,
             stderr=subprocess.PIPE, env=os.environ | {"PIXLAB_API_KEY": KEY},
         )  # fmt: skip
-        assert wait_for(lambda: endpoint.given["stall"] > 0, HANG)
+        assert wait_for(lambda: endpoint.counts["stall"] > 0, TIMEOUT)
         first.send_signal(number)
-        _, said = first.communicate(timeout=HANG)  # the request itself lasts longer
-        came = endpoint.given["image"] - before
-        endpoint.often = 0
-        second = asked(run, endpoint, "-n", 20)
+        _, stderr = first.communicate(timeout=TIMEOUT)  # the request itself lasts longer
+        came = endpoint.counts["image"] - before
+        endpoint.fault_every = 0
+        second = run_remote(run, endpoint, "-n", 20)
         endpoint.shutdown()
 
     assert first.returncode == 128 + number
-    assert "Traceback" not in said
+    assert "Traceback" not in stderr
     assert came == 7
     assert second.returncode == 0, second.stderr
-    assert endpoint.given["image"] - before == 20
+    assert endpoint.counts["image"] - before == 20
 
 
-TAKEN = {
+CONTAINER_FORMATS = {
     name: part.formats or ("png",)
     for name, part in registry.known("layout").items()
     if issubclass(part, Container) and set(part.formats or ("png",)) & {"png", "jpeg"}
 }  # fmt: skip
 
-BESIDE = sorted(
+SIDECARS = sorted(
     name for name, part in registry.known("layout").items() if issubclass(part, Sidecar)
 )
 
 
-@pytest.mark.parametrize("container", TAKEN)
+@pytest.mark.parametrize("container", CONTAINER_FORMATS)
 def test_fetched_images_go_to_every_layout_and_are_checked_by_their_hashes(
     run: Run, tmp_path: Path, endpoint: Endpoint, container: str
 ) -> None:
-    beside = [
-        name for name in BESIDE
+    sidecars = [
+        name for name in SIDECARS
         if not (wanted := getattr(registry.known("layout")[name], "containers", ()))
         or container in wanted
     ]  # fmt: skip
-    kind = "png" if "png" in TAKEN[container] else "jpeg"
-    made = asked(
-        run, endpoint, "-n", 12, "-f", kind, "--layout", ",".join([container, *beside]), "-q"
+    kind = "png" if "png" in CONTAINER_FORMATS[container] else "jpeg"
+    made = run_remote(
+        run, endpoint, "-n", 12, "-f", kind, "--layout", ",".join([container, *sidecars]), "-q"
     )
     store = LocalStore(str(tmp_path / "set"))
 
@@ -161,12 +162,10 @@ def tree_names(folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_sidecars_come_later_without_a_request(
-    run: Run, tmp_path: Path, endpoint: Endpoint
-) -> None:
-    asked(run, endpoint, "-n", 9, "--layout", "files,coco,csv")
+def test_sidecars_are_added_without_a_request(run: Run, tmp_path: Path, endpoint: Endpoint) -> None:
+    run_remote(run, endpoint, "-n", 9, "--layout", "files,coco,csv")
     shutil.copytree(tmp_path / "set", tmp_path / "whole")
-    asked(run, endpoint, "-n", 9, "--force")
+    run_remote(run, endpoint, "-n", 9, "--force")
     requests = endpoint.requests
     done = run("index", "set", "--layout", "coco,csv")
 
@@ -177,10 +176,8 @@ def test_sidecars_come_later_without_a_request(
 
 
 @pytest.mark.slow
-def test_what_cannot_be_made_again_is_not_remade(
-    run: Run, tmp_path: Path, endpoint: Endpoint
-) -> None:
-    asked(run, endpoint, "-n", 3)
+def test_fetched_images_are_never_regenerated(run: Run, tmp_path: Path, endpoint: Endpoint) -> None:
+    run_remote(run, endpoint, "-n", 3)
     before = tree_digest(tmp_path / "set")
     for words in (("verify", "--deep", "set"), ("repair", "set"), ("repair", "--deep", "set")):
         done = run(*words)
@@ -194,9 +191,9 @@ def test_what_cannot_be_made_again_is_not_remade(
         Job.parse(count=1, remote=endpoint.url)[0]
 
 
-def test_an_unfinished_set_says_what_finishes_it(run: Run, tmp_path: Path) -> None:
-    with Endpoint(most=2) as endpoint:
-        asked(run, endpoint, "-n", 5, "-j", 1)
+def test_verify_of_an_unfinished_dataset_names_the_command(run: Run, tmp_path: Path) -> None:
+    with Endpoint(max_images=2) as endpoint:
+        run_remote(run, endpoint, "-n", 5, "-j", 1)
         done = run("verify", "set")
         endpoint.shutdown()
 
@@ -205,14 +202,14 @@ def test_an_unfinished_set_says_what_finishes_it(run: Run, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_what_was_paid_for_is_counted_and_never_replaced(run: Run, tmp_path: Path) -> None:
-    with Endpoint(most=2) as endpoint:
-        asked(run, endpoint, "-n", 5, "-j", 1)
-        planned = asked(run, endpoint, "-n", 5, "--dry-run")
+def test_paid_images_are_counted_and_never_replaced(run: Run, tmp_path: Path) -> None:
+    with Endpoint(max_images=2) as endpoint:
+        run_remote(run, endpoint, "-n", 5, "-j", 1)
+        planned = run_remote(run, endpoint, "-n", 5, "--dry-run")
         before = tree_digest(tmp_path / "set")
         others = [
             run("generate", "-n", 1, "-o", "set", "--force"),
-            asked(run, endpoint, "-n", 6, "--force"),
+            run_remote(run, endpoint, "-n", 6, "--force"),
         ]
         endpoint.shutdown()
 
@@ -225,15 +222,15 @@ def test_what_was_paid_for_is_counted_and_never_replaced(run: Run, tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_a_lost_image_is_told_with_its_way_out_before_anything_is_asked(
+def test_lost_image_is_reported_before_any_request(
     run: Run, tmp_path: Path, endpoint: Endpoint
 ) -> None:
-    asked(run, endpoint, "-n", 3)
+    run_remote(run, endpoint, "-n", 3)
     lost = tmp_path / "set/images/000001.png"
     lost.unlink()
-    forced = asked(run, endpoint, "-n", 3, "--force")
+    forced = run_remote(run, endpoint, "-n", 3, "--force")
     (tmp_path / "set/metadata.jsonl").unlink()
-    checked, again = run("verify", "set"), asked(run, endpoint, "-n", 3)
+    checked, again = run("verify", "set"), run_remote(run, endpoint, "-n", 3)
 
     for done in (forced, again, checked):
         assert done.returncode == 3
@@ -243,30 +240,30 @@ def test_a_lost_image_is_told_with_its_way_out_before_anything_is_asked(
     assert not lost.exists()
 
 
-def test_a_stream_that_breaks_off_promises_nothing(run: Run) -> None:
-    with Endpoint(most=2) as endpoint:
-        done = asked(run, endpoint, "-n", 5, "-j", 1, "-o", "-")
+def test_interrupted_stream_promises_no_resume(run: Run) -> None:
+    with Endpoint(max_images=2) as endpoint:
+        done = run_remote(run, endpoint, "-n", 5, "-j", 1, "-o", "-")
         endpoint.shutdown()
 
     assert done.returncode == 4
     assert "kept" not in done.stderr
 
 
-def test_a_torn_spool_is_asked_for_again_and_nothing_else(run: Run, tmp_path: Path) -> None:
-    with Endpoint(most=6) as endpoint:
-        asked(run, endpoint, "-n", 12, "-j", 1)
-        spool = tmp_path / "set/.pixelgen.fetched"
-        lines = spool.read_bytes().splitlines(keepends=True)
+def test_only_torn_lines_of_the_download_cache_are_fetched_again(run: Run, tmp_path: Path) -> None:
+    with Endpoint(max_images=6) as endpoint:
+        run_remote(run, endpoint, "-n", 12, "-j", 1)
+        cache_file = tmp_path / "set/.pixelgen.fetched"
+        lines = cache_file.read_bytes().splitlines(keepends=True)
         assert len(lines) == 6
         lines[2] = lines[2].replace(b"A", b"B", 1)
-        spool.write_bytes(b"".join(lines)[:-100])
-        endpoint.most = 1 << 30
-        second = asked(run, endpoint, "-n", 12, "-j", 1)
+        cache_file.write_bytes(b"".join(lines)[:-100])
+        endpoint.max_images = 1 << 30
+        second = run_remote(run, endpoint, "-n", 12, "-j", 1)
         endpoint.shutdown()
 
     assert second.returncode == 0, second.stderr
-    assert endpoint.given["image"] == 12 + 2
-    assert not spool.exists()
+    assert endpoint.counts["image"] == 12 + 2
+    assert not cache_file.exists()
     assert run("verify", "set").returncode == 0
 
 
@@ -296,13 +293,13 @@ def test_the_command_of_the_readme_fetches(run: Run, tmp_path: Path, endpoint: E
     done = run(*words, PIXLAB_API_KEY=KEY, PIXELGEN_REMOTE_URL=endpoint.url)
 
     assert done.returncode == 0, done.stderr
-    assert all("color=%23cef48e" in head for head in endpoint.heads)
+    assert all("color=%23cef48e" in head for head in endpoint.request_heads)
     with Image.open(tmp_path / "negatives/images/000099.jpg") as last:
         assert last.format == "JPEG"
 
 
-def test_a_set_of_none_is_empty_and_asks_for_nothing(run: Run, endpoint: Endpoint) -> None:
-    done = asked(run, endpoint, "-n", 0)
+def test_empty_dataset_needs_no_request(run: Run, endpoint: Endpoint) -> None:
+    done = run_remote(run, endpoint, "-n", 0)
 
     assert done.returncode == 0, done.stderr
     assert endpoint.requests == 0
@@ -310,9 +307,9 @@ def test_a_set_of_none_is_empty_and_asks_for_nothing(run: Run, endpoint: Endpoin
 
 
 @pytest.mark.slow
-def test_sets_of_many_threads_are_whole(run: Run, tmp_path: Path, endpoint: Endpoint) -> None:
+def test_concurrent_datasets_are_complete(run: Run, tmp_path: Path, endpoint: Endpoint) -> None:
     def one(number: int) -> int:
-        return asked(run, endpoint, "-n", 30, "-j", 8, "-o", f"set{number}", "-q").returncode
+        return run_remote(run, endpoint, "-n", 30, "-j", 8, "-o", f"set{number}", "-q").returncode
 
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(one, range(3))) == [0, 0, 0]
@@ -321,17 +318,17 @@ def test_sets_of_many_threads_are_whole(run: Run, tmp_path: Path, endpoint: Endp
         assert run("verify", f"set{number}").returncode == 0
 
 
-def test_images_that_were_paid_for_for_another_set_are_not_dropped(
+def test_paid_images_of_another_dataset_are_not_removed(
     run: Run, tmp_path: Path, endpoint: Endpoint
 ) -> None:
     (tmp_path / "set").mkdir()
-    spool = tmp_path / "set/.pixelgen.fetched"
-    spool.write_bytes(seal(["0" * 64, 0, "", "AAAA"]))
-    before = spool.read_bytes()
+    cache_file = tmp_path / "set/.pixelgen.fetched"
+    cache_file.write_bytes(seal(["0" * 64, 0, "", "AAAA"]))
+    before = cache_file.read_bytes()
     done = run("generate", "-n", 3, "-s", 8, "--remote", "--remote-url", endpoint.url, "-o", "set",
                PIXLAB_API_KEY="abcdefghijklmnop")  # fmt: skip
 
     assert done.returncode == 3
     assert ".pixelgen.fetched" in done.stderr
     assert "move it away" in done.stderr
-    assert spool.read_bytes() == before
+    assert cache_file.read_bytes() == before

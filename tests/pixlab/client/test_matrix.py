@@ -1,7 +1,7 @@
-"""Whatever an endpoint does: the right exit code, the facts, an end, and nothing left behind.
+"""Whatever an endpoint does: the right exit code and message, in time, and no files left behind.
 
-Each case is a fault of :mod:`tests.support.faulty_server`, met by the command as users run it.
-Python's own audit events tell which hosts it went to, and logging is at its most talkative.
+Each case is a fault of :mod:`tests.support.faulty_server`, against the command as users run it.
+Python's own audit events show which hosts it connected to; logging is at its most verbose.
 """
 
 import json
@@ -17,47 +17,47 @@ from typing import NamedTuple
 import pytest
 from PIL import Image
 
-from tests.pixlab.client.conftest import Faulty
+from tests.pixlab.client.conftest import FaultyProcess
 from tests.support.command import COMMAND, MEASURED
 from tests.support.faulty_server import CASES, SIZE
 
-PATIENT = 240.0  # seconds for an image, all tries and waits included: no machine is that slow
-HURRY = 8.0  # a try may take a quarter of it
-HURRIED = {"stalled_headers", "stalled_body", "slow_body", "slow_headers"}
+LONG_TIMEOUT = 240.0  # seconds for an image, all tries and waits included: no machine is that slow
+SHORT_TIMEOUT = 8.0  # a try may take a quarter of it
+STALLING = {"stalled_headers", "stalled_body", "slow_body", "slow_headers"}
 """Faults that last until the client leaves, so only its deadline ends them."""
 KEY = f"SECRETKEY-{secrets.token_hex(8)}"
 
 WATCH = """
 import logging, os, sys
 logging.basicConfig(level=logging.DEBUG)
-def told(event, arguments):
+def record(event, arguments):
     if event in ("socket.connect", "socket.getaddrinfo"):
         with open(os.environ["WATCHED"], "a") as file:
             print(arguments[1] if event == "socket.connect" else arguments[:2], file=file)
-sys.addaudithook(told)
+sys.addaudithook(record)
 """
 
-NEAR = r"127\.0\.0\.1|no-such-host\.invalid"
-LATE = r"longer than \d+ s|no data came"
+ALLOWED_HOSTS = r"127\.0\.0\.1|no-such-host\.invalid"
+TIMED_OUT = r"longer than \d+ s|no data came"
 CUT = "cut short|connection was lost"
 NOT_HTTP = "not valid HTTP"
 NOT_PNG = "not a PNG"
 BAD_LENGTH = "Content-Length"
-ELSEWHERE = "redirect"
+REDIRECT = "redirect"
 UNTRUSTED = r"certificate.*127\.0\.0\.1"
 NOT_FOLLOWED = "not followed"
 ALL_TRIES = 5  # of a request that may do better the next time
 
-# Exit code, what is named, and how often the endpoint was asked (None: as often as time allows).
+# Exit code, part of the message, and the number of requests (None: as many as time allows).
 BLOB: dict[str, tuple[int, str, int | None]] = {
     "ok": (0, "", 1),
     "rate_once": (0, "", 2),
     "fault_twice": (0, "", 3),
     "wrong_once": (0, "", 2),
-    "stalled_headers": (1, LATE, None),
-    "stalled_body": (1, LATE, None),
-    "slow_body": (1, LATE, None),
-    "slow_headers": (1, LATE, None),
+    "stalled_headers": (1, TIMED_OUT, None),
+    "stalled_body": (1, TIMED_OUT, None),
+    "slow_body": (1, TIMED_OUT, None),
+    "slow_headers": (1, TIMED_OUT, None),
     "endless": (4, "90,112 bytes", 1),
     "reset": (1, CUT, ALL_TRIES),
     "short_body": (1, CUT, ALL_TRIES),
@@ -105,16 +105,16 @@ BLOB: dict[str, tuple[int, str, int | None]] = {
     "deep_json": (4, "90,112 bytes|JSON", 1),
     "list_json": (4, "JSON", 1),
     "json_for_image": (4, "JSON.*image", 1),
-    "redirect_loop": (4, ELSEWHERE, 1),
-    "redirect_elsewhere": (4, ELSEWHERE, 1),
-    "redirect_to_file": (4, ELSEWHERE, 1),
+    "redirect_loop": (4, REDIRECT, 1),
+    "redirect_elsewhere": (4, REDIRECT, 1),
+    "redirect_to_file": (4, REDIRECT, 1),
     "key_echoed": (4, r"400.*what is \*\*\*\?", 1),
 }
 LINK: dict[str, tuple[int, str, int | None]] = {
     "link_followed": (0, "", 2),
     "ok": (4, "not JSON", 1),
     "link_to_nothing": (4, "404", 2),
-    "link_redirected": (4, ELSEWHERE, 2),
+    "link_redirected": (4, REDIRECT, 2),
     "link_to_file": (4, f"file://.*{NOT_FOLLOWED}", 1),
     "link_in_plain_http": (4, rf"http://10\.0\.0\.1\b.*{NOT_FOLLOWED}", 1),
     "link_to_metadata": (4, rf"http://192\.0\.2\.1\b.*{NOT_FOLLOWED}", 1),
@@ -135,7 +135,7 @@ NETWORK: dict[str, tuple[int, str]] = {
     "https://127.0.0.1:{unknown}/ok": (4, UNTRUSTED),
     "https://127.0.0.1:{wrong}/ok": (4, UNTRUSTED),
     "https://127.0.0.1:{expired}/ok": (4, UNTRUSTED),
-    "https://127.0.0.1:{http}/ok": (1, LATE),
+    "https://127.0.0.1:{http}/ok": (1, TIMED_OUT),
     "http://127.0.0.1:1/ok": (1, r"127\.0\.0\.1.*refused"),
     "https://no-such-host.invalid/ok": (1, r"no-such-host\.invalid.*resolve"),
 }
@@ -145,22 +145,24 @@ class Done(NamedTuple):
     """How the command ended: exit code, stderr, peak KiB, its folder and where it went."""
 
     code: int
-    said: str
+    stderr: str
     peak: int
     folder: Path
     watched: str
 
 
-def ask(faulty: Faulty, folder: Path, url: str, *options: str, **environment: str) -> Done:
+def run_watched(
+    faulty: FaultyProcess, folder: Path, url: str, *options: str, **environment: str
+) -> Done:
     """Run ``generate --remote``, watched, in the network of the endpoint."""
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(WATCH)
     command = [COMMAND, "generate", "--remote", "-n", "1", "-s", "{}x{}".format(*SIZE), "-o", "set",
-               "--remote-url", url, "--remote-timeout", str(PATIENT), *options]  # fmt: skip
+               "--remote-url", url, "--remote-timeout", str(LONG_TIMEOUT), *options]  # fmt: skip
     path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     done = subprocess.run(
         [*faulty.prefix, sys.executable, "-c", MEASURED, *command],
-        check=False, cwd=folder, capture_output=True, text=True, timeout=2 * PATIENT,
+        check=False, cwd=folder, capture_output=True, text=True, timeout=2 * LONG_TIMEOUT,
         env=os.environ | {
             "PIXLAB_API_KEY": KEY, "PYTHONPATH": path, "WATCHED": "watched",
             "SSL_CERT_FILE": str(faulty.ca), "PYTHONDONTWRITEBYTECODE": "1",
@@ -174,51 +176,53 @@ def ask(faulty: Faulty, folder: Path, url: str, *options: str, **environment: st
     )  # fmt: skip
 
 
-def faults(done: Done, code: int, said: str) -> list[str]:
-    """Return what is not as it should be."""
-    lines = [line for line in done.said.splitlines() if line.startswith("pixelgen: ")]
+def problems(done: Done, code: int, message: str) -> list[str]:
+    """Return what is wrong with how a command ended."""
+    lines = [line for line in done.stderr.splitlines() if line.startswith("pixelgen: ")]
     left = [path for path in done.folder.rglob("*") if path.is_file()]
     left = [path for path in left if path.name not in ("sitecustomize.py", "watched")]
-    strangers = [line for line in done.watched.splitlines() if not re.search(NEAR, line)]
-    faults = {
+    other_hosts = [line for line in done.watched.splitlines() if not re.search(ALLOWED_HOSTS, line)]
+    checks = {
         f"exit {done.code}, not {code}": done.code != code,
-        f"not said: {said}": bool(said) and not re.search(said, "\n".join(lines)),
-        "a traceback": "Traceback" in done.said,
+        f"no message: {message}": bool(message) and not re.search(message, "\n".join(lines)),
+        "a traceback": "Traceback" in done.stderr,
         "more than a line": len(lines) != (code != 0),
         f"{done.peak >> 10} MiB": done.peak > 150 << 10,
         f"left: {left}": bool(left) and code != 0,
-        f"went to {strangers}": bool(strangers),
+        f"went to {other_hosts}": bool(other_hosts),
         "the key in a file": any(KEY.encode() in path.read_bytes() for path in left),
     }
     if code == 0:
         with Image.open(done.folder / "set/images/000000.png") as image:
             image.load()
-            faults["not the image"] = image.size != SIZE
-    wrong = [fault for fault, is_so in faults.items() if is_so]
+            checks["not the image"] = image.size != SIZE
+    wrong = [problem for problem, failed in checks.items() if failed]
     return [*lines, *wrong] if wrong else []
 
 
-def all_at_once(runs: dict[str, tuple[Faulty, Path, str, *tuple[str, ...]]]) -> dict[str, Done]:
+def run_concurrently(
+    runs: dict[str, tuple[FaultyProcess, Path, str, *tuple[str, ...]]],
+) -> dict[str, Done]:
     """Make runs that mostly wait, some at a time."""
     with ThreadPoolExecutor(8) as pool:
-        return dict(zip(runs, pool.map(lambda run: ask(*run), runs.values()), strict=True))
+        return dict(zip(runs, pool.map(lambda run: run_watched(*run), runs.values()), strict=True))
 
 
 def seconds_for(name: str) -> float:
     """Return the time for an image: less than a minute for what is to be tried a minute later."""
-    return HURRY if name in HURRIED else 60 if name == "rate_in_html" else PATIENT
+    return SHORT_TIMEOUT if name in STALLING else 60 if name == "rate_in_html" else LONG_TIMEOUT
 
 
 @pytest.mark.cli
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["blob", "link"])
 def test_every_fault_ends_in_one_line_in_time_and_leaves_nothing(
-    faulty: Faulty, tmp_path: Path, mode: str
+    faulty: FaultyProcess, tmp_path: Path, mode: str
 ) -> None:
     expected = BLOB if mode == "blob" else LINK
     base = f"http://127.0.0.1:{faulty.ports['http']}"
     before = {name: len(faulty.requests(name)) for name in expected}
-    done = all_at_once({
+    done = run_concurrently({
         name: (
             faulty, tmp_path / name, f"{base}/{name}", "--remote-mode", mode,
             "--remote-timeout", str(seconds_for(name)),
@@ -226,7 +230,7 @@ def test_every_fault_ends_in_one_line_in_time_and_leaves_nothing(
         )
         for name in expected
     })  # fmt: skip
-    found = {name: faults(done[name], *expected[name][:2]) for name in expected}
+    found = {name: problems(done[name], *expected[name][:2]) for name in expected}
     for name, (*_, requests) in expected.items():
         seen = len(faulty.requests(name)) - before[name]
         if requests not in (None, seen):
@@ -235,39 +239,38 @@ def test_every_fault_ends_in_one_line_in_time_and_leaves_nothing(
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 
-def test_every_case_of_the_endpoint_is_met() -> None:
+def test_every_case_of_the_faulty_server_is_tested() -> None:
     assert set(CASES) == BLOB.keys() | LINK.keys()
 
 
 @pytest.mark.cli
 @pytest.mark.slow
-def test_what_is_wrong_with_the_network_is_said(faulty: Faulty, tmp_path: Path) -> None:
-    done = all_at_once({
+def test_network_errors_are_reported(faulty: FaultyProcess, tmp_path: Path) -> None:
+    done = run_concurrently({
         url: (
             faulty, tmp_path / str(number), url.format(**faulty.ports),
-            "--remote-timeout", str(HURRY if NETWORK[url][1] == LATE else PATIENT),
+            "--remote-timeout",
+            str(SHORT_TIMEOUT if NETWORK[url][1] == TIMED_OUT else LONG_TIMEOUT),
         )
         for number, url in enumerate(NETWORK)
     })  # fmt: skip
-    found = {url: faults(done[url], *NETWORK[url]) for url in NETWORK}
+    found = {url: problems(done[url], *NETWORK[url]) for url in NETWORK}
 
     assert {url: wrong for url, wrong in found.items() if wrong} == {}
 
 
 @pytest.mark.cli
-def test_the_key_goes_in_the_header_to_the_endpoint_and_to_no_link(
-    faulty: Faulty, tmp_path: Path
-) -> None:
+def test_key_is_sent_in_the_header_and_to_no_link(faulty: FaultyProcess, tmp_path: Path) -> None:
     base = f"http://127.0.0.1:{faulty.ports['http']}/link_followed"
-    done = ask(faulty, tmp_path / "a", base, "--remote-mode", "link", "--color", "#cef48e")
-    asked, followed = faulty.requests("link_followed")[-2:]
+    done = run_watched(faulty, tmp_path / "a", base, "--remote-mode", "link", "--color", "#cef48e")
+    first, followed = faulty.requests("link_followed")[-2:]
 
     assert done.code == 0
-    assert asked.startswith(
+    assert first.startswith(
         "GET /link_followed/pixelgenerate?width=64&height=48&export=PNG&color=%23cef48e HTTP"
     )
-    assert f"WWW-Authenticate: {KEY}\r\n" in asked
-    assert "Accept-Encoding: identity" in asked
+    assert f"WWW-Authenticate: {KEY}\r\n" in first
+    assert "Accept-Encoding: identity" in first
     assert "/media/" in followed
     assert KEY not in followed
     row = json.loads((done.folder / "set/metadata.jsonl").read_text())
@@ -275,11 +278,11 @@ def test_the_key_goes_in_the_header_to_the_endpoint_and_to_no_link(
 
 
 @pytest.mark.cli
-def test_the_key_goes_in_the_query_where_that_is_asked_for(faulty: Faulty, tmp_path: Path) -> None:
+def test_key_is_sent_in_the_query_on_request(faulty: FaultyProcess, tmp_path: Path) -> None:
     base = f"http://127.0.0.1:{faulty.ports['http']}/ok"
-    done = ask(faulty, tmp_path / "a", base, "--remote-auth", "query")
-    asked = faulty.requests("ok")[-1]
+    done = run_watched(faulty, tmp_path / "a", base, "--remote-auth", "query")
+    request = faulty.requests("ok")[-1]
 
-    assert done.code == 0, done.said
-    assert f"&key={KEY} HTTP" in asked
-    assert "WWW-Authenticate" not in asked
+    assert done.code == 0, done.stderr
+    assert f"&key={KEY} HTTP" in request
+    assert "WWW-Authenticate" not in request

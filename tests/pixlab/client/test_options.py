@@ -1,4 +1,4 @@
-"""How the endpoint is asked: with which key, by which way, how often, and when not at all."""
+"""Options of ``--remote``: which key is sent and how, how many requests, and when none."""
 
 import base64
 import json
@@ -17,15 +17,15 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 import pytest
 
 from pixelgen.job import Job
-from tests.pixlab.client.conftest import certify
+from tests.pixlab.client.conftest import write_certificates
 from tests.support.command import COMMAND, Done, Run
-from tests.support.faulty_server import Endpoint as Faults
-from tests.support.pixlab_endpoint import KEY, Endpoint, Handler, asked, command
-from tests.support.serving import HANG
+from tests.support.faulty_server import FaultyServer
+from tests.support.pixlab_endpoint import KEY, Endpoint, Handler, remote_command, run_remote
+from tests.support.serving import TIMEOUT
 
 
-def test_a_dry_run_asks_for_nothing(run: Run, tmp_path: Path, endpoint: Endpoint) -> None:
-    done = asked(run, endpoint, "-n", 500, "--dry-run", PIXLAB_API_KEY="")
+def test_dry_run_makes_no_request(run: Run, tmp_path: Path, endpoint: Endpoint) -> None:
+    done = run_remote(run, endpoint, "-n", 500, "--dry-run", PIXLAB_API_KEY="")
 
     assert done.returncode == 0, done.stderr
     for fact in ("500 images", "64x48", "png", endpoint.url, "6,144,000 bytes", "500 requests"):
@@ -53,10 +53,10 @@ def test_a_dry_run_asks_for_nothing(run: Run, tmp_path: Path, endpoint: Endpoint
      (("--remote-url", "https://u:p@pixlab.io"), ["user", "password"]),
      (("--remote-url", "https://pixlab.io/?key=1"), ["query"])],
 )  # fmt: skip
-def test_what_cannot_be_asked_is_refused_before_anything_is(
+def test_invalid_options_are_refused_before_any_request(
     run: Run, tmp_path: Path, endpoint: Endpoint, options: tuple[str, ...], named: list[str]
 ) -> None:
-    done = asked(run, endpoint, "-n", 1, *options)
+    done = run_remote(run, endpoint, "-n", 1, *options)
 
     assert done.returncode == 2
     assert [each for each in named if each not in done.stderr] == []
@@ -66,7 +66,7 @@ def test_what_cannot_be_asked_is_refused_before_anything_is(
 
 
 @pytest.mark.parametrize("option", ["--remote-url=https://a", "--remote-rate=1/s", "--key=x"])
-def test_what_is_about_the_remote_is_of_no_use_without_it(run: Run, option: str) -> None:
+def test_remote_options_need_remote(run: Run, option: str) -> None:
     done = run("generate", "-n", 1, option)
 
     assert done.returncode == 2
@@ -74,15 +74,17 @@ def test_what_is_about_the_remote_is_of_no_use_without_it(run: Run, option: str)
     assert re.search(r"--remote\b(?!-)", done.stderr)
 
 
-def keyed(run: Run, endpoint: Endpoint, *options: str, **environment: str) -> tuple[Done, str]:
-    """Ask for an image; return also the key that came along."""
-    done = asked(run, endpoint, "-n", 1, *options, **environment)
-    last = endpoint.heads[-1] if done.returncode == 0 else ""
+def run_for_key(
+    run: Run, endpoint: Endpoint, *options: str, **environment: str
+) -> tuple[Done, str]:
+    """Fetch an image; return also the key that was sent."""
+    done = run_remote(run, endpoint, "-n", 1, *options, **environment)
+    last = endpoint.request_heads[-1] if done.returncode == 0 else ""
     return done, last.partition("WWW-Authenticate: ")[2].partition("\n")[0].strip()
 
 
 @pytest.mark.slow
-def test_the_key_is_the_first_that_is_found(run: Run, tmp_path: Path, endpoint: Endpoint) -> None:
+def test_first_key_found_is_used(run: Run, tmp_path: Path, endpoint: Endpoint) -> None:
     config = tmp_path / "config/pixelgen"
     config.mkdir(parents=True)
     for path, key in ((tmp_path / "file", "of-file"), (config / "key", "of-config")):
@@ -90,19 +92,22 @@ def test_the_key_is_the_first_that_is_found(run: Run, tmp_path: Path, endpoint: 
         path.chmod(0o600)
     home = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "PIXLAB_API_KEY": ""}
 
-    assert keyed(run, endpoint, "-o", "1", **home)[1] == "of-config"
-    assert keyed(run, endpoint, "-o", "2", "--key-file", "file", **home)[1] == "of-file"
+    assert run_for_key(run, endpoint, "-o", "1", **home)[1] == "of-config"
+    assert run_for_key(run, endpoint, "-o", "2", "--key-file", "file", **home)[1] == "of-file"
     set_too = home | {"PIXLAB_API_KEY": "of-environment"}
-    assert keyed(run, endpoint, "-o", "3", "--key-file", "file", **set_too)[1] == "of-environment"
-    done, key = keyed(run, endpoint, "-o", "4", "--key", "of-option", **set_too)
+    assert (
+        run_for_key(run, endpoint, "-o", "3", "--key-file", "file", **set_too)[1]
+        == "of-environment"
+    )
+    done, key = run_for_key(run, endpoint, "-o", "4", "--key", "of-option", **set_too)
     assert key == "of-option"
     assert re.search("^warning: --key\\b", done.stderr)
     piped = subprocess.run(
-        [COMMAND, *command(endpoint, "-n", "1", "--key-file", "-")], check=True, cwd=tmp_path,
-        input=b"of-input\n", env=os.environ | home,
+        [COMMAND, *remote_command(endpoint, "-n", "1", "--key-file", "-")],
+        check=True, cwd=tmp_path, input=b"of-input\n", env=os.environ | home,
     )  # fmt: skip
     assert piped.returncode == 0
-    assert "WWW-Authenticate: of-input\n" in endpoint.heads[-1]
+    assert "WWW-Authenticate: of-input\n" in endpoint.request_heads[-1]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +117,7 @@ def test_the_key_is_the_first_that_is_found(run: Run, tmp_path: Path, endpoint: 
      ("--key-file=blank", "", "blank"), ("--key-file=.", "", " ."), ("", "a b", "visible ASCII"),
      ("", "a\r\nX: y", "visible ASCII"), ("", "x" * 513, "512 visible ASCII")],
 )  # fmt: skip
-def test_without_a_key_that_is_one_nothing_is_asked_or_written(
+def test_without_a_valid_key_nothing_is_requested_or_written(
     run: Run, tmp_path: Path, option: str, key: str, named: str
 ) -> None:
     for name, mode in (("open", 0o644), ("blank", 0o600)):
@@ -120,7 +125,7 @@ def test_without_a_key_that_is_one_nothing_is_asked_or_written(
         (tmp_path / name).chmod(mode)
     with Endpoint() as endpoint:
         options = (option,) if option else ()
-        done = asked(
+        done = run_remote(
             run, endpoint, "-n", 1, *options, XDG_CONFIG_HOME=str(tmp_path), PIXLAB_API_KEY=key
         )
         endpoint.shutdown()
@@ -132,37 +137,39 @@ def test_without_a_key_that_is_one_nothing_is_asked_or_written(
     assert not (tmp_path / "set").exists()
 
 
-def test_one_endpoint_is_one_however_it_is_spelled(run: Run, endpoint: Endpoint) -> None:
-    asked(run, endpoint, "-n", 1, "--remote-url", endpoint.url.replace("127.0.0.1", "localhost"))
+def test_spellings_of_an_address_are_one_endpoint(run: Run, endpoint: Endpoint) -> None:
+    run_remote(
+        run, endpoint, "-n", 1, "--remote-url", endpoint.url.replace("127.0.0.1", "localhost")
+    )
     loud = endpoint.url.replace("127.0.0.1", "LOCALHOST") + "/"
-    done = asked(run, endpoint, "-n", 1, "--remote-url", loud)
+    done = run_remote(run, endpoint, "-n", 1, "--remote-url", loud)
 
     assert done.returncode == 0, done.stderr
     assert endpoint.requests == 1
     assert Job.parse(remote="https://API.pixlab.io:443", count=1).remote == "https://api.pixlab.io"
 
 
-def test_only_so_many_requests_are_under_way_and_each_is_counted(run: Run, tmp_path: Path) -> None:
-    under_way, most, lock = 0, 0, threading.Lock()
+def test_concurrency_is_limited_and_requests_are_counted(run: Run, tmp_path: Path) -> None:
+    in_progress, most, lock = 0, 0, threading.Lock()
     two = threading.Event()
 
     class Meeting(Handler):
         def do_GET(self) -> None:  # noqa: N802
-            nonlocal under_way, most
+            nonlocal in_progress, most
             with lock:
-                under_way += 1
-                most = max(most, under_way)
-            if under_way > 1:
+                in_progress += 1
+                most = max(most, in_progress)
+            if in_progress > 1:
                 two.set()
-            elif self.server.requests:  # the first may be asked for by itself
-                two.wait(HANG)
+            elif self.server.requests:  # the first may be fetched alone
+                two.wait(TIMEOUT)
             super().do_GET()
             with lock:
-                under_way -= 1
+                in_progress -= 1
 
     with Endpoint() as endpoint:
         endpoint.RequestHandlerClass = Meeting
-        done = asked(run, endpoint, "-n", 12, "--remote-timeout", 9 * HANG, "--json")
+        done = run_remote(run, endpoint, "-n", 12, "--remote-timeout", 9 * TIMEOUT, "--json")
         endpoint.shutdown()
 
     assert done.returncode == 0, done.stderr
@@ -170,7 +177,7 @@ def test_only_so_many_requests_are_under_way_and_each_is_counted(run: Run, tmp_p
     assert json.loads(done.stdout)["requests"] == 12
 
 
-def test_the_remote_adds_nothing_to_the_start_of_the_local_command(run: Run) -> None:
+def test_client_is_not_imported_by_local_commands(run: Run) -> None:
     for words in (["--help"], ["generate", "--help"], ["generate", "-n", "1", "-s", "8"]):
         loaded = run(*words, PYTHONPROFILEIMPORTTIME="1").stderr
         names = set(re.findall(r"\|\s+(\S+)$", loaded, re.MULTILINE))
@@ -181,13 +188,13 @@ def test_the_remote_adds_nothing_to_the_start_of_the_local_command(run: Run) -> 
 
 
 class Tunnel(ThreadingTCPServer):
-    """A proxy that takes CONNECT, and leads all to one port of this machine."""
+    """A proxy that accepts CONNECT, and forwards everything to one port of this machine."""
 
     daemon_threads = True
 
     def __init__(self, port: int) -> None:
         super().__init__(("127.0.0.1", 0), _Tunnelled)
-        self.port, self.heads = port, b""
+        self.port, self.request_heads = port, b""
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
@@ -196,7 +203,7 @@ class _Tunnelled(BaseRequestHandler):
     request: socket.socket
 
     def handle(self) -> None:
-        self.server.heads += self.request.recv(1 << 16)
+        self.server.request_heads += self.request.recv(1 << 16)
         with socket.create_connection(("127.0.0.1", self.server.port)) as far:
             self.request.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
             back = threading.Thread(target=self._copy, args=(far, self.request), daemon=True)
@@ -212,13 +219,13 @@ class _Tunnelled(BaseRequestHandler):
 
 
 @pytest.mark.slow
-def test_it_goes_through_the_proxy_that_the_environment_names(run: Run, tmp_path: Path) -> None:
-    """The proxy is told the host and no key, and the certificate must still be the host's."""
+def test_requests_use_the_proxy_of_the_environment(run: Run, tmp_path: Path) -> None:
+    """The proxy sees the host and no key, and the certificate must still be the host's."""
     log = tmp_path / "log"
-    ca = certify(tmp_path)
+    ca = write_certificates(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "good.pem")
-    with Tunnel(Faults(log, context).port) as tunnel:
+    with Tunnel(FaultyServer(log, context).port) as tunnel:
         place = f"user:p%40w@127.0.0.1:{tunnel.server_address[1]}"
         for host, proxy, code in (
             ("good.example", f"http://{place}", 0), ("good.example", place, 0),
@@ -234,7 +241,7 @@ def test_it_goes_through_the_proxy_that_the_environment_names(run: Run, tmp_path
 
         tunnel.shutdown()
 
-    assert tunnel.heads.startswith(b"CONNECT good.example:443 HTTP/1.")
-    assert base64.b64encode(b"user:p@w") in tunnel.heads
-    assert KEY.encode() not in tunnel.heads
+    assert tunnel.request_heads.startswith(b"CONNECT good.example:443 HTTP/1.")
+    assert base64.b64encode(b"user:p@w") in tunnel.request_heads
+    assert KEY.encode() not in tunnel.request_heads
     assert KEY in log.read_text()

@@ -1,4 +1,4 @@
-"""The readers of what comes from outside: whatever comes, an answer or one of our own errors."""
+"""Parsers of untrusted input: whatever comes, a result or one of our own errors."""
 
 import json
 import time
@@ -17,9 +17,9 @@ from pixelgen.pixlab.client.response import check_link, check_response, parse_li
 from pixelgen.pixlab.client.secret import Secret
 from pixelgen.pixlab.client.transport import Response, Transport
 from pixelgen.pixlab_api import parse_address
-from tests.support.faulty_server import Endpoint, image
+from tests.support.faulty_server import FaultyServer, image
 
-pytestmark = pytest.mark.usefixtures("_quiet")
+pytestmark = pytest.mark.usefixtures("_silent_pillow")
 KEY = Secret("SECRET/KEY+1")
 BASE = "https://api.pixlab.io"
 EASY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -29,11 +29,11 @@ MOMENT = 1000.0  # seconds that a few calls cannot take
 @pytest.mark.parametrize(
     ("text", "seconds"), [("7/min", 60 / 7), ("2/s", 0.5), (" 100/h ", 36), ("0.5/s", 2)]
 )
-def test_a_rate_is_read_as_seconds(text: str, seconds: float) -> None:
+def test_rate_is_parsed_to_seconds(text: str, seconds: float) -> None:
     assert parse_rate(text) == pytest.approx(seconds)
 
 
-def test_turns_are_given_out_one_after_the_other() -> None:
+def test_rate_limit_spaces_requests() -> None:
     rate_limit = RateLimit(10_000)
     waits = [rate_limit.reserve() for _ in range(3)]
 
@@ -43,13 +43,13 @@ def test_turns_are_given_out_one_after_the_other() -> None:
     assert rate_limit.requests == 4
 
 
-def test_a_key_is_not_shown_and_is_taken_out_of_what_is_said() -> None:
-    said = f"bad key SECRET/KEY+1 (SECRET%2FKEY%2B1)\x1b[2J\n{'x' * 500}"
+def test_key_is_hidden_and_redacted() -> None:
+    message = f"bad key SECRET/KEY+1 (SECRET%2FKEY%2B1)\x1b[2J\n{'x' * 500}"
 
     assert "SECRET" not in f"{KEY} {KEY!r} {[KEY]}"
     assert KEY.reveal() == "SECRET/KEY+1"
-    assert KEY.redact(said).startswith("bad key *** (***) [2J xxx")
-    assert len(KEY.redact(said)) < 210
+    assert KEY.redact(message).startswith("bad key *** (***) [2J xxx")
+    assert len(KEY.redact(message)) < 210
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_key_is_not_shown_and_is_taken_out_of_what_is_said() -> None:
      (415, {}, PERMANENT, None),
      (429, {"retry-after": "Fri, 99 Foo"}, RATE_LIMITED, 65), (418, {}, PERMANENT, None)],
 )  # fmt: skip
-def test_a_status_says_whether_and_when_to_try_again(
+def test_status_decides_whether_and_when_to_retry(
     status: int, headers: dict[str, str], kind: object, retry_after: float | None
 ) -> None:
     with pytest.raises(Failure) as raised:
@@ -70,7 +70,7 @@ def test_a_status_says_whether_and_when_to_try_again(
     assert raised.value.retry_after == retry_after
 
 
-def test_a_date_says_when_to_try_again() -> None:
+def test_retry_after_may_be_a_date() -> None:
     with pytest.raises(Failure) as raised:
         check_response(Response(429, {"retry-after": formatdate(time.time() + 9000)}, b""), KEY)
 
@@ -78,7 +78,7 @@ def test_a_date_says_when_to_try_again() -> None:
 
 
 @pytest.mark.parametrize("status", [KEY.reveal(), [200], None, 200.5, {"a": 1}])
-def test_a_status_that_is_no_number_is_refused_and_not_shown(status: object) -> None:
+def test_invalid_status_is_refused_and_not_shown(status: object) -> None:
     body = json.dumps({"status": status}).encode()
     with pytest.raises(Failure, match="status") as raised:
         check_response(Response(200, {}, body), KEY)
@@ -86,7 +86,7 @@ def test_a_status_that_is_no_number_is_refused_and_not_shown(status: object) -> 
     assert KEY.reveal() not in str(raised.value)
 
 
-def test_a_key_in_an_id_is_taken_out_before_the_id_is_shortened() -> None:
+def test_key_in_an_id_is_redacted_before_the_id_is_shortened() -> None:
     """Of a key that is cut in the middle, nothing could be recognized."""
     _, name = parse_link({"link": "https://pixlab.xyz/a.png", "id": 190 * "x" + KEY.reveal()})
 
@@ -110,14 +110,14 @@ def test_links_to_pixlab_s_own_hosts_are_followed(link: str) -> None:
      "https://evil.example/pixlab.xyz", "//pixlab.xyz/a", "a.png", "", "https://pixlab.xyz\\@evil/",
      "https://[::1/a", "gopher://pixlab.xyz/", "https://pixlab.xyz/\u0430", "https://.pixlab.xyz.e/"],
 )  # fmt: skip
-def test_links_to_others_are_not(link: str) -> None:
+def test_links_to_other_hosts_are_not_followed(link: str) -> None:
     with pytest.raises(Failure):
         check_link(link, BASE, ())
 
 
-def test_a_link_s_host_that_is_in_this_network_is_sent_nothing(tmp_path: Path) -> None:
+def test_link_to_a_private_address_gets_no_request(tmp_path: Path) -> None:
     (tmp_path / "log").touch()
-    url = f"http://127.0.0.1:{Endpoint(tmp_path / 'log').port}/ok"
+    url = f"http://127.0.0.1:{FaultyServer(tmp_path / 'log').port}/ok"
     transport = Transport(1)
     with pytest.raises(Failure, match=r"127\.0\.0\.1.*public"):
         transport.get(url, {}, 1 << 20, Deadline(MOMENT), public_only=True)
@@ -144,7 +144,7 @@ def test_any_link_is_followed_to_a_known_host_or_refused(link: str) -> None:
 @pytest.mark.slow
 @given(st.text() | st.from_regex(r"https?://[\w.@:\[\]-]{0,30}/?.{0,20}"))
 @settings(EASY, max_examples=500)
-def test_any_address_is_one_or_is_refused(text: str) -> None:
+def test_any_address_is_parsed_or_refused(text: str) -> None:
     try:
         found = parse_address(text)
     except BadValue:
@@ -162,7 +162,9 @@ BODIES = st.binary() | st.text().map(lambda text: b'{"status":200,"link":' + tex
 @pytest.mark.slow
 @given(st.integers(0, 999), st.dictionaries(HEADERS, st.text()), BODIES)
 @settings(EASY, max_examples=500)
-def test_any_reply_is_believed_or_fails(status: int, headers: dict[str, str], body: bytes) -> None:
+def test_any_response_is_accepted_or_fails(
+    status: int, headers: dict[str, str], body: bytes
+) -> None:
     try:
         payload = check_response(Response(status, headers, body), KEY)
         if payload is not None:

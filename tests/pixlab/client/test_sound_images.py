@@ -12,19 +12,19 @@ from PIL import ImageCms, PngImagePlugin
 
 from pixelgen.pixlab_api import FORMATS
 from tests.support.faulty_server import chunk
-from tests.support.pictures import (
+from tests.support.image_files import (
     HEIGHT,
     IDAT,
     IEND,
     PACKED,
     SIZE,
     WIDTH,
-    accepted,
     encode,
     jpeg_with,
     pillow_accepts,
     png,
-    refusal,
+    read_accepted,
+    rejection,
     rle_bmp,
     segment,
     tiled_tiff,
@@ -32,7 +32,7 @@ from tests.support.pictures import (
 )
 
 pytestmark = [
-    pytest.mark.usefixtures("_quiet"),
+    pytest.mark.usefixtures("_silent_pillow"),
     pytest.mark.filterwarnings("ignore::UserWarning"),  # Pillow's, of damaged metadata
 ]
 
@@ -102,7 +102,7 @@ def test_what_pillow_writes_and_reads_is_accepted(name: str) -> None:
     files = [data for data in ENCODERS[name]() if pillow_accepts(data, name)]
 
     assert len(files) >= 5
-    assert {refusal(data, name) for data in files} == {""}
+    assert {rejection(data, name) for data in files} == {""}
 
 
 def apng(frame: bytes, frame_count: int = 1) -> bytes:
@@ -156,7 +156,7 @@ def test_what_the_specifications_allow_is_accepted(case: str) -> None:
     data = make()
 
     assert pillow_accepts(data, name)
-    assert refusal(data, name) == ""
+    assert rejection(data, name) == ""
 
 
 def imagemagick() -> str:
@@ -200,9 +200,9 @@ def test_what_imagemagick_writes_is_accepted(tmp_path: Path, name: str, source: 
     for number, way in enumerate(WAYS[name]):
         path = tmp_path / f"{number}.{name}"
         subprocess.run([*command, *way, path], check=True, cwd=tmp_path)
-        data = accepted(path)
-        assert refusal(data[:-1], name)
-        assert refusal(data + b"\0", name)
+        data = read_accepted(path)
+        assert rejection(data[:-1], name)
+        assert rejection(data + b"\0", name)
 
 
 FFMPEG = [
@@ -226,4 +226,4 @@ def test_what_ffmpeg_writes_is_accepted(tmp_path: Path, name: str, pixels: str) 
         check=True,
     )  # fmt: skip
 
-    accepted(path)
+    read_accepted(path)

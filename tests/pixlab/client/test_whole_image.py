@@ -16,7 +16,7 @@ from pixelgen.pixlab.client.transport import Response
 from pixelgen.pixlab_api import FORMATS
 from tests.support.damages import CASES, many_scans
 from tests.support.faulty_server import chunk
-from tests.support.pictures import (
+from tests.support.image_files import (
     IDAT,
     IEND,
     SIZE,
@@ -26,14 +26,14 @@ from tests.support.pictures import (
     packed_zeros,
     pillow_accepts,
     png,
-    refusal,
+    rejection,
     tiled_tiff,
     with_bit_flipped,
     with_tag,
 )
 
 pytestmark = [
-    pytest.mark.usefixtures("_quiet"),
+    pytest.mark.usefixtures("_silent_pillow"),
     pytest.mark.filterwarnings("ignore::UserWarning"),  # Pillow's, of damaged metadata
 ]
 
@@ -43,12 +43,12 @@ EASY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 @pytest.mark.parametrize("case", CASES)
 def test_damage_is_refused_in_a_short_line(case: str) -> None:
-    name, said, pillow, make = CASES[case]
+    name, message, pillow, make = CASES[case]
     data = make()
 
     assert pillow in (pillow_accepts(data, name), None)
-    reason = refusal(data, name)
-    assert re.search(said, reason)
+    reason = rejection(data, name)
+    assert re.search(message, reason)
     assert name.upper() in reason
     assert len(reason) < 100
 
@@ -65,21 +65,21 @@ WHOLE = {
 @given(st.integers(0, 8 * len(WHOLE["png"]) - 1))
 @settings(EASY, max_examples=300)
 def test_any_flipped_bit_of_a_png_is_found(bit: int) -> None:
-    assert refusal(with_bit_flipped(WHOLE["png"], bit), "png")
+    assert rejection(with_bit_flipped(WHOLE["png"], bit), "png")
 
 
 @given(st.sampled_from(FORMATS), st.data())
 @settings(EASY, max_examples=500)
 def test_any_truncation_is_found(name: str, data: st.DataObject) -> None:
     whole = WHOLE[name]
-    assert refusal(whole[: data.draw(st.integers(0, len(whole) - 1))], name)
+    assert rejection(whole[: data.draw(st.integers(0, len(whole) - 1))], name)
 
 
 @given(st.sampled_from(FORMATS), st.binary(min_size=1))
 @settings(EASY, max_examples=500)
 def test_any_appended_byte_is_found(name: str, tail: bytes) -> None:
-    assert refusal(WHOLE[name], name) == ""
-    assert refusal(WHOLE[name] + tail, name)
+    assert rejection(WHOLE[name], name) == ""
+    assert rejection(WHOLE[name] + tail, name)
 
 
 @given(st.sampled_from(FORMATS), st.binary(), st.integers(0, 200))
@@ -114,34 +114,34 @@ def test_a_bomb_is_found_without_the_memory_that_it_wants(case: str) -> None:
     data = BOMBS[case]()
     tracemalloc.start()
     try:
-        assert refusal(data, case.split(maxsplit=1)[0])
+        assert rejection(data, case.split(maxsplit=1)[0])
         assert tracemalloc.get_traced_memory()[1] < len(data) + (2 << 20)
     finally:
         tracemalloc.stop()
 
 
-def test_a_switch_of_pillow_s_does_not_make_it_lenient(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_pillow_do_not_matter_and_are_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     for case in (
         "png with an unknown filter",
         "jpeg without its end",
         "gif with half of its pixels",
     ):
-        name, said, _, make = CASES[case]
+        name, message, _, make = CASES[case]
         assert pillow_accepts(make(), name)
-        assert re.search(said, refusal(make(), name))
+        assert re.search(message, rejection(make(), name))
 
     assert ImageFile.LOAD_TRUNCATED_IMAGES is True
 
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("data", [b"", b"<html>", b"\0" * 100])
-def test_what_is_no_image_is_called_so(name: str, data: bytes) -> None:
-    assert f"not a {name.upper()}" in refusal(data, name)
+def test_other_content_is_not_called_an_image(name: str, data: bytes) -> None:
+    assert f"not a {name.upper()}" in rejection(data, name)
 
 
-def test_the_bytes_count_and_not_what_their_type_says() -> None:
+def test_content_type_is_ignored() -> None:
     response = Response(200, {"content-type": "text/plain"}, WHOLE["gif"])
 
     assert read_image(response, "gif", *SIZE).data == WHOLE["gif"]
-    assert "not a PNG" in refusal(WHOLE["gif"], "png")
+    assert "not a PNG" in rejection(WHOLE["gif"], "png")

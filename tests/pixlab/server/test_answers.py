@@ -1,4 +1,4 @@
-"""What the endpoint answers: PixLab's contract, and clients of other hands."""
+"""What the server returns: PixLab's contract, and clients in other languages."""
 
 import asyncio
 import hashlib
@@ -21,27 +21,28 @@ from pixelgen.job import Job
 from pixelgen.pixlab.server.app import create_app
 from pixelgen.pixlab.server.config import ServerConfig
 from tests.support.command import ROOT, Run
-from tests.support.serving import HANG, KEY, Server
+from tests.support.serving import KEY, TIMEOUT, Server
 
 pytest.importorskip("granian", reason="granian is not installed")
 
 
-def test_an_answer_has_the_fields_of_pixlab_and_its_link_leads_to_the_image(
+def test_response_has_the_fields_of_pixlab_and_a_link_to_the_image(
     server: Server,
 ) -> None:
     reply = server.get(width=30, height=20)
-    told = reply.json
+    payload = reply.json
 
-    assert list(told) == ["status", "link", "ssl_link", "id"]
-    assert told["link"] == told["ssl_link"] == f"http://127.0.0.1:{server.port}/media/{told['id']}"
-    assert re.fullmatch(r"24p[0-9a-f]{32}\.png", told["id"])
-    for path in (f"/media/{told['id']}", f"/{told['id']}"):
+    assert list(payload) == ["status", "link", "ssl_link", "id"]
+    assert payload["link"] == payload["ssl_link"]
+    assert payload["link"] == f"http://127.0.0.1:{server.port}/media/{payload['id']}"
+    assert re.fullmatch(r"24p[0-9a-f]{32}\.png", payload["id"])
+    for path in (f"/media/{payload['id']}", f"/{payload['id']}"):
         found = server.send("GET", path)
         assert found.headers["content-type"] == "image/png"
         assert found.image.size == (30, 20)
 
 
-def test_the_type_of_json_is_bare_and_nothing_is_kept_by_caches(server: Server) -> None:
+def test_json_type_has_no_charset_and_nothing_is_cached(server: Server) -> None:
     for reply in (server.get(width=3), server.get(), server.send("GET", "/status")):
         assert reply.headers["content-type"] == "application/json"
         assert reply.headers["content-length"] == str(len(reply.body))
@@ -49,15 +50,15 @@ def test_the_type_of_json_is_bare_and_nothing_is_kept_by_caches(server: Server) 
         assert reply.headers["x-content-type-options"] == "nosniff"
 
 
-def test_the_same_seed_gives_the_same_bytes_and_they_are_the_generator_s(server: Server) -> None:
-    asked = {"seed": "0x5", "noise": "gaussian:sigma=20", "color": "red"}
-    replies = [server.get(width=40, height=30, blob=1, **asked).body for _ in range(2)]
+def test_same_seed_gives_the_bytes_of_the_generator(server: Server) -> None:
+    fields = {"seed": "0x5", "noise": "gaussian:sigma=20", "color": "red"}
+    replies = [server.get(width=40, height=30, blob=1, **fields).body for _ in range(2)]
     job = Job.parse(count=1, width=40, height=30, seed=5, family="gaussian:sigma=20", mode="RGB")
 
     assert replies[0] == replies[1] == bytes(job.maker()(0))
 
 
-def test_requests_that_differ_by_their_seed_alone_do_not_get_each_other_s_image(
+def test_requests_with_other_seeds_get_other_images(
     server: Server,
 ) -> None:
     for seed in (1, 2, 1):
@@ -81,9 +82,7 @@ def test_a_density_lets_the_color_show(server: Server) -> None:
     [("", "RGBA"), ("tr", "RGBA"), ("none", "RGBA"), ("TRANSPARENT", "RGBA"), ("gray", "L"),
      ("grey50", "L"), ("red", "RGB"), ("cef48e", "RGB"), ("#cef48e", "RGB"), ("white", "RGB")],
 )  # fmt: skip
-def test_random_pixels_cover_everything_in_the_mode_that_the_color_asks_for(
-    server: Server, color: str, mode: str
-) -> None:
+def test_color_decides_the_mode_of_random_pixels(server: Server, color: str, mode: str) -> None:
     image = server.blob(width=64, color=color)
 
     assert image.mode == mode
@@ -98,7 +97,9 @@ def test_random_pixels_cover_everything_in_the_mode_that_the_color_asks_for(
     [("", "PNG"), ("png", "PNG"), ("JPEG", "JPEG"), ("jpg", "JPEG"), ("Bmp", "BMP"),
      ("tif", "TIFF"), ("gif", "GIF"), ("webp", "WEBP")],
 )  # fmt: skip
-def test_every_export_opens_and_its_type_is_told(server: Server, export: str, kind: str) -> None:
+def test_every_export_opens_and_has_its_content_type(
+    server: Server, export: str, kind: str
+) -> None:
     for color in ("tr", "gray", "blue"):
         reply = server.get(width=20, export=export, color=color, blob="True")
         assert reply.headers["content-type"] == f"image/{kind.lower()}"
@@ -111,7 +112,7 @@ def test_a_new_image_is_of_one_color(server: Server) -> None:
     assert server.blob("/newimage", height=5, color="tr").getcolors() == [(25, (0, 0, 0, 0))]
 
 
-def test_one_side_stands_for_both_and_unknown_and_empty_parameters_for_nothing(
+def test_one_side_is_enough_and_unknown_or_empty_parameters_are_ignored(
     server: Server,
 ) -> None:
     assert server.blob(width=7).size == server.blob(height=7).size == (7, 7)
@@ -135,14 +136,14 @@ POSTS: dict[str, Callable[[dict[str, object]], bytes]] = {
 
 @pytest.mark.parametrize("kind", POSTS)
 @pytest.mark.parametrize("path", ["/pixelgenerate", "/pixelgenerate?"])
-def test_a_post_is_read_in_every_form(server: Server, path: str, kind: str) -> None:
+def test_post_body_is_read_in_every_content_type(server: Server, path: str, kind: str) -> None:
     body = POSTS[kind](KEY | {"width": 12, "height": 8, "blob": True, "export": "BMP"})
     reply = server.send("POST", path, body, content_type=kind)
 
     assert (reply.image.format, reply.image.size) == ("BMP", (12, 8))
 
 
-def test_json_that_curl_calls_a_form_is_read(server: Server) -> None:
+def test_json_sent_as_a_form_is_read(server: Server) -> None:
     body = json.dumps(KEY | {"width": 6}).encode()
     kind = "application/x-www-form-urlencoded"
 
@@ -174,7 +175,7 @@ def test_a_head_is_answered_without_a_body(server: Server) -> None:
      (415, {"width": 5, "export": "pdf"}, "export pdf png jpeg"),
      (401, {"width": 5, "key": ""}, "Missing/Invalid PixLab API Key")],
 )  # fmt: skip
-def test_what_cannot_be_is_told_in_json_with_the_status_of_http(
+def test_invalid_parameters_are_refused_in_json(
     server: Server, status: int, fields: dict[str, object], named: str, blob: str
 ) -> None:
     reply = server.get(blob=blob, **fields)
@@ -195,7 +196,7 @@ def test_what_cannot_be_is_told_in_json_with_the_status_of_http(
      ("GET", "/pixelgenerate?width=%FF%00&key=x", 400),
      ("GET", "/pixelgenerate?width=5&blob=maybe&key=x", 400)],
 )  # fmt: skip
-def test_what_is_not_there_or_not_done_so_has_its_status(
+def test_unknown_paths_and_wrong_methods_have_their_status(
     server: Server, method: str, path: str, status: int
 ) -> None:
     reply = server.send(method, path)
@@ -211,13 +212,13 @@ def test_what_is_not_there_or_not_done_so_has_its_status(
      b'{"width": 1e999, "key": "x"}', b'{"width": 8, "key": "\\ud800"}',
      b'{"width": [8], "key": "x"}', b'{"width": 8, "width": 9, "key": "x"}'],
 )  # fmt: skip
-def test_a_body_that_is_none_is_refused(server: Server, body: bytes) -> None:
+def test_invalid_body_is_refused(server: Server, body: bytes) -> None:
     reply = server.send("POST", "/pixelgenerate", body, content_type="application/json")
 
     assert reply.json["status"] == 400
 
 
-# Clients of other hands
+# Clients in other languages
 
 
 CLIENTS = {
@@ -281,9 +282,7 @@ File.binwrite("blob", blob.body)
 
 
 @pytest.mark.parametrize("language", CLIENTS)
-def test_a_client_of_pixlab_s_is_answered_unchanged(
-    server: Server, tmp_path: Path, language: str
-) -> None:
+def test_pixlab_clients_work_unchanged(server: Server, tmp_path: Path, language: str) -> None:
     program = sys.executable if language == "python3" else shutil.which(language)
     if program is None:
         pytest.skip(f"{language} is not installed")
@@ -292,7 +291,7 @@ def test_a_client_of_pixlab_s_is_answered_unchanged(
     (tmp_path / "client").write_text(CLIENTS[language])
     done = subprocess.run(
         [program, "client"], check=False, cwd=tmp_path, capture_output=True, text=True,
-        timeout=HANG, env=os.environ | {"BASE": f"http://127.0.0.1:{server.port}"},
+        timeout=TIMEOUT, env=os.environ | {"BASE": f"http://127.0.0.1:{server.port}"},
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
@@ -301,28 +300,28 @@ def test_a_client_of_pixlab_s_is_answered_unchanged(
             assert image.size == (32, 24)
 
 
-def test_the_lines_of_the_readme_answer_as_it_says(server: Server, tmp_path: Path) -> None:
+def test_readme_commands_work(server: Server, tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     block = re.search(r"^```sh\npixelgen serve --port 8000\n(.+?)^```", readme, re.M | re.S)
     assert block
-    told = subprocess.run(
+    stdout = subprocess.run(
         ["bash", "-ec", block[1].replace(":8000/", f":{server.port}/")],
         check=True, cwd=tmp_path, capture_output=True, text=True,
     ).stdout  # fmt: skip
 
-    assert list(json.loads(told)) == ["status", "link", "ssl_link", "id"]
+    assert list(json.loads(stdout)) == ["status", "link", "ssl_link", "id"]
     with Image.open(tmp_path / "noise.png") as image:
         assert image.size == (64, 64)
 
 
-def test_serving_adds_nothing_to_the_start_of_the_local_command(run: Run) -> None:
+def test_server_is_not_imported_by_other_commands(run: Run) -> None:
     done = run("--version", PYTHONPROFILEIMPORTTIME="1")
     loaded = re.findall(r"\|\s+(\S+)$", done.stderr, re.MULTILINE)
 
     assert not {"granian", "asyncio", "email", "http.client", "numpy"} & set(loaded)
 
 
-def test_an_image_is_the_same_from_any_asgi_server(server: Server) -> None:
+def test_image_is_the_same_from_any_asgi_server(server: Server) -> None:
     sent: list[Any] = []
 
     async def receive() -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The endpoint under requests that are malformed, slow, many, or at hand when it ends."""
+"""The server under requests that are malformed, slow, many, or in progress when it stops."""
 
 import asyncio
 import random
@@ -20,14 +20,14 @@ from pixelgen.pixlab.server.image_cache import CachedImage, ImageCache
 from pixelgen.pixlab.server.worker_threads import ClientDisconnected, WorkerThreads
 from tests.support.faults import wait_for
 from tests.support.serving import (
-    HANG,
     KEY,
+    TIMEOUT,
     Server,
-    connected,
     get,
     held_request,
-    memory,
-    rest,
+    open_connections,
+    read_until_closed,
+    resident_kib,
     serving,
 )
 
@@ -35,7 +35,7 @@ pytest.importorskip("granian", reason="granian is not installed")
 
 
 @pytest.mark.cli
-def test_the_log_tells_each_request_without_its_query(tmp_path: Path) -> None:
+def test_log_has_each_request_without_its_query(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         server.get(width=5)
         server.send("GET", "/a%0Ab?key=SECRET-2")
@@ -54,24 +54,24 @@ def test_the_image_cache_is_limited_in_bytes_and_time() -> None:
     assert cache.bytes == 80
     gone = ImageCache(100, 0)
     name = gone.put(CachedImage(b"x", "png"))
-    assert wait_for(lambda: gone.get(name) is None, HANG)
+    assert wait_for(lambda: gone.get(name) is None, TIMEOUT)
     assert gone.bytes == 0
 
 
 async def stay() -> dict[str, object]:
-    """Receive nothing, as from a client that stays."""
+    """Receive nothing, as from a client that waits."""
     await asyncio.Event().wait()
     raise AssertionError
 
 
-def test_work_is_dropped_whose_client_leaves() -> None:
+def test_work_of_a_disconnected_client_is_dropped() -> None:
     began, go, left = threading.Event(), threading.Event(), asyncio.Event()
     ran: list[str] = []
 
     def work(name: str) -> bytes:
         ran.append(name)
         began.set()
-        assert go.wait(HANG)
+        assert go.wait(TIMEOUT)
         return name.encode()
 
     async def leave() -> dict[str, object]:
@@ -85,7 +85,7 @@ def test_work_is_dropped_whose_client_leaves() -> None:
             return asyncio.create_task(workers.run(partial(work, name), receive))
 
         tasks = [start("a", leave), start("b", stay), start("c", leave), start("d", stay)]
-        assert await asyncio.to_thread(began.wait, HANG)
+        assert await asyncio.to_thread(began.wait, TIMEOUT)
         with pytest.raises(HttpError, match="busy"):
             await start("e", stay)
         left.set()
@@ -107,7 +107,7 @@ def test_work_is_dropped_whose_client_leaves() -> None:
     assert ran == ["a", "b", "d", "f"]
 
 
-def test_work_that_ends_at_once_is_all_done_and_its_errors_are_raised() -> None:
+def test_work_that_ends_at_once_is_done_and_its_errors_are_raised() -> None:
     def work(number: int) -> bytes:
         if number % 7 == 0:
             raise ValueError(number)
@@ -123,29 +123,31 @@ def test_work_that_ends_at_once_is_all_done_and_its_errors_are_raised() -> None:
 
 
 def is_open(line: socket.socket) -> bool:
-    """Tell whether nothing has come on a connection, and no end either."""
+    """Return whether a connection is open and nothing has been received."""
     return not select([line], [], [], 0)[0]
 
 
 @pytest.mark.slow
 @pytest.mark.cli
-def test_slow_clients_are_left_and_hold_nobody_up(tmp_path: Path) -> None:
-    """The server's own patience with heads, which is that with readers, is the clock."""
+def test_slow_clients_are_disconnected_and_delay_nobody(tmp_path: Path) -> None:
+    """The server's own timeout for heads, which is that for readers, is the clock."""
     large = get(f"/pixelgenerate?width=4000&noise=solid&export=bmp&blob=1&{urlencode(KEY)}")
     with serving(tmp_path) as server, ExitStack() as stack:
-        (reader,) = connected(server, 1, stack)
+        (reader,) = open_connections(server, 1, stack)
         reader.sendall(large)
-        assert wait_for(lambda: server.statuses == [200], HANG)
+        assert wait_for(lambda: server.statuses == [200], TIMEOUT)
         for count in (400, 1):  # one after the other, so that the reader has had twice its time
-            slow = connected(server, count, stack)
+            slow = open_connections(server, count, stack)
             for each in slow:
                 each.sendall(b"GET /pixelgenerate?width=5 HTTP/1.1\r\nHost: local")
             assert server.send("GET", "/status").status == 200
-            assert is_open(slow[-1])  # so the status did not wait until it was left
+            assert is_open(slow[-1])  # so the status did not wait for its end
             for each in slow:
                 with suppress(ConnectionResetError):
-                    rest(each)
-        assert len(rest(reader)) < 4000 * 4000 * 3  # it did not take its answer in time
+                    read_until_closed(each)
+        assert (
+            len(read_until_closed(reader)) < 4000 * 4000 * 3
+        )  # it did not read its response in time
 
 
 HOST = b"Host: localhost\r\n"
@@ -212,7 +214,7 @@ def test_a_method_that_is_not_served_is_refused_in_json(server: Server, method: 
 def test_what_granian_refuses_has_its_status_and_no_body(
     server: Server, request_line: bytes, lines: bytes, status: int
 ) -> None:
-    """Such a request does not reach the application, and granian has no hook for the answer."""
+    """Such a request does not reach the application, and granian has no hook for the response."""
     reply = server.send_raw(request_line + b"\r\n" + lines + b"\r\n")
 
     assert (reply.status, reply.body) == (status, b"")
@@ -220,7 +222,7 @@ def test_what_granian_refuses_has_its_status_and_no_body(
 
 
 def hostile(dice: random.Random) -> bytes:
-    """Return a request of one who wishes no good."""
+    """Return a random hostile request."""
     words = ["0", "-1", "1e9", "65000", "%00", "%zz", "../..", "\u00e9", "9" * 400, "none", "#", ""]
     words += ["5"]
     names = ["width", "height", "color", "export", "blob", "key", "seed", "noise", "density", "x"]
@@ -246,19 +248,19 @@ def hostile(dice: random.Random) -> bytes:
 
 @pytest.mark.cli
 @pytest.mark.slow
-def test_hostile_requests_fault_nothing_and_fill_no_memory(tmp_path: Path) -> None:
+def test_hostile_requests_cause_no_error_and_leak_no_memory(tmp_path: Path) -> None:
     dice, codes = random.Random(6), []
     with serving(tmp_path, "-q") as server:
         for number in range(10_000):
-            line = socket.create_connection(("127.0.0.1", server.port), timeout=HANG)
+            line = socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT)
             with line, suppress(OSError):
                 line.sendall(hostile(dice))
                 line.shutdown(socket.SHUT_WR)
-                answer = rest(line)
-                codes += [int(answer.split()[1])] if answer else []
+                response = read_until_closed(line)
+                codes += [int(response.split()[1])] if response else []
             if number == 500:
-                before = memory(server.process)
-        assert memory(server.process) - before < 50 << 10
+                before = resident_kib(server.process)
+        assert resident_kib(server.process) - before < 50 << 10
         assert server.get(width=5).status == 200
     assert server.log.read_text() == ""
     assert len(codes) > 5000
@@ -267,7 +269,7 @@ def test_hostile_requests_fault_nothing_and_fill_no_memory(tmp_path: Path) -> No
 
 def is_listening(server: Server) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", server.port), HANG).close()
+        socket.create_connection(("127.0.0.1", server.port), TIMEOUT).close()
     except ConnectionRefusedError:
         return False
     return True
@@ -276,21 +278,21 @@ def is_listening(server: Server) -> bool:
 @pytest.mark.cli
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_request_at_hand_is_answered_before_the_end(tmp_path: Path, number: int) -> None:
+def test_request_in_progress_is_answered_before_shutdown(tmp_path: Path, number: int) -> None:
     with held_request(tmp_path) as (server, line, image, _):
         server.process.send_signal(number)
-        assert wait_for(lambda: not is_listening(server), HANG)
+        assert wait_for(lambda: not is_listening(server), TIMEOUT)
         image.close()
         assert line.recv(12) == b"HTTP/1.1 200"
-        assert server.process.wait(HANG) == 0
+        assert server.process.wait(TIMEOUT) == 0
 
 
 @pytest.mark.cli
 @pytest.mark.slow
-def test_a_request_that_outlasts_the_drain_is_left_without_an_answer(tmp_path: Path) -> None:
+def test_request_that_outlasts_the_shutdown_gets_no_response(tmp_path: Path) -> None:
     with held_request(tmp_path) as (server, line, _, _):
         server.process.terminate()
         with suppress(ConnectionResetError):
             assert line.recv(1 << 16) == b""
-        assert server.process.wait(HANG) == 0
+        assert server.process.wait(TIMEOUT) == 0
         assert "Error" not in server.log.read_text()

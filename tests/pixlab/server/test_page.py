@@ -1,4 +1,4 @@
-"""The page for people, in a real browser: what it shows is what its lines make."""
+"""The web page in a real browser: what it shows is what its commands make."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.command import COMMAND
 from tests.support.faults import wait_for
-from tests.support.serving import HANG, Server, serving
+from tests.support.serving import TIMEOUT, Server, serving
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -49,30 +49,30 @@ class Page:
         self.browser, self.server, self.folder = browser, server, folder
         folder.mkdir()
         self.origin = f"http://127.0.0.1:{server.port}/"
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         for kind in ("browser", "performance"):
-            browser.get_log(kind)  # what was before this page
+            browser.get_log(kind)  # of the pages before
         browser.get(self.origin)
 
     def until(self, is_so: Callable[[], object]) -> None:
-        assert wait_for(lambda: bool(is_so()), HANG)
+        assert wait_for(lambda: bool(is_so()), TIMEOUT)
 
     def text(self, name: str) -> str:
         return str(self.browser.find_element("id", name).get_property("textContent"))
 
     def type(self, **fields: object) -> None:
-        """Change fields as a person does, and wait until the page has heard of it."""
+        """Change fields as a person does, and wait until the page has updated."""
         before = self.text("curl")
         for name, value in fields.items():
             field = self.browser.find_element("name", name)
             if field.tag_name != "select":
                 field.clear()
             field.send_keys(str(value))
-        turn = self.settled_turn()
-        self.until(lambda: self.text("curl") != before and self.settled_turn() >= turn)
+        turn = self.finished_turn()
+        self.until(lambda: self.text("curl") != before and self.finished_turn() >= turn)
 
-    def settled_turn(self) -> int:
-        """Return how often the page has asked, once it waits for nothing."""
+    def finished_turn(self) -> int:
+        """Return the number of requests of the page, once none is pending."""
         self.until(lambda: self.browser.execute_script("return timer === 0 && finished === latest"))
         return int(self.browser.execute_script("return latest"))
 
@@ -82,7 +82,7 @@ class Page:
         return base64.b64decode(data.partition(",")[2]), width, height
 
     def made(self, name: str, **environment: str) -> bytes:
-        """Run a line as it is shown and return the file that it makes."""
+        """Run a command as it is shown, and return the file that it makes."""
         for old in self.folder.iterdir():
             old.unlink()
         path = f"{Path(COMMAND).parent}:{os.environ['PATH']}"
@@ -93,21 +93,21 @@ class Page:
         (file,) = self.folder.iterdir()
         return file.read_bytes()
 
-    def addresses(self) -> list[str]:
-        """Return the addresses that the browser asked for, of the page's own doing or not."""
+    def urls(self) -> list[str]:
+        """Return the URLs that the browser requested, for the page or by itself."""
         for entry in self.browser.get_log("performance"):
             event = json.loads(entry["message"])["message"]
             if event["method"] == "Network.requestWillBeSent":
-                self.asked.append(event["params"]["request"]["url"])
-        return self.asked
+                self.requested.append(event["params"]["request"]["url"])
+        return self.requested
 
     def check_logs(self) -> None:
-        """Fail for what the browser complains of, and for a request to elsewhere."""
+        """Fail for errors in the browser's log, and for a request to another host."""
         refusal = f"{self.origin}pixelgenerate?"  # the log has answers of 400 and more as errors
-        told = [str(entry["message"]) for entry in self.browser.get_log("browser")]
-        assert [each for each in told if not each.startswith(refusal)] == []
+        messages = [str(entry["message"]) for entry in self.browser.get_log("browser")]
+        assert [each for each in messages if not each.startswith(refusal)] == []
         here = (self.origin, f"blob:{self.origin}", "data:", "chrome://")  # its own first page
-        assert [each for each in self.addresses() if not each.startswith(here)] == []
+        assert [each for each in self.urls() if not each.startswith(here)] == []
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +118,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    browser.set_script_timeout(HANG)
+    browser.set_script_timeout(TIMEOUT)
     browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
     yield browser
     browser.quit()
@@ -128,12 +128,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def page(browser: Any, tmp_path: Path) -> Iterator[Page]:
     with serving(tmp_path) as server:
         page = Page(browser, server, tmp_path / "made")
-        page.settled_turn()
+        page.finished_turn()
         yield page
         page.check_logs()
 
 
-def test_the_picture_is_the_one_that_both_lines_make(page: Page) -> None:
+def test_both_commands_make_the_shown_image(page: Page) -> None:
     for fields in (
         {"width": 48, "height": 32, "noise": "perlin", "seed": 7},
         {"color": "gray50", "export": "bmp", "noise": "stripes"},
@@ -147,7 +147,7 @@ def test_the_picture_is_the_one_that_both_lines_make(page: Page) -> None:
         assert shown == page.made("command") == page.made("curl")
 
 
-def test_what_the_server_refuses_is_shown_in_its_words(page: Page) -> None:
+def test_error_of_the_server_is_shown(page: Page) -> None:
     page.type(color="reddish")
     refused = page.server.get(width=5, color="reddish")
 
@@ -158,15 +158,15 @@ def test_what_the_server_refuses_is_shown_in_its_words(page: Page) -> None:
     assert " bytes in " in page.text("message")
 
 
-def test_an_answer_that_is_not_of_the_endpoint_is_told_by_its_status(page: Page) -> None:
+def test_response_without_json_is_reported_by_its_status(page: Page) -> None:
     page.browser.execute_script("form.elements.color.value = 'x'.repeat(70000); update()")
-    page.settled_turn()
+    page.finished_turn()
 
     assert re.search(r"\b4\d\d\b", page.text("message"))
     assert page.text("command") == ""
 
 
-def test_hostile_words_run_neither_in_the_page_nor_in_a_line(page: Page) -> None:
+def test_hostile_input_runs_neither_in_the_page_nor_in_a_command(page: Page) -> None:
     page.type(color=HOSTILE, seed=HOSTILE)
 
     assert "seed" in page.text("message")
@@ -183,32 +183,32 @@ def test_every_control_has_a_name_and_works_from_the_keyboard(page: Page) -> Non
     ]  # fmt: skip
     before = page.shown()
     page.browser.find_element("id", "another").send_keys("\n")
-    page.settled_turn()
+    page.finished_turn()
     assert page.shown() != before
     assert page.shown()[0] == page.made("command") == page.made("curl")
 
 
-def test_the_picker_and_the_text_are_of_one_color(page: Page) -> None:
+def test_color_picker_and_text_agree(page: Page) -> None:
     page.type(color="#A1b2C3")
     assert page.browser.find_element("id", "picker").get_property("value") == "#a1b2c3"
     page.browser.execute_script(
         "picker.value = '#010203'; picker.dispatchEvent(new Event('input', {bubbles: true}))"
     )
-    page.settled_turn()
+    page.finished_turn()
     assert "color=%23010203&" in page.text("curl")
 
 
-def test_nothing_comes_from_elsewhere(page: Page) -> None:
-    assert any(each.startswith(f"{page.origin}pixelgenerate?") for each in page.addresses())
+def test_page_loads_nothing_from_other_hosts(page: Page) -> None:
+    assert any(each.startswith(f"{page.origin}pixelgenerate?") for each in page.urls())
     policy = page.server.send("GET", "/").headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "unsafe" not in policy
 
 
-def test_the_key_is_asked_for_and_goes_into_no_address(browser: Any, tmp_path: Path) -> None:
+def test_key_is_required_and_appears_in_no_url(browser: Any, tmp_path: Path) -> None:
     with serving(tmp_path, PIXELGEN_SERVE_KEY="geheim") as server:
         page = Page(browser, server, tmp_path / "made")
-        page.settled_turn()
+        page.finished_turn()
         assert "Missing/Invalid PixLab API Key" in page.text("message")
         field = browser.find_element("id", "key")
         field.clear()
@@ -216,7 +216,7 @@ def test_the_key_is_asked_for_and_goes_into_no_address(browser: Any, tmp_path: P
         page.until(lambda: " bytes in " in page.text("message"))
         assert "geheim" not in page.text("curl") + page.text("command")
         assert page.shown()[0] == page.made("curl", PIXLAB_API_KEY="geheim")
-        assert "geheim" not in " ".join(page.addresses())
+        assert "geheim" not in " ".join(page.urls())
         page.check_logs()
 
 
@@ -262,7 +262,7 @@ const show = (path) => new Promise((settle) => {
 """  # noqa: E501
 
 
-def test_a_page_of_another_origin_gets_nothing_unless_it_is_allowed(
+def test_page_of_another_origin_gets_nothing_unless_allowed(
     browser: Any, tmp_path: Path, other_origin: str
 ) -> None:
     image = [200, "image/png", True]
@@ -271,7 +271,7 @@ def test_a_page_of_another_origin_gets_nothing_unless_it_is_allowed(
         with serving(tmp_path, *options) as server:
             browser.get(other_origin)
             got = browser.execute_async_script(ASK, f"http://127.0.0.1:{server.port}")
-        hidden = [0, "", False]  # what a page sees of an answer without CORS
+        hidden = [0, "", False]  # what a page sees of a response without CORS
         assert got == [*([image, image] if allowed else ["TypeError"] * 2), hidden, "not shown"]
         statuses = [line.split()[3] for line in server.log.read_text().splitlines()]
         assert statuses.count("403") == (2 if allowed else 4), statuses

@@ -1,4 +1,4 @@
-"""Who may ask the endpoint, and how much: access, places in the queue, and what an image takes."""
+"""Access to the server, its queue, and what an image may cost."""
 
 import json
 import re
@@ -22,25 +22,25 @@ from pixelgen.registry import known
 from tests.support.command import Run
 from tests.support.faults import wait_for
 from tests.support.serving import (
-    HANG,
     KEY,
+    TIMEOUT,
     Server,
-    connected,
     get,
     held_request,
-    memory,
+    open_connections,
     post,
-    rest,
+    read_until_closed,
+    resident_kib,
     serving,
 )
 
 pytest.importorskip("granian", reason="granian is not installed")
 
 
-# Who may ask
+# Access
 
 
-def test_a_key_is_taken_from_the_query_the_header_and_the_body(server: Server) -> None:
+def test_key_is_read_from_query_header_and_body(server: Server) -> None:
     body = json.dumps({"width": 5, **KEY}).encode()
 
     assert server.get(width=5).status == 200
@@ -51,7 +51,7 @@ def test_a_key_is_taken_from_the_query_the_header_and_the_body(server: Server) -
 
 
 @pytest.mark.cli
-def test_a_configured_key_is_the_only_one(tmp_path: Path) -> None:
+def test_only_the_configured_key_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("geheim-ü\n")
     (tmp_path / "key").chmod(0o600)
     with serving(tmp_path, "--key-file", "key") as server:
@@ -69,7 +69,7 @@ def test_a_configured_key_is_the_only_one(tmp_path: Path) -> None:
     ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "127.1", "localhost.", "[::2]"],
 )
 @pytest.mark.parametrize("path", ["/pixelgenerate?width=5&key=x", "/status", "/", "/media/x"])
-def test_a_name_that_is_not_this_server_s_is_refused(server: Server, path: str, host: str) -> None:
+def test_unknown_host_is_refused(server: Server, path: str, host: str) -> None:
     reply = server.send("GET", path, Host=host)
 
     assert reply.json["status"] == 400
@@ -112,7 +112,7 @@ def test_a_well_formed_host_of_the_loopback_is_accepted(server: Server, host: st
 
 
 @pytest.mark.cli
-def test_a_name_that_is_allowed_is_a_name_of_this_server(tmp_path: Path) -> None:
+def test_allowed_host_is_accepted(tmp_path: Path) -> None:
     with serving(tmp_path, "--allow-host", "images.example") as server:
         assert server.send("GET", "/status", Host="images.example").json == {"status": 200}
         assert server.send("GET", "/status", Host="evil.example").status == 400
@@ -160,7 +160,7 @@ def test_a_browser_s_requests_for_other_origins_are_refused(
 
 
 @pytest.mark.parametrize("headers", OWN, ids=str)
-def test_requests_of_the_own_origin_and_of_other_clients_are_answered(
+def test_requests_of_own_origin_and_of_other_programs_are_answered(
     server: Server, headers: dict[str, str]
 ) -> None:
     path = f"/pixelgenerate?width=5&{urlencode(KEY)}"
@@ -173,7 +173,7 @@ def test_requests_of_the_own_origin_and_of_other_clients_are_answered(
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
-def test_the_page_the_status_and_the_description_are_for_every_origin(
+def test_page_status_and_openapi_are_open_to_every_origin(
     server: Server, headers: dict[str, str]
 ) -> None:
     for path in ("/", "/status", "/openapi.json"):
@@ -183,7 +183,7 @@ def test_the_page_the_status_and_the_description_are_for_every_origin(
 
 
 @pytest.mark.cli
-def test_a_page_of_the_public_url_is_of_the_own_origin(tmp_path: Path) -> None:
+def test_public_url_is_an_own_origin(tmp_path: Path) -> None:
     with serving(tmp_path, "--public-url", "https://noise.example:443/") as server:
         path = f"/pixelgenerate?width=5&{urlencode(KEY)}"
         for origin, status in (("https://noise.example", 200), ("https://other.example", 403)):
@@ -192,13 +192,13 @@ def test_a_page_of_the_public_url_is_of_the_own_origin(tmp_path: Path) -> None:
 
 
 @pytest.mark.cli
-def test_an_allowed_origin_gets_the_headers_of_cors(tmp_path: Path) -> None:
+def test_allowed_origin_gets_cors_headers(tmp_path: Path) -> None:
     allowed = ("--allow-origin", "HTTPS://App.example:443/", "--allow-origin", "http://[::1]:3000")
     path = f"/pixelgenerate?width=5&{urlencode(KEY)}"
     with serving(tmp_path, *allowed) as server:
         for origin in ("https://app.example", "http://[::1]:3000"):
-            for asked, status in ((path, 200), ("/pixelgenerate", 401), ("/status", 200)):
-                reply = server.send("GET", asked, Origin=origin, Sec_Fetch_Site="cross-site")
+            for target, status in ((path, 200), ("/pixelgenerate", 401), ("/status", 200)):
+                reply = server.send("GET", target, Origin=origin, Sec_Fetch_Site="cross-site")
                 assert reply.status == status
                 assert reply.headers["access-control-allow-origin"] == origin
                 assert reply.headers["vary"] == "Origin"
@@ -242,7 +242,7 @@ def test_links_begin_with_the_public_url(tmp_path: Path) -> None:
      (("--allow-origin", "http://u@x"), ("'http://u@x'", "origin")),
      (("--allow-origin", "http://x/y"), ("'http://x/y'", "origin"))],
 )  # fmt: skip
-def test_what_would_be_unsafe_is_refused_in_one_line(
+def test_unsafe_options_are_refused_in_one_line(
     run: Run, tmp_path: Path, options: tuple[str, ...], named: tuple[str, ...]
 ) -> None:
     for name, mode in (("open", 0o644), ("blank", 0o600)):
@@ -255,7 +255,7 @@ def test_what_would_be_unsafe_is_refused_in_one_line(
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_port_that_is_taken_is_told_in_one_line(run: Run, server: Server) -> None:
+def test_port_in_use_is_reported_in_one_line(run: Run, server: Server) -> None:
     done = run("serve", "--port", server.port)
 
     assert done.returncode == 1
@@ -263,7 +263,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(run: Run, server: Server) -> N
     assert len(done.stderr.splitlines()) == 1
 
 
-# Places to wait
+# The queue
 
 
 WAITING = {
@@ -275,15 +275,15 @@ WAITING = {
 
 @pytest.mark.cli
 @pytest.mark.slow
-def test_more_than_can_wait_are_told_to_come_again(tmp_path: Path) -> None:
+def test_requests_beyond_the_queue_get_503(tmp_path: Path) -> None:
     with held_request(tmp_path, "-j", "1", "--queue", "2") as (server, first, image, stack):
-        others = connected(server, 8, stack)
+        others = open_connections(server, 8, stack)
         for each in others:
             each.sendall(WAITING["GET"])
-        assert wait_for(lambda: server.statuses.count(503) == 6, HANG)
-        assert server.send("GET", "/status").status == 200  # though all threads are at work
+        assert wait_for(lambda: server.statuses.count(503) == 6, TIMEOUT)
+        assert server.send("GET", "/status").status == 200  # though all threads are busy
         image.close()
-        replies = [rest(each) for each in (first, *others)]
+        replies = [read_until_closed(each) for each in (first, *others)]
     codes = [int(reply.split()[1]) for reply in replies]
 
     assert codes[0] == 200
@@ -291,12 +291,12 @@ def test_more_than_can_wait_are_told_to_come_again(tmp_path: Path) -> None:
     assert sum(b"retry-after: 1\r\n" in reply for reply in replies) == 6
 
 
-def sent_to_wait(server: Server, request: bytes, stack: ExitStack) -> socket.socket:
-    """Send a request twice where one can wait; return the connection of that which does."""
-    lines = connected(server, 2, stack)
+def queue_request(server: Server, request: bytes, stack: ExitStack) -> socket.socket:
+    """Send a request twice where one can wait; return the connection of the one that waits."""
+    lines = open_connections(server, 2, stack)
     for each in lines:
         each.sendall(request)
-    (refused,), _, _ = select(lines, [], [], HANG)
+    (refused,), _, _ = select(lines, [], [], TIMEOUT)
     assert refused.recv(12) == b"HTTP/1.1 503"
     return lines[1 - lines.index(refused)]
 
@@ -310,18 +310,18 @@ def test_a_client_that_leaves_while_it_waits_frees_its_place_at_once(
 ) -> None:
     """At once is before the image that it waits for is made: another can wait in its place."""
     with held_request(tmp_path, "-j", "1", "--queue", "1") as (server, first, image, stack):
-        leaving = sent_to_wait(server, WAITING[kind], stack)
+        leaving = queue_request(server, WAITING[kind], stack)
         if reset:
             leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         leaving.close()
-        assert wait_for(lambda: 499 in server.statuses, HANG)
-        staying = sent_to_wait(server, WAITING[kind], stack)
+        assert wait_for(lambda: 499 in server.statuses, TIMEOUT)
+        staying = queue_request(server, WAITING[kind], stack)
         image.close()
         assert first.recv(12) == staying.recv(12) == b"HTTP/1.1 200"
         assert server.statuses == [503, 499, 503, 200, 200]
 
 
-# What an image may take
+# Costs
 
 
 UNLIMITED = (86_400.0, 1 << 50)
@@ -333,7 +333,7 @@ def requested_job(noise: str, size: str = "1000x1000", export: str = "png") -> J
     return parse_job("/pixelgenerate", fields, MAX_PIXELS)
 
 
-def test_every_family_has_figures() -> None:
+def test_every_family_has_a_cost() -> None:
     ours = [part for part in known("family").values() if part.__module__.startswith("pixelgen.")]
     assert sorted(FAMILY_COSTS) == sorted(part.name for part in ours)
 
@@ -366,7 +366,7 @@ def test_no_narrow_image_takes_more_memory_than_is_estimated(noise: str, size: s
     assert costs.measure(noise, size, 0).bytes <= costs.estimated_cost(noise, size).bytes
 
 
-def test_the_estimate_is_that_of_the_most_expensive_that_may_be_drawn() -> None:
+def test_mixture_costs_as_much_as_its_most_expensive_member() -> None:
     plain, one, drawn, worst = (
         check_cost(requested_job(noise), *UNLIMITED)
         for noise in ("gabor", "gabor:kernels=4096", "gabor:kernels=1..4096", "gabor:kernels=9|8")
@@ -377,9 +377,9 @@ def test_the_estimate_is_that_of_the_most_expensive_that_may_be_drawn() -> None:
     assert preset.seconds >= check_cost(requested_job("spectrum:a=1"), *UNLIMITED).seconds
 
 
-def test_a_family_of_another_project_counts_as_the_most_expensive() -> None:
+def test_third_party_family_counts_as_the_most_expensive() -> None:
     class Foreign(Uniform):
-        """Has no figures."""
+        """Has no known cost."""
 
     mix = Mixture((Member(Foreign()),))
     most = max(check_cost(requested_job(name), *UNLIMITED).seconds for name in FAMILY_COSTS)
@@ -407,7 +407,7 @@ def test_an_image_that_takes_too_much_is_refused_with_what_to_do(
 
 
 @pytest.mark.cli
-def test_the_limits_are_those_of_the_options(tmp_path: Path) -> None:
+def test_options_set_the_cost_limits(tmp_path: Path) -> None:
     options = ("--max-seconds", "0.5", "--max-memory", str(100 << 20))
     with serving(tmp_path, *options) as server:
         slow = server.get(width=600, noise="wmm").json
@@ -419,11 +419,11 @@ def test_the_limits_are_those_of_the_options(tmp_path: Path) -> None:
 
 
 @pytest.mark.cli
-def test_tables_of_past_images_do_not_add_up_beyond_the_limit(tmp_path: Path) -> None:
+def test_cached_tables_stay_within_the_memory_limit(tmp_path: Path) -> None:
     limit = 128 << 20
     with serving(tmp_path, "-j", "1", "--max-memory", str(limit)) as server:
         assert server.get(width=5).status == 200
-        before = memory(server.process)
+        before = resident_kib(server.process)
         for width in range(1581, 1601, 2):  # each needs a table of 20 MB
             assert server.get(width=width, height=1, noise="spectrum").status == 200
         status = Path(f"/proc/{server.process.pid}/status").read_text()

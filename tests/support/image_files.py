@@ -1,4 +1,4 @@
-"""Image files of noise, the building blocks of damage to them, and what the client says of them."""
+"""Image files of noise, the building blocks of damage to them, and how the client judges them."""
 
 import io
 import random
@@ -41,7 +41,7 @@ def encode(name: str, mode: str = "RGB", **options: Any) -> bytes:
 
 
 def pillow_accepts(data: bytes, name: str) -> bool:
-    """Tell whether Pillow alone takes a file for an image of the format and size."""
+    """Return whether Pillow alone accepts a file as an image of the format and size."""
     try:
         with PIL.Image.open(io.BytesIO(data), formats=[name.upper()]) as image:
             image.load()
@@ -50,7 +50,7 @@ def pillow_accepts(data: bytes, name: str) -> bool:
         return False
 
 
-def refusal(data: bytes, name: str) -> str:
+def rejection(data: bytes, name: str) -> str:
     """Return why a file is refused; '' if it is not."""
     try:
         read_image(Response(200, {}, data), name, WIDTH, HEIGHT)
@@ -59,10 +59,10 @@ def refusal(data: bytes, name: str) -> str:
     return ""
 
 
-def accepted(path: Path) -> bytes:
-    """Return a file's bytes, once it is accepted as its suffix says."""
+def read_accepted(path: Path) -> bytes:
+    """Return the bytes of a file; fail unless it is accepted as its suffix says."""
     data = path.read_bytes()
-    assert refusal(data, path.suffix[1:]) == ""
+    assert rejection(data, path.suffix[1:]) == ""
     return data
 
 
