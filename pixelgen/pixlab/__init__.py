@@ -1,1 +1,1 @@
-"""PixLab's ``pixelgenerate`` endpoint: asked (``client``) and answered (``server``)."""
+"""PixLab's ``pixelgenerate`` endpoint: a ``client`` that downloads images, and a ``server``."""

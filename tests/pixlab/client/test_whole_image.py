@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import ImageFile
+from PIL import Image, ImageFile
 
 from pixelgen.pixlab.client.errors import Failure
 from pixelgen.pixlab.client.response import read_image
@@ -131,7 +131,11 @@ def test_settings_of_pillow_do_not_matter_and_are_restored(monkeypatch: pytest.M
         assert pillow_accepts(make(), name)
         assert re.search(message, rejection(make(), name))
 
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1)
+    assert rejection(WHOLE["png"], "png") == ""
+
     assert ImageFile.LOAD_TRUNCATED_IMAGES is True
+    assert Image.MAX_IMAGE_PIXELS == 1
 
 
 @pytest.mark.parametrize("name", FORMATS)

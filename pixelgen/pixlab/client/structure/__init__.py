@@ -1,9 +1,9 @@
 """The structure of image files: whether one is whole, before it is decoded.
 
-Decoders are lenient. Pillow opens a PNG without its end, a JPEG that breaks off, a TIFF with bytes
-behind its last strip. So each format has a check here, written from its specification, that walks
+Decoders are lenient. Pillow opens a PNG without its end, a truncated JPEG, a TIFF with bytes
+after its last strip. So each format has a check here, written from its specification, that walks
 through the whole file: all its parts are there, checksums are right, it is one image of the size
-that was asked for, and nothing follows. Each check also bounds what decoding may cost, in memory
+that was requested, and nothing follows. Each check also bounds what decoding may cost, in memory
 and time, and needs time in proportion to the file's length.
 """
 

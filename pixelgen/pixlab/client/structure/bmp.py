@@ -87,9 +87,9 @@ def _profile_end(data: bytes, header: _Header) -> int:
     """Return where an embedded color profile ends; 0 if there is none."""
     if header.size < _V5:
         return 0
-    place, size = struct.unpack_from("<II", data, 14 + 112)
+    offset, size = struct.unpack_from("<II", data, 14 + 112)
     check_metadata(size)
-    return 14 + place + size if size else 0
+    return 14 + offset + size if size else 0
 
 
 def _check_compressed(runs: bytes, header: _Header) -> None:
@@ -102,26 +102,26 @@ def _check_compressed(runs: bytes, header: _Header) -> None:
 
 def _runs_end(runs: bytes, header: _Header) -> int:
     """Return where runs end, with 00 01; raise Damage if they do not, or leave their rows."""
-    place = column = row = 0
-    while (pair := runs[place : place + 2]) != b"\0\1":
+    offset = column = row = 0
+    while (pair := runs[offset : offset + 2]) != b"\0\1":
         if len(pair) < 2:
             raise Damage("has compressed pixels without an end (RLE)")
         count, code = pair
-        place += 2
+        offset += 2
         if count:
             column += count
         elif code == 0:
             column, row = 0, row + 1
         elif code == 2:
-            move = runs[place : place + 2]
+            move = runs[offset : offset + 2]
             column, row = column + sum(move[:1]), row + sum(move[1:])
-            place += 2
+            offset += 2
         else:
             column += code
-            place += _literal_bytes(code, header.compression)
+            offset += _literal_bytes(code, header.compression)
         if column > header.width or row > header.height:
             raise Damage("has compressed pixels outside of the image (RLE)")
-    return place + 2
+    return offset + 2
 
 
 def _literal_bytes(pixels: int, compression: int) -> int:

@@ -18,7 +18,7 @@ class Damage(Exception):
 
 
 def check_size(seen: tuple[int, int], width: int, height: int) -> None:
-    """Raise Damage unless an image has the size that was asked for."""
+    """Raise Damage unless an image has the requested size."""
     if seen != (width, height):
         raise Damage(f"is {seen[0]}x{seen[1]} pixels, not {width}x{height}")
 
@@ -35,12 +35,12 @@ def check_metadata(size: int) -> None:
         raise Damage(f"has more than {METADATA_BYTES:,} bytes of metadata")
 
 
-def inflate(pieces: Iterable[bytes | memoryview], most: int, name: str) -> int:
+def inflate(pieces: Iterable[bytes | memoryview], max_bytes: int, name: str) -> int:
     """Return how many bytes one zlib stream unpacks to, without ever holding them all.
 
-    Raises Damage where that is more than ``most``, or where the stream is not whole: its end and
-    its Adler-32 (RFC 1950) must be there and right, and nothing may follow. ``name`` is the part of
-    the file that it is in.
+    Raises Damage if that is more than ``max_bytes``, or if the stream is not whole: its end and its
+    Adler-32 (RFC 1950) must be there and right, and nothing may follow. ``name`` is the part of the
+    file that it is in.
     """
     stream = zlib.decompressobj()
     size = 0
@@ -48,7 +48,7 @@ def inflate(pieces: Iterable[bytes | memoryview], most: int, name: str) -> int:
         for start in range(0, len(piece), _PIECE):  # since zlib copies what it leaves of a piece
             if stream.eof:
                 raise Damage(f"has bytes after the end of its compressed data ({name})")
-            size += _inflate_piece(stream, piece[start : start + _PIECE], most - size, name)
+            size += _inflate_piece(stream, piece[start : start + _PIECE], max_bytes - size, name)
     if not stream.eof:
         raise Damage(f"has compressed data without an end ({name})")
     if stream.unused_data:
@@ -57,7 +57,7 @@ def inflate(pieces: Iterable[bytes | memoryview], most: int, name: str) -> int:
 
 
 def _inflate_piece(
-    stream: "zlib._Decompress", piece: bytes | memoryview, most: int, name: str
+    stream: "zlib._Decompress", piece: bytes | memoryview, max_bytes: int, name: str
 ) -> int:
     size = 0
     while True:
@@ -66,7 +66,7 @@ def _inflate_piece(
         except zlib.error:
             raise Damage(f"has damaged compressed data ({name})") from None
         size += len(block)
-        if size > most:
+        if size > max_bytes:
             raise Damage(f"has more compressed data than fits its size ({name})")
         if len(block) < _PIECE:
             return size

@@ -27,52 +27,52 @@ def check_gif(data: bytes, width: int, height: int) -> list[bytes]:
         raise Damage(_NO_END)
     *screen, flags = struct.unpack_from("<HHB", data, 6)
     check_size((screen[0], screen[1]), width, height)
-    place = 13 + _table_bytes(flags)
+    offset = 13 + _table_bytes(flags)
     image_end = metadata = 0
     for _ in range(METADATA_PARTS):
-        kind = _byte(data, place)
+        kind = _byte(data, offset)
         if kind == _TRAILER:
             break
         if kind == _EXTENSION:
-            end = _skip_sub_blocks(data, place + 2)
-            metadata += end - place
+            end = _skip_sub_blocks(data, offset + 2)
+            metadata += end - offset
             check_metadata(metadata)
         elif kind == _IMAGE:
             if image_end:
                 raise Damage("is an animation of several frames")
-            end = image_end = _skip_image(data, place, width, height)
+            end = image_end = _skip_image(data, offset, width, height)
         else:
             raise Damage(f"has an unknown block ({kind:02X})")
-        place = end
+        offset = end
     else:
         raise Damage(f"has more than {METADATA_PARTS:,} extensions")
     if not image_end:
         raise Damage("has no image (2C)")
-    check_end(len(data), place + 1, "trailer 3B")
+    check_end(len(data), offset + 1, "trailer 3B")
     return [data[:image_end] + bytes([_TRAILER])]
 
 
-def _skip_image(data: bytes, place: int, width: int, height: int) -> int:
+def _skip_image(data: bytes, offset: int, width: int, height: int) -> int:
     """Return where an image ends: its descriptor, color table, and LZW data in sub-blocks."""
-    if place + 11 > len(data):
+    if offset + 11 > len(data):
         raise Damage(_NO_END)
-    left, top, across, down, flags = struct.unpack_from("<HHHHB", data, place + 1)
+    left, top, across, down, flags = struct.unpack_from("<HHHHB", data, offset + 1)
     if left + across > width or top + down > height:
         raise Damage("has a frame that does not fit its size")
-    return _skip_sub_blocks(data, place + 10 + _table_bytes(flags) + 1)
+    return _skip_sub_blocks(data, offset + 10 + _table_bytes(flags) + 1)
 
 
-def _skip_sub_blocks(data: bytes, place: int) -> int:
+def _skip_sub_blocks(data: bytes, offset: int) -> int:
     """Return where sub-blocks end, each of which begins with its length, and the last has none."""
-    while length := _byte(data, place):
-        place += 1 + length
-    return place + 1
+    while length := _byte(data, offset):
+        offset += 1 + length
+    return offset + 1
 
 
-def _byte(data: bytes, place: int) -> int:
-    if place >= len(data):
+def _byte(data: bytes, offset: int) -> int:
+    if offset >= len(data):
         raise Damage(_NO_END)
-    return data[place]
+    return data[offset]
 
 
 def _table_bytes(flags: int) -> int:

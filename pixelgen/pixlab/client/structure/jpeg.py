@@ -103,32 +103,34 @@ def _scan_header(payload: memoryview) -> tuple[bytes, int, int, int]:
 def _segments(data: bytes | memoryview) -> Iterator[_Segment]:
     """Yield the segments between SOI and EOI."""
     view = memoryview(data)
-    place = 2
+    offset = 2
     for _ in range(METADATA_PARTS):
-        found = _MARKER.match(view, place)
+        found = _MARKER.match(view, offset)
         if not found:
-            raise Damage("has no end (EOI)" if place >= len(view) else "has bytes between segments")
+            raise Damage(
+                "has no end (EOI)" if offset >= len(view) else "has bytes between segments"
+            )
         marker = found[1][0]
         if marker == _EOI:
             check_end(len(view), found.end(), "EOI")
             return
         segment = _segment(view, marker, found.end())
         yield segment
-        place = segment.end
+        offset = segment.end
     raise Damage(f"has more than {METADATA_PARTS:,} segments")
 
 
-def _segment(view: memoryview, marker: int, place: int) -> _Segment:
-    """Return the segment whose parameters are at a place."""
+def _segment(view: memoryview, marker: int, offset: int) -> _Segment:
+    """Return the segment whose parameters are at an offset."""
     if marker in _NO_SEGMENT:
         raise Damage(f"has a marker where none is allowed (FF {marker:02X})")
-    length = int.from_bytes(view[place : place + 2], "big")
-    end = place + length
+    length = int.from_bytes(view[offset : offset + 2], "big")
+    end = offset + length
     if end > len(view):
         raise Damage("has no end (EOI)")
     if length < 2:
         raise Damage(f"has a damaged segment (FF {marker:02X})")
-    payload = view[place + 2 : end]
+    payload = view[offset + 2 : end]
     if marker == _SOS:
         found = _SCAN_END.search(view, end)
         if not found:

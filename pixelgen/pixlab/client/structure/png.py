@@ -58,31 +58,31 @@ def check_png(data: bytes, width: int, height: int) -> list[bytes]:
 def _chunks(data: bytes, width: int, height: int) -> Iterator[_Chunk]:
     """Yield the chunks; raise Damage at the first that is broken, and for a wrong size at once."""
     view = memoryview(data)
-    place = _SIGNATURE_BYTES
+    offset = _SIGNATURE_BYTES
     for number in range(_CHUNKS):
-        chunk, end = _chunk(view, place)
+        chunk, end = _chunk(view, offset)
         if number == 0:
             _check_header(chunk, width, height)
         yield chunk
         if chunk.kind == b"IEND":
             check_end(len(data), end, "IEND")
             return
-        place = end
+        offset = end
     raise Damage(f"has more than {_CHUNKS:,} chunks")
 
 
-def _chunk(view: memoryview, place: int) -> tuple[_Chunk, int]:
-    """Return the chunk at a place, and where it ends."""
-    if place + 12 > len(view):
+def _chunk(view: memoryview, offset: int) -> tuple[_Chunk, int]:
+    """Return the chunk at an offset, and where it ends."""
+    if offset + 12 > len(view):
         raise Damage("has no end (IEND)")
-    length, kind = struct.unpack_from(">I4s", view, place)
-    end = place + 12 + length
+    length, kind = struct.unpack_from(">I4s", view, offset)
+    end = offset + 12 + length
     if end > len(view):
         raise Damage("has no end (IEND)")
     if not kind.isalpha():
         raise Damage("has a chunk whose name is not four letters")
-    chunk = _Chunk(kind, view[place + 8 : end - 4])
-    if struct.unpack_from(">I", view, end - 4)[0] != zlib.crc32(view[place + 4 : end - 4]):
+    chunk = _Chunk(kind, view[offset + 8 : end - 4])
+    if struct.unpack_from(">I", view, end - 4)[0] != zlib.crc32(view[offset + 4 : end - 4]):
         raise Damage(f"has a wrong checksum (CRC of {chunk.name})")
     return chunk, end
 

@@ -78,11 +78,11 @@ _Fields = Mapping[int, _Field]
 
 
 class _Segment(NamedTuple):
-    """A strip or a tile: its bytes, and the least and the most that they may unpack to."""
+    """A strip or a tile: its data, and the bounds of what it may unpack to."""
 
     data: memoryview
-    least: int
-    most: int
+    min_bytes: int
+    max_bytes: int
 
 
 class _File:
@@ -96,17 +96,19 @@ class _File:
         self._metadata = 0
         self.end = 0
 
-    def take(self, place: int, size: int) -> memoryview:
+    def take(self, offset: int, size: int) -> memoryview:
         """Return bytes that the file refers to."""
-        if place + size > len(self._view):
-            raise Damage(f"is cut short: it refers to byte {place + size:,} of {len(self._view):,}")
-        self.end = max(self.end, place + size)
-        return self._view[place : place + size]
+        if offset + size > len(self._view):
+            raise Damage(
+                f"is cut short: it refers to byte {offset + size:,} of {len(self._view):,}"
+            )
+        self.end = max(self.end, offset + size)
+        return self._view[offset : offset + size]
 
     def image(self) -> _Fields:
         """Return the tags of the image, which must be the only one."""
-        (place,) = self._unpack(self._offset, self._offset_bytes)
-        fields, following = self._directory(place)
+        (offset,) = self._unpack(self._offset, self._offset_bytes)
+        fields, following = self._directory(offset)
         if following or _Tag.IMAGES in fields:
             raise Damage("has more than one image")
         self._check_metadata(fields)
@@ -121,35 +123,35 @@ class _File:
             inner, _ = self._directory(pointer.integers()[0])
             pointers += [inner[tag] for tag in _METADATA if tag in inner]
 
-    def _directory(self, place: int) -> tuple[_Fields, int]:
-        """Return the tags of the directory at a place, and where the next one is."""
+    def _directory(self, offset: int) -> tuple[_Fields, int]:
+        """Return the tags of the directory at an offset, and where the next one is."""
         code, size = ("Q", 8) if self._is_big else ("H", 2)
-        (count,) = self._unpack(code, place)
+        (count,) = self._unpack(code, offset)
         if count > METADATA_PARTS:
             raise Damage(f"has more than {METADATA_PARTS:,} tags")
         fields: dict[int, _Field] = {}
-        place += size
+        offset += size
         for _ in range(count):
-            tag, kind, length = self._unpack("HH" + self._offset, place)
+            tag, kind, length = self._unpack("HH" + self._offset, offset)
             if tag in fields:
                 raise Damage(f"has tag {tag} twice")
-            fields[tag] = self._field(kind, length, place + 4 + self._offset_bytes)
+            fields[tag] = self._field(kind, length, offset + 4 + self._offset_bytes)
             if tag not in _TABLES:
                 self._metadata += len(fields[tag].data)
-            place += 4 + 2 * self._offset_bytes
+            offset += 4 + 2 * self._offset_bytes
         check_metadata(self._metadata)
-        return fields, self._unpack(self._offset, place)[0]
+        return fields, self._unpack(self._offset, offset)[0]
 
-    def _field(self, kind: int, length: int, place: int) -> _Field:
-        """Return a tag's value, which is elsewhere unless it fits into an offset's place."""
+    def _field(self, kind: int, length: int, offset: int) -> _Field:
+        """Return a tag's value, which is stored elsewhere unless it fits into the entry."""
         size = length * _BYTES.get(kind, 0)  # readers skip what has a type that they do not know
         if size > self._offset_bytes:
-            (place,) = self._unpack(self._offset, place)
-        return _Field(kind, self.take(place, size), self._order)
+            (offset,) = self._unpack(self._offset, offset)
+        return _Field(kind, self.take(offset, size), self._order)
 
-    def _unpack(self, codes: str, place: int) -> tuple[int, ...]:
+    def _unpack(self, codes: str, offset: int) -> tuple[int, ...]:
         codes = self._order + codes
-        return struct.unpack(codes, self.take(place, struct.calcsize(codes)))
+        return struct.unpack(codes, self.take(offset, struct.calcsize(codes)))
 
 
 def check_tiff(data: bytes, width: int, height: int) -> list[bytes]:
@@ -204,10 +206,10 @@ def _segments(file: _File, fields: _Fields, width: int, height: int) -> Iterator
         tables = _Tag.STRIP_OFFSETS, _Tag.STRIP_SIZES
     offsets, sizes = (_table(fields, tag, len(heights) * planes) for tag in tables)
     row_bytes = (columns * pixel_bits + 7) // 8
-    # Of YCbCr, where colors have fewer samples, only the most is known.
-    least = 0 if _integer(fields, _Tag.PHOTOMETRIC, 0) == _YCBCR else row_bytes
+    # Of YCbCr, where colors have fewer samples, only the maximum is known.
+    min_bytes = 0 if _integer(fields, _Tag.PHOTOMETRIC, 0) == _YCBCR else row_bytes
     for offset, size, lines in zip(offsets, sizes, heights * planes, strict=True):
-        yield _Segment(file.take(offset, size), least * lines, row_bytes * rows)
+        yield _Segment(file.take(offset, size), min_bytes * lines, row_bytes * rows)
 
 
 def _table(fields: _Fields, tag: _Tag, count: int) -> tuple[int, ...]:
@@ -221,8 +223,8 @@ def _table(fields: _Fields, tag: _Tag, count: int) -> tuple[int, ...]:
 def _tile_size(fields: _Fields, width: int, height: int) -> tuple[int, int]:
     """Return the width and height of a tile: multiples of 16, and no more memory than it needs."""
     columns, rows = _integer(fields, _Tag.TILE_WIDTH), _integer(fields, _Tag.TILE_HEIGHT)
-    most = max(_TILE_PIXELS, (width + 15) * (height + 15))
-    if columns % 16 or rows % 16 or not 0 < columns * rows <= most:
+    max_pixels = max(_TILE_PIXELS, (width + 15) * (height + 15))
+    if columns % 16 or rows % 16 or not 0 < columns * rows <= max_pixels:
         raise Damage(f"has tiles of {columns:,}x{rows:,} pixels")
     return columns, rows
 
@@ -233,10 +235,10 @@ def _check_segment(segment: _Segment, compression: int) -> None:
         check_segments(segment.data)
         return
     if compression in _DEFLATE:
-        size = inflate([segment.data], segment.most, "strip or tile")
+        size = inflate([segment.data], segment.max_bytes, "strip or tile")
     elif compression == _RAW:
         size = len(segment.data)
     else:
         return
-    if size < segment.least:
-        raise Damage(f"has {size:,} bytes in a strip or tile instead of {segment.least:,}")
+    if size < segment.min_bytes:
+        raise Damage(f"has {size:,} bytes in a strip or tile instead of {segment.min_bytes:,}")
