@@ -19,7 +19,7 @@ _ERRORS = {
     "401": "the key is missing or wrong",
     "403": "a browser sent the request for a page of an origin that is not allowed",
     "415": "the format is not supported",
-    "503": "busy; try again after the seconds in Retry-After",
+    "503": "busy; retry after the seconds in Retry-After",
 }  # fmt: skip
 
 
