@@ -117,10 +117,10 @@ def test_a_busy_endpoint_needs_more_time_or_local_images(
 def test_an_unfinished_remote_dataset_is_finished_before_it_is_replaced(
     console: Console, endpoint: "Endpoint"
 ) -> None:
-    endpoint.most = 2
+    endpoint.max_images = 2
     console.run(remote(endpoint, "-j 1"), 4)
     console.run(f"{DATASET} --force", 3)
-    endpoint.most = 9
+    endpoint.max_images = 9
     console.run(remote(endpoint, "-j 1"))
     console.run(f"{DATASET} --force")
     console.verified()
