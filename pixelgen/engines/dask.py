@@ -4,44 +4,29 @@ https://distributed.dask.org. Tasks reach a worker as bytes, which it opens once
 its pixelgen is the one that wrote them. Whatever Dask says of a lost worker it mends by itself.
 """
 
-import json
-import logging
 import pickle
-import signal
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from multiprocessing import resource_tracker
-from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 from uuid import uuid4
 
 from pixelgen import __version__
 from pixelgen.engines.base import Check, Engine, R, T, Work, fan_out
-from pixelgen.engines.machine import keep_memory, signals_held
+from pixelgen.engines.dask_client import connect
+from pixelgen.engines.dask_workers import apply_task, list_tasks, prepare_worker, versions
 from pixelgen.errors import BadValue, PixelgenError
 from pixelgen.registry import option
 
 if TYPE_CHECKING:
-    from distributed import Client, Worker
+    from distributed import Client
 
-_OF_TERMINAL = (signal.SIGINT, signal.SIGHUP)
 _AHEAD = 2  # tasks in flight a thread of a worker
 _AHEAD_TO_SCALE = 10  # the same in a cluster that scales, which it does by the work that waits
-_CONNECT = 10.0  # seconds that a scheduler may take to answer
 _PATIENCE = 60.0  # seconds without any worker that takes tasks before the work is given up
 _LOOK = 1.0  # seconds between two looks at which workers there are
-_QUIET = ("distributed", "distributed.client", "distributed.scheduler", "distributed.worker",
-          "distributed.nanny", "bokeh", "tornado", "tornado.application")  # fmt: skip
-
-Versions: TypeAlias = tuple[tuple[str, str], ...]
-"""The names of what pixels and bytes hang on, each with its version."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +63,7 @@ class Dask(Engine):
         check: Check | None = None,
     ) -> Iterator[R]:
         """Fan out, once every worker was seen to have these versions and to pass the check."""
-        with _connected(self.scheduler, min(jobs, max(work.tasks, 1))) as client:
+        with connect(self.scheduler, min(jobs, max(work.tasks, 1))) as client:
             crew = _Crew[T, R](client, pickle.dumps((function, check)))
             yield from fan_out(crew, tasks)
 
@@ -116,7 +101,7 @@ class _Crew(Generic[T, R]):
     def submit(self, task: T) -> None:
         key = f"pixelgen-{uuid4()}"
         submit = self._executor.submit
-        future = submit(_apply, versions(), self._order, pickle.dumps(task), key=key)
+        future = submit(apply_task, versions(), self._order, pickle.dumps(task), key=key)
         self._flying[future] = key, task
         future.add_done_callback(self._done.put)
 
@@ -156,7 +141,7 @@ class _Crew(Generic[T, R]):
 
     def _held(self, paused: list[str]) -> list[_Held]:
         """Return what paused workers have; nothing of those that leave meanwhile."""
-        found = self._client.run(_tasks_here, workers=paused, on_error="ignore")
+        found = self._client.run(list_tasks, workers=paused, on_error="ignore")
         return [_Held(*each) for each in found.values()]
 
     def _submit_again(self, keys: set[str]) -> None:
@@ -194,7 +179,7 @@ class _Crew(Generic[T, R]):
         if self._threads:
             return
         self._ahead = _AHEAD_TO_SCALE
-        first = self._executor.submit(_begin, versions(), self._order)
+        first = self._executor.submit(prepare_worker, versions(), self._order)
         while not self._threads:
             time.sleep(_LOOK / 10)
             self._look()
@@ -202,7 +187,7 @@ class _Crew(Generic[T, R]):
 
     def _check(self) -> None:
         """Refuse workers that would not do, before there is any work for them."""
-        found = self._client.run(_begin, versions(), self._order, on_error="return")
+        found = self._client.run(prepare_worker, versions(), self._order, on_error="return")
         for address, answer in found.items():
             if isinstance(answer, PixelgenError):
                 raise PixelgenError(f"the worker {address} {answer}") from None
@@ -233,111 +218,3 @@ def _gone(error: BaseException) -> PixelgenError:
         f"the Dask scheduler is gone ({type(error).__name__}); start it again, then run the same"
         " command again: what is done is kept"
     )
-
-
-@contextmanager
-def _connected(scheduler: str, jobs: int) -> "Iterator[Client]":
-    """Connect to a scheduler, or start one with so many workers for as long as it is needed."""
-    client = _quiet_client()
-    address = _address_in(scheduler) if scheduler.startswith("/") else scheduler
-    cluster = {
-        "n_workers": jobs, "threads_per_worker": 1, "silence_logs": logging.CRITICAL,
-        "dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False},
-    }  # fmt: skip
-    where = {"address": address, "timeout": _CONNECT} if address else cluster
-    try:
-        # What a terminal sends is this process's alone to hear, not its threads' and workers'. The
-        # tracker comes first, because a thread that started it would let signals in again.
-        _start_tracker()
-        with signals_held(_OF_TERMINAL):
-            connected = client(**where, set_as_default=False)
-    except (OSError, TypeError, ValueError) as error:  # the latter two of a lack of certificates
-        raise PixelgenError(
-            f"cannot reach the Dask scheduler {address or 'begun here'}: {error}; see that it runs,"
-            " that its port is open, and for tls that DASK_DISTRIBUTED__COMM__TLS__… name the files"
-        ) from None
-    with connected:
-        yield connected
-
-
-def _start_tracker() -> None:
-    """Start what removes the semaphores of killed processes; it is to do so without a word."""
-    sys.warnoptions.append("ignore::UserWarning:multiprocessing.resource_tracker")
-    try:
-        with signals_held(_OF_TERMINAL):
-            resource_tracker.ensure_running()
-    finally:
-        sys.warnoptions.pop()
-
-
-def _address_in(path: str) -> str:
-    """Return the address that a scheduler has written into its file."""
-    try:
-        return str(json.loads(Path(path).read_text())["address"])
-    except OSError as error:
-        raise PixelgenError(
-            f"cannot read {path}: {error.strerror}; 'dask scheduler --scheduler-file {path}' writes"
-            " it when it starts"
-        ) from None
-    except (ValueError, KeyError, TypeError):
-        raise PixelgenError(f"{path} is no file of a Dask scheduler") from None
-
-
-def _quiet_client() -> "type[Client]":
-    """Import Dask, which is told to leave the terminal to us."""
-    try:
-        import dask
-
-        dask.config.set({"logging": dict.fromkeys(_QUIET, "critical")})
-        from distributed import Client
-    except ImportError:
-        raise PixelgenError(
-            "this engine needs Dask: python -m pip install 'pixelgen[dask]'"
-        ) from None
-    return Client
-
-
-@lru_cache(maxsize=1)
-def versions() -> Versions:
-    """Return the versions of what the bytes hang on everywhere."""
-    import numpy as np
-    import PIL
-
-    return (("pixelgen", __version__), ("numpy", np.__version__), ("Pillow", PIL.__version__))
-
-
-# --- in a worker ---
-
-_one_at_a_time = threading.Lock()  # what makes images keeps its buffers from one to the next
-
-
-def _apply(wanted: Versions, order: bytes, task: bytes) -> Any:
-    with _one_at_a_time:
-        return _begun(wanted, order)(pickle.loads(task))  # noqa: S301 – sent by the client
-
-
-def _begin(wanted: Versions, order: bytes) -> None:
-    _begun(wanted, order)
-
-
-def _tasks_here(dask_worker: "Worker") -> tuple[list[str], list[str]]:
-    """Return the keys of what a worker has begun, and of what waits there."""
-    state = dask_worker.state
-    return [str(task.key) for task in state.executing], [str(task.key) for task in state.ready]
-
-
-@lru_cache(maxsize=1)
-def _begun(wanted: Versions, order: bytes) -> Callable[[Any], Any]:
-    """Return the function of an order, once this worker was seen to be fit for it."""
-    for (name, version), (_, here) in zip(wanted, versions(), strict=True):
-        if here != version:
-            raise PixelgenError(
-                f"has {name} {here}, and the command has {version}: other pixels, or other bytes,"
-                " might come of it; install the same versions everywhere"
-            )
-    keep_memory()
-    function, check = pickle.loads(order)  # noqa: S301 – sent by the client
-    if check:
-        check()
-    made: Callable[[Any], Any] = function
-    return made

@@ -8,41 +8,31 @@ without following links, so nothing outside the root can be reached by a link pl
 
 import errno
 import os
-import re
 import stat
 from collections import deque
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from pixelgen.errors import BadValue, Conflict
 from pixelgen.storage.append_log import FileLog
-from pixelgen.storage.base import LINE_LIMIT, PROBE, Chunks, Put, SizeLookup, Staged, Store, pieces
+from pixelgen.storage.base import LINE_LIMIT, PROBE, Chunks, Put, SizeLookup, Staged, Store
+from pixelgen.storage.local_folders import open_file, open_folder, size_in, size_lookup
+from pixelgen.storage.local_temporaries import sweep, write_temporary
 from pixelgen.storage.posix import (
-    NO_FILE,
-    READ,
     State,
-    alive,
     boot,
     compare,
     drop,
-    host,
     mount_id,
     naming,
     rename_new,
     sync_all,
     sync_files,
     telling,
-    write_all,
 )
 from pixelgen.threads import run_in_thread
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_TEMP = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.part")
-_NAME_LIMIT = 255
-_FOLDERS_OPEN = 32
 
 
 @dataclass(frozen=True)
@@ -77,13 +67,13 @@ class LocalStore(Store):
     @contextmanager
     def batch(self, folder: str) -> Iterator[Put]:
         """Put many files into one folder; under ``each`` they get their names together, synced."""
-        with telling(self.root, folder), self._folder(folder, create=True) as fd:
+        with telling(self.root, folder), open_folder(self.root, folder, create=True) as fd:
             if self.durability != "each":
-                yield lambda name, data: self._publish(fd, self._stage(fd, name, data))
+                yield lambda name, data: self._publish(fd, write_temporary(fd, name, data))
                 return
             staged: deque[Staged] = deque()
             try:
-                yield lambda name, data: staged.append(self._stage(fd, name, data))
+                yield lambda name, data: staged.append(write_temporary(fd, name, data))
                 sync_all(fd)
                 while staged:
                     self._publish(fd, staged.popleft())
@@ -100,26 +90,26 @@ class LocalStore(Store):
 
     def overwrite(self, name: str, data: Chunks) -> None:
         """Put one of our own files of the root in the place of what it was, synced."""
-        with telling(self.root, name=name), self._folder("") as fd:
-            staged = self._stage(fd, name, data)
+        with telling(self.root, name=name), open_folder(self.root, "") as fd:
+            staged = write_temporary(fd, name, data)
             self.sync(staged.temp)
             os.replace(staged.temp, staged.name, src_dir_fd=fd, dst_dir_fd=fd)
             self.sync(name)
 
     def stage(self, name: str, data: Chunks) -> Staged:
         """Write a file of the root under a temporary name, to be published later."""
-        with telling(self.root, name=name), self._folder("") as fd:
-            return self._stage(fd, name, data)
+        with telling(self.root, name=name), open_folder(self.root, "") as fd:
+            return write_temporary(fd, name, data)
 
     def publish(self, staged: Staged) -> None:
         """Give a staged file its name, and the time of this moment."""
-        with telling(self.root), self._folder("") as fd:
+        with telling(self.root), open_folder(self.root, "") as fd:
             os.utime(staged.temp, dir_fd=fd)
             self._publish(fd, staged)
 
     def discard(self, staged: Staged) -> None:
         """Drop a staged file."""
-        with suppress(OSError), self._folder("") as fd:
+        with suppress(OSError), open_folder(self.root, "") as fd:
             drop(fd, staged.temp)
 
     @contextmanager
@@ -133,7 +123,7 @@ class LocalStore(Store):
 
     def move(self, old: str, new: str) -> None:
         """Rename one of our own files of the root to a name that is free."""
-        with telling(self.root, name=new), self._folder("") as fd:
+        with telling(self.root, name=new), open_folder(self.root, "") as fd:
             if not rename_new(fd, old, new):
                 raise Conflict(f"{self.path(new)} is not pixelgen's own; move it away")
 
@@ -141,11 +131,11 @@ class LocalStore(Store):
         """Bring one file of the root, or all of it, to the disk; under ``none`` nothing."""
         if self.durability == "none":
             return
-        with telling(self.root, name=name), self._folder("") as folder:
+        with telling(self.root, name=name), open_folder(self.root, "") as folder:
             if not name:
                 run_in_thread(sync_all, folder)
                 return
-            fd = self.open(name)
+            fd = open_file(self.root, name)
             try:
                 run_in_thread(sync_files, fd, folder)
             finally:
@@ -156,7 +146,7 @@ class LocalStore(Store):
         """Open a log, a file of the root; make it if there is none."""
         self.check_regular(name)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with telling(self.root, name=name), self._folder("") as folder:
+        with telling(self.root, name=name), open_folder(self.root, "") as folder:
             fd = os.open(name, flags, 0o666, dir_fd=folder)
         try:
             found = os.fstat(fd)
@@ -166,30 +156,16 @@ class LocalStore(Store):
         finally:
             os.close(fd)
 
-    def open(self, name: str) -> int:
-        """Open a regular file for reading; raise FileNotFoundError where there is none."""
-        folder, base = os.path.split(name)
-        try:
-            with naming(self.path(name)), self._folder(folder) as fd:
-                file = os.open(base, READ, dir_fd=fd)
-            if stat.S_ISREG(os.fstat(file).st_mode):
-                return file
-            os.close(file)
-        except OSError as error:
-            if error.errno not in NO_FILE:
-                raise
-        raise FileNotFoundError(errno.ENOENT, "no such regular file", self.path(name))
-
     def lines(self, name: str, *, most: int = LINE_LIMIT) -> Generator[bytes]:
         """Yield the lines of a file; nothing where there is no file."""
         with suppress(FileNotFoundError):
-            file = self.open(name)
+            file = open_file(self.root, name)
             with naming(self.path(name)), os.fdopen(file, "rb") as lines:
                 yield from iter(lambda: lines.readline(most), b"")
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield a file in pieces of a megabyte."""
-        with naming(self.path(name)), os.fdopen(self.open(name), "rb") as file:
+        with naming(self.path(name)), os.fdopen(open_file(self.root, name), "rb") as file:
             while chunk := file.read(1 << 20):
                 yield chunk
 
@@ -204,42 +180,16 @@ class LocalStore(Store):
 
     def reader(self, name: str) -> BinaryIO:
         """Open a regular file."""
-        return os.fdopen(self.open(name), "rb")
+        return os.fdopen(open_file(self.root, name), "rb")
 
     def mount_id(self) -> str:
         """Name the machine's boot and the mount: what is not synced may outlive neither."""
-        with telling(self.root), self._folder("") as fd:
+        with telling(self.root), open_folder(self.root, "") as fd:
             return f"{boot()} {mount_id(fd)}"
 
-    @contextmanager
-    def size_lookup(self) -> Iterator[SizeLookup]:
+    def size_lookup(self) -> AbstractContextManager[SizeLookup]:
         """Keep some folders open, so that a file costs one call of the system."""
-        opened: dict[str, int | None] = {}
-
-        def close_all() -> None:
-            for fd in filter(None, opened.values()):
-                os.close(fd)
-            opened.clear()
-
-        def size(name: str) -> int | None:
-            folder, _, base = name.rpartition("/")
-            if folder not in opened and len(opened) >= _FOLDERS_OPEN:
-                close_all()
-            if folder not in opened:
-                opened[folder] = self._descriptor(folder)
-            fd = opened[folder]
-            return None if fd is None else _size_in(fd, base)
-
-        try:
-            yield size
-        finally:
-            close_all()
-
-    def _descriptor(self, folder: str) -> int | None:
-        """Return a descriptor of a folder, for the caller to close; None where there is none."""
-        with suppress(FileNotFoundError, NotADirectoryError, Conflict), self._folder(folder) as fd:
-            return os.dup(fd)
-        return None
+        return size_lookup(self.root)
 
     def is_new(self) -> bool:
         """Tell of no directory: it may hold any number of other files."""
@@ -249,15 +199,15 @@ class LocalStore(Store):
         """Return the size of a regular file, or None where there is none."""
         folder, base = os.path.split(name)
         try:
-            with naming(self.path(name)), self._folder(folder) as fd:
-                return _size_in(fd, base)
+            with naming(self.path(name)), open_folder(self.root, folder) as fd:
+                return size_in(fd, base)
         except (FileNotFoundError, NotADirectoryError, Conflict):
             return None
 
     def forget(self, name: str) -> None:
         """Drop what the system remembers of a file, so that it is read from the disk again."""
         with suppress(OSError):
-            fd = self.open(name)
+            fd = open_file(self.root, name)
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             os.close(fd)
 
@@ -282,7 +232,11 @@ class LocalStore(Store):
     def remove(self, name: str) -> None:
         """Remove one of our own files, if it is there."""
         folder, base = os.path.split(name)
-        with telling(self.root, folder), suppress(FileNotFoundError), self._folder(folder) as fd:
+        with (
+            telling(self.root, folder),
+            suppress(FileNotFoundError),
+            open_folder(self.root, folder) as fd,
+        ):
             os.unlink(base, dir_fd=fd)
 
     def remove_folder(self, folder: str) -> None:
@@ -290,13 +244,13 @@ class LocalStore(Store):
         with suppress(OSError):
             while folder:
                 above, base = os.path.split(folder)
-                with self._folder(above) as fd:
+                with open_folder(self.root, above) as fd:
                     os.rmdir(base, dir_fd=fd)
                 folder = above
 
     def check_folder(self, folder: str) -> None:
         """Raise Conflict where a folder, or one that it lies in, is a link or a file."""
-        with suppress(FileNotFoundError), self._folder(folder):
+        with suppress(FileNotFoundError), open_folder(self.root, folder):
             pass
 
     def touch(self, name: str) -> None:
@@ -307,60 +261,12 @@ class LocalStore(Store):
 
     def sweep(self, folder: str) -> None:
         """Remove what dead processes of this host left under temporary names in a folder."""
-        with telling(self.root, folder), suppress(FileNotFoundError), self._folder(folder) as fd:
-            for name in os.listdir(fd):
-                left = _TEMP.fullmatch(name)
-                # Our own number too: a process before this one had it, in a container for one.
-                gone = left and (int(left["pid"]) == os.getpid() or not alive(int(left["pid"])))
-                if left and gone and left["host"] == host():
-                    with suppress(IsADirectoryError):  # not ours
-                        os.unlink(name, dir_fd=fd)
-
-    @contextmanager
-    def _folder(self, name: str, *, create: bool = False) -> Iterator[int]:
-        """Open a folder below the root, following no link below it."""
-        fd = os.open(self.root, _FOLDER)
-        try:
-            for step in filter(None, name.split("/")):
-                below = self._enter(fd, step, name, create=create)
-                os.close(fd)
-                fd = below
-            yield fd
-        finally:
-            os.close(fd)
-
-    def _enter(self, fd: int, step: str, name: str, *, create: bool) -> int:
-        """Open a folder in a folder, as a step to the one of a name."""
-        try:
-            with naming(self.path(name)):
-                if create:
-                    with suppress(FileExistsError):
-                        os.mkdir(step, dir_fd=fd)
-                return os.open(step, _FOLDER | os.O_NOFOLLOW, dir_fd=fd)
-        except NotADirectoryError:
-            raise Conflict(
-                f"{self.path(name)} passes through {step!r}, which is a link or a file and not"
-                " ours; choose another directory"
-            ) from None
-
-    def _stage(self, fd: int, name: str, data: Chunks) -> Staged:
-        """Write a temporary file beside its target, and check that all of it was taken."""
-        tail = f".{host()}.{os.getpid()}.{os.urandom(4).hex()}.part"
-        temp = f".{name[: _NAME_LIMIT - 1 - len(tail)]}{tail}"
-        try:
-            file = os.open(temp, _NEW, 0o666, dir_fd=fd)
-            try:
-                for chunk in pieces(data):
-                    write_all(file, chunk)
-            except BaseException:
-                drop(fd, temp)
-                raise
-            finally:
-                os.close(file)
-        except OSError as error:
-            error.filename = name
-            raise
-        return Staged(name, temp)
+        with (
+            telling(self.root, folder),
+            suppress(FileNotFoundError),
+            open_folder(self.root, folder) as fd,
+        ):
+            sweep(fd)
 
     def _publish(self, fd: int, staged: Staged) -> None:
         """Rename to the final name, unless what bears it is whole already, or a stranger's."""
@@ -380,12 +286,3 @@ class LocalStore(Store):
                 f"{staged.name} in {self.root} is not pixelgen's own and stays as it is; move it"
                 " away, or choose another directory"
             )
-
-
-def _size_in(fd: int, base: str) -> int | None:
-    """Return the size of a regular file in an open folder; None where there is none."""
-    try:
-        found = os.stat(base, dir_fd=fd, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None

@@ -6,36 +6,25 @@ nothing but time, because the same bytes go to the same name.
 """
 
 import secrets
-import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO
 
 from pixelgen.errors import BadValue, Conflict, PixelgenError
 from pixelgen.storage.base import LINE_LIMIT, PROBE, Chunks, Put, SizeLookup, Staged, Store, pieces
 from pixelgen.storage.buffer import Gathered, gathered, write_temporary
 from pixelgen.storage.fsspec_clients import client, create_options, failures, put_options
-from pixelgen.storage.object_errors import (
-    is_bare,
-    is_refusal,
-    is_taken,
-    is_unconditional,
-    reason,
-    remedy,
-)
+from pixelgen.storage.object_errors import is_taken, is_unconditional
 from pixelgen.storage.object_log import ObjectLog
+from pixelgen.storage.object_requests import request
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-T = TypeVar("T")
-
-_BUDGET = 60.0  # seconds that a request is repeated for
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0  # seconds between two tries
 _AT_ONCE = 16  # requests of a batch
 _PIECE = 8 << 20  # bytes that are read in a request
 
@@ -57,55 +46,8 @@ class ObjectStore(Store):
                 " path, such as ./set"
             )
         store = cls(f"{scheme}://{place.strip('/')}", durability)
-        store._open()
+        client(store.root)
         return store
-
-    # --- requests ---
-
-    def _open(self) -> "tuple[AbstractFileSystem, str]":
-        """Return the client, and the root as it names it."""
-        return client(self.root)
-
-    def _ask(self, call: Callable[["AbstractFileSystem", str], T], name: str = "") -> T:
-        """Make a request about a name; repeat it while the store fails.
-
-        Raises FileNotFoundError where nothing is there, PixelgenError for what it refuses and for
-        an outage that lasts.
-        """
-        files, root = self._open()
-        path = f"{root}/{name}" if name else root
-        deadline, pause = time.monotonic() + _BUDGET, _FIRST_PAUSE
-        while True:
-            try:
-                return call(files, path)
-            except FileNotFoundError:
-                raise
-            except failures(self.root) as error:
-                failure = error
-            if is_bare(failure) and is_refusal(failure):
-                failure = self._explained(failure)
-            if is_refusal(failure):
-                raise self._failed(name, failure, remedy(failure))
-            if time.monotonic() + pause > deadline:
-                again = f"it failed for {_BUDGET:.0f} s; run the same command again to resume"
-                raise self._failed(name, failure, again)
-            time.sleep(pause * (0.5 + secrets.randbelow(1000) / 1000))
-            pause = min(2 * pause, _LONGEST_PAUSE)
-
-    def _explained(self, refusal: Exception) -> Exception:
-        """Return a refusal with the reason that the store gives when it is to list objects."""
-        files, root = self._open()
-        try:
-            files.ls(root)
-        except FileNotFoundError:
-            return refusal
-        except failures(self.root) as error:
-            return error
-        return refusal
-
-    def _failed(self, name: str, error: Exception, hint: str) -> PixelgenError:
-        place = self.path(name) if name else self.root
-        return PixelgenError(f"cannot use {place}: {reason(error)}; {hint}")
 
     # --- what is put ---
 
@@ -192,7 +134,7 @@ class ObjectStore(Store):
     ) -> bool:
         """Send an object, and if it was sent see that so many bytes arrived."""
         try:
-            is_sent = self._ask(send, name)
+            is_sent = request(self.root, send, name)
         except FileNotFoundError:
             raise PixelgenError(
                 f"cannot write {self.path(name)}: there is no such bucket"
@@ -239,7 +181,7 @@ class ObjectStore(Store):
         """Remove an object, and if it is a log all that it consists of."""
         for each in (name, *self._parts(name)):
             with suppress(FileNotFoundError):
-                self._ask(lambda files, path: files.rm_file(path), each)
+                request(self.root, lambda files, path: files.rm_file(path), each)
 
     @contextmanager
     def log(self, name: str) -> Iterator[ObjectLog]:
@@ -275,7 +217,7 @@ class ObjectStore(Store):
         if size is None:
             raise FileNotFoundError(2, "no such object", self.path(name))
         for start in range(0, size, _PIECE):
-            yield self._ask(partial(_read, start, min(start + _PIECE, size)), name)
+            yield request(self.root, partial(_read, start, min(start + _PIECE, size)), name)
 
     def lines(self, name: str, *, most: int = LINE_LIMIT) -> Generator[bytes]:
         """Yield the lines, of a log those of all its parts."""
@@ -300,7 +242,7 @@ class ObjectStore(Store):
     def size(self, name: str) -> int | None:
         """Return the size of an object."""
         try:
-            found = self._ask(lambda files, path: files.info(path), name)
+            found = request(self.root, lambda files, path: files.info(path), name)
         except FileNotFoundError:
             return None
         return int(found["size"]) if found["type"] == "file" else None
@@ -312,17 +254,17 @@ class ObjectStore(Store):
 
     def _sizes(self, beginning: str) -> dict[str, int]:
         try:
-            found = self._ask(
-                lambda files, path: files.find(path, prefix=beginning, detail=True), ""
+            found = request(
+                self.root, lambda files, path: files.find(path, prefix=beginning, detail=True), ""
             )
         except FileNotFoundError:
             return {}
-        _, root = self._open()
+        _, root = client(self.root)
         return {path[len(root) + 1 :]: int(each["size"]) for path, each in found.items()}
 
     def exists(self, name: str) -> bool:
         """Tell whether an object bears the name, or lies below it."""
-        return bool(self._ask(lambda files, path: files.exists(path), name))
+        return bool(request(self.root, lambda files, path: files.exists(path), name))
 
     def names(self, beginning: str) -> list[str]:
         """List those objects."""

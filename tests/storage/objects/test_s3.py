@@ -13,7 +13,7 @@ import pytest
 
 from pixelgen.cli import main
 from pixelgen.dataset.journal import JOURNAL
-from pixelgen.storage import PROBE, objects, store_of
+from pixelgen.storage import PROBE, object_requests, store_of
 from tests.support.command import Done, Run, tree_digest
 from tests.support.dask_cluster import ROOT, cluster
 from tests.support.faults import format_of, layouts, running, trials, wait_for
@@ -186,7 +186,7 @@ def test_a_run_that_an_outage_ended_is_resumed_by_the_same_command(
 ) -> None:
     command = ("generate", "-n", "3", "-s", "8", "-q", "-o", f"s3://sets/{prefix}")
     with monkeypatch.context() as impatient:
-        impatient.setattr(objects, "_BUDGET", 0.1)
+        impatient.setattr(object_requests, "_BUDGET", 0.1)
         s3.proxy.leave()
         code = main(command)
         s3.proxy.come_back()
