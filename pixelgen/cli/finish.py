@@ -47,7 +47,7 @@ def finish(directories: tuple[str, ...], durability: str, as_json: bool, quiet: 
     link = places[0].path(job.manifest)
     if not quiet:
         report(f"{pluralize(job.count, 'image')}, complete")
-        tell_loaders(job, places[0].root, None)
+        tell_loaders(job, places[0], None)
     if as_json:
         emit_json({"status": 200, "id": job.digest, "link": link, "count": job.count,
                    "brought": outcome.made})  # fmt: skip

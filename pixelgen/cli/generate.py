@@ -65,12 +65,11 @@ def generate(**options: Any) -> int:
         return _to_stdout(_job(draw_seed(fields), options), options)
     if not options["out"]:
         raise BadValue("the output path is empty; name a directory, or a URL")
-    from pixelgen.storage import LocalStore, store_of
+    from pixelgen.storage import store_of
 
     store = store_of(options["out"], options["durability"])
     job = _job(draw_seed(fields, partial(_seed_there, store, options)), options)
-    if not isinstance(store, LocalStore):
-        _check_objects(job, options)
+    _check_store(job, store, options)
     if options["shard"] is not None:
         options["portion"] = _portion(job, options)
     return _dry_run(job, store, options) if options["dry_run"] else _write(job, store, options)
@@ -96,12 +95,18 @@ def _seed_there(store: "Store", options: dict[str, Any]) -> int | None:
     return None
 
 
-def _check_objects(job: "Job", options: dict[str, Any]) -> None:
-    """Refuse what only a directory can be used for."""
-    if job.remote:
-        raise BadValue("--remote keeps what was paid for in a directory; name one")
-    if options["force"]:
-        raise BadValue("--force replaces a set in a directory; remove the objects by yourself")
+def _check_store(job: "Job", store: "Store", options: dict[str, Any]) -> None:
+    """Raise BadValue for options that the store cannot support."""
+    if job.remote and not store.appends_immediately:
+        raise BadValue(
+            f"--remote cannot write to {store.root}: downloaded images are paid for, and only a"
+            " directory keeps each at once; use a directory for --out"
+        )
+    if options["force"] and not store.can_replace:
+        raise BadValue(
+            f"--force cannot replace a dataset in {store.root}; remove the objects yourself, or use"
+            " a directory for --out"
+        )
 
 
 def _portion(job: "Job", options: dict[str, Any]) -> "Partition":
@@ -162,7 +167,6 @@ def _check_trainers(job: "Job", options: dict[str, Any]) -> None:
 def _write(job: "Job", store: "Store", options: dict[str, Any]) -> int:
     from pixelgen.dataset import writer
     from pixelgen.engines import engine_of
-    from pixelgen.storage import LocalStore
 
     stop, partition = Stop("the same command finishes it"), options.get("portion")
     if options["summary"] is not None:
@@ -183,7 +187,7 @@ def _write(job: "Job", store: "Store", options: dict[str, Any]) -> int:
             f"job {job.digest[:16]}: {job.shard_count:,} shards of {job.shard_size} images,"
             f" {run.workers} workers, {job.encoder or 'own'} encoder"
         )
-    if isinstance(store, LocalStore) and options["force"]:
+    if options["force"]:
         from pixelgen.dataset.overwrite import clear
 
         clear(store, job, run)
@@ -210,10 +214,9 @@ def _force_hint(store: "Store", options: dict[str, Any]) -> str:
     """Return the way out that --force is, where it is one."""
     from pixelgen.dataset.journal import is_finished
     from pixelgen.dataset.plan import read_plan
-    from pixelgen.storage import LocalStore
 
     plan = read_plan(store)
-    can_force = isinstance(store, LocalStore) and options["shard"] is None
+    can_force = store.can_replace and options["shard"] is None
     if plan is None or not can_force or not is_finished(store, plan.job):
         return ""
     return ", or --force to replace that set"
@@ -248,7 +251,7 @@ def _tell(
             else f"{done}: {pluralize(job.count, 'image')} there already"
         )
         if job.count:
-            tell_loaders(job, store.root, options["trainer"])
+            tell_loaders(job, store, options["trainer"])
     if options["as_json"]:
         emit_json({
             "status": 200,

@@ -38,7 +38,7 @@ def index(directory: str, layout: str, durability: str, as_json: bool, quiet: bo
     job = replace(job, layout=Layout.parse(f"{job.layout.container},{layout}"))
     make(job, store, Run(stopped=lambda: bool(stop)))
     if not quiet:
-        tell_loaders(job, store.root, None)
+        tell_loaders(job, store, None)
     if as_json:
         emit_json({"status": 200, "link": store.path(job.manifest), "layout": str(job.layout)})
     else:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pixelgen.formats import Data
     from pixelgen.job import Job
+    from pixelgen.storage import Store
 
 _STATUS = {0: 200, 1: 500, 2: 400, 3: 409, 4: 502, 5: 423}
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
@@ -60,20 +61,20 @@ def report_failure(message: str, exit_code: int) -> int:
     return exit_code
 
 
-def tell_loaders(job: "Job", root: str, trainer: str | None) -> None:
+def tell_loaders(job: "Job", store: "Store", trainer: str | None) -> None:
     """Say on stderr which calls load a set, into a trainer or wherever its layout is read.
 
     Nothing of one in an object store: not all loaders read from there.
     """
-    if "://" in root:
+    if not store.has_local_paths:
         return
     if trainer is None:
-        for call in job.layout.loaders(root, job.info):
+        for call in job.layout.loaders(store.root, job.info):
             report(f"load it: {call}")
         return
     from pixelgen.trainers import calls, find
 
-    for call in calls(find(trainer), job, root):
+    for call in calls(find(trainer), job, store.root):
         report(f"load it: {call}")
     if find(trainer).hint:
         report(f"note: {find(trainer).hint}")

@@ -14,11 +14,11 @@ from pixelgen.dataset.verify import check, check_shards, index_of
 from pixelgen.dataset.writer import Run, check_source, check_workers
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
-from pixelgen.storage import LocalStore
+from pixelgen.storage import Store
 from pixelgen.storage.lock import lock
 
 
-def clear(store: LocalStore, new: Job, run: Run) -> None:
+def clear(store: Store, new: Job, run: Run) -> None:
     """Remove the finished set that a directory holds, if there is one.
 
     Removes only files that are to the byte what the set's manifest says, and begins only when all
@@ -54,20 +54,20 @@ def clear(store: LocalStore, new: Job, run: Run) -> None:
             store.remove_folder(folder)
 
 
-def _check_whole(plan: Plan, store: LocalStore, run: Run) -> None:
+def _check_whole(plan: Plan, store: Store, run: Run) -> None:
     """Refuse to remove a set that is not to the byte as it was made."""
     for checked in check(plan, store, run):
         for name, what in checked.damage:
             raise Conflict(f"{store.path(name)} is not as it was made ({what}); move the set away")
 
 
-def _check_left(old: Job, store: LocalStore, run: Run) -> None:
+def _check_left(old: Job, store: Store, run: Run) -> None:
     """Refuse to remove a set in the making, but not what is left of one that was being removed.
 
     Its manifest is where the journal was.
     """
     if old.remote:
-        _check_download_cache(store)
+        _check_spool(store)
     is_begun = store.exists(JOURNAL) and not store.is_blank(JOURNAL)
     if not is_begun and not any(map(store.exists, old.files())):
         return
@@ -83,18 +83,18 @@ def _check_left(old: Job, store: LocalStore, run: Run) -> None:
             )
 
 
-def _check_download_cache(store: LocalStore) -> None:
+def _check_spool(store: Store) -> None:
     """Refuse to remove images that were paid for and are not yet in a set."""
-    from pixelgen.dataset.download_cache import DOWNLOAD_CACHE  # here, because most sets have none
+    from pixelgen.dataset.download_cache import SPOOL  # here, because most sets have none
 
-    if store.exists(DOWNLOAD_CACHE):
+    if store.exists(SPOOL):
         raise Conflict(
-            f"{store.path(DOWNLOAD_CACHE)} has images that were fetched for the set there, which"
-            " is not finished; finish it with the command that began it, or remove the directory"
+            f"{store.path(SPOOL)} has images that were fetched for the set there, which is not"
+            " finished; finish it with the command that began it, or remove the directory"
         )
 
 
-def _lists(plan: Plan, store: LocalStore) -> list[str]:
+def _lists(plan: Plan, store: Store) -> list[str]:
     """Return the names of the sums and the record of sources, as far as they are the set's own."""
     old = plan.job
     lists = [SOURCES] if old.sources and is_sound(store, old, plan.sources) else []
@@ -103,9 +103,11 @@ def _lists(plan: Plan, store: LocalStore) -> list[str]:
     return lists
 
 
-def _check_sources(new: Job, store: LocalStore, run: Run) -> None:
+def _check_sources(new: Job, store: Store, run: Run) -> None:
     """Refuse to remove what the new set is to be made from, or to begin what cannot be made."""
     look(new, skip_damaged=run.skip_damaged)
+    if not store.has_local_paths:
+        return
     root = os.path.realpath(store.root)
     for path in chain(new.sources, images(new)):
         paths = os.path.realpath(path), root
@@ -116,7 +118,7 @@ def _check_sources(new: Job, store: LocalStore, run: Run) -> None:
             )
 
 
-def _check_free(plan: Plan, new: Job, store: LocalStore) -> None:
+def _check_free(plan: Plan, new: Job, store: Store) -> None:
     """Refuse where what is not of the old set bears a name of the new one."""
     old = plan.job
     for folder in folders(new):

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
-from typing import BinaryIO, NamedTuple, Protocol, Self, TypeAlias
+from typing import BinaryIO, ClassVar, NamedTuple, Protocol, Self, TypeAlias
 
 from pixelgen.errors import Conflict
 from pixelgen.formats.base import Data
@@ -62,6 +62,26 @@ class Store(ABC):
 
     root: str
     durability: str
+
+    # What a store can do besides. Callers ask these, never which class a store is of.
+
+    has_local_paths: ClassVar[bool] = False
+    """Whether :meth:`path` returns a path of this machine, which any program can open."""
+    can_lock: ClassVar[bool] = False
+    """Whether :meth:`open_lock` works, so that one process can exclude others.
+
+    Requires local paths. Without locks, unique temporary names and whole files must be enough.
+    """
+    can_replace: ClassVar[bool] = False
+    """Whether a finished dataset can be replaced (``--force``): :meth:`move` works.
+
+    Requires locks, because nobody else may write while files are removed.
+    """
+    appends_immediately: ClassVar[bool] = False
+    """Whether a line of a log is stored when ``append`` returns.
+
+    Only then does a killed process lose none of the images that it has paid for (``--remote``).
+    """
 
     @abstractmethod
     def path(self, name: str) -> str:
@@ -172,6 +192,22 @@ class Store(ABC):
         with suppress(FileNotFoundError), self.reader(name) as file:
             return all(file.read(len(each)) == each for each in pieces(data)) and not file.read(1)
         return False
+
+    # --- what only some stores can do ---
+
+    def open_lock(self, name: str) -> int:
+        """Open the file of a lock in the root for ``flock``, made if there is none.
+
+        Raises Conflict where something else bears the name. For stores that ``can_lock``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no locks")
+
+    def move(self, old: str, new: str) -> None:
+        """Rename one of our own files of the root to a name that is free, in one step.
+
+        For stores that ``can_replace``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot rename")
 
     # --- what a disk needs besides ---
 

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 from pixelgen.errors import BadValue, Conflict
 from pixelgen.storage.append_log import FileLog
@@ -34,6 +34,8 @@ from pixelgen.storage.posix import (
 )
 from pixelgen.threads import run_in_thread
 
+_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
 
 @dataclass(frozen=True)
 class LocalStore(Store):
@@ -42,6 +44,11 @@ class LocalStore(Store):
     ``durability`` says what is synced to the disk: ``none`` nothing, ``commit`` everything once,
     before the manifest; ``each`` every batch, before its files get their names, too.
     """
+
+    has_local_paths: ClassVar[bool] = True
+    can_lock: ClassVar[bool] = True
+    can_replace: ClassVar[bool] = True
+    appends_immediately: ClassVar[bool] = True
 
     root: str
     durability: str = "commit"
@@ -144,7 +151,7 @@ class LocalStore(Store):
     @contextmanager
     def log(self, name: str) -> Iterator[FileLog]:
         """Open a log, a file of the root; make it if there is none."""
-        self.check_regular(name)
+        self._check_regular(name)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with telling(self.root, name=name), open_folder(self.root, "") as folder:
             fd = os.open(name, flags, 0o666, dir_fd=folder)
@@ -223,7 +230,15 @@ class LocalStore(Store):
         """Tell whether anything at all bears the name."""
         return os.path.lexists(self.path(name))
 
-    def check_regular(self, name: str) -> None:
+    def open_lock(self, name: str) -> int:
+        """Open the file of a lock, which is empty, made if there is none."""
+        self._check_regular(name)
+        if self.size(name):
+            raise Conflict(f"{self.path(name)} is not pixelgen's own; move it away")
+        with telling(self.root, name=name):
+            return os.open(self.path(name), _LOCK, 0o666)
+
+    def _check_regular(self, name: str) -> None:
         """Raise Conflict where a folder, a link or a device bears a name of the root."""
         with suppress(FileNotFoundError):  # one look: another process may remove it meanwhile
             if not stat.S_ISREG(os.lstat(self.path(name)).st_mode):

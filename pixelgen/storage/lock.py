@@ -12,9 +12,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from pixelgen.errors import Busy, Conflict, PixelgenError
-from pixelgen.storage import LocalStore, Store
-from pixelgen.storage.posix import telling
+from pixelgen.errors import Busy, PixelgenError
+from pixelgen.storage import Store
 
 LOCK = ".pixelgen.lock"
 
@@ -39,7 +38,7 @@ def joint_lock(store: Store) -> Iterator[None]:
 
 @contextmanager
 def _held(store: Store, name: str, how: int, patience: float) -> Iterator[None]:
-    if not isinstance(store, LocalStore):  # where unique names and whole objects do it
+    if not store.can_lock:
         yield
         return
     deadline = time.monotonic() + patience
@@ -61,18 +60,18 @@ def _held(store: Store, name: str, how: int, patience: float) -> Iterator[None]:
 
 def release(store: Store) -> None:
     """Remove the lock file that a process left which was killed at the very end of a run."""
-    if isinstance(store, LocalStore) and store.size(LOCK) == 0:
+    if store.can_lock and store.size(LOCK) == 0:
         with suppress(Busy), lock(store):
             pass
 
 
-def _remove(store: LocalStore, name: str, fd: int) -> None:
+def _remove(store: Store, name: str, fd: int) -> None:
     """Remove the lock file, unless others hold it, too, or a stranger put another in its place."""
     if _flock(fd, fcntl.LOCK_EX) and _is(store, name, fd):
         store.remove(name)
 
 
-def _is(store: LocalStore, name: str, fd: int) -> bool:
+def _is(store: Store, name: str, fd: int) -> bool:
     """Tell whether an open file is the one that bears the name."""
     try:
         return os.path.samestat(os.fstat(fd), os.lstat(store.path(name)))
@@ -80,14 +79,9 @@ def _is(store: LocalStore, name: str, fd: int) -> bool:
         return False
 
 
-def _try_lock(store: LocalStore, name: str, how: int) -> int | None:
+def _try_lock(store: Store, name: str, how: int) -> int | None:
     """Return the descriptor of the lock file, locked; None while another process holds it."""
-    path = store.path(name)
-    store.check_regular(name)
-    if store.size(name):
-        raise Conflict(f"{path} is not pixelgen's own; move it away")
-    with telling(store.root, name=name):
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    fd = store.open_lock(name)
     # The last holder removes the file when it is done: a lock on a removed file is none.
     if _flock(fd, how) and _is(store, name, fd):
         return fd

@@ -1,13 +1,18 @@
-"""What every store does, seen of a directory and of a bucket alike."""
+"""What every store does: a directory, a bucket, and a store of another project alike."""
 
 import pickle
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 
-from pixelgen.errors import Conflict
+from pixelgen.dataset.writer import Run, write
+from pixelgen.engines import Serial
+from pixelgen.errors import Busy, Conflict
+from pixelgen.job import Job
 from pixelgen.storage import Store, store_of
+from pixelgen.storage.lock import LOCK, lock
+from tests.support.memory_store import MemoryStore
 from tests.support.s3_server import Server
 
 pytestmark = pytest.mark.engine
@@ -15,11 +20,16 @@ pytestmark = pytest.mark.engine
 Place = tuple[Store, Callable[[str, bytes], None]]
 
 
-@pytest.fixture(params=["directory", "bucket"])
+@pytest.fixture(params=["directory", "bucket", "memory"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Give a store, and how somebody else writes there."""
     if request.param == "directory":
         return store_of(str(tmp_path / "set")), lambda name, data: _write(tmp_path / name, data)
+    if request.param == "memory":
+        root = str(tmp_path)
+        return MemoryStore(f"{root}/set"), lambda name, data: MemoryStore(
+            f"{root}/{PurePath(name).parent}"
+        ).overwrite(PurePath(name).name, data)
     server: Server = request.getfixturevalue("s3")
     prefix = request.getfixturevalue("prefix")
     return store_of(f"s3://sets/{prefix}/set"), lambda name, data: server.put(
@@ -115,7 +125,8 @@ def test_what_is_ours_is_replaced_staged_and_removed(place: Place) -> None:
     store.put("blank", bytes(9))
     assert [store.is_blank(name) for name in ("one", "blank", "none")] == [False, True, False]
     with store.probe_file(b"a token") as name:
-        assert store_of(store.root).read(name, 1 << 20) == b"a token"
+        again = pickle.loads(pickle.dumps(store))  # noqa: S301 – our own
+        assert again.read(name, 1 << 20) == b"a token"
     for name in ("one", "two", "blank"):
         store.remove(name)
     assert store.names("") == []
@@ -147,3 +158,60 @@ def test_it_crosses_processes_and_is_itself(place: Place) -> None:
     assert hash(again) == hash(store)
     assert store.absolute().absolute() == store.absolute()
     assert store.path("one").endswith("set/one")
+
+
+def test_a_store_that_can_lock_excludes_others_and_any_other_store_does_not(place: Place) -> None:
+    store, _ = place
+    store.create()
+    with lock(store):
+        assert store.exists(LOCK) == store.can_lock
+        if store.can_lock:
+            with pytest.raises(Busy, match="in use"), lock(store):
+                pass
+        else:
+            with lock(store), pytest.raises(NotImplementedError, match="locks"):
+                store.open_lock(LOCK)
+    assert not store.exists(LOCK)
+
+
+def test_a_store_that_can_replace_moves_files_to_free_names(place: Place) -> None:
+    store, _ = place
+    store.create()
+    store.put("one", b"1")
+    store.put("two", b"2")
+    if not store.can_replace:
+        with pytest.raises(NotImplementedError, match="rename"):
+            store.move("one", "three")
+        return
+    assert store.can_lock
+    with pytest.raises(Conflict, match="two"):
+        store.move("one", "two")
+    store.move("one", "three")
+    assert sorted(store.names("")) == ["three", "two"]
+    assert store.read("three", 9) == b"1"
+
+
+def test_a_line_is_stored_at_once_where_the_store_says_so(place: Place) -> None:
+    store, _ = place
+    store.create()
+    with store.log(".pixelgen.log") as log:
+        log.append(b"one\n")
+        if store.appends_immediately:
+            assert list(store.lines(".pixelgen.log")) == [b"one\n"]
+
+
+def test_a_path_is_one_of_this_machine_where_the_store_says_so(place: Place) -> None:
+    store, _ = place
+    store.create()
+    store.put("one", b"1")
+    assert Path(store.path("one")).is_file() == store.has_local_paths
+    assert store.has_local_paths or not store.can_lock
+
+
+def test_a_dataset_is_written_to_any_store(place: Place) -> None:
+    store, _ = place
+    job = Job.parse(count=3, width=8, height=8)
+    outcome = write(job, store, Run(Serial(), 1, lambda *_: None))
+    assert (outcome.made, outcome.complete) == (3, True)
+    assert write(job, store, Run(Serial(), 1, lambda *_: None)).found == 3
+    assert store.size(job.manifest)
