@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixelgen.errors import PixelgenError
+from pixelgen.file_io import write_all
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -88,10 +89,8 @@ def write(data: "Data") -> None:
     """Write bytes to stdout, all of them, past any buffer that would have to be flushed later."""
     if sys.stdout is None:  # the shell closed it: nobody wants the result
         return
-    view = memoryview(data)
     try:
-        while view.nbytes:
-            view = view[os.write(sys.stdout.fileno(), view) :]
+        write_all(sys.stdout.fileno(), data)
     except BrokenPipeError:
         raise ReaderGone from None
     except OSError as error:

@@ -9,7 +9,8 @@ from typing import Any
 from zlib_ng import zlib_ng
 
 from pixelgen.errors import Conflict
-from pixelgen.storage.posix import sync_files, telling, write_all
+from pixelgen.file_io import write_all
+from pixelgen.storage.posix import sync_files, telling
 from pixelgen.threads import run_in_thread
 
 

@@ -4,8 +4,9 @@ import os
 import re
 from contextlib import suppress
 
+from pixelgen.file_io import write_all
 from pixelgen.storage.base import Chunks, Staged, pieces
-from pixelgen.storage.posix import alive, drop, host, write_all
+from pixelgen.storage.posix import alive, drop, host
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMP = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.part")

@@ -13,7 +13,6 @@ from enum import Enum
 from typing import BinaryIO
 
 from pixelgen.errors import PixelgenError
-from pixelgen.formats.base import Data
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)  # none, a link, a socket
@@ -63,13 +62,6 @@ def telling(root: str, folder: str = "", name: str = "") -> Iterator[None]:
         why = os.strerror(error.errno) if error.errno else str(error)
         hint = _HINTS.get(error.errno or 0, "run the same command again to go on")
         raise PixelgenError(f"cannot write {file}: {why}; {hint}") from error
-
-
-def write_all(file: int, data: Data) -> None:
-    """Write all of the data; a short write is not an error to the system, but it is to us."""
-    view = memoryview(data)
-    while view.nbytes:
-        view = view[os.write(file, view) :]
 
 
 class State(Enum):
