@@ -40,7 +40,7 @@ def parse_address(text: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host name or address can only be this machine."""
+    """Return whether a host name or an IP address always means this machine."""
     import ipaddress
 
     try:

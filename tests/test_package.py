@@ -10,9 +10,10 @@ import pixelgen
 
 ROOT = Path(pixelgen.__file__).parent
 ORDER = [
-    "errors", "threads", "file_io", "image_types", "source_images", "colors", "pixlab_api", "rng", "registry",
-    "numeric", "families", "formats", "generator", "storage", "layouts", "manifest_rows", "job",
-    "contact_sheet", "trainers", "engines", "pixlab", "dataset", "cli", "__main__",
+    "errors", "threads", "file_io", "image_types", "source_images", "pixlab_api", "colors", "rng",
+    "registry", "numeric", "families", "formats", "generator", "storage", "layouts",
+    "manifest_rows", "job", "contact_sheet", "trainers", "engines", "pixlab",
+    "dataset", "cli", "__main__",
 ]  # fmt: skip
 MODULES = sorted(ROOT.rglob("*.py"))
 

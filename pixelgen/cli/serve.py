@@ -57,8 +57,11 @@ def serve(**options: Any) -> int:
     Prints its address once it answers, logs each request without its query on stderr, and runs
     until a signal ends it. Takes seed, noise and density besides PixLab's own parameters.
     """
+    from pixelgen.pixlab_api import is_loopback
+
     host, key = options["host"], _key(options["key_file"])
-    if not (_is_local(host) or key or options["no_auth"]):
+    _check_host(host)
+    if not (is_loopback(host) or key or options["no_auth"]):
         raise BadValue(
             f"others can reach {host}; give them a key by --key-file, or let anyone in by --no-auth"
         )
@@ -103,13 +106,17 @@ def _key(path: str | None) -> bytes | None:
     return os.environ.get(KEY, "").strip().encode() or None
 
 
-def _is_local(host: str) -> bool:
+def _check_host(host: str) -> None:
+    """Raise BadValue unless a host is one to listen on: an IP address or localhost."""
     import ipaddress
 
     try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        if host != "localhost":
+            ipaddress.ip_address(host)
     except ValueError:
-        raise BadValue(f"host {host!r} is no address; give one such as 127.0.0.1") from None
+        raise BadValue(
+            f"invalid --host {host!r}: must be localhost or an IP address such as 127.0.0.1"
+        ) from None
 
 
 def _names(options: dict[str, Any]) -> tuple[str, ...]:
