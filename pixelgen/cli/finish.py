@@ -39,9 +39,9 @@ def finish(directories: tuple[str, ...], durability: str, as_json: bool, quiet: 
     """
     from pixelgen.dataset.finish import finish as end
     from pixelgen.dataset.finish import planned_job
-    from pixelgen.storage import store_of
+    from pixelgen.storage import open_store
 
-    places = [store_of(each, durability) for each in directories]
+    places = [open_store(each, durability) for each in directories]
     job = planned_job(places)
     outcome = end(job, places)
     link = places[0].path(job.manifest)

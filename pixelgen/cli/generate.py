@@ -65,9 +65,9 @@ def generate(**options: Any) -> int:
         return _to_stdout(_job(draw_seed(fields), options), options)
     if not options["out"]:
         raise BadValue("the output path is empty; name a directory, or a URL")
-    from pixelgen.storage import store_of
+    from pixelgen.storage import open_store
 
-    store = store_of(options["out"], options["durability"])
+    store = open_store(options["out"], options["durability"])
     job = _job(draw_seed(fields, partial(_seed_there, store, options)), options)
     _check_store(job, store, options)
     if options["shard"] is not None:
@@ -166,7 +166,7 @@ def _check_trainers(job: "Job", options: dict[str, Any]) -> None:
 
 def _write(job: "Job", store: "Store", options: dict[str, Any]) -> int:
     from pixelgen.dataset import writer
-    from pixelgen.engines import engine_of
+    from pixelgen.engines import parse_engine
 
     stop, partition = Stop("the same command finishes it"), options.get("portion")
     if options["summary"] is not None:
@@ -174,7 +174,7 @@ def _write(job: "Job", store: "Store", options: dict[str, Any]) -> int:
     count = partition.images(job) if partition else job.count
     progress = Progress(count, "made", quiet=options["quiet"])
     run = writer.Run(
-        engine_of(options["engine"]), options["jobs"] or 0, progress.update, lambda: bool(stop),
+        parse_engine(options["engine"]), options["jobs"] or 0, progress.update, lambda: bool(stop),
         skip_damaged=options["skip_damaged"],
         note=(lambda _: None) if options["quiet"] else report,
     )  # fmt: skip

@@ -31,9 +31,9 @@ def index(directory: str, layout: str, durability: str, as_json: bool, quiet: bo
     from pixelgen.dataset.writer import Run
     from pixelgen.dataset.writer import write as make
     from pixelgen.layouts.layout import Layout
-    from pixelgen.storage import store_of
+    from pixelgen.storage import open_store
 
-    store, stop = store_of(directory, durability), Stop("the same command finishes it")
+    store, stop = open_store(directory, durability), Stop("the same command finishes it")
     job = finished_plan(store).job
     job = replace(job, layout=Layout.parse(f"{job.layout.container},{layout}"))
     make(job, store, Run(stopped=lambda: bool(stop)))

@@ -51,11 +51,11 @@ def preview(directory: str | None, **options: Any) -> int:
 def _set_tiles(directory: str, options: dict[str, Any]) -> "list[Tile]":
     from pixelgen.contact_sheet import tiles_of_set
     from pixelgen.dataset.verify import finished_plan
-    from pixelgen.storage import store_of
+    from pixelgen.storage import open_store
 
     if any(look(options).values()) or options["skip_damaged"]:
         raise BadValue("a set is shown as it is; leave out the options of its making")
-    store = store_of(directory)
+    store = open_store(directory)
     return list(tiles_of_set(finished_plan(store).job, store, options["count"]))
 
 
@@ -84,7 +84,7 @@ def _save(tiles: "list[Tile]", options: dict[str, Any]) -> None:
     from PIL import Image
 
     from pixelgen.contact_sheet import sheet
-    from pixelgen.storage.posix import naming
+    from pixelgen.storage.posix import attach_path
 
     path, buffer = Path(options["out"]), io.BytesIO()
     kind = Image.registered_extensions().get(path.suffix.lower(), "")
@@ -94,7 +94,7 @@ def _save(tiles: "list[Tile]", options: dict[str, Any]) -> None:
         raise BadValue(
             f"{options['out']!r} does not end like a picture in colour; name it sheet.png"
         ) from None
-    with naming(options["out"]):
+    with attach_path(options["out"]):
         path.write_bytes(buffer.getvalue())
     emit_path(options["out"])
 

@@ -31,9 +31,9 @@ def repair(**options: Any) -> int:
     from pixelgen.dataset.repair import mend
     from pixelgen.dataset.repair import repair as remake
     from pixelgen.dataset.writer import Run
-    from pixelgen.storage import store_of
+    from pixelgen.storage import open_store
 
-    store = store_of(options["directory"], options["durability"])
+    store = open_store(options["directory"], options["durability"])
     stop = Stop("the same command finishes it")
     plan, damage = mend(store)
     progress = Progress(plan.job.count, "checked", quiet=options["quiet"])

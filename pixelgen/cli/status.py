@@ -31,9 +31,9 @@ def status(directory: str, missing: bool, total: int | None, as_json: bool) -> i
     from pixelgen.dataset.finish import partitions_missing, planned_job, totals
     from pixelgen.dataset.journal import is_finished, look
     from pixelgen.dataset.partition import ranges
-    from pixelgen.storage import store_of
+    from pixelgen.storage import open_store
 
-    store = store_of(directory)
+    store = open_store(directory)
     job = planned_job([store])
     if is_finished(store, job):
         return _finished_status(job, store, as_json=as_json, quiet=missing)

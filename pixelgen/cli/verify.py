@@ -24,9 +24,13 @@ def verify(**options: Any) -> int:
     """
     from pixelgen.dataset.verify import check, finished_plan
     from pixelgen.dataset.writer import Run
-    from pixelgen.storage import store_of
+    from pixelgen.storage import open_store
 
-    store, stop, most = store_of(options["directory"]), Stop("verify again"), options["max_errors"]
+    store, stop, most = (
+        open_store(options["directory"]),
+        Stop("verify again"),
+        options["max_errors"],
+    )
     plan = finished_plan(store)
     progress = Progress(plan.job.count, "checked", quiet=options["quiet"])
     run = Run(jobs=options["jobs"] or 0, stopped=lambda: bool(stop))

@@ -128,7 +128,7 @@ class Fetcher:
 def _check_not_taken(job: Job, store: Store, shard: Shard) -> None:
     """Refuse to fetch images whose files exist: a fetched image is never the same again."""
     for name in job.layout.container.files(job.info, shard):
-        if store.exists(name) and not store.is_blank(name):
+        if store.exists(name) and not store.is_empty_or_zeros(name):
             raise Conflict(
                 f"{store.path(name)} exists, but the dataset has no record of it; move it or the"
                 " whole dataset away"

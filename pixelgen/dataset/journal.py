@@ -24,7 +24,7 @@ from pixelgen.job import Job
 from pixelgen.layouts import Shard, ShardRecord
 from pixelgen.manifest_rows import is_origin, is_sha256
 from pixelgen.storage import Log, Store
-from pixelgen.storage.append_log import seal, unseal
+from pixelgen.storage.append_log import decode_line, encode_line
 
 SUMS = "SHA256SUMS"
 JOURNAL = ".pixelgen.journal"
@@ -117,7 +117,7 @@ class Journal:
     def opened(self) -> Iterator[None]:
         """Keep the journal in its file, after the lines that are there already."""
         with self._store.log(self._name) as self._log:
-            self.replay(partial(self._log.lines, most=self._most))
+            self.replay(partial(self._log.lines, max_bytes=self._most))
             self._begun = self._log.size
             yield
 
@@ -143,7 +143,7 @@ class Journal:
 
     def _lines_of(self, name: str) -> Callable[[], Iterable[bytes]]:
         """Return what reads the lines of a journal, none longer than those of this job."""
-        return partial(self._store.lines, name, most=self._most)
+        return partial(self._store.lines, name, max_bytes=self._most)
 
     def _true(
         self, lines: Callable[[], Iterable[bytes]]
@@ -165,14 +165,14 @@ class Journal:
         """Return the place up to which all that lines tell of was on the disk."""
         place, settled = 0, 0
         for line in lines:
-            if len(line) <= _SETTLED_SIZE and unseal(line) == [self._id, _SETTLED]:
+            if len(line) <= _SETTLED_SIZE and decode_line(line) == [self._id, _SETTLED]:
                 settled = place
             place += len(line)
         return settled
 
     def settle(self) -> None:
         """Write down that what is done so far is on the disk, for other mounts to believe."""
-        self._file.append(seal([self._id, _SETTLED]))
+        self._file.append(encode_line([self._id, _SETTLED]))
 
     def _fits(self, record: ShardRecord) -> bool:
         if not 0 <= record.shard < self._job.shard_count:
@@ -229,7 +229,7 @@ class Journal:
     def records(self) -> Iterator[tuple[Shard, ShardRecord]]:
         """Yield every shard with its record, in order."""
         for shard in self._job.shards():
-            lines = self._file.lines(int(self._places[shard.number]) - 1, most=self._most)
+            lines = self._file.lines(int(self._places[shard.number]) - 1, max_bytes=self._most)
             record, _ = self._parse(next(lines, b""))
             lines.close()
             if record is None or record.shard != shard.number:
@@ -254,7 +254,7 @@ class Journal:
             for shard in self._job.shards():
                 is_made = self._places[shard.number] > self._begun
                 for name in container.files(info, shard):
-                    (self._store.remove if is_made else self._store.forget)(name)
+                    (self._store.remove if is_made else self._store.drop_page_cache)(name)
             for folder in folders(self._job):
                 self._store.remove_folder(folder)
 
@@ -266,12 +266,12 @@ class Journal:
 
     def line(self, record: ShardRecord) -> bytes:
         """Spell a record as a line, which names the mount and the job, too."""
-        return seal([self._mount, self._id, *record])
+        return encode_line([self._mount, self._id, *record])
 
     def _parse(self, line: bytes) -> tuple[ShardRecord | None, str]:
         """Read a line into its record and the mount it was written in; None if it is not ours."""
         try:
-            mount, job, shard, sizes, hashes, file_size, file_hash, origins = unseal(line)
+            mount, job, shard, sizes, hashes, file_size, file_hash, origins = decode_line(line)
             record = ShardRecord(
                 int(shard), [*map(int, sizes)], [*map(str, hashes)], int(file_size), str(file_hash),
                 [*map(str, origins)],
@@ -294,7 +294,7 @@ def _places(shards: int) -> npt.NDArray[np.int64]:
 
 def others(store: Store) -> Iterator[Partition]:
     """Yield the portions that have a journal in a directory."""
-    return filter(None, map(Partition.of_journal, store.names(".pixelgen.")))
+    return filter(None, map(Partition.of_journal, store.list_names(".pixelgen.")))
 
 
 def look(store: Store, job: Job, partition: Partition = WHOLE) -> Journal:

@@ -68,7 +68,7 @@ def _check_left(old: Job, store: Store, run: Run) -> None:
     """
     if old.remote:
         _check_spool(store)
-    is_begun = store.exists(JOURNAL) and not store.is_blank(JOURNAL)
+    is_begun = store.exists(JOURNAL) and not store.is_empty_or_zeros(JOURNAL)
     if not is_begun and not any(map(store.exists, old.files())):
         return
     left = cut(old, store.lines(JOURNAL), store.lines(SUMS))

@@ -32,7 +32,7 @@ from pixelgen.errors import Conflict, shell_path
 from pixelgen.job import Job
 from pixelgen.layouts import Sample, Shard
 from pixelgen.storage import Store
-from pixelgen.storage.lock import lock, release
+from pixelgen.storage.lock import lock, remove_stale_lock
 
 _MOST_DAMAGE = 1_000_000  # files and rows; what is damaged is kept in memory
 _MENDABLE = 16 << 10  # bytes of a plan in which a wrong bit is searched for: each bit is tried
@@ -76,7 +76,7 @@ def repair(plan: Plan, store: Store, run: Run, *, deep: bool = False) -> Iterato
             rest += [name for name, _ in checked.damage]
         yield checked
     if not damage or run.stopped():
-        release(store)
+        remove_stale_lock(store)
         return
     plan.check_remakeable(store.root)
     _check_plan(store, damage)
@@ -205,7 +205,7 @@ def _mend_plan(store: Store) -> bool:
         data[bit // 8] ^= 1 << bit % 8
         if is_plan(bytes(data)):
             with lock(store):
-                store.sweep("")
+                store.remove_stale_files("")
                 store.overwrite(PLAN, bytes(data))
             return True
         data[bit // 8] ^= 1 << bit % 8
@@ -226,7 +226,7 @@ def _mend_sources(store: Store, plan: Plan) -> bool:
             " not what they were; put either back"
         )
     with lock(store):
-        store.sweep("")
+        store.remove_stale_files("")
         store.remove(SOURCES)
         source_record.record(store, job)
     return True

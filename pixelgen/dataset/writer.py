@@ -27,8 +27,8 @@ from pixelgen.errors import Busy, Conflict, PixelgenError
 from pixelgen.formats import Data
 from pixelgen.job import Job
 from pixelgen.layouts import Sample, Shard, ShardRecord
-from pixelgen.storage import PROBE, Store
-from pixelgen.storage.lock import joint_lock, lock, release
+from pixelgen.storage import PROBE_PREFIX, Store
+from pixelgen.storage.lock import lock, remove_stale_lock, shared_lock
 
 _PATIENCE = 10.0  # seconds that another process may take to begin a set
 
@@ -97,7 +97,7 @@ def write(job: Job, store: Store, run: Run) -> Outcome:
             check_present(plan.job, store)
         if is_finished and plan.job == job:
             store.touch(job.manifest)
-            release(store)
+            remove_stale_lock(store)
             return Outcome(found=job.count)
     done = Journal(store, job)
     _look(job, store, run)
@@ -106,7 +106,7 @@ def write(job: Job, store: Store, run: Run) -> Outcome:
         plan = matching_plan(store, job)  # another process may have begun it, or ended it
         extended = plan is not None and plan.job != job
         if plan and extended:
-            store.sweep("")
+            store.remove_stale_files("")
             journal.settle_sources(store, plan)
             extend(plan, job, store)
         settle(job, store, done)
@@ -131,7 +131,7 @@ def write_partition(job: Job, store: Store, run: Run, partition: Partition) -> O
     _look(job, store, run)
     store.create()
     _begin_together(job, store, done)
-    with joint_lock(store), lock(store, partition.lock):
+    with shared_lock(store), lock(store, partition.lock):
         settle(job, store, done)
         if journal.is_finished(store, job):
             check_present(job, store)
@@ -201,7 +201,7 @@ def settle(job: Job, store: Store, done: Journal) -> None:
 
     Where there are no locks, what is in the way may be this very job's, just begun by another run.
     """
-    store.sweep("")
+    store.remove_stale_files("")
     plan = matching_plan(store, job)
     if plan is None:
         try:
@@ -220,7 +220,7 @@ def settle(job: Job, store: Store, done: Journal) -> None:
 def _sweep(job: Job, store: Store) -> None:
     """Remove what dead processes left among the set's files."""
     for folder in folders(job):
-        store.sweep(folder)
+        store.remove_stale_files(folder)
 
 
 def _check_free(job: Job, store: Store, done: Journal) -> None:
@@ -230,17 +230,19 @@ def _check_free(job: Job, store: Store, done: Journal) -> None:
     nothing has any content, as after a power cut. Its sums do not help where images are fetched:
     those that are there could not be compared with the ones that would come.
     """
-    if store.is_new():
+    if store.is_known_empty():
         return
     own = hashlib.sha256(Plan.of(job).text).hexdigest()
     if done.is_begun() or (not job.remote and manifest.sum_of(store, PLAN) == own):
         return
-    is_torn = store.is_blank(PLAN)
+    is_torn = store.is_empty_or_zeros(PLAN)
     foreign = [] if is_torn else [PLAN]
-    foreign += [] if store.is_blank(JOURNAL) else [JOURNAL]  # a blank one is our own, just begun
+    foreign += (
+        [] if store.is_empty_or_zeros(JOURNAL) else [JOURNAL]
+    )  # a blank one is our own, just begun
     others = (job.manifest, *journal.sums_of(job), *source_record.extras(job))
     for name in chain(foreign, others, _planned_files(job, store)):
-        if store.exists(name) and not (is_torn and store.is_blank(name)):
+        if store.exists(name) and not (is_torn and store.is_empty_or_zeros(name)):
             raise Conflict(
                 f"{store.path(name)} is there already and not of this set; move it away, or choose"
                 " another directory"
@@ -260,7 +262,10 @@ def complete(job: Job, store: Store, done: Journal) -> None:
     """Finish a set whose shards are all done."""
     _sweep(job, store)  # after workers that were killed
     manifest.publish(job, store, done)
-    for name in (*(partition.journal for partition in journal.others(store)), *store.names(PROBE)):
+    for name in (
+        *(partition.journal for partition in journal.others(store)),
+        *store.list_names(PROBE_PREFIX),
+    ):
         store.remove(name)
     done.remove()
 

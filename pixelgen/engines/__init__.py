@@ -9,10 +9,10 @@ from pixelgen.engines.machine import cores, keep_memory
 from pixelgen.engines.serial import Serial
 from pixelgen.registry import parse
 
-__all__ = ["Check", "Engine", "Local", "Serial", "Work", "cores", "engine_of", "keep_memory"]
+__all__ = ["Check", "Engine", "Local", "Serial", "Work", "cores", "keep_memory", "parse_engine"]
 
 
-def engine_of(text: str) -> Engine:
+def parse_engine(text: str) -> Engine:
     """Return the engine of a spelling, or of an address such as dask://host:8786."""
     if "://" not in text:
         return parse(Engine, text)

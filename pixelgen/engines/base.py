@@ -24,7 +24,7 @@ class Work(NamedTuple):
     """How much there is to do: the tasks, and the least time that one worker needs for all."""
 
     tasks: int
-    least_seconds: float
+    min_seconds: float
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixelgen.engines.machine import signals_held
+from pixelgen.engines.machine import block_signals
 from pixelgen.errors import PixelgenError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def connect(scheduler: str, jobs: int) -> "Iterator[Client]":
         # What a terminal sends is this process's alone to hear, not its threads' and workers'. The
         # tracker comes first, because a thread that started it would let signals in again.
         _start_tracker()
-        with signals_held(_OF_TERMINAL):
+        with block_signals(_OF_TERMINAL):
             connected = client(**where, set_as_default=False)
     except (OSError, TypeError, ValueError) as error:  # the latter two of a lack of certificates
         raise PixelgenError(
@@ -51,7 +51,7 @@ def _start_tracker() -> None:
     """Start what removes the semaphores of killed processes; it is to do so without a word."""
     sys.warnoptions.append("ignore::UserWarning:multiprocessing.resource_tracker")
     try:
-        with signals_held(_OF_TERMINAL):
+        with block_signals(_OF_TERMINAL):
             resource_tracker.ensure_running()
     finally:
         sys.warnoptions.pop()

@@ -12,8 +12,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Generic, cast
 
 from pixelgen.engines.base import Check, Engine, R, T, Work, fan_out
-from pixelgen.engines.machine import keep_memory, signals_held
-from pixelgen.engines.serial import map_here
+from pixelgen.engines.machine import block_signals, keep_memory
+from pixelgen.engines.serial import map_in_process
 from pixelgen.errors import PixelgenError
 
 if TYPE_CHECKING:
@@ -48,16 +48,16 @@ class Local(Engine):
         """
         jobs = min(jobs, work.tasks)
         left = iter(tasks)
-        seconds = work.least_seconds
+        seconds = work.min_seconds
         if jobs > 1 and seconds < _POOL_PAYS:
             begun = time.perf_counter()
-            yield from map_here(function, islice(left, 1))
+            yield from map_in_process(function, islice(left, 1))
             seconds = (time.perf_counter() - begun) * (work.tasks - 1)
         if jobs > 1 and seconds > _POOL_PAYS:
             with closing(_Pool(function, jobs)) as pool:
                 yield from fan_out(pool, left)
         else:
-            yield from map_here(function, left)
+            yield from map_in_process(function, left)
 
 
 class _Pool(Generic[T, R]):
@@ -81,7 +81,7 @@ class _Pool(Generic[T, R]):
         from concurrent.futures.process import BrokenProcessPool
 
         try:
-            with signals_held(_SIGNALS):
+            with block_signals(_SIGNALS):
                 self._flying[self._executor.submit(self._function, task)] = task
         except BrokenProcessPool:
             self._rebuild()

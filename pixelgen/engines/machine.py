@@ -48,7 +48,7 @@ def _quota() -> int:
 
 
 @contextmanager
-def signals_held(numbers: Iterable[signal.Signals]) -> Iterator[None]:
+def block_signals(numbers: Iterable[signal.Signals]) -> Iterator[None]:
     """Hold signals back, also in threads and processes begun here: our handlers are not theirs."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:

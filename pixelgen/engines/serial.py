@@ -24,10 +24,10 @@ class Serial(Engine):
         check: Check | None = None,
     ) -> Iterator[R]:
         """Yield in order."""
-        return map_here(function, tasks)
+        return map_in_process(function, tasks)
 
 
-def map_here(function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
+def map_in_process(function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
     """Map in this process, which hears signals meanwhile."""
     keep_memory()
     return (run_in_thread(function, task) for task in tasks)

@@ -10,17 +10,17 @@ from zlib_ng import zlib_ng
 
 from pixelgen.errors import Conflict
 from pixelgen.file_io import write_all
-from pixelgen.storage.posix import sync_files, telling
+from pixelgen.storage.posix import explain_os_errors, sync_files
 from pixelgen.threads import run_in_thread
 
 
-def seal(value: Any) -> bytes:
+def encode_line(value: Any) -> bytes:
     """Spell a value as a line that tells when it was torn: the CRC-32 of the rest, and JSON."""
     body = json.dumps(value, separators=(",", ":")).encode()
     return b"%08x %s\n" % (zlib_ng.crc32(body), body)
 
 
-def unseal(line: bytes) -> Any:
+def decode_line(line: bytes) -> Any:
     """Return the value of a line; None if it is not to the bit as it was written."""
     crc, _, body = line.rstrip(b"\n").partition(b" ")
     if not line.endswith(b"\n") or crc != b"%08x" % zlib_ng.crc32(body):
@@ -45,7 +45,7 @@ class FileLog:
 
     def append(self, line: bytes) -> int:
         """Append a line, synced if the log is; return the byte it begins at."""
-        with telling(self._root, name=self._name):
+        with explain_os_errors(self._root, name=self._name):
             size = self.size
             if size and os.pread(self._fd, 1, size - 1) != b"\n":  # end a torn line first
                 write_all(self._fd, b"\n")
@@ -59,16 +59,16 @@ class FileLog:
         """The bytes of the file."""
         return os.fstat(self._fd).st_size
 
-    def lines(self, start: int = 0, *, most: int) -> Generator[bytes]:
-        """Yield the lines from a byte on, one of more than ``most`` bytes in pieces."""
+    def lines(self, start: int = 0, *, max_bytes: int) -> Generator[bytes]:
+        """Yield the lines from a byte on, one of more than ``max_bytes`` bytes in pieces."""
         with os.fdopen(os.dup(self._fd), "rb") as file:
             file.seek(start)
-            yield from iter(lambda: file.readline(most), b"")
+            yield from iter(lambda: file.readline(max_bytes), b"")
 
     def remove(self) -> None:
         """Take the log's name away; raise Conflict if it is a stranger's by now."""
         path = os.path.join(self._root, self._name)
-        with telling(self._root, name=self._name), suppress(FileNotFoundError):
+        with explain_os_errors(self._root, name=self._name), suppress(FileNotFoundError):
             if not os.path.samestat(os.lstat(path), os.fstat(self._fd)):
                 raise Conflict(f"{path} is not pixelgen's own; move it away")
             os.unlink(path)

@@ -1,4 +1,4 @@
-"""What a store is: where the files of a set are put, under names relative to its root."""
+"""The contract of a store: where a dataset's files are written, by names relative to its root."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -13,20 +13,19 @@ Put: TypeAlias = Callable[[str, Chunks], None]
 SizeLookup: TypeAlias = Callable[[str], int | None]
 
 LINE_LIMIT = 64 << 10
-"""Bytes that a line of a manifest, of the sums or of a record of sources has at most."""
+"""The most bytes in a line of a manifest, of SHA256SUMS or of a record of sources."""
+
+PROBE_PREFIX = ".pixelgen.probe."
+"""The prefix of the names, in the root, of the files of :meth:`Store.probe_file`."""
 
 
-PROBE = ".pixelgen.probe."
-"""What the names begin with, in the root, of what :meth:`Store.probe_file` shows."""
-
-
-def pieces(data: Chunks) -> Iterable[Data]:
-    """Return the pieces of some data, each to be used before the next is taken."""
+def iter_chunks(data: Chunks) -> Iterable[Data]:
+    """Return data in chunks, each to be used before the next is taken."""
     return (data,) if isinstance(data, Data) else data
 
 
-class Staged(NamedTuple):
-    """A file written elsewhere, waiting for its name: its temporary name, or the open file."""
+class StagedFile(NamedTuple):
+    """A file that is written but has no final name yet: its temporary name, or the open file."""
 
     name: str
     temp: str = ""
@@ -34,36 +33,36 @@ class Staged(NamedTuple):
 
 
 class Log(Protocol):
-    """What grows by whole lines and is read back, while it is open."""
+    """An open file that grows by whole lines and can be read back."""
 
     @property
     def size(self) -> int:
-        """The bytes of all lines."""
+        """The size of all lines in bytes."""
 
     def append(self, line: bytes) -> int:
-        """Append a line; return the byte it begins at."""
+        """Append a line; return the offset of its first byte."""
 
-    def lines(self, start: int = 0, *, most: int) -> Generator[bytes]:
-        """Yield the lines from a byte on, one of more than ``most`` bytes in pieces."""
+    def lines(self, start: int = 0, *, max_bytes: int) -> Generator[bytes]:
+        """Yield the lines from an offset on; a line of over ``max_bytes`` bytes comes in pieces."""
 
     def remove(self) -> None:
-        """Take the log away."""
+        """Remove the log."""
 
 
 class Store(ABC):
-    """Where the files of a set are put: named bytes, published whole or not at all.
+    """Where the files of a dataset are written: named bytes, published whole or not at all.
 
-    What bears a name already is never replaced, unless it is to the byte a beginning of the same.
-    Methods raise FileNotFoundError for what is not there, Conflict for a stranger's file under a
-    name, PixelgenError for what the store refuses. A store is hashable and crosses processes.
-    ``root`` is as people name it; ``durability`` says what is to outlive a power cut: none, commit
-    or each.
+    A file that exists is never replaced, unless its bytes are a prefix of the new ones. Methods
+    raise FileNotFoundError for a missing file, Conflict where a file of somebody else has the name,
+    and PixelgenError where the store refuses. A store is hashable and can be pickled.
+    ``root`` is the location as the user wrote it. ``durability`` says what must survive a power
+    cut: none, commit or each.
     """
 
     root: str
     durability: str
 
-    # What a store can do besides. Callers ask these, never which class a store is of.
+    # Optional abilities. Callers check these, never the class of a store.
 
     has_local_paths: ClassVar[bool] = False
     """Whether :meth:`path` returns a path of this machine, which any program can open."""
@@ -75,31 +74,31 @@ class Store(ABC):
     can_replace: ClassVar[bool] = False
     """Whether a finished dataset can be replaced (``--force``): :meth:`move` works.
 
-    Requires locks, because nobody else may write while files are removed.
+    Requires locks, because no other process may write while files are removed.
     """
     appends_immediately: ClassVar[bool] = False
     """Whether a line of a log is stored when ``append`` returns.
 
-    Only then does a killed process lose none of the images that it has paid for (``--remote``).
+    Only then does a killed process lose no image that it has paid for (``--remote``).
     """
 
     @abstractmethod
     def path(self, name: str) -> str:
-        """Return what people call the file of a name."""
+        """Return the path or URL of a file, for messages."""
 
     @abstractmethod
     def absolute(self) -> Self:
-        """Return the same store as a process in another directory names it."""
+        """Return the same store, usable in any working directory."""
 
     @abstractmethod
     def create(self) -> None:
-        """Make the root."""
+        """Create the root."""
 
-    # --- what is put ---
+    # --- writing ---
 
     @abstractmethod
     def batch(self, folder: str) -> AbstractContextManager[Put]:
-        """Put many files into one folder; all are there when the context ends."""
+        """Write many files into one folder; all are published when the context ends."""
 
     @abstractmethod
     def put(self, name: str, data: Chunks) -> None:
@@ -107,124 +106,126 @@ class Store(ABC):
 
     @abstractmethod
     def overwrite(self, name: str, data: Chunks) -> None:
-        """Put one of our own files of the root in the place of what it was."""
+        """Replace the content of one of our own files in the root."""
 
     @abstractmethod
-    def stage(self, name: str, data: Chunks) -> Staged:
-        """Write a file of the root, to be published later."""
+    def stage(self, name: str, data: Chunks) -> StagedFile:
+        """Write a file in the root, to be published later."""
 
     @abstractmethod
-    def publish(self, staged: Staged) -> None:
-        """Give a staged file its name."""
+    def publish(self, staged: StagedFile) -> None:
+        """Give a staged file its final name."""
 
     @abstractmethod
-    def discard(self, staged: Staged) -> None:
-        """Drop a staged file."""
+    def discard(self, staged: StagedFile) -> None:
+        """Remove a staged file."""
 
     @abstractmethod
     def probe_file(self, data: bytes) -> AbstractContextManager[str]:
-        """Show data to whoever sees this store, under a name of the root, for a while."""
+        """Keep a file in the root while the context lasts, to test who sees this store."""
 
     @abstractmethod
     def remove(self, name: str) -> None:
-        """Remove one of our own files, if it is there."""
+        """Remove one of our own files, if it exists."""
 
     @abstractmethod
     def log(self, name: str) -> AbstractContextManager[Log]:
-        """Open a log of the root; make it if there is none."""
+        """Open a log in the root; create it if it does not exist."""
 
-    # --- what is there ---
+    # --- reading ---
 
     @abstractmethod
     def chunks(self, name: str) -> Iterator[bytes]:
-        """Yield a file in pieces of megabytes."""
+        """Yield a file in chunks of some megabytes."""
 
     @abstractmethod
-    def lines(self, name: str, *, most: int = LINE_LIMIT) -> Generator[bytes]:
-        """Yield the lines of a file or a log; nothing where there is none.
+    def lines(self, name: str, *, max_bytes: int = LINE_LIMIT) -> Generator[bytes]:
+        """Yield the lines of a file or a log; none if it does not exist.
 
-        One of more than ``most`` bytes comes in pieces of so many, so that no file fills memory.
+        A line of over ``max_bytes`` bytes comes in pieces, so that no file can fill the memory.
         """
 
     @abstractmethod
     def reader(self, name: str) -> AbstractContextManager[BinaryIO]:
-        """Open a file to be read at any place."""
+        """Open a file for reading with seek."""
 
     @abstractmethod
     def size(self, name: str) -> int | None:
-        """Return the size of a file in bytes, or None where there is none."""
+        """Return the size of a file in bytes, or None if it does not exist."""
 
     @abstractmethod
     def size_lookup(self) -> AbstractContextManager[SizeLookup]:
-        """Give a faster :meth:`size` for many files that do not change meanwhile."""
+        """Return a faster :meth:`size` for many files, which must not change meanwhile."""
 
     @abstractmethod
     def exists(self, name: str) -> bool:
-        """Tell whether anything at all bears the name."""
+        """Return whether a file, a folder or anything else has this name."""
 
     @abstractmethod
-    def names(self, beginning: str) -> list[str]:
-        """Return the names in the root that begin so; none where there is no root."""
+    def list_names(self, prefix: str) -> list[str]:
+        """Return the names in the root with a prefix; none if there is no root."""
 
     @abstractmethod
-    def is_new(self) -> bool:
-        """Tell, where that is quick, that nothing at all is in the store."""
+    def is_known_empty(self) -> bool:
+        """Return True only if the store is empty and this is quick to find out."""
 
     @abstractmethod
     def mount_id(self) -> str:
-        """Name the time for which what was put here is believed to stay."""
+        """Return an id that changes when writes that were not synced may be lost."""
 
-    def read(self, name: str, most: int) -> bytes:
-        """Return the bytes of a file; raise Conflict if there are more than ``most``."""
+    def read(self, name: str, max_bytes: int) -> bytes:
+        """Return the bytes of a file; raise Conflict if there are more than ``max_bytes``."""
         size = self.size(name)
-        if size is not None and size > most:
+        if size is not None and size > max_bytes:
             raise Conflict(
-                f"{self.path(name)} is {size:,} bytes long; such a file has at most {most:,}"
+                f"{self.path(name)} has {size:,} bytes, but such a file has at most {max_bytes:,}"
             )
         return b"".join(self.chunks(name))
 
-    def is_blank(self, name: str) -> bool:
-        """Tell whether a file is empty or all zeros: what a power cut leaves."""
+    def is_empty_or_zeros(self, name: str) -> bool:
+        """Return whether a file is empty or all zeros, as after a power cut."""
         return self.size(name) is not None and not any(map(any, self.chunks(name)))
 
     def content_equals(self, name: str, data: Chunks) -> bool:
         """Tell whether a file is there, can be read, and has just these bytes."""
         with suppress(FileNotFoundError), self.reader(name) as file:
-            return all(file.read(len(each)) == each for each in pieces(data)) and not file.read(1)
+            return all(
+                file.read(len(each)) == each for each in iter_chunks(data)
+            ) and not file.read(1)
         return False
 
-    # --- what only some stores can do ---
+    # --- optional abilities ---
 
     def open_lock(self, name: str) -> int:
-        """Open the file of a lock in the root for ``flock``, made if there is none.
+        """Open a lock file in the root for ``flock``; create it if it does not exist.
 
-        Raises Conflict where something else bears the name. For stores that ``can_lock``.
+        Raises Conflict where something else has the name. For stores that ``can_lock``.
         """
         raise NotImplementedError(f"{type(self).__name__} has no locks")
 
     def move(self, old: str, new: str) -> None:
-        """Rename one of our own files of the root to a name that is free, in one step.
+        """Rename one of our own files in the root to a free name, in one step.
 
         For stores that ``can_replace``.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot rename")
 
-    # --- what a disk needs besides ---
+    # --- only needed on disks ---
 
-    def sync(self, name: str = "") -> None:  # noqa: B027 – what is put is safe
-        """Bring one file of the root, or all of it, to the disk."""
+    def sync(self, name: str = "") -> None:  # noqa: B027 – writes are durable
+        """Sync one file in the root, or everything, to the disk."""
 
-    def touch(self, name: str) -> None:  # noqa: B027 – times are the store's own
-        """Set a file's time to now, where that can be done."""
+    def touch(self, name: str) -> None:  # noqa: B027 – the store sets times
+        """Set a file's modification time to now, if possible."""
 
-    def forget(self, name: str) -> None:  # noqa: B027 – nothing is remembered
-        """Drop what the system remembers of a file, so that it is read from the disk again."""
+    def drop_page_cache(self, name: str) -> None:  # noqa: B027 – no cache
+        """Drop a file from the page cache, so that it is read from the disk again."""
 
-    def sweep(self, folder: str) -> None:  # noqa: B027 – nothing is left by the dead
-        """Remove what dead processes of this host left under temporary names in a folder."""
+    def remove_stale_files(self, folder: str) -> None:  # noqa: B027 – there are none
+        """Remove temporary files of this host's dead processes from a folder."""
 
-    def check_folder(self, folder: str) -> None:  # noqa: B027 – there are none
-        """Raise Conflict where a folder, or one that it lies in, is a link or a file."""
+    def check_folder(self, folder: str) -> None:  # noqa: B027 – no folders
+        """Raise Conflict where a folder, or one of its parents, is a link or a file."""
 
-    def remove_folder(self, folder: str) -> None:  # noqa: B027 – there are none
-        """Remove a folder below the root and those that it lies in, as far as they are empty."""
+    def remove_folder(self, folder: str) -> None:  # noqa: B027 – no folders
+        """Remove a folder below the root, and its parents, as far as they are empty."""

@@ -9,8 +9,8 @@ from tempfile import TemporaryFile, gettempdir
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pixelgen.formats.base import Data
-from pixelgen.storage.base import Chunks, pieces
-from pixelgen.storage.posix import telling
+from pixelgen.storage.base import Chunks, iter_chunks
+from pixelgen.storage.posix import explain_os_errors
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -54,10 +54,10 @@ def write_temporary(data: Chunks) -> BinaryIO:
     """
     file = TemporaryFile()  # noqa: SIM115 – the caller closes it
     try:
-        for piece in pieces(data):
-            with telling(gettempdir()):
+        for piece in iter_chunks(data):
+            with explain_os_errors(gettempdir()):
                 file.write(piece)
-        with telling(gettempdir()):
+        with explain_os_errors(gettempdir()):
             file.flush()
     except BaseException:
         with suppress(OSError):  # of bytes that it has not taken before, either
@@ -70,7 +70,7 @@ def write_temporary(data: Chunks) -> BinaryIO:
 def gathered(data: Chunks) -> Iterator[Gathered]:
     """Gather bytes, those that are too many in a temporary file."""
     found = bytearray()
-    left = iter(pieces(data))
+    left = iter(iter_chunks(data))
     for piece in left:
         found += piece
         if len(found) > _IN_MEMORY:

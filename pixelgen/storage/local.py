@@ -17,20 +17,28 @@ from typing import BinaryIO, ClassVar
 
 from pixelgen.errors import BadValue, Conflict
 from pixelgen.storage.append_log import FileLog
-from pixelgen.storage.base import LINE_LIMIT, PROBE, Chunks, Put, SizeLookup, Staged, Store
+from pixelgen.storage.base import (
+    LINE_LIMIT,
+    PROBE_PREFIX,
+    Chunks,
+    Put,
+    SizeLookup,
+    StagedFile,
+    Store,
+)
 from pixelgen.storage.local_folders import open_file, open_folder, size_in, size_lookup
 from pixelgen.storage.local_temporaries import sweep, write_temporary
 from pixelgen.storage.posix import (
     State,
+    attach_path,
     boot,
     compare,
     drop,
+    explain_os_errors,
     mount_id,
-    naming,
     rename_new,
     sync_all,
     sync_files,
-    telling,
 )
 from pixelgen.threads import run_in_thread
 
@@ -63,7 +71,7 @@ class LocalStore(Store):
 
     def create(self) -> None:
         """Make the root folder."""
-        with telling(self.root):
+        with explain_os_errors(self.root):
             try:
                 os.makedirs(self.root, exist_ok=True)
             except (FileExistsError, NotADirectoryError):
@@ -74,11 +82,14 @@ class LocalStore(Store):
     @contextmanager
     def batch(self, folder: str) -> Iterator[Put]:
         """Put many files into one folder; under ``each`` they get their names together, synced."""
-        with telling(self.root, folder), open_folder(self.root, folder, create=True) as fd:
+        with (
+            explain_os_errors(self.root, folder),
+            open_folder(self.root, folder, create=True) as fd,
+        ):
             if self.durability != "each":
                 yield lambda name, data: self._publish(fd, write_temporary(fd, name, data))
                 return
-            staged: deque[Staged] = deque()
+            staged: deque[StagedFile] = deque()
             try:
                 yield lambda name, data: staged.append(write_temporary(fd, name, data))
                 sync_all(fd)
@@ -97,24 +108,24 @@ class LocalStore(Store):
 
     def overwrite(self, name: str, data: Chunks) -> None:
         """Put one of our own files of the root in the place of what it was, synced."""
-        with telling(self.root, name=name), open_folder(self.root, "") as fd:
+        with explain_os_errors(self.root, name=name), open_folder(self.root, "") as fd:
             staged = write_temporary(fd, name, data)
             self.sync(staged.temp)
             os.replace(staged.temp, staged.name, src_dir_fd=fd, dst_dir_fd=fd)
             self.sync(name)
 
-    def stage(self, name: str, data: Chunks) -> Staged:
+    def stage(self, name: str, data: Chunks) -> StagedFile:
         """Write a file of the root under a temporary name, to be published later."""
-        with telling(self.root, name=name), open_folder(self.root, "") as fd:
+        with explain_os_errors(self.root, name=name), open_folder(self.root, "") as fd:
             return write_temporary(fd, name, data)
 
-    def publish(self, staged: Staged) -> None:
+    def publish(self, staged: StagedFile) -> None:
         """Give a staged file its name, and the time of this moment."""
-        with telling(self.root), open_folder(self.root, "") as fd:
+        with explain_os_errors(self.root), open_folder(self.root, "") as fd:
             os.utime(staged.temp, dir_fd=fd)
             self._publish(fd, staged)
 
-    def discard(self, staged: Staged) -> None:
+    def discard(self, staged: StagedFile) -> None:
         """Drop a staged file."""
         with suppress(OSError), open_folder(self.root, "") as fd:
             drop(fd, staged.temp)
@@ -122,7 +133,7 @@ class LocalStore(Store):
     @contextmanager
     def probe_file(self, data: bytes) -> Iterator[str]:
         """Show data to whoever sees this directory, under a name of the root, for a while."""
-        staged = self.stage(PROBE.strip("."), data)
+        staged = self.stage(PROBE_PREFIX.strip("."), data)
         try:
             yield staged.temp
         finally:
@@ -130,7 +141,7 @@ class LocalStore(Store):
 
     def move(self, old: str, new: str) -> None:
         """Rename one of our own files of the root to a name that is free."""
-        with telling(self.root, name=new), open_folder(self.root, "") as fd:
+        with explain_os_errors(self.root, name=new), open_folder(self.root, "") as fd:
             if not rename_new(fd, old, new):
                 raise Conflict(f"{self.path(new)} is not pixelgen's own; move it away")
 
@@ -138,7 +149,7 @@ class LocalStore(Store):
         """Bring one file of the root, or all of it, to the disk; under ``none`` nothing."""
         if self.durability == "none":
             return
-        with telling(self.root, name=name), open_folder(self.root, "") as folder:
+        with explain_os_errors(self.root, name=name), open_folder(self.root, "") as folder:
             if not name:
                 run_in_thread(sync_all, folder)
                 return
@@ -153,7 +164,7 @@ class LocalStore(Store):
         """Open a log, a file of the root; make it if there is none."""
         self._check_regular(name)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with telling(self.root, name=name), open_folder(self.root, "") as folder:
+        with explain_os_errors(self.root, name=name), open_folder(self.root, "") as folder:
             fd = os.open(name, flags, 0o666, dir_fd=folder)
         try:
             found = os.fstat(fd)
@@ -163,16 +174,16 @@ class LocalStore(Store):
         finally:
             os.close(fd)
 
-    def lines(self, name: str, *, most: int = LINE_LIMIT) -> Generator[bytes]:
+    def lines(self, name: str, *, max_bytes: int = LINE_LIMIT) -> Generator[bytes]:
         """Yield the lines of a file; nothing where there is no file."""
         with suppress(FileNotFoundError):
             file = open_file(self.root, name)
-            with naming(self.path(name)), os.fdopen(file, "rb") as lines:
-                yield from iter(lambda: lines.readline(most), b"")
+            with attach_path(self.path(name)), os.fdopen(file, "rb") as lines:
+                yield from iter(lambda: lines.readline(max_bytes), b"")
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield a file in pieces of a megabyte."""
-        with naming(self.path(name)), os.fdopen(open_file(self.root, name), "rb") as file:
+        with attach_path(self.path(name)), os.fdopen(open_file(self.root, name), "rb") as file:
             while chunk := file.read(1 << 20):
                 yield chunk
 
@@ -191,14 +202,14 @@ class LocalStore(Store):
 
     def mount_id(self) -> str:
         """Name the machine's boot and the mount: what is not synced may outlive neither."""
-        with telling(self.root), open_folder(self.root, "") as fd:
+        with explain_os_errors(self.root), open_folder(self.root, "") as fd:
             return f"{boot()} {mount_id(fd)}"
 
     def size_lookup(self) -> AbstractContextManager[SizeLookup]:
         """Keep some folders open, so that a file costs one call of the system."""
         return size_lookup(self.root)
 
-    def is_new(self) -> bool:
+    def is_known_empty(self) -> bool:
         """Tell of no directory: it may hold any number of other files."""
         return False
 
@@ -206,23 +217,23 @@ class LocalStore(Store):
         """Return the size of a regular file, or None where there is none."""
         folder, base = os.path.split(name)
         try:
-            with naming(self.path(name)), open_folder(self.root, folder) as fd:
+            with attach_path(self.path(name)), open_folder(self.root, folder) as fd:
                 return size_in(fd, base)
         except (FileNotFoundError, NotADirectoryError, Conflict):
             return None
 
-    def forget(self, name: str) -> None:
+    def drop_page_cache(self, name: str) -> None:
         """Drop what the system remembers of a file, so that it is read from the disk again."""
         with suppress(OSError):
             fd = open_file(self.root, name)
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             os.close(fd)
 
-    def names(self, beginning: str) -> list[str]:
+    def list_names(self, prefix: str) -> list[str]:
         """List the root."""
         try:
-            with naming(self.root):
-                return [name for name in os.listdir(self.root) if name.startswith(beginning)]
+            with attach_path(self.root):
+                return [name for name in os.listdir(self.root) if name.startswith(prefix)]
         except (FileNotFoundError, NotADirectoryError):
             return []
 
@@ -235,7 +246,7 @@ class LocalStore(Store):
         self._check_regular(name)
         if self.size(name):
             raise Conflict(f"{self.path(name)} is not pixelgen's own; move it away")
-        with telling(self.root, name=name):
+        with explain_os_errors(self.root, name=name):
             return os.open(self.path(name), _LOCK, 0o666)
 
     def _check_regular(self, name: str) -> None:
@@ -248,7 +259,7 @@ class LocalStore(Store):
         """Remove one of our own files, if it is there."""
         folder, base = os.path.split(name)
         with (
-            telling(self.root, folder),
+            explain_os_errors(self.root, folder),
             suppress(FileNotFoundError),
             open_folder(self.root, folder) as fd,
         ):
@@ -274,16 +285,16 @@ class LocalStore(Store):
             if os.lstat(self.path(name)).st_nlink == 1:
                 os.utime(self.path(name))
 
-    def sweep(self, folder: str) -> None:
+    def remove_stale_files(self, folder: str) -> None:
         """Remove what dead processes of this host left under temporary names in a folder."""
         with (
-            telling(self.root, folder),
+            explain_os_errors(self.root, folder),
             suppress(FileNotFoundError),
             open_folder(self.root, folder) as fd,
         ):
             sweep(fd)
 
-    def _publish(self, fd: int, staged: Staged) -> None:
+    def _publish(self, fd: int, staged: StagedFile) -> None:
         """Rename to the final name, unless what bears it is whole already, or a stranger's."""
         try:
             if rename_new(fd, staged.temp, staged.name):

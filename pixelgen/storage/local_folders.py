@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from pixelgen.errors import Conflict
 from pixelgen.storage.base import SizeLookup
-from pixelgen.storage.posix import NO_FILE, READ, naming
+from pixelgen.storage.posix import NO_FILE, READ, attach_path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FOLDERS_OPEN = 32
@@ -31,7 +31,7 @@ def open_folder(root: str, name: str, *, create: bool = False) -> Iterator[int]:
 def _enter(root: str, fd: int, step: str, name: str, *, create: bool) -> int:
     """Open a folder in a folder, as a step to the one of a name."""
     try:
-        with naming(os.path.join(root, name)):
+        with attach_path(os.path.join(root, name)):
             if create:
                 with suppress(FileExistsError):
                     os.mkdir(step, dir_fd=fd)
@@ -47,7 +47,7 @@ def open_file(root: str, name: str) -> int:
     """Open a regular file for reading; raise FileNotFoundError where there is none."""
     folder, base = os.path.split(name)
     try:
-        with naming(os.path.join(root, name)), open_folder(root, folder) as fd:
+        with attach_path(os.path.join(root, name)), open_folder(root, folder) as fd:
             file = os.open(base, READ, dir_fd=fd)
         if stat.S_ISREG(os.fstat(file).st_mode):
             return file

@@ -5,7 +5,7 @@ import re
 from contextlib import suppress
 
 from pixelgen.file_io import write_all
-from pixelgen.storage.base import Chunks, Staged, pieces
+from pixelgen.storage.base import Chunks, StagedFile, iter_chunks
 from pixelgen.storage.posix import alive, drop, host
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -13,14 +13,14 @@ _TEMP = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.part")
 _NAME_LIMIT = 255
 
 
-def write_temporary(fd: int, name: str, data: Chunks) -> Staged:
+def write_temporary(fd: int, name: str, data: Chunks) -> StagedFile:
     """Write a temporary file beside its target, and check that all of it was taken."""
     tail = f".{host()}.{os.getpid()}.{os.urandom(4).hex()}.part"
     temp = f".{name[: _NAME_LIMIT - 1 - len(tail)]}{tail}"
     try:
         file = os.open(temp, _NEW, 0o666, dir_fd=fd)
         try:
-            for chunk in pieces(data):
+            for chunk in iter_chunks(data):
                 write_all(file, chunk)
         except BaseException:
             drop(fd, temp)
@@ -30,7 +30,7 @@ def write_temporary(fd: int, name: str, data: Chunks) -> Staged:
     except OSError as error:
         error.filename = name
         raise
-    return Staged(name, temp)
+    return StagedFile(name, temp)
 
 
 def sweep(fd: int) -> None:

@@ -30,7 +30,7 @@ def lock(store: Store, name: str = LOCK) -> Iterator[None]:
 
 
 @contextmanager
-def joint_lock(store: Store) -> Iterator[None]:
+def shared_lock(store: Store) -> Iterator[None]:
     """Hold the directory together with others; raise Busy if one holds it alone."""
     with _held(store, LOCK, fcntl.LOCK_SH, _LONG_PATIENCE):
         yield
@@ -58,7 +58,7 @@ def _held(store: Store, name: str, how: int, patience: float) -> Iterator[None]:
         os.close(fd)
 
 
-def release(store: Store) -> None:
+def remove_stale_lock(store: Store) -> None:
     """Remove the lock file that a process left which was killed at the very end of a run."""
     if store.can_lock and store.size(LOCK) == 0:
         with suppress(Busy), lock(store):

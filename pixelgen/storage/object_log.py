@@ -54,12 +54,12 @@ class ObjectLog:
         """The bytes of all lines."""
         return self._file.seek(0, os.SEEK_END)
 
-    def lines(self, start: int = 0, *, most: int) -> Generator[bytes]:
-        """Yield the lines from a byte on, one of more than ``most`` bytes in pieces."""
+    def lines(self, start: int = 0, *, max_bytes: int) -> Generator[bytes]:
+        """Yield the lines from a byte on, one of more than ``max_bytes`` bytes in pieces."""
         self._file.flush()
         with os.fdopen(os.dup(self._file.fileno()), "rb") as file:
             file.seek(start)
-            yield from iter(lambda: file.readline(most), b"")
+            yield from iter(lambda: file.readline(max_bytes), b"")
 
     def close(self) -> None:
         """Send what was not yet sent; nothing more is appended."""

@@ -15,7 +15,16 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
 from pixelgen.errors import BadValue, Conflict, PixelgenError
-from pixelgen.storage.base import LINE_LIMIT, PROBE, Chunks, Put, SizeLookup, Staged, Store, pieces
+from pixelgen.storage.base import (
+    LINE_LIMIT,
+    PROBE_PREFIX,
+    Chunks,
+    Put,
+    SizeLookup,
+    StagedFile,
+    Store,
+    iter_chunks,
+)
 from pixelgen.storage.buffer import Gathered, gathered, write_temporary
 from pixelgen.storage.fsspec_clients import client, create_options, failures, put_options
 from pixelgen.storage.object_errors import is_taken, is_unconditional
@@ -70,7 +79,7 @@ class ObjectStore(Store):
 
             def put(base: str, data: Chunks) -> None:
                 name = f"{folder}/{base}" if folder else base
-                whole = b"".join(map(bytes, pieces(data)))
+                whole = b"".join(map(bytes, iter_chunks(data)))
                 if len(sent) >= 2 * _AT_ONCE:
                     sent.pop(0).result()
                 sent.append(pool.submit(self.put, name, whole))
@@ -151,18 +160,18 @@ class ObjectStore(Store):
         with gathered(data) as whole:
             self._send(name, whole)
 
-    def stage(self, name: str, data: Chunks) -> Staged:
+    def stage(self, name: str, data: Chunks) -> StagedFile:
         """Gather an object in a file of this machine."""
-        return Staged(name, file=write_temporary(data))
+        return StagedFile(name, file=write_temporary(data))
 
-    def publish(self, staged: Staged) -> None:
+    def publish(self, staged: StagedFile) -> None:
         """Send what was gathered, and drop it here."""
         try:
             self._send(staged.name, Gathered(file=staged.file))
         finally:
             self.discard(staged)
 
-    def discard(self, staged: Staged) -> None:
+    def discard(self, staged: StagedFile) -> None:
         """Drop what was gathered."""
         if staged.file:
             staged.file.close()
@@ -170,7 +179,7 @@ class ObjectStore(Store):
     @contextmanager
     def probe_file(self, data: bytes) -> Iterator[str]:
         """Put an object for a while."""
-        name = f"{PROBE}{secrets.token_hex(4)}"
+        name = f"{PROBE_PREFIX}{secrets.token_hex(4)}"
         self.put(name, data)
         try:
             yield name
@@ -207,7 +216,7 @@ class ObjectStore(Store):
 
     def _parts(self, name: str) -> list[str]:
         """Return the objects that a log consists of besides the first; none of another object."""
-        return sorted(self.names(f"{name}.")) if name.startswith(".pixelgen.") else []
+        return sorted(self.list_names(f"{name}.")) if name.startswith(".pixelgen.") else []
 
     # --- what is there ---
 
@@ -219,7 +228,7 @@ class ObjectStore(Store):
         for start in range(0, size, _PIECE):
             yield request(self.root, partial(_read, start, min(start + _PIECE, size)), name)
 
-    def lines(self, name: str, *, most: int = LINE_LIMIT) -> Generator[bytes]:
+    def lines(self, name: str, *, max_bytes: int = LINE_LIMIT) -> Generator[bytes]:
         """Yield the lines, of a log those of all its parts."""
         for each in (name, *self._parts(name)):
             rest = b""
@@ -227,9 +236,9 @@ class ObjectStore(Store):
                 for chunk in self.chunks(each):
                     *whole, rest = BytesIO(rest + chunk).readlines()
                     for line in whole:
-                        yield from _in_pieces(line, most)
-                    if len(rest) > most:
-                        *whole, rest = _in_pieces(rest, most)
+                        yield from _in_pieces(line, max_bytes)
+                    if len(rest) > max_bytes:
+                        *whole, rest = _in_pieces(rest, max_bytes)
                         yield from whole
             if rest:
                 yield rest
@@ -252,10 +261,10 @@ class ObjectStore(Store):
         """List all objects once: a thousand of them take the time of one asked for by itself."""
         yield self._sizes("").get
 
-    def _sizes(self, beginning: str) -> dict[str, int]:
+    def _sizes(self, prefix: str) -> dict[str, int]:
         try:
             found = request(
-                self.root, lambda files, path: files.find(path, prefix=beginning, detail=True), ""
+                self.root, lambda files, path: files.find(path, prefix=prefix, detail=True), ""
             )
         except FileNotFoundError:
             return {}
@@ -266,12 +275,12 @@ class ObjectStore(Store):
         """Tell whether an object bears the name, or lies below it."""
         return bool(request(self.root, lambda files, path: files.exists(path), name))
 
-    def names(self, beginning: str) -> list[str]:
+    def list_names(self, prefix: str) -> list[str]:
         """List those objects."""
-        found = self._sizes(beginning)
-        return [name for name in found if name.startswith(beginning) and "/" not in name]
+        found = self._sizes(prefix)
+        return [name for name in found if name.startswith(prefix) and "/" not in name]
 
-    def is_new(self) -> bool:
+    def is_known_empty(self) -> bool:
         """Tell whether there is nothing below the root."""
         return not self.exists("")
 
@@ -284,6 +293,6 @@ def _read(start: int, stop: int, files: "AbstractFileSystem", path: str) -> byte
     return bytes(files.cat_file(path, start=start, end=stop))
 
 
-def _in_pieces(line: bytes, most: int) -> list[bytes]:
+def _in_pieces(line: bytes, max_bytes: int) -> list[bytes]:
     """Cut a line that is too long into pieces."""
-    return [line[start : start + most] for start in range(0, len(line), most)]
+    return [line[start : start + max_bytes] for start in range(0, len(line), max_bytes)]

@@ -41,7 +41,7 @@ _HINTS = {
 
 
 @contextmanager
-def naming(path: str) -> Iterator[None]:
+def attach_path(path: str) -> Iterator[None]:
     """Have what the system refuses name a path, whatever it knows of it by itself."""
     try:
         yield
@@ -51,7 +51,7 @@ def naming(path: str) -> Iterator[None]:
 
 
 @contextmanager
-def telling(root: str, folder: str = "", name: str = "") -> Iterator[None]:
+def explain_os_errors(root: str, folder: str = "", name: str = "") -> Iterator[None]:
     """Turn what the system refuses into one line: what file below a root, why, what to do."""
     try:
         yield

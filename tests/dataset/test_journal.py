@@ -15,7 +15,7 @@ from pixelgen.engines import Serial
 from pixelgen.job import Job
 from pixelgen.layouts import ShardRecord
 from pixelgen.storage import LocalStore
-from pixelgen.storage.append_log import seal
+from pixelgen.storage.append_log import encode_line
 from tests.support.command import Run, tree_digest
 
 
@@ -115,7 +115,7 @@ def test_a_forged_journal_line_does_not_reach_the_manifest(run: Run, tmp_path: P
     job = json.loads((tmp_path / "set/pixelgen.json").read_text())["digest"][:16]
     sizes = [path.stat().st_size for path in sorted((tmp_path / "set/images").iterdir())]
     store = LocalStore(str(tmp_path / "set"))
-    line = seal([store.mount_id(), job, 0, sizes, ['x","evil":"\n'] * 3, 0, "", []])
+    line = encode_line([store.mount_id(), job, 0, sizes, ['x","evil":"\n'] * 3, 0, "", []])
     (tmp_path / "set/metadata.jsonl").unlink()
     (tmp_path / "set/SHA256SUMS").unlink()
     (tmp_path / "set/.pixelgen.journal").write_bytes(line)

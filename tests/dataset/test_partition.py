@@ -109,13 +109,13 @@ def test_synced_images_of_a_partition_are_not_read_again_on_another_machine(
     # Other machines have other boots; the lines of the journals name them.
     for number in (1, 2):
         assert partition(tmp_path / "out", number, total=2).returncode == 0
-    from pixelgen.storage.append_log import seal, unseal
+    from pixelgen.storage.append_log import decode_line, encode_line
 
     for path in (tmp_path / "out").glob(".pixelgen.*-of-2.journal"):
-        lines = [unseal(line) for line in path.read_bytes().splitlines(keepends=True)]
+        lines = [decode_line(line) for line in path.read_bytes().splitlines(keepends=True)]
         for line in lines[:-1]:
             line[0] = "another boot 7"
-        path.write_bytes(b"".join(map(seal, lines)))
+        path.write_bytes(b"".join(map(encode_line, lines)))
     (tmp_path / "out" / "negatives-000003.tar").chmod(0)
     strace = ["strace", "-f", "-e", "trace=openat", "-o", str(tmp_path / "trace")]
     if shutil.which("strace") is None:

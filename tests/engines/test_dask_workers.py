@@ -19,7 +19,7 @@ from pixelgen.engines import Work, dask
 from pixelgen.engines.dask import Dask
 from pixelgen.errors import PixelgenError
 from pixelgen.job import Job
-from pixelgen.storage import PROBE, store_of
+from pixelgen.storage import PROBE_PREFIX, open_store
 from tests.support.command import Run, tree_digest
 from tests.support.dask_cluster import ROOT, Cluster, cluster, end, kill
 from tests.support.dask_counted import COUNTED, DRAWN, drawers, gate
@@ -113,7 +113,7 @@ def test_a_worker_that_leaves_while_it_is_checked_is_done_without(
         os.killpg(made.workers[0].pid, signal.SIGSTOP)  # so that it does not answer
         before = made.connections(0)
         with running(tmp_path, "generate", *JOB, "--engine", made.engine, "-o", "out") as process:
-            assert wait_for(lambda: any((tmp_path / "out").glob(f"{PROBE}*")), 120)
+            assert wait_for(lambda: any((tmp_path / "out").glob(f"{PROBE_PREFIX}*")), 120)
             assert wait_for(lambda: made.connections(0) > before, 120)  # the command asks it
             kill(made.workers[0])
             _, complaint = process.communicate(timeout=240)
@@ -146,7 +146,7 @@ def test_a_run_whose_workers_are_all_paused_ends_and_is_resumed(
 ) -> None:
     monkeypatch.setattr(dask, "_PATIENCE", 2.0)
     job = Job.parse(**json.loads((whole / "pixelgen.json").read_text())["job"])
-    store = store_of(str(tmp_path / "out"))
+    store = open_store(str(tmp_path / "out"))
     made_at: Iterator[int] = iter(range(40))
 
     def pause_at_the_third(*_: int) -> None:
@@ -186,7 +186,7 @@ def test_a_paused_worker_finishes_what_it_has_begun(
         cluster(tmp_path / "dask", 1, environment) as made,
         gate(tmp_path / "drawn", 0) as open_gate,
     ):
-        work = Work(tasks=2, least_seconds=0.0)
+        work = Work(tasks=2, min_seconds=0.0)
         lock = tmp_path / "drawn.gate"
         results = Dask.at(made.engine).map(pause_own_worker, iter([lock, lock]), work=work, jobs=1)
         assert limited(lambda: next(results)) == lock

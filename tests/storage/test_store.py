@@ -117,8 +117,8 @@ def test_an_appended_line_begins_where_it_is_said_to(tmp_path: Path) -> None:
             file.write(b"torn")
         place = log.append(b"three\n")
 
-        assert list(log.lines(most=99)) == [b"one\n", b"two\n", b"torn\n", b"three\n"]
-        assert next(log.lines(place, most=99)) == b"three\n"
+        assert list(log.lines(max_bytes=99)) == [b"one\n", b"two\n", b"torn\n", b"three\n"]
+        assert next(log.lines(place, max_bytes=99)) == b"three\n"
     assert list(store.lines("j")) == [b"one\n", b"two\n", b"torn\n", b"three\n"]
 
 
@@ -128,7 +128,7 @@ def test_a_log_whose_name_is_taken_away_goes_on_and_takes_no_stranger_s_away(
     with LocalStore(str(tmp_path)).log("j") as log:
         log.append(b"one\n")
         (tmp_path / "j").unlink()
-        assert next(log.lines(log.append(b"two\n"), most=99)) == b"two\n"
+        assert next(log.lines(log.append(b"two\n"), max_bytes=99)) == b"two\n"
         log.remove()
         (tmp_path / "j").write_bytes(b"mine")
         with pytest.raises(Conflict, match="is not pixelgen's own"):

@@ -31,7 +31,7 @@ from pixelgen.engines import Serial
 from pixelgen.job import Job
 from pixelgen.layouts.layout import UNIVERSAL
 from pixelgen.storage import LocalStore
-from pixelgen.storage.append_log import seal
+from pixelgen.storage.append_log import encode_line
 
 HANG = 300  # seconds; a case of a few files that takes so long does not end
 FILES = ("pixelgen.json", "metadata.jsonl", "SHA256SUMS", "sources.jsonl", ".pixelgen.journal")
@@ -134,7 +134,7 @@ def spoil(path: Path, how: str, value: Any) -> None:
     elif how == "pipe":
         os.mkfifo(path)
     elif how == "sealed" and not path.is_fifo():
-        path.write_bytes(seal([value, value, 0, [1], ["0"], 1, "0", []]))
+        path.write_bytes(encode_line([value, value, 0, [1], ["0"], 1, "0", []]))
     elif how != "remove" and path.is_file() and not path.is_symlink():
         edit(path, how, value)
 

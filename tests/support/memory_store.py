@@ -8,8 +8,8 @@ from io import BytesIO
 from typing import BinaryIO, Self
 
 from pixelgen.errors import Conflict
-from pixelgen.storage import PROBE, Chunks, Put, Staged, Store
-from pixelgen.storage.base import LINE_LIMIT, pieces
+from pixelgen.storage import PROBE_PREFIX, Chunks, Put, StagedFile, Store
+from pixelgen.storage.base import LINE_LIMIT, iter_chunks
 
 FILES: dict[str, dict[str, bytes]] = {}
 """The files of each root, which all stores of that root share."""
@@ -29,16 +29,16 @@ class MemoryLog:
         self._files[self._name] += line
         return place
 
-    def lines(self, start: int = 0, *, most: int) -> Generator[bytes]:
-        yield from _lines(self._files[self._name][start:], most)
+    def lines(self, start: int = 0, *, max_bytes: int) -> Generator[bytes]:
+        yield from _lines(self._files[self._name][start:], max_bytes)
 
     def remove(self) -> None:
         self._files.pop(self._name, None)
 
 
-def _lines(data: bytes, most: int) -> Iterator[bytes]:
+def _lines(data: bytes, max_bytes: int) -> Iterator[bytes]:
     file = BytesIO(data)
-    return iter(lambda: file.readline(most), b"")
+    return iter(lambda: file.readline(max_bytes), b"")
 
 
 @dataclass(frozen=True)
@@ -64,27 +64,27 @@ class MemoryStore(Store):
         yield lambda name, data: self.put(f"{folder}/{name}" if folder else name, data)
 
     def put(self, name: str, data: Chunks) -> None:
-        whole = b"".join(map(bytes, pieces(data)))
+        whole = b"".join(map(bytes, iter_chunks(data)))
         if not whole.startswith(self.files.get(name, b"")):
             raise Conflict(f"{self.path(name)} is not pixelgen's own; move it away")
         self.files[name] = whole
 
     def overwrite(self, name: str, data: Chunks) -> None:
-        self.files[name] = b"".join(map(bytes, pieces(data)))
+        self.files[name] = b"".join(map(bytes, iter_chunks(data)))
 
-    def stage(self, name: str, data: Chunks) -> Staged:
-        return Staged(name, file=BytesIO(b"".join(map(bytes, pieces(data)))))
+    def stage(self, name: str, data: Chunks) -> StagedFile:
+        return StagedFile(name, file=BytesIO(b"".join(map(bytes, iter_chunks(data)))))
 
-    def publish(self, staged: Staged) -> None:
+    def publish(self, staged: StagedFile) -> None:
         assert staged.file is not None
         self.put(staged.name, staged.file.read())
 
-    def discard(self, staged: Staged) -> None:
+    def discard(self, staged: StagedFile) -> None:
         pass
 
     @contextmanager
     def probe_file(self, data: bytes) -> Iterator[str]:
-        name = f"{PROBE}{secrets.token_hex(4)}"
+        name = f"{PROBE_PREFIX}{secrets.token_hex(4)}"
         self.put(name, data)
         yield name
         self.remove(name)
@@ -101,8 +101,8 @@ class MemoryStore(Store):
             raise FileNotFoundError(name)
         yield self.files[name]
 
-    def lines(self, name: str, *, most: int = LINE_LIMIT) -> Generator[bytes]:
-        yield from _lines(self.files.get(name, b""), most)
+    def lines(self, name: str, *, max_bytes: int = LINE_LIMIT) -> Generator[bytes]:
+        yield from _lines(self.files.get(name, b""), max_bytes)
 
     def reader(self, name: str) -> AbstractContextManager[BinaryIO]:
         return BytesIO(b"".join(self.chunks(name)))
@@ -116,10 +116,10 @@ class MemoryStore(Store):
     def exists(self, name: str) -> bool:
         return any(each == name or each.startswith(f"{name}/") for each in self.files)
 
-    def names(self, beginning: str) -> list[str]:
-        return [name for name in self.files if name.startswith(beginning) and "/" not in name]
+    def list_names(self, prefix: str) -> list[str]:
+        return [name for name in self.files if name.startswith(prefix) and "/" not in name]
 
-    def is_new(self) -> bool:
+    def is_known_empty(self) -> bool:
         return not self.files
 
     def mount_id(self) -> str:

@@ -10,7 +10,7 @@ from pixelgen.dataset.writer import Run, write
 from pixelgen.engines import Serial
 from pixelgen.errors import Busy, Conflict
 from pixelgen.job import Job
-from pixelgen.storage import Store, store_of
+from pixelgen.storage import Store, open_store
 from pixelgen.storage.lock import LOCK, lock
 from tests.support.memory_store import MemoryStore
 from tests.support.s3_server import Server
@@ -24,7 +24,7 @@ Place = tuple[Store, Callable[[str, bytes], None]]
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Give a store, and how somebody else writes there."""
     if request.param == "directory":
-        return store_of(str(tmp_path / "set")), lambda name, data: _write(tmp_path / name, data)
+        return open_store(str(tmp_path / "set")), lambda name, data: _write(tmp_path / name, data)
     if request.param == "memory":
         root = str(tmp_path)
         return MemoryStore(f"{root}/set"), lambda name, data: MemoryStore(
@@ -32,7 +32,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
         ).overwrite(PurePath(name).name, data)
     server: Server = request.getfixturevalue("s3")
     prefix = request.getfixturevalue("prefix")
-    return store_of(f"s3://sets/{prefix}/set"), lambda name, data: server.put(
+    return open_store(f"s3://sets/{prefix}/set"), lambda name, data: server.put(
         f"{prefix}/{name}", data
     )
 
@@ -70,7 +70,7 @@ def test_what_is_put_is_there(place: Place) -> None:
         None,
         None,
     ]
-    assert store.names("who") == ["whole"]
+    assert store.list_names("who") == ["whole"]
 
 
 def test_what_is_not_there_is_told_to_be_missing(place: Place) -> None:
@@ -79,7 +79,7 @@ def test_what_is_not_there_is_told_to_be_missing(place: Place) -> None:
     assert not store.exists("none")
     assert not store.content_equals("none", b"")
     assert list(store.lines("none")) == []
-    assert store.names("") == []
+    assert store.list_names("") == []
     with pytest.raises(FileNotFoundError):
         store.read("none", 1 << 20)
     store.remove("none")
@@ -109,7 +109,7 @@ def test_what_fails_on_the_way_is_not_there(place: Place) -> None:
         with pytest.raises(RuntimeError, match="stop"):
             put("one", broken())
     assert not store.exists("one")
-    assert store.names("") == []
+    assert store.list_names("") == []
 
 
 def test_what_is_ours_is_replaced_staged_and_removed(place: Place) -> None:
@@ -121,15 +121,19 @@ def test_what_is_ours_is_replaced_staged_and_removed(place: Place) -> None:
     store.publish(store.stage("two", iter((b"t", b"wo"))))
     store.discard(store.stage("three", b"three"))
     assert store.read("two", 1 << 20) == b"two"
-    assert sorted(store.names("")) == ["one", "two"]
+    assert sorted(store.list_names("")) == ["one", "two"]
     store.put("blank", bytes(9))
-    assert [store.is_blank(name) for name in ("one", "blank", "none")] == [False, True, False]
+    assert [store.is_empty_or_zeros(name) for name in ("one", "blank", "none")] == [
+        False,
+        True,
+        False,
+    ]
     with store.probe_file(b"a token") as name:
         again = pickle.loads(pickle.dumps(store))  # noqa: S301 – our own
         assert again.read(name, 1 << 20) == b"a token"
     for name in ("one", "two", "blank"):
         store.remove(name)
-    assert store.names("") == []
+    assert store.list_names("") == []
 
 
 def test_a_log_is_gone_on_with(place: Place) -> None:
@@ -139,16 +143,16 @@ def test_a_log_is_gone_on_with(place: Place) -> None:
     with store.log(name) as log:
         assert log.append(b"one\n") == 0
         place_of_two = log.append(b"two\n")
-        assert list(log.lines(place_of_two, most=99)) == [b"two\n"]
+        assert list(log.lines(place_of_two, max_bytes=99)) == [b"two\n"]
     with store.log(name) as log:
         assert (log.size, place_of_two) == (8, 4)
-        assert next(log.lines(log.append(b"three\n"), most=99)) == b"three\n"
+        assert next(log.lines(log.append(b"three\n"), max_bytes=99)) == b"three\n"
     assert list(store.lines(name)) == [b"one\n", b"two\n", b"three\n"]
     with store.log(name) as log:
         log.remove()
     assert not store.exists(name)
     assert list(store.lines(name)) == []
-    assert store.names("") == []
+    assert store.list_names("") == []
 
 
 def test_it_crosses_processes_and_is_itself(place: Place) -> None:
@@ -187,7 +191,7 @@ def test_a_store_that_can_replace_moves_files_to_free_names(place: Place) -> Non
     with pytest.raises(Conflict, match="two"):
         store.move("one", "two")
     store.move("one", "three")
-    assert sorted(store.names("")) == ["three", "two"]
+    assert sorted(store.list_names("")) == ["three", "two"]
     assert store.read("three", 9) == b"1"
 
 

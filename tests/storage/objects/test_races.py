@@ -35,11 +35,11 @@ class Raced(ObjectStore):
     """A bucket in which something happens between a look and what follows from it, once."""
 
     looks: Iterator[None] = field(default_factory=lambda: iter(()), compare=False)
-    moment: str = "is_new"
+    moment: str = "is_known_empty"
 
-    def is_new(self) -> bool:
-        self.happen("is_new")
-        return super().is_new()
+    def is_known_empty(self) -> bool:
+        self.happen("is_known_empty")
+        return super().is_known_empty()
 
     @contextmanager
     def log(self, name: str) -> Iterator[ObjectLog]:
@@ -80,7 +80,7 @@ def begin_between(run: Run, url: str, moment: str, *options: object) -> Raced:
     return Raced(url, looks=once(other), moment=moment)
 
 
-@pytest.mark.parametrize("moment", ["is_new", "log"])
+@pytest.mark.parametrize("moment", ["is_known_empty", "log"])
 def test_a_set_that_another_portion_begins_at_the_same_moment_is_resumed(
     s3: Server, tmp_path: Path, run: Run, job: Job, moment: str
 ) -> None:
@@ -91,7 +91,7 @@ def test_a_set_that_another_portion_begins_at_the_same_moment_is_resumed(
     assert s3.digest(tmp_path.name) == tree_digest(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("moment", ["is_new", "log"])
+@pytest.mark.parametrize("moment", ["is_known_empty", "log"])
 def test_another_job_that_is_begun_at_the_same_moment_is_a_conflict(
     s3: Server, prefix: str, run: Run, job: Job, moment: str
 ) -> None:
@@ -156,9 +156,9 @@ class RacedFolder(LocalStore):
 
     looks: Iterator[None] = field(default_factory=lambda: iter(()), compare=False)
 
-    def is_new(self) -> bool:
+    def is_known_empty(self) -> bool:
         next(self.looks, None)
-        return super().is_new()
+        return super().is_known_empty()
 
 
 def test_a_whole_run_that_begins_at_the_same_moment_in_a_directory_is_told_to_wait(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen.storage import store_of
+from pixelgen.storage import open_store
 from tests.support.command import Done, Run, tree_digest
 from tests.support.s3_front import Answer, Front, Request
 from tests.support.s3_server import Server
@@ -96,7 +96,7 @@ def test_what_passes_is_repeated(fronted: Front, prefix: str, status: int, code:
         return forward()
 
     fronted.rule = fail_at_first
-    store = store_of(f"s3://sets/{prefix}")
+    store = open_store(f"s3://sets/{prefix}")
     store.put("one", b"1")
     assert (store.read("one", 99), len(refused)) == (b"1", 4)
 

@@ -13,7 +13,7 @@ import pytest
 
 from pixelgen.cli import main
 from pixelgen.dataset.journal import JOURNAL
-from pixelgen.storage import PROBE, object_requests, store_of
+from pixelgen.storage import PROBE_PREFIX, object_requests, open_store
 from tests.support.command import Done, Run, tree_digest
 from tests.support.dask_cluster import ROOT, cluster
 from tests.support.faults import format_of, layouts, running, trials, wait_for
@@ -69,7 +69,7 @@ def test_it_is_verified_repaired_indexed_and_previewed(
 @pytest.mark.parametrize("size", [0, 120 << 20, 260 << 20])
 def test_an_object_is_put_in_one_request(s3: Server, prefix: str, size: int) -> None:
     pieces = (bytes(1 << 20) for _ in range(size >> 20))
-    store_of(f"s3://sets/{prefix}").put("object", pieces)
+    open_store(f"s3://sets/{prefix}").put("object", pieces)
     head = s3.client.head_object(Bucket="sets", Key=f"{prefix}/object")
     assert head["ContentLength"] == size
     assert "-" not in head["ETag"]  # which has the number of parts, if there are any
@@ -287,7 +287,7 @@ def test_workers_of_a_cluster_write_to_it(
     pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
     job = ("-n", 80, "-s", 40, "--layout", "webdataset:per_shard=10", "-q")
     make(*job, "-o", "whole")
-    s3.put(f"{prefix}/{PROBE}dead", b"what a killed run left")
+    s3.put(f"{prefix}/{PROBE_PREFIX}dead", b"what a killed run left")
     with cluster(tmp_path / "dask", 2, s3.environment) as made:
         make(*job, "--engine", made.engine, "-o", f"s3://sets/{prefix}")
     assert s3.digest(prefix) == tree_digest(tmp_path / "whole")

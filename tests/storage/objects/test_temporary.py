@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pixelgen.errors import PixelgenError
-from pixelgen.storage import store_of
+from pixelgen.storage import open_store
 from tests.support.dask_cluster import ROOT
 from tests.support.s3_front import Answer, Front, Request
 from tests.support.s3_server import Server
@@ -43,8 +43,8 @@ def test_a_process_killed_while_it_sends_leaves_no_temporary_file(
     folder.mkdir()
     code = "\n".join(
         (
-            "from pixelgen.storage import store_of",
-            f"store = store_of('s3://sets/{prefix}')",
+            "from pixelgen.storage import open_store",
+            f"store = open_store('s3://sets/{prefix}')",
             CALLS[call],
         )
     )
@@ -65,7 +65,7 @@ def test_a_process_killed_while_it_sends_leaves_no_temporary_file(
 def test_what_is_staged_is_gone_when_it_cannot_be_published(
     fronted: Front, s3: Server, prefix: str
 ) -> None:
-    store = store_of(f"s3://sets/{prefix}")
+    store = open_store(f"s3://sets/{prefix}")
     staged = store.stage("object", b"one")
     fronted.rule = lambda *_: Answer.of_error(403, "AccessDenied")
     with pytest.raises(PixelgenError, match="credentials"):
@@ -87,6 +87,6 @@ def test_a_full_temporary_folder_is_one_line(
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         with pytest.raises(PixelgenError, match="File too large"):
-            store_of(f"s3://sets/{prefix}").stage("object", fill())
+            open_store(f"s3://sets/{prefix}").stage("object", fill())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
