@@ -1,14 +1,14 @@
-"""What can go wrong, and the exit code each case ends the command with.
+"""The errors of pixelgen, and the exit code of the command for each.
 
-A message is one line: what was wrong, where, and what to do instead.
+A message is one line: what is wrong, with the value; what is allowed; what to do.
 """
 
 
 def shell_path(path: str) -> str:
-    """Spell a path for a command in a message, so that a shell takes it as one word.
+    """Quote a path for a command in a message, so that a shell reads it as one word.
 
-    >>> print(shell_path("set"), shell_path("my set"), shell_path("-set"))
-    set 'my set' ./-set
+    >>> print(shell_path("data"), shell_path("my data"), shell_path("-data"))
+    data 'my data' ./-data
     """
     import shlex
 
@@ -22,23 +22,23 @@ class PixelgenError(Exception):
 
 
 class BadValue(PixelgenError, ValueError):
-    """An option, parameter or job makes no sense: nothing was touched."""
+    """An option, a parameter or a job is invalid. Nothing was changed."""
 
     exit_code = 2
 
 
 class Conflict(PixelgenError):
-    """The directory holds something that is not this job's: nothing of it was touched."""
+    """The directory holds files that do not belong to this job. None of them was changed."""
 
     exit_code = 3
 
 
 class AnotherJob(Conflict):
-    """The directory holds the dataset of another job: nothing of it was touched."""
+    """The directory holds the dataset of another job. Nothing of it was changed."""
 
 
 class Refused(PixelgenError):
-    """The remote endpoint refused, or gave something else than what it was asked for."""
+    """The remote endpoint refused the request, or returned something else."""
 
     exit_code = 4
 

@@ -1,7 +1,8 @@
-"""Work aside: a call in a thread of its own, while the thread that waits for it hears signals.
+"""Calls in another thread, so that the main thread can handle signals while it waits.
 
-Python runs the handler of a signal between two instructions of the main thread. To encode an image
-or to sync a disk is one instruction, of seconds or minutes; a thread that waits wakes at once.
+Python runs signal handlers between two bytecode instructions of the main thread. A call into C,
+such as encoding an image or syncing a disk, is one instruction and may take minutes; a thread that
+waits in ``join`` wakes up at once.
 """
 
 import threading
@@ -13,22 +14,22 @@ R = TypeVar("R")
 
 
 def run_in_thread(function: Callable[[Unpack[A]], R], *args: *A) -> R:
-    """Return what a function returns, or raise what it raises, called in another thread."""
-    returned: list[R] = []
-    raised: list[BaseException] = []
+    """Call a function in another thread; return its result or raise its exception."""
+    results: list[R] = []
+    errors: list[BaseException] = []
 
     def call() -> None:
         try:
-            returned.append(function(*args))
-        except BaseException as error:  # noqa: BLE001 – handed over, whatever it is
-            raised.append(error)
+            results.append(function(*args))
+        except BaseException as error:  # noqa: BLE001 – raised again below
+            errors.append(error)
 
     thread = threading.Thread(target=call, daemon=True)
     try:
         thread.start()
-    except RuntimeError:  # the system has none left: better late to hear than not to work
+    except RuntimeError:  # no more threads: signals are handled late, but the work is done
         return function(*args)
     thread.join()
-    for error in raised:
+    for error in errors:
         raise error
-    return returned[0]
+    return results[0]

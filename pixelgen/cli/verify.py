@@ -26,11 +26,8 @@ def verify(**options: Any) -> int:
     from pixelgen.dataset.writer import Run
     from pixelgen.storage import open_store
 
-    store, stop, most = (
-        open_store(options["directory"]),
-        Stop("verify again"),
-        options["max_errors"],
-    )
+    store, most = open_store(options["directory"]), options["max_errors"]
+    stop = Stop("verify again")
     plan = finished_plan(store)
     progress = Progress(plan.job.count, "checked", quiet=options["quiet"])
     run = Run(jobs=options["jobs"] or 0, stopped=lambda: bool(stop))

@@ -237,9 +237,8 @@ def _check_free(job: Job, store: Store, done: Journal) -> None:
         return
     is_torn = store.is_empty_or_zeros(PLAN)
     foreign = [] if is_torn else [PLAN]
-    foreign += (
-        [] if store.is_empty_or_zeros(JOURNAL) else [JOURNAL]
-    )  # a blank one is our own, just begun
+    if not store.is_empty_or_zeros(JOURNAL):  # an empty one is our own, just created
+        foreign.append(JOURNAL)
     others = (job.manifest, *journal.sums_of(job), *source_record.extras(job))
     for name in chain(foreign, others, _planned_files(job, store)):
         if store.exists(name) and not (is_torn and store.is_empty_or_zeros(name)):
@@ -262,10 +261,8 @@ def complete(job: Job, store: Store, done: Journal) -> None:
     """Finish a set whose shards are all done."""
     _sweep(job, store)  # after workers that were killed
     manifest.publish(job, store, done)
-    for name in (
-        *(partition.journal for partition in journal.others(store)),
-        *store.list_names(PROBE_PREFIX),
-    ):
+    journals = (partition.journal for partition in journal.others(store))
+    for name in (*journals, *store.list_names(PROBE_PREFIX)):
         store.remove(name)
     done.remove()
 

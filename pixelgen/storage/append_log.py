@@ -1,4 +1,4 @@
-"""A log: a file that grows by whole lines, and is read back, through one descriptor."""
+"""A log: a file that grows by whole lines and is read back through one descriptor."""
 
 import json
 import os
@@ -15,13 +15,13 @@ from pixelgen.threads import run_in_thread
 
 
 def encode_line(value: Any) -> bytes:
-    """Spell a value as a line that tells when it was torn: the CRC-32 of the rest, and JSON."""
+    """Return a value as a line of JSON after its CRC-32, which shows if a line was torn."""
     body = json.dumps(value, separators=(",", ":")).encode()
     return b"%08x %s\n" % (zlib_ng.crc32(body), body)
 
 
 def decode_line(line: bytes) -> Any:
-    """Return the value of a line; None if it is not to the bit as it was written."""
+    """Return the value of a line, or None if the line is damaged."""
     crc, _, body = line.rstrip(b"\n").partition(b" ")
     if not line.endswith(b"\n") or crc != b"%08x" % zlib_ng.crc32(body):
         return None
@@ -34,7 +34,7 @@ def decode_line(line: bytes) -> Any:
 class FileLog:
     """A log in the folder ``root``, open under the descriptor ``fd``.
 
-    It stays the file it is when another run is done with it and takes its name away.
+    The descriptor stays valid when another run completes the dataset and removes the log.
     """
 
     def __init__(self, fd: int, root: str, name: str, *, synced: bool) -> None:
@@ -44,7 +44,7 @@ class FileLog:
         self._synced = synced
 
     def append(self, line: bytes) -> int:
-        """Append a line, synced if the log is; return the byte it begins at."""
+        """Append a line, synced if the log is; return the offset of its first byte."""
         with explain_os_errors(self._root, name=self._name):
             size = self.size
             if size and os.pread(self._fd, 1, size - 1) != b"\n":  # end a torn line first
@@ -56,17 +56,17 @@ class FileLog:
 
     @property
     def size(self) -> int:
-        """The bytes of the file."""
+        """The size of the file in bytes."""
         return os.fstat(self._fd).st_size
 
     def lines(self, start: int = 0, *, max_bytes: int) -> Generator[bytes]:
-        """Yield the lines from a byte on, one of more than ``max_bytes`` bytes in pieces."""
+        """Yield the lines from an offset on; a line of over ``max_bytes`` bytes comes in pieces."""
         with os.fdopen(os.dup(self._fd), "rb") as file:
             file.seek(start)
             yield from iter(lambda: file.readline(max_bytes), b"")
 
     def remove(self) -> None:
-        """Take the log's name away; raise Conflict if it is a stranger's by now."""
+        """Remove the log; raise Conflict if its name belongs to another file by now."""
         path = os.path.join(self._root, self._name)
         with explain_os_errors(self._root, name=self._name), suppress(FileNotFoundError):
             if not os.path.samestat(os.lstat(path), os.fstat(self._fd)):

@@ -187,11 +187,10 @@ class Store(ABC):
         return self.size(name) is not None and not any(map(any, self.chunks(name)))
 
     def content_equals(self, name: str, data: Chunks) -> bool:
-        """Tell whether a file is there, can be read, and has just these bytes."""
+        """Return whether a file exists, can be read, and has exactly these bytes."""
         with suppress(FileNotFoundError), self.reader(name) as file:
-            return all(
-                file.read(len(each)) == each for each in iter_chunks(data)
-            ) and not file.read(1)
+            is_same = all(file.read(len(chunk)) == chunk for chunk in iter_chunks(data))
+            return is_same and not file.read(1)
         return False
 
     # --- optional abilities ---

@@ -1,4 +1,4 @@
-"""All bytes of an object, gathered before any of them is sent."""
+"""An object's bytes, buffered before any of them is sent."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -15,11 +15,11 @@ from pixelgen.storage.posix import explain_os_errors
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-_IN_MEMORY = 256 << 20  # bytes; more go to a temporary file
+_MEMORY_LIMIT = 256 << 20  # bytes; larger objects go to a temporary file
 
 
 @dataclass(frozen=True)
-class Gathered:
+class BufferedObject:
     """All bytes of an object: in memory, or those of an open file."""
 
     data: bytes = b""
@@ -27,15 +27,15 @@ class Gathered:
 
     @property
     def size(self) -> int:
-        """How many there are."""
+        """The number of bytes."""
         return os.fstat(self.file.fileno()).st_size if self.file else len(self.data)
 
     def open(self) -> BinaryIO:
-        """Open them for reading."""
+        """Open the bytes for reading."""
         return open(_path(self.file), "rb") if self.file else BytesIO(self.data)
 
     def send(self, files: "AbstractFileSystem", path: str, options: dict[str, Any]) -> None:
-        """Have a client put them under a path."""
+        """Send the bytes to a path by a client."""
         if self.file:
             files.put_file(_path(self.file), path, **options)
         else:
@@ -43,14 +43,14 @@ class Gathered:
 
 
 def _path(file: BinaryIO) -> str:
-    """Return a path of an open file, which has no name: clients open what they send themselves."""
+    """Return a path of an open file without a name: clients open what they send by path."""
     return f"/dev/fd/{file.fileno()}"
 
 
-def write_temporary(data: Chunks) -> BinaryIO:
-    """Write bytes to a temporary file, and return it open.
+def write_unnamed_file(data: Chunks) -> BinaryIO:
+    """Write bytes to a temporary file without a name, and return it open.
 
-    It has no name in its folder, so that nothing is left of it when this process is killed.
+    Without a name, nothing is left of it when this process is killed.
     """
     file = TemporaryFile()  # noqa: SIM115 – the caller closes it
     try:
@@ -60,30 +60,30 @@ def write_temporary(data: Chunks) -> BinaryIO:
         with explain_os_errors(gettempdir()):
             file.flush()
     except BaseException:
-        with suppress(OSError):  # of bytes that it has not taken before, either
+        with suppress(OSError):  # closing flushes, and may fail for the same reason
             file.close()
         raise
     return file
 
 
 @contextmanager
-def gathered(data: Chunks) -> Iterator[Gathered]:
-    """Gather bytes, those that are too many in a temporary file."""
-    found = bytearray()
-    left = iter(iter_chunks(data))
-    for piece in left:
-        found += piece
-        if len(found) > _IN_MEMORY:
+def buffered(data: Chunks) -> Iterator[BufferedObject]:
+    """Buffer bytes in memory, or in a temporary file if they are too many."""
+    start = bytearray()
+    rest = iter(iter_chunks(data))
+    for chunk in rest:
+        start += chunk
+        if len(start) > _MEMORY_LIMIT:
             break
     else:
-        yield Gathered(bytes(found))
+        yield BufferedObject(bytes(start))
         return
-    with write_temporary(_emptied(found, left)) as file:
-        yield Gathered(file=file)
+    with write_unnamed_file(_drain(start, rest)) as file:
+        yield BufferedObject(file=file)
 
 
-def _emptied(found: bytearray, left: Iterable[Data]) -> Iterator[Data]:
-    """Yield bytes, whose memory is free again before those that are left."""
-    yield found
-    found.clear()
-    yield from left
+def _drain(start: bytearray, rest: Iterable[Data]) -> Iterator[Data]:
+    """Yield the start and free its memory, then yield the rest."""
+    yield start
+    start.clear()
+    yield from rest

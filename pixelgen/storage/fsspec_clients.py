@@ -1,4 +1,4 @@
-"""The clients of object stores: fsspec's, each of which is a package of its own."""
+"""The clients of object stores: file systems of fsspec, each in a package of its own."""
 
 from functools import lru_cache
 from importlib import import_module
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 _EXTRAS = {
     "s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az",
 }  # fmt: skip
-_OF_A_PROCESS = {"memory"}
-_TIMES = {"connect_timeout": 10, "read_timeout": 60, "retries": {"mode": "standard"}}
-_OPTIONS: dict[str, dict[str, Any]] = {"s3": {"config_kwargs": _TIMES}}
-_ONE_REQUEST = 512 << 20  # bytes; s3fs would send parts from 100 MiB on
-_ONLY_NEW: dict[str, dict[str, Any]] = {
+_NOT_PERSISTENT = {"memory"}
+_RETRY_CONFIG = {"connect_timeout": 10, "read_timeout": 60, "retries": {"mode": "standard"}}
+_OPTIONS: dict[str, dict[str, Any]] = {"s3": {"config_kwargs": _RETRY_CONFIG}}
+_SINGLE_REQUEST_LIMIT = 512 << 20  # bytes; by itself s3fs sends parts from 100 MiB on
+_CREATE_OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {"mode": "create"}, "gs": {"mode": "create"}, "az": {"overwrite": False},
 }  # fmt: skip
-_FAILURES = {
+_ERROR_CLASSES = {
     "s3": ("botocore.exceptions.BotoCoreError", "aiohttp.ClientError"),
     "gs": (
-        "builtins.ValueError",  # of an answer that has the word "invalid" in it
+        "builtins.ValueError",  # for a response with the word "invalid" in it
         "gcsfs.retry.HttpError",
         "aiohttp.ClientError",
         "google.auth.exceptions.GoogleAuthError",
@@ -33,11 +33,14 @@ _FAILURES = {
 
 
 @lru_cache(maxsize=8)
-def client(root: str) -> "tuple[AbstractFileSystem, str]":
-    """Return the client of a URL, and the root as it names it."""
+def open_client(root: str) -> "tuple[AbstractFileSystem, str]":
+    """Return the client of a URL, and the root as the client spells it."""
     scheme = root.partition("://")[0]
-    if scheme in _OF_A_PROCESS:
-        raise BadValue(f"{root!r} would be gone with this process; name a directory, or a bucket")
+    if scheme in _NOT_PERSISTENT:
+        raise BadValue(
+            f"invalid output {root!r}: {scheme}:// is lost when the command ends; use a directory"
+            " or a bucket"
+        )
     options = _OPTIONS.get(_extra(root), {})
     try:
         from fsspec.core import url_to_fs
@@ -45,39 +48,40 @@ def client(root: str) -> "tuple[AbstractFileSystem, str]":
         files, path = url_to_fs(root, use_listings_cache=False, **options)
     except ImportError as error:
         extra = _extra(root)
-        way = f": python -m pip install 'pixelgen[{extra}]'" if extra else ""
-        raise PixelgenError(f"{scheme}:// needs a package more ({error}){way}") from None
+        fix = f"; run: python -m pip install 'pixelgen[{extra}]'" if extra else ""
+        raise PixelgenError(f"{scheme}:// needs another package ({error}){fix}") from None
     except ValueError as error:
-        raise BadValue(f"{root!r} is no place to write to: {error}") from None
+        raise BadValue(f"invalid output {root!r}: {error}; use a directory or a bucket") from None
     return files, path.rstrip("/")
 
 
 def put_options(root: str, size: int) -> dict[str, Any]:
-    """Return what has a client put so many bytes in one request, as far as memory allows.
+    """Return the options that make a client send an object in one request, as memory allows.
 
-    Of parts, those that were sent before a kill stay in the store: unseen, but billed.
+    A killed process leaves the parts of a multipart upload in the store: invisible, but billed.
     """
-    return {"chunksize": _ONE_REQUEST} if _extra(root) == "s3" and size <= _ONE_REQUEST else {}
+    is_limited = _extra(root) == "s3" and size <= _SINGLE_REQUEST_LIMIT
+    return {"chunksize": _SINGLE_REQUEST_LIMIT} if is_limited else {}
 
 
 def create_options(root: str) -> dict[str, Any]:
-    """Return what has a client put an object only where there is none (If-None-Match: *).
+    """Return the options that make a client create an object only (If-None-Match: *).
 
-    Nothing for clients that are not known to have such a condition.
+    None for clients that are not known to support the condition.
     """
-    return _ONLY_NEW.get(_extra(root), {})
+    return _CREATE_OPTIONS.get(_extra(root), {})
 
 
 def _extra(root: str) -> str:
-    """Return the extra that has the client of a URL, or ''."""
+    """Return the extra that installs the client of a URL, or ''."""
     return _EXTRAS.get(root.partition("://")[0], "")
 
 
 @lru_cache(maxsize=8)
-def failures(root: str) -> tuple[type[Exception], ...]:
-    """Return what a client raises when the store fails, or refuses."""
-    found: list[type[Exception]] = [OSError]
-    for path in _FAILURES.get(_extra(root), ()):
+def client_errors(root: str) -> tuple[type[Exception], ...]:
+    """Return the exceptions that a client raises when the store fails or refuses."""
+    errors: list[type[Exception]] = [OSError]
+    for path in _ERROR_CLASSES.get(_extra(root), ()):
         module, _, name = path.rpartition(".")
-        found.append(getattr(import_module(module), name))
-    return tuple(found)
+        errors.append(getattr(import_module(module), name))
+    return tuple(errors)

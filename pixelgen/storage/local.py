@@ -1,9 +1,9 @@
-"""A directory: named bytes, published whole or not at all, never over a stranger's.
+"""A directory as a store: files are published whole or not at all, and never over foreign files.
 
-A file is written under a temporary name beside its target, checked, closed and renamed. The rename
-never replaces: what already bears the name is left alone, unless it is our own file, complete (then
-there is nothing to do) or torn by a power cut (then it is mended). Folders are opened one by one
-without following links, so nothing outside the root can be reached by a link planted inside it.
+A file is written under a temporary name beside its target, closed and renamed. The rename never
+replaces: a file that has the name already stays, unless it is our own, either complete (then there
+is nothing to do) or torn by a power cut (then it is replaced). Folders are opened one by one
+without following links, so a link planted inside the root cannot lead outside.
 """
 
 import errno
@@ -27,17 +27,17 @@ from pixelgen.storage.base import (
     Store,
 )
 from pixelgen.storage.local_folders import open_file, open_folder, size_in, size_lookup
-from pixelgen.storage.local_temporaries import sweep, write_temporary
+from pixelgen.storage.local_temporaries import remove_stale, write_temporary
 from pixelgen.storage.posix import (
-    State,
+    FileState,
     attach_path,
-    boot,
-    compare,
-    drop,
+    boot_id,
+    compare_files,
     explain_os_errors,
     mount_id,
-    rename_new,
-    sync_all,
+    remove_temporary,
+    rename_no_replace,
+    sync_file_system,
     sync_files,
 )
 from pixelgen.threads import run_in_thread
@@ -49,8 +49,8 @@ _LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 class LocalStore(Store):
     """A directory.
 
-    ``durability`` says what is synced to the disk: ``none`` nothing, ``commit`` everything once,
-    before the manifest; ``each`` every batch, before its files get their names, too.
+    ``durability`` says what is synced to the disk: with ``none`` nothing; with ``commit``
+    everything once, before the manifest; with ``each`` also every batch, before it is published.
     """
 
     has_local_paths: ClassVar[bool] = True
@@ -62,26 +62,26 @@ class LocalStore(Store):
     durability: str = "commit"
 
     def path(self, name: str) -> str:
-        """Return the path of a name, for messages."""
+        """Return the path of a file."""
         return os.path.join(self.root, name)
 
     def absolute(self) -> "LocalStore":
-        """Return the same directory as a process in another one names it."""
+        """Return the same directory by its absolute path."""
         return replace(self, root=os.path.abspath(self.root))
 
     def create(self) -> None:
-        """Make the root folder."""
+        """Create the root folder."""
         with explain_os_errors(self.root):
             try:
                 os.makedirs(self.root, exist_ok=True)
             except (FileExistsError, NotADirectoryError):
                 raise BadValue(
-                    f"the output path {self.root!r} is, or lies below, a file; name a directory"
+                    f"invalid output {self.root!r}: it is, or lies below, a file; use a directory"
                 ) from None
 
     @contextmanager
     def batch(self, folder: str) -> Iterator[Put]:
-        """Put many files into one folder; under ``each`` they get their names together, synced."""
+        """Write many files into one folder; with ``each`` all are synced, then published."""
         with (
             explain_os_errors(self.root, folder),
             open_folder(self.root, folder, create=True) as fd,
@@ -92,12 +92,12 @@ class LocalStore(Store):
             staged: deque[StagedFile] = deque()
             try:
                 yield lambda name, data: staged.append(write_temporary(fd, name, data))
-                sync_all(fd)
+                sync_file_system(fd)
                 while staged:
                     self._publish(fd, staged.popleft())
             except BaseException:
                 for file in staged:
-                    drop(fd, file.temp)
+                    remove_temporary(fd, file.temp)
                 raise
 
     def put(self, name: str, data: Chunks) -> None:
@@ -107,7 +107,7 @@ class LocalStore(Store):
             put(base, data)
 
     def overwrite(self, name: str, data: Chunks) -> None:
-        """Put one of our own files of the root in the place of what it was, synced."""
+        """Replace the content of one of our own files in the root, synced."""
         with explain_os_errors(self.root, name=name), open_folder(self.root, "") as fd:
             staged = write_temporary(fd, name, data)
             self.sync(staged.temp)
@@ -115,24 +115,24 @@ class LocalStore(Store):
             self.sync(name)
 
     def stage(self, name: str, data: Chunks) -> StagedFile:
-        """Write a file of the root under a temporary name, to be published later."""
+        """Write a file in the root under a temporary name, to be published later."""
         with explain_os_errors(self.root, name=name), open_folder(self.root, "") as fd:
             return write_temporary(fd, name, data)
 
     def publish(self, staged: StagedFile) -> None:
-        """Give a staged file its name, and the time of this moment."""
+        """Give a staged file its final name and the present time."""
         with explain_os_errors(self.root), open_folder(self.root, "") as fd:
             os.utime(staged.temp, dir_fd=fd)
             self._publish(fd, staged)
 
     def discard(self, staged: StagedFile) -> None:
-        """Drop a staged file."""
+        """Remove a staged file."""
         with suppress(OSError), open_folder(self.root, "") as fd:
-            drop(fd, staged.temp)
+            remove_temporary(fd, staged.temp)
 
     @contextmanager
     def probe_file(self, data: bytes) -> Iterator[str]:
-        """Show data to whoever sees this directory, under a name of the root, for a while."""
+        """Keep a file in the root while the context lasts, to test who sees this directory."""
         staged = self.stage(PROBE_PREFIX.strip("."), data)
         try:
             yield staged.temp
@@ -140,18 +140,18 @@ class LocalStore(Store):
             self.discard(staged)
 
     def move(self, old: str, new: str) -> None:
-        """Rename one of our own files of the root to a name that is free."""
+        """Rename one of our own files in the root to a free name."""
         with explain_os_errors(self.root, name=new), open_folder(self.root, "") as fd:
-            if not rename_new(fd, old, new):
+            if not rename_no_replace(fd, old, new):
                 raise Conflict(f"{self.path(new)} is not pixelgen's own; move it away")
 
     def sync(self, name: str = "") -> None:
-        """Bring one file of the root, or all of it, to the disk; under ``none`` nothing."""
+        """Sync one file in the root, or everything, to the disk; with ``none`` do nothing."""
         if self.durability == "none":
             return
         with explain_os_errors(self.root, name=name), open_folder(self.root, "") as folder:
             if not name:
-                run_in_thread(sync_all, folder)
+                run_in_thread(sync_file_system, folder)
                 return
             fd = open_file(self.root, name)
             try:
@@ -161,34 +161,34 @@ class LocalStore(Store):
 
     @contextmanager
     def log(self, name: str) -> Iterator[FileLog]:
-        """Open a log, a file of the root; make it if there is none."""
+        """Open a log, a file in the root; create it if it does not exist."""
         self._check_regular(name)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with explain_os_errors(self.root, name=name), open_folder(self.root, "") as folder:
             fd = os.open(name, flags, 0o666, dir_fd=folder)
         try:
-            found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
                 raise Conflict(f"{self.path(name)} is not pixelgen's own; move it away")
             yield FileLog(fd, self.root, name, synced=self.durability == "each")
         finally:
             os.close(fd)
 
     def lines(self, name: str, *, max_bytes: int = LINE_LIMIT) -> Generator[bytes]:
-        """Yield the lines of a file; nothing where there is no file."""
+        """Yield the lines of a file; none if it does not exist."""
         with suppress(FileNotFoundError):
             file = open_file(self.root, name)
             with attach_path(self.path(name)), os.fdopen(file, "rb") as lines:
                 yield from iter(lambda: lines.readline(max_bytes), b"")
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """Yield a file in pieces of a megabyte."""
+        """Yield a file in chunks of a megabyte."""
         with attach_path(self.path(name)), os.fdopen(open_file(self.root, name), "rb") as file:
             while chunk := file.read(1 << 20):
                 yield chunk
 
     def content_equals(self, name: str, data: Chunks) -> bool:
-        """Tell it; what the disk has lost is not there."""
+        """Return it; a file that the disk cannot read back is not equal."""
         try:
             return super().content_equals(name, data)
         except OSError as error:
@@ -197,24 +197,24 @@ class LocalStore(Store):
             raise
 
     def reader(self, name: str) -> BinaryIO:
-        """Open a regular file."""
+        """Open a regular file for reading."""
         return os.fdopen(open_file(self.root, name), "rb")
 
     def mount_id(self) -> str:
-        """Name the machine's boot and the mount: what is not synced may outlive neither."""
+        """Return the ids of the boot and of the mount: unsynced writes may not survive either."""
         with explain_os_errors(self.root), open_folder(self.root, "") as fd:
-            return f"{boot()} {mount_id(fd)}"
+            return f"{boot_id()} {mount_id(fd)}"
 
     def size_lookup(self) -> AbstractContextManager[SizeLookup]:
-        """Keep some folders open, so that a file costs one call of the system."""
+        """Look sizes up with one system call a file, by keeping folders open."""
         return size_lookup(self.root)
 
     def is_known_empty(self) -> bool:
-        """Tell of no directory: it may hold any number of other files."""
+        """Return False: a directory may hold any number of other files."""
         return False
 
     def size(self, name: str) -> int | None:
-        """Return the size of a regular file, or None where there is none."""
+        """Return the size of a regular file, or None if there is none."""
         folder, base = os.path.split(name)
         try:
             with attach_path(self.path(name)), open_folder(self.root, folder) as fd:
@@ -223,14 +223,14 @@ class LocalStore(Store):
             return None
 
     def drop_page_cache(self, name: str) -> None:
-        """Drop what the system remembers of a file, so that it is read from the disk again."""
+        """Drop a file from the page cache, so that it is read from the disk again."""
         with suppress(OSError):
             fd = open_file(self.root, name)
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             os.close(fd)
 
     def list_names(self, prefix: str) -> list[str]:
-        """List the root."""
+        """Return the names in the root with a prefix; none if there is no root."""
         try:
             with attach_path(self.root):
                 return [name for name in os.listdir(self.root) if name.startswith(prefix)]
@@ -238,11 +238,11 @@ class LocalStore(Store):
             return []
 
     def exists(self, name: str) -> bool:
-        """Tell whether anything at all bears the name."""
+        """Return whether a file, a folder or anything else has this name."""
         return os.path.lexists(self.path(name))
 
     def open_lock(self, name: str) -> int:
-        """Open the file of a lock, which is empty, made if there is none."""
+        """Open a lock file, which is empty; create it if it does not exist."""
         self._check_regular(name)
         if self.size(name):
             raise Conflict(f"{self.path(name)} is not pixelgen's own; move it away")
@@ -250,13 +250,13 @@ class LocalStore(Store):
             return os.open(self.path(name), _LOCK, 0o666)
 
     def _check_regular(self, name: str) -> None:
-        """Raise Conflict where a folder, a link or a device bears a name of the root."""
-        with suppress(FileNotFoundError):  # one look: another process may remove it meanwhile
+        """Raise Conflict where a folder, a link or a device has a name in the root."""
+        with suppress(FileNotFoundError):  # another process may remove it at any moment
             if not stat.S_ISREG(os.lstat(self.path(name)).st_mode):
                 raise Conflict(f"{self.path(name)} is not pixelgen's own; move it away")
 
     def remove(self, name: str) -> None:
-        """Remove one of our own files, if it is there."""
+        """Remove one of our own files, if it exists."""
         folder, base = os.path.split(name)
         with (
             explain_os_errors(self.root, folder),
@@ -266,49 +266,49 @@ class LocalStore(Store):
             os.unlink(base, dir_fd=fd)
 
     def remove_folder(self, folder: str) -> None:
-        """Remove a folder below the root and those that it lies in, as far as they are empty."""
+        """Remove a folder below the root, and its parents, as far as they are empty."""
         with suppress(OSError):
             while folder:
-                above, base = os.path.split(folder)
-                with open_folder(self.root, above) as fd:
+                parent, base = os.path.split(folder)
+                with open_folder(self.root, parent) as fd:
                     os.rmdir(base, dir_fd=fd)
-                folder = above
+                folder = parent
 
     def check_folder(self, folder: str) -> None:
-        """Raise Conflict where a folder, or one that it lies in, is a link or a file."""
+        """Raise Conflict where a folder, or one of its parents, is a link or a file."""
         with suppress(FileNotFoundError), open_folder(self.root, folder):
             pass
 
     def touch(self, name: str) -> None:
-        """Set a file's time to now, where that can be done."""
+        """Set a file's modification time to now, if possible."""
         with suppress(OSError):
             if os.lstat(self.path(name)).st_nlink == 1:
                 os.utime(self.path(name))
 
     def remove_stale_files(self, folder: str) -> None:
-        """Remove what dead processes of this host left under temporary names in a folder."""
+        """Remove temporary files of this host's dead processes from a folder."""
         with (
             explain_os_errors(self.root, folder),
             suppress(FileNotFoundError),
             open_folder(self.root, folder) as fd,
         ):
-            sweep(fd)
+            remove_stale(fd)
 
     def _publish(self, fd: int, staged: StagedFile) -> None:
-        """Rename to the final name, unless what bears it is whole already, or a stranger's."""
+        """Rename a staged file to its final name; leave a complete or foreign file alone."""
         try:
-            if rename_new(fd, staged.temp, staged.name):
+            if rename_no_replace(fd, staged.temp, staged.name):
                 return
-            state = compare(fd, staged.name, staged.temp)
-            if state is State.TORN:
+            state = compare_files(fd, staged.name, staged.temp)
+            if state is FileState.TORN:
                 os.replace(staged.temp, staged.name, src_dir_fd=fd, dst_dir_fd=fd)
                 return
         except BaseException:
-            drop(fd, staged.temp)
+            remove_temporary(fd, staged.temp)
             raise
-        drop(fd, staged.temp)
-        if state is State.FOREIGN:
+        remove_temporary(fd, staged.temp)
+        if state is FileState.FOREIGN:
             raise Conflict(
-                f"{staged.name} in {self.root} is not pixelgen's own and stays as it is; move it"
-                " away, or choose another directory"
+                f"{staged.name} in {self.root} is not pixelgen's own and was not changed; move it"
+                " away, or use another directory"
             )

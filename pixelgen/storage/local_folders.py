@@ -1,4 +1,4 @@
-"""Folders below a root, opened one by one without following a link that was planted inside it."""
+"""Opening folders and files below a root, one step at a time, without following links."""
 
 import errno
 import os
@@ -8,28 +8,28 @@ from contextlib import contextmanager, suppress
 
 from pixelgen.errors import Conflict
 from pixelgen.storage.base import SizeLookup
-from pixelgen.storage.posix import NO_FILE, READ, attach_path
+from pixelgen.storage.posix import NOT_A_FILE, READ_FLAGS, attach_path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_FOLDERS_OPEN = 32
+_MAX_OPEN_FOLDERS = 32
 
 
 @contextmanager
 def open_folder(root: str, name: str, *, create: bool = False) -> Iterator[int]:
-    """Open a folder below the root, following no link below it."""
+    """Open a folder below the root; raise Conflict where a step is a link or a file."""
     fd = os.open(root, _FOLDER)
     try:
         for step in filter(None, name.split("/")):
-            below = _enter(root, fd, step, name, create=create)
+            subfolder = _open_subfolder(root, fd, step, name, create=create)
             os.close(fd)
-            fd = below
+            fd = subfolder
         yield fd
     finally:
         os.close(fd)
 
 
-def _enter(root: str, fd: int, step: str, name: str, *, create: bool) -> int:
-    """Open a folder in a folder, as a step to the one of a name."""
+def _open_subfolder(root: str, fd: int, step: str, name: str, *, create: bool) -> int:
+    """Open a folder in an open folder, one step on the way to ``name``."""
     try:
         with attach_path(os.path.join(root, name)):
             if create:
@@ -38,38 +38,38 @@ def _enter(root: str, fd: int, step: str, name: str, *, create: bool) -> int:
             return os.open(step, _FOLDER | os.O_NOFOLLOW, dir_fd=fd)
     except NotADirectoryError:
         raise Conflict(
-            f"{os.path.join(root, name)} passes through {step!r}, which is a link or a file and not"
-            " ours; choose another directory"
+            f"{os.path.join(root, name)} passes through {step!r}, which is a link or a file, not"
+            " a folder of pixelgen; use another directory"
         ) from None
 
 
 def open_file(root: str, name: str) -> int:
-    """Open a regular file for reading; raise FileNotFoundError where there is none."""
+    """Open a regular file for reading; raise FileNotFoundError if there is none."""
     folder, base = os.path.split(name)
     try:
         with attach_path(os.path.join(root, name)), open_folder(root, folder) as fd:
-            file = os.open(base, READ, dir_fd=fd)
+            file = os.open(base, READ_FLAGS, dir_fd=fd)
         if stat.S_ISREG(os.fstat(file).st_mode):
             return file
         os.close(file)
     except OSError as error:
-        if error.errno not in NO_FILE:
+        if error.errno not in NOT_A_FILE:
             raise
     raise FileNotFoundError(errno.ENOENT, "no such regular file", os.path.join(root, name))
 
 
 def size_in(fd: int, base: str) -> int | None:
-    """Return the size of a regular file in an open folder; None where there is none."""
+    """Return the size of a regular file in an open folder, or None if there is none."""
     try:
-        found = os.stat(base, dir_fd=fd, follow_symlinks=False)
+        status = os.stat(base, dir_fd=fd, follow_symlinks=False)
     except FileNotFoundError:
         return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 @contextmanager
 def size_lookup(root: str) -> Iterator[SizeLookup]:
-    """Keep some folders open, so that a file costs one call of the system."""
+    """Keep some folders open, so that a size costs one system call."""
     opened: dict[str, int | None] = {}
 
     def close_all() -> None:
@@ -79,10 +79,10 @@ def size_lookup(root: str) -> Iterator[SizeLookup]:
 
     def size(name: str) -> int | None:
         folder, _, base = name.rpartition("/")
-        if folder not in opened and len(opened) >= _FOLDERS_OPEN:
+        if folder not in opened and len(opened) >= _MAX_OPEN_FOLDERS:
             close_all()
         if folder not in opened:
-            opened[folder] = _descriptor(root, folder)
+            opened[folder] = _open_descriptor(root, folder)
         fd = opened[folder]
         return None if fd is None else size_in(fd, base)
 
@@ -92,8 +92,8 @@ def size_lookup(root: str) -> Iterator[SizeLookup]:
         close_all()
 
 
-def _descriptor(root: str, folder: str) -> int | None:
-    """Return a descriptor of a folder, for the caller to close; None where there is none."""
+def _open_descriptor(root: str, folder: str) -> int | None:
+    """Return a folder's descriptor, which the caller closes, or None if there is no folder."""
     with suppress(FileNotFoundError, NotADirectoryError, Conflict), open_folder(root, folder) as fd:
         return os.dup(fd)
     return None

@@ -6,24 +6,24 @@ from contextlib import suppress
 
 from pixelgen.file_io import write_all
 from pixelgen.storage.base import Chunks, StagedFile, iter_chunks
-from pixelgen.storage.posix import alive, drop, host
+from pixelgen.storage.posix import host_name, is_running, remove_temporary
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMP = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.part")
-_NAME_LIMIT = 255
+_MAX_NAME = 255  # bytes, of most file systems
 
 
 def write_temporary(fd: int, name: str, data: Chunks) -> StagedFile:
-    """Write a temporary file beside its target, and check that all of it was taken."""
-    tail = f".{host()}.{os.getpid()}.{os.urandom(4).hex()}.part"
-    temp = f".{name[: _NAME_LIMIT - 1 - len(tail)]}{tail}"
+    """Write a temporary file beside its target."""
+    tail = f".{host_name()}.{os.getpid()}.{os.urandom(4).hex()}.part"
+    temp = f".{name[: _MAX_NAME - 1 - len(tail)]}{tail}"
     try:
         file = os.open(temp, _NEW, 0o666, dir_fd=fd)
         try:
             for chunk in iter_chunks(data):
                 write_all(file, chunk)
         except BaseException:
-            drop(fd, temp)
+            remove_temporary(fd, temp)
             raise
         finally:
             os.close(file)
@@ -33,12 +33,13 @@ def write_temporary(fd: int, name: str, data: Chunks) -> StagedFile:
     return StagedFile(name, temp)
 
 
-def sweep(fd: int) -> None:
-    """Remove what dead processes of this host left under temporary names in a folder."""
+def remove_stale(fd: int) -> None:
+    """Remove temporary files of this host's dead processes from an open folder."""
     for name in os.listdir(fd):
-        left = _TEMP.fullmatch(name)
-        # Our own number too: a process before this one had it, in a container for one.
-        gone = left and (int(left["pid"]) == os.getpid() or not alive(int(left["pid"])))
-        if left and gone and left["host"] == host():
+        match = _TEMP.fullmatch(name)
+        if match is None or match["host"] != host_name():
+            continue
+        # A file with our own process id is stale too: in a container, every run may have the same.
+        if int(match["pid"]) == os.getpid() or not is_running(int(match["pid"])):
             with suppress(IsADirectoryError):  # not ours
                 os.unlink(name, dir_fd=fd)

@@ -1,4 +1,4 @@
-"""A log in an object store, where nothing grows: its lines are sent some at a time, as objects."""
+"""A log in an object store: objects cannot grow, so each batch of lines becomes an object."""
 
 import os
 import secrets
@@ -6,13 +6,13 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable
 
-_APART = 1.0  # seconds between two objects; a kill costs the lines of so long
+_FLUSH_SECONDS = 1.0  # between two objects; a killed process loses the lines of this time
 
 
 class ObjectLog:
-    """A log that holds whole lines already; it is read from a file of this machine.
+    """A log that starts with some whole lines; it is read from a temporary file.
 
-    ``send`` puts lines under a number, and ``clear`` takes all of them away.
+    ``send`` writes lines under a number, and ``clear`` removes all of them.
     """
 
     def __init__(
@@ -21,7 +21,7 @@ class ObjectLog:
         send: Callable[[str, bytes], None],
         clear: Callable[[], None],
     ) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 – it is the log's as long as that is
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 – close() closes it
         self._send = send
         self._clear = clear
         self._run = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
@@ -32,17 +32,17 @@ class ObjectLog:
             self._file.write(piece)
 
     def append(self, line: bytes) -> int:
-        """Append a line, and send what is due; return the byte it begins at."""
-        place = self.size
-        self._file.seek(place)
+        """Append a line, and send lines if it is time; return the offset of its first byte."""
+        offset = self.size
+        self._file.seek(offset)
         self._file.write(line)
         self._pending += line
-        if time.monotonic() - self._flushed > _APART:
+        if time.monotonic() - self._flushed > _FLUSH_SECONDS:
             self.flush()
-        return place
+        return offset
 
     def flush(self) -> None:
-        """Send what was not yet sent."""
+        """Send the lines that were not sent yet."""
         if self._pending:
             self._send(f"{self._run}-{self._sent:08d}", self._pending)
             self._sent += 1
@@ -51,22 +51,22 @@ class ObjectLog:
 
     @property
     def size(self) -> int:
-        """The bytes of all lines."""
+        """The size of all lines in bytes."""
         return self._file.seek(0, os.SEEK_END)
 
     def lines(self, start: int = 0, *, max_bytes: int) -> Generator[bytes]:
-        """Yield the lines from a byte on, one of more than ``max_bytes`` bytes in pieces."""
+        """Yield the lines from an offset on; a line of over ``max_bytes`` bytes comes in pieces."""
         self._file.flush()
         with os.fdopen(os.dup(self._file.fileno()), "rb") as file:
             file.seek(start)
             yield from iter(lambda: file.readline(max_bytes), b"")
 
     def close(self) -> None:
-        """Send what was not yet sent; nothing more is appended."""
+        """Send the lines that were not sent yet; nothing can be appended afterwards."""
         self.flush()
         self._file.close()
 
     def remove(self) -> None:
-        """Take the log away."""
+        """Remove the log."""
         self._pending = b""
         self._clear()

@@ -1,4 +1,4 @@
-"""Requests to an object store, repeated while it fails, and what to do where it refuses."""
+"""Requests to an object store: retried while it fails, and explained if it refuses."""
 
 import secrets
 import time
@@ -6,57 +6,57 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from pixelgen.errors import PixelgenError
-from pixelgen.storage.fsspec_clients import client, failures
-from pixelgen.storage.object_errors import is_bare, is_refusal, reason, remedy
+from pixelgen.storage.fsspec_clients import client_errors, open_client
+from pixelgen.storage.object_errors import describe_error, has_no_reason, is_permanent, suggest_fix
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 T = TypeVar("T")
 
-_BUDGET = 60.0  # seconds that a request is repeated for
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0  # seconds between two tries
+_RETRY_SECONDS = 60.0  # a request is retried for this time
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0  # seconds between two attempts
 
 
 def request(root: str, call: Callable[["AbstractFileSystem", str], T], name: str = "") -> T:
-    """Make a request about a name; repeat it while the store fails.
+    """Make a request about a name; retry it while the store fails.
 
-    Raises FileNotFoundError where nothing is there, PixelgenError for what it refuses and for
-    an outage that lasts.
+    Raises FileNotFoundError for a missing object, PixelgenError if the store refuses or the outage
+    lasts.
     """
-    files, base = client(root)
+    files, base = open_client(root)
     path = f"{base}/{name}" if name else base
-    deadline, pause = time.monotonic() + _BUDGET, _FIRST_PAUSE
+    deadline, pause = time.monotonic() + _RETRY_SECONDS, _FIRST_PAUSE
     while True:
         try:
             return call(files, path)
         except FileNotFoundError:
             raise
-        except failures(root) as error:
+        except client_errors(root) as error:
             failure = error
-        if is_bare(failure) and is_refusal(failure):
-            failure = _explained(root, failure)
-        if is_refusal(failure):
-            raise _failed(root, name, failure, remedy(failure))
+        if has_no_reason(failure) and is_permanent(failure):
+            failure = _with_reason(root, failure)
+        if is_permanent(failure):
+            raise _error(root, name, failure, suggest_fix(failure))
         if time.monotonic() + pause > deadline:
-            again = f"it failed for {_BUDGET:.0f} s; run the same command again to resume"
-            raise _failed(root, name, failure, again)
+            again = f"it failed for {_RETRY_SECONDS:.0f} s; run the same command again to resume"
+            raise _error(root, name, failure, again)
         time.sleep(pause * (0.5 + secrets.randbelow(1000) / 1000))
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _explained(root: str, refusal: Exception) -> Exception:
-    """Return a refusal with the reason that the store gives when it is to list objects."""
-    files, base = client(root)
+def _with_reason(root: str, error_without_reason: Exception) -> Exception:
+    """Return the error of listing the objects instead, because its response has a reason."""
+    files, base = open_client(root)
     try:
         files.ls(base)
     except FileNotFoundError:
-        return refusal
-    except failures(root) as error:
+        return error_without_reason
+    except client_errors(root) as error:
         return error
-    return refusal
+    return error_without_reason
 
 
-def _failed(root: str, name: str, error: Exception, hint: str) -> PixelgenError:
+def _error(root: str, name: str, error: Exception, hint: str) -> PixelgenError:
     place = f"{root}/{name}" if name else root
-    return PixelgenError(f"cannot use {place}: {reason(error)}; {hint}")
+    return PixelgenError(f"cannot use {place}: {describe_error(error)}; {hint}")

@@ -1,8 +1,8 @@
-"""An object store, by its URL: whole objects, each put in one request.
+"""An object store, by its URL: each object is written whole, in one request.
 
-An object is there whole or not at all, and what was put stays. Nothing is streamed to it: bytes are
-gathered and hashed before they are sent. A request is repeated through an outage, which costs
-nothing but time, because the same bytes go to the same name.
+An object exists whole or not at all, and writes are durable. Nothing is streamed: bytes are
+buffered and hashed before they are sent. Requests are retried during an outage, which is safe
+because the same bytes go to the same name.
 """
 
 import secrets
@@ -25,62 +25,60 @@ from pixelgen.storage.base import (
     Store,
     iter_chunks,
 )
-from pixelgen.storage.buffer import Gathered, gathered, write_temporary
-from pixelgen.storage.fsspec_clients import client, create_options, failures, put_options
-from pixelgen.storage.object_errors import is_taken, is_unconditional
+from pixelgen.storage.buffer import BufferedObject, buffered, write_unnamed_file
+from pixelgen.storage.fsspec_clients import client_errors, create_options, open_client, put_options
+from pixelgen.storage.object_errors import is_already_there, rejects_condition
 from pixelgen.storage.object_log import ObjectLog
 from pixelgen.storage.object_requests import request
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-_AT_ONCE = 16  # requests of a batch
-_PIECE = 8 << 20  # bytes that are read in a request
+_MAX_CONCURRENT = 16  # requests of a batch
+_READ_SIZE = 8 << 20  # bytes in a request
 
 
 @dataclass(frozen=True)
 class ObjectStore(Store):
-    """The objects below a URL. ``durability`` has nothing to say: what was put stays."""
+    """The objects below a URL. ``durability`` has no effect: every write is durable."""
 
     root: str
     durability: str = "commit"
 
     @classmethod
     def at(cls, url: str, durability: str) -> "ObjectStore":
-        """Return the store of a URL; raise BadValue where it is none."""
-        scheme, _, place = url.partition("://")
-        if not scheme or not place or place.startswith("/"):
+        """Return the store of a URL; raise BadValue if it is invalid."""
+        scheme, _, path = url.partition("://")
+        if not scheme or not path or path.startswith("/"):
             raise BadValue(
-                f"{url!r} names no bucket; write it as s3://BUCKET/PREFIX, and a directory by its"
-                " path, such as ./set"
+                f"invalid output {url!r}: must be s3://BUCKET/PREFIX or the like, or the path of a"
+                " directory such as ./negatives"
             )
-        store = cls(f"{scheme}://{place.strip('/')}", durability)
-        client(store.root)
+        store = cls(f"{scheme}://{path.strip('/')}", durability)
+        open_client(store.root)
         return store
-
-    # --- what is put ---
 
     def path(self, name: str) -> str:
         """Return the URL of an object."""
         return f"{self.root}/{name}"
 
     def absolute(self) -> "ObjectStore":
-        """Return the same: a URL is one everywhere."""
+        """Return the same store: a URL is absolute."""
         return self
 
     def create(self) -> None:
-        """Do nothing: there are no directories."""
+        """Do nothing: there are no folders."""
 
     @contextmanager
     def batch(self, folder: str) -> Iterator[Put]:
-        """Put many objects, some at a time."""
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        """Write many objects, some at a time."""
+        with ThreadPoolExecutor(_MAX_CONCURRENT) as pool:
             sent: list[Future[None]] = []
 
             def put(base: str, data: Chunks) -> None:
                 name = f"{folder}/{base}" if folder else base
                 whole = b"".join(map(bytes, iter_chunks(data)))
-                if len(sent) >= 2 * _AT_ONCE:
+                if len(sent) >= 2 * _MAX_CONCURRENT:
                     sent.pop(0).result()
                 sent.append(pool.submit(self.put, name, whole))
 
@@ -89,37 +87,37 @@ class ObjectStore(Store):
                 each.result()
 
     def put(self, name: str, data: Chunks) -> None:
-        """Put an object, unless it is there."""
-        with gathered(data) as whole:
+        """Write an object, unless it exists."""
+        with buffered(data) as whole:
             if self.size(name) is None and self._create(name, whole):
                 return
-            if not self._is_beginning(name, whole):
+            if not self._is_prefix(name, whole):
                 raise Conflict(
-                    f"{self.path(name)} is not pixelgen's own and stays as it is; move it away, or"
-                    " choose another prefix"
+                    f"{self.path(name)} is not pixelgen's own and was not changed; move it away,"
+                    " or use another prefix"
                 )
             if self.size(name) != whole.size:
                 self._send(name, whole)
 
-    def _is_beginning(self, name: str, whole: "Gathered") -> bool:
-        """Tell whether an object is a beginning of some bytes, or all of them."""
+    def _is_prefix(self, name: str, whole: "BufferedObject") -> bool:
+        """Return whether an object is a prefix of some bytes, or all of them."""
         with whole.open() as file:
             return all(file.read(len(piece)) == piece for piece in self.chunks(name))
 
-    def _create(self, name: str, whole: "Gathered") -> bool:
-        """Send an object that is not there; return False where another process was faster.
+    def _create(self, name: str, whole: "BufferedObject") -> bool:
+        """Create an object; return False if another process did so first.
 
-        The store itself refuses a second one, where it can: between a look and a put is time.
+        The store itself refuses to replace it, if it can: a check before the write would race.
         """
         options = put_options(self.root, whole.size)
 
         def create(files: "AbstractFileSystem", path: str) -> bool:
             try:
                 whole.send(files, path, options | create_options(self.root))
-            except failures(self.root) as error:
-                if is_taken(error):
+            except client_errors(self.root) as error:
+                if is_already_there(error):
                     return False
-                if not is_unconditional(error):
+                if not rejects_condition(error):
                     raise
             else:
                 return True
@@ -128,8 +126,8 @@ class ObjectStore(Store):
 
         return self._put(create, name, whole.size)
 
-    def _send(self, name: str, whole: "Gathered") -> None:
-        """Send an object in the place of what is there."""
+    def _send(self, name: str, whole: "BufferedObject") -> None:
+        """Write an object, or replace what is there."""
         options = put_options(self.root, whole.size)
 
         def replace(files: "AbstractFileSystem", path: str) -> bool:
@@ -139,46 +137,46 @@ class ObjectStore(Store):
         self._put(replace, name, whole.size)
 
     def _put(
-        self, send: Callable[["AbstractFileSystem", str], bool], name: str, wanted: int
+        self, send: Callable[["AbstractFileSystem", str], bool], name: str, expected: int
     ) -> bool:
-        """Send an object, and if it was sent see that so many bytes arrived."""
+        """Send an object; if it was sent, check that the store has all its bytes."""
         try:
             is_sent = request(self.root, send, name)
         except FileNotFoundError:
             raise PixelgenError(
-                f"cannot write {self.path(name)}: there is no such bucket"
+                f"cannot write {self.path(name)}: there is no such bucket; create it first"
             ) from None
-        if is_sent and (size := self.size(name)) != wanted:
+        if is_sent and (size := self.size(name)) != expected:
             raise PixelgenError(
-                f"{self.path(name)} has {size} bytes after {wanted} were sent; run the same"
+                f"{self.path(name)} has {size} bytes, but {expected} were sent; run the same"
                 " command again"
             )
         return is_sent
 
     def overwrite(self, name: str, data: Chunks) -> None:
-        """Put one of our own objects in the place of what it was."""
-        with gathered(data) as whole:
+        """Replace the content of one of our own objects."""
+        with buffered(data) as whole:
             self._send(name, whole)
 
     def stage(self, name: str, data: Chunks) -> StagedFile:
-        """Gather an object in a file of this machine."""
-        return StagedFile(name, file=write_temporary(data))
+        """Write an object to a temporary file of this machine."""
+        return StagedFile(name, file=write_unnamed_file(data))
 
     def publish(self, staged: StagedFile) -> None:
-        """Send what was gathered, and drop it here."""
+        """Send a staged object, and remove its temporary file."""
         try:
-            self._send(staged.name, Gathered(file=staged.file))
+            self._send(staged.name, BufferedObject(file=staged.file))
         finally:
             self.discard(staged)
 
     def discard(self, staged: StagedFile) -> None:
-        """Drop what was gathered."""
+        """Remove the temporary file of a staged object."""
         if staged.file:
             staged.file.close()
 
     @contextmanager
     def probe_file(self, data: bytes) -> Iterator[str]:
-        """Put an object for a while."""
+        """Keep an object while the context lasts."""
         name = f"{PROBE_PREFIX}{secrets.token_hex(4)}"
         self.put(name, data)
         try:
@@ -187,14 +185,14 @@ class ObjectStore(Store):
             self.remove(name)
 
     def remove(self, name: str) -> None:
-        """Remove an object, and if it is a log all that it consists of."""
+        """Remove an object; of a log, all its parts."""
         for each in (name, *self._parts(name)):
             with suppress(FileNotFoundError):
                 request(self.root, lambda files, path: files.rm_file(path), each)
 
     @contextmanager
     def log(self, name: str) -> Iterator[ObjectLog]:
-        """Open a log, which is sent a part at a time, each an object beside the first."""
+        """Open a log, whose parts are objects beside the first."""
         if self.size(name) is None:
             self.put(name, b"")
         send, clear = partial(self._send_part, name), partial(self.remove, name)
@@ -202,7 +200,7 @@ class ObjectStore(Store):
             yield log
 
     def _log_pieces(self, name: str) -> Iterator[bytes]:
-        """Yield what a log holds, with an end to a line that its writer did not finish."""
+        """Yield the content of a log; a line that its writer did not finish gets an end."""
         for each in (name, *self._parts(name)):
             piece = b"\n"
             with suppress(FileNotFoundError):
@@ -215,21 +213,19 @@ class ObjectStore(Store):
         self.put(f"{name}.{number}", lines)
 
     def _parts(self, name: str) -> list[str]:
-        """Return the objects that a log consists of besides the first; none of another object."""
+        """Return the objects of a log besides the first; none if the name is not of a log."""
         return sorted(self.list_names(f"{name}.")) if name.startswith(".pixelgen.") else []
 
-    # --- what is there ---
-
     def chunks(self, name: str) -> Iterator[bytes]:
-        """Yield an object, a request a piece."""
+        """Yield an object in chunks, each by a request."""
         size = self.size(name)
         if size is None:
             raise FileNotFoundError(2, "no such object", self.path(name))
-        for start in range(0, size, _PIECE):
-            yield request(self.root, partial(_read, start, min(start + _PIECE, size)), name)
+        for start in range(0, size, _READ_SIZE):
+            yield request(self.root, partial(_read, start, min(start + _READ_SIZE, size)), name)
 
     def lines(self, name: str, *, max_bytes: int = LINE_LIMIT) -> Generator[bytes]:
-        """Yield the lines, of a log those of all its parts."""
+        """Yield the lines of an object; of a log, those of all its parts."""
         for each in (name, *self._parts(name)):
             rest = b""
             with suppress(FileNotFoundError):
@@ -245,7 +241,7 @@ class ObjectStore(Store):
 
     @contextmanager
     def reader(self, name: str) -> Iterator[BinaryIO]:
-        """Read all of it: what is read at any place is a shard, and fits into memory."""
+        """Read the whole object: only shards are read with seek, and they fit into memory."""
         yield BytesIO(b"".join(self.chunks(name)))
 
     def size(self, name: str) -> int | None:
@@ -258,7 +254,7 @@ class ObjectStore(Store):
 
     @contextmanager
     def size_lookup(self) -> Iterator[SizeLookup]:
-        """List all objects once: a thousand of them take the time of one asked for by itself."""
+        """List all objects once: a list of a thousand takes as long as one request for a size."""
         yield self._sizes("").get
 
     def _sizes(self, prefix: str) -> dict[str, int]:
@@ -268,24 +264,24 @@ class ObjectStore(Store):
             )
         except FileNotFoundError:
             return {}
-        _, root = client(self.root)
+        _, root = open_client(self.root)
         return {path[len(root) + 1 :]: int(each["size"]) for path, each in found.items()}
 
     def exists(self, name: str) -> bool:
-        """Tell whether an object bears the name, or lies below it."""
+        """Return whether an object has this name, or lies below it."""
         return bool(request(self.root, lambda files, path: files.exists(path), name))
 
     def list_names(self, prefix: str) -> list[str]:
-        """List those objects."""
+        """Return the names in the root with a prefix."""
         found = self._sizes(prefix)
         return [name for name in found if name.startswith(prefix) and "/" not in name]
 
     def is_known_empty(self) -> bool:
-        """Tell whether there is nothing below the root."""
+        """Return whether there is nothing below the root."""
         return not self.exists("")
 
     def mount_id(self) -> str:
-        """Name the one there is: what was put stays."""
+        """Return a constant: every write is durable."""
         return "objects"
 
 
@@ -294,5 +290,5 @@ def _read(start: int, stop: int, files: "AbstractFileSystem", path: str) -> byte
 
 
 def _in_pieces(line: bytes, max_bytes: int) -> list[bytes]:
-    """Cut a line that is too long into pieces."""
+    """Split a line that is too long into pieces."""
     return [line[start : start + max_bytes] for start in range(0, len(line), max_bytes)]

@@ -295,7 +295,7 @@ run()
 """
 
 
-@pytest.mark.parametrize("sync", ["sync_files", "sync_all"])
+@pytest.mark.parametrize("sync", ["sync_files", "sync_file_system"])
 def test_a_signal_stops_the_run_in_time_while_the_disk_hangs(tmp_path: Path, sync: str) -> None:
     command = ("generate", "-n", 3, "-s", 8, "-q", "-o", "cut")
     last = PLAN if sync == "sync_files" else SUMS

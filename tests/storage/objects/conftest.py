@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen.storage.fsspec_clients import client
+from pixelgen.storage.fsspec_clients import open_client
 from tests.support.s3_front import Front, front
 from tests.support.s3_server import Server, s3_server
 
@@ -40,7 +40,7 @@ def forget_clients() -> None:
     """Have this process read the environment again for its next client."""
     from fsspec import get_filesystem_class
 
-    client.cache_clear()
+    open_client.cache_clear()
     get_filesystem_class("s3").clear_instance_cache()
 
 

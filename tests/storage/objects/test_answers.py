@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixelgen.storage.object_errors import is_refusal, reason, remedy
+from pixelgen.storage.object_errors import describe_error, is_permanent, suggest_fix
 
 
 class Answered(OSError):
@@ -20,14 +20,14 @@ class RefreshError(Exception):
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 501])
 def test_a_refusal_is_told_at_once(status: int) -> None:
-    assert is_refusal(Answered(status))
-    assert is_refusal(PermissionError("denied"))
+    assert is_permanent(Answered(status))
+    assert is_permanent(PermissionError("denied"))
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
 def test_what_passes_is_tried_again(status: int) -> None:
-    assert not is_refusal(Answered(status))
-    assert not is_refusal(ConnectionResetError("gone"))
+    assert not is_permanent(Answered(status))
+    assert not is_permanent(ConnectionResetError("gone"))
 
 
 @pytest.mark.parametrize(
@@ -39,16 +39,16 @@ def test_what_passes_is_tried_again(status: int) -> None:
     ],
 )
 def test_credentials_that_are_not_valid_are_to_be_renewed(error: Exception) -> None:
-    assert is_refusal(error)
-    assert "credentials" in remedy(error)
+    assert is_permanent(error)
+    assert "credentials" in suggest_fix(error)
 
 
 @pytest.mark.parametrize("error", [OSError("Forbidden: a/b\nno"), ValueError("Bad Request: a/b")])
 def test_what_gcsfs_tells_by_its_words_alone_is_a_refusal(error: Exception) -> None:
-    assert is_refusal(error)
-    assert "\n" not in reason(error)
+    assert is_permanent(error)
+    assert "\n" not in describe_error(error)
 
 
 def test_a_reason_is_told_without_its_number() -> None:
-    assert reason(OSError(22, "Bad Request")) == "Bad Request"
-    assert reason(ConnectionResetError("cut")) == "cut"
+    assert describe_error(OSError(22, "Bad Request")) == "Bad Request"
+    assert describe_error(ConnectionResetError("cut")) == "cut"

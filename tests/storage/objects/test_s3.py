@@ -186,7 +186,7 @@ def test_a_run_that_an_outage_ended_is_resumed_by_the_same_command(
 ) -> None:
     command = ("generate", "-n", "3", "-s", "8", "-q", "-o", f"s3://sets/{prefix}")
     with monkeypatch.context() as impatient:
-        impatient.setattr(object_requests, "_BUDGET", 0.1)
+        impatient.setattr(object_requests, "_RETRY_SECONDS", 0.1)
         s3.proxy.leave()
         code = main(command)
         s3.proxy.come_back()
