@@ -1,6 +1,6 @@
-"""Engines: what maps a function over the shards of a job.
+"""Engines: they map a function over the shards of a job.
 
-A new one is a module here: this process, its pool and a Dask cluster are each one.
+Each engine is a module here: this process, local processes, a Dask cluster.
 """
 
 from pixelgen.engines.base import Check, Engine, Work
@@ -13,7 +13,7 @@ __all__ = ["Check", "Engine", "Local", "Serial", "Work", "cores", "keep_memory",
 
 
 def parse_engine(text: str) -> Engine:
-    """Return the engine of a spelling, or of an address such as dask://host:8786."""
+    """Return the engine of a specification, or of an address such as dask://host:8786."""
     if "://" not in text:
         return parse(Engine, text)
     from pixelgen.engines.dask import Dask

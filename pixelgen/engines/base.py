@@ -1,7 +1,7 @@
-"""What an engine is: what maps a function over the shards of a job.
+"""The contract of an engine, which maps a function over the shards of a job.
 
-An engine takes tasks one by one, keeps a bounded number in flight and yields results as they come,
-in any order. Results are dropped as they are taken: nothing grows with the number of tasks.
+An engine takes tasks one by one, keeps a bounded number in flight and yields results as they
+complete, in any order. It keeps no results: memory does not grow with the number of tasks.
 """
 
 from abc import abstractmethod
@@ -17,11 +17,11 @@ T_contra = TypeVar("T_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
 Check: TypeAlias = Callable[[], object]
-"""What raises PixelgenError in a worker that would not do."""
+"""Raises PixelgenError in a worker that cannot be used."""
 
 
 class Work(NamedTuple):
-    """How much there is to do: the tasks, and the least time that one worker needs for all."""
+    """The amount of work: the number of tasks, and the minimum time of one worker for all."""
 
     tasks: int
     min_seconds: float
@@ -29,9 +29,9 @@ class Work(NamedTuple):
 
 @dataclass(frozen=True)
 class Engine(Component):
-    """What runs the work; a subclass sets ``name`` and writes :meth:`map`.
+    """Runs the work; a subclass sets ``name`` and implements :meth:`map`.
 
-    The workers of one that is ``distributed`` may be on other machines, and in other directories.
+    The workers of a ``distributed`` engine may be on other machines and in other directories.
     """
 
     kind: ClassVar[str] = "engine"
@@ -47,9 +47,9 @@ class Engine(Component):
         jobs: int,
         check: Check | None = None,
     ) -> Iterator[R]:
-        """Yield the function of each task, in any order, by ``jobs`` workers.
+        """Yield the result of the function for each task, in any order, by ``jobs`` workers.
 
-        A worker that is elsewhere passes the ``check`` before its first task.
+        A distributed worker must pass the ``check`` before its first task.
         """
 
 
@@ -57,20 +57,20 @@ class Pool(Protocol[T_contra, R_co]):
     """Workers with tasks in flight."""
 
     def is_full(self) -> bool:
-        """Tell whether results are to be taken before the next task is submitted."""
+        """Return whether results must be taken before the next task is submitted."""
 
     def is_idle(self) -> bool:
-        """Tell whether nothing is in flight."""
+        """Return whether no task is in flight."""
 
     def submit(self, task: T_contra) -> None:
-        """Have a task done; it is not lost with the worker that it goes to."""
+        """Submit a task; if its worker dies, it is submitted again."""
 
     def take(self) -> Iterator[R_co]:
-        """Wait for the next results, yield them and forget them."""
+        """Wait for the next results and yield them."""
 
 
 def fan_out(pool: Pool[T, R], tasks: Iterable[T]) -> Iterator[R]:
-    """Map by a pool, with a bounded number of tasks in flight."""
+    """Map tasks over a pool, with a bounded number in flight."""
     for task in tasks:
         pool.submit(task)
         while pool.is_full():

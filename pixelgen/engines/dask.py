@@ -1,7 +1,7 @@
 """A Dask cluster as an engine, whose workers may be on many machines.
 
-https://distributed.dask.org. Tasks reach a worker as bytes, which it opens once it has seen that
-its pixelgen is the one that wrote them. Whatever Dask says of a lost worker it mends by itself.
+https://distributed.dask.org. Tasks reach a worker as pickled bytes, which it loads only after it
+has checked its versions. Dask itself runs the tasks of lost workers again.
 """
 
 import pickle
@@ -23,15 +23,15 @@ from pixelgen.registry import option
 if TYPE_CHECKING:
     from distributed import Client
 
-_AHEAD = 2  # tasks in flight a thread of a worker
-_AHEAD_TO_SCALE = 10  # the same in a cluster that scales, which it does by the work that waits
-_PATIENCE = 60.0  # seconds without any worker that takes tasks before the work is given up
-_LOOK = 1.0  # seconds between two looks at which workers there are
+_TASKS_PER_THREAD = 2  # in flight
+_TASKS_PER_THREAD_TO_SCALE = 10  # in an adaptive cluster, which scales by the waiting tasks
+_NO_WORKER_TIMEOUT = 60.0  # seconds without a worker that takes tasks before the run fails
+_POLL_SECONDS = 1.0  # between two updates of the list of workers
 
 
 @dataclass(frozen=True)
 class Dask(Engine):
-    """Workers of a Dask cluster, dask://HOST:PORT; without an address --jobs of them, begun here.
+    """Workers of a Dask cluster, dask://HOST:PORT; without an address, --jobs local workers.
 
     dask+tls://HOST:PORT and dask:///PATH/scheduler.json are addresses, too.
     """
@@ -39,19 +39,19 @@ class Dask(Engine):
     name = "dask"
     distributed = True
 
-    scheduler: str = option("", "its address in Dask's own spelling, or the path of its file")
+    scheduler: str = option("", "its address as Dask writes it, or the path of its file")
 
     @classmethod
     def at(cls, url: str) -> "Dask":
-        """Return the engine of an address; raise BadValue where it is none."""
-        scheme, _, place = url.partition("://")
+        """Return the engine of an address; raise BadValue if it is invalid."""
+        scheme, _, target = url.partition("://")
         protocol = {"dask": "tcp", "dask+tls": "tls"}.get(scheme)
-        if protocol is None or not place.strip("/"):
+        if protocol is None or not target.strip("/"):
             raise BadValue(
-                f"engine {url!r} is no address; write it as dask://HOST:8786,"
+                f"invalid engine address {url!r}: must be dask://HOST:8786,"
                 " dask+tls://HOST:8786 or dask:///PATH/scheduler.json"
             )
-        return cls(place if place.startswith("/") else f"{protocol}://{place}")
+        return cls(target if target.startswith("/") else f"{protocol}://{target}")
 
     def map(
         self,
@@ -62,111 +62,112 @@ class Dask(Engine):
         jobs: int,
         check: Check | None = None,
     ) -> Iterator[R]:
-        """Fan out, once every worker was seen to have these versions and to pass the check."""
+        """Use the cluster, after every worker has passed the check of versions and ``check``."""
         with connect(self.scheduler, min(jobs, max(work.tasks, 1))) as client:
-            crew = _Crew[T, R](client, pickle.dumps((function, check)))
-            yield from fan_out(crew, tasks)
+            pool = _DaskPool[T, R](client, pickle.dumps((function, check)))
+            yield from fan_out(pool, tasks)
 
 
-class _Held(NamedTuple):
-    """The tasks that a worker has, by their keys: those that it has begun, and those that wait."""
+class _WorkerTasks(NamedTuple):
+    """The keys of the tasks of a worker: those that it executes, and those that wait."""
 
-    begun: list[str]
+    executing: list[str]
     waiting: list[str]
 
 
-class _Crew(Generic[T, R]):
+class _DaskPool(Generic[T, R]):
     """The workers of a cluster, which apply one function."""
 
-    def __init__(self, client: "Client", order: bytes) -> None:
+    def __init__(self, client: "Client", payload: bytes) -> None:
         self._client = client
-        self._order = order
+        self._payload = payload
         self._executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
-        self._flying: dict[Future[R], tuple[str, T]] = {}  # with the key and the task of each
+        self._in_flight: dict[Future[R], tuple[str, T]] = {}  # with key and task
         self._done: SimpleQueue[Future[R]] = SimpleQueue()
         self._threads = 0
-        self._ahead = _AHEAD
-        self._looked = self._seen = time.monotonic()
+        self._tasks_per_thread = _TASKS_PER_THREAD
+        self._updated = self._last_progress = time.monotonic()
         self._await_worker()
         self._check()
 
     def is_full(self) -> bool:
-        if time.monotonic() - self._looked > _LOOK:
-            self._look()
-        return len(self._flying) >= self._ahead * max(self._threads, 1)
+        if time.monotonic() - self._updated > _POLL_SECONDS:
+            self._update_workers()
+        return len(self._in_flight) >= self._tasks_per_thread * max(self._threads, 1)
 
     def is_idle(self) -> bool:
-        return not self._flying
+        return not self._in_flight
 
     def submit(self, task: T) -> None:
         key = f"pixelgen-{uuid4()}"
         submit = self._executor.submit
-        future = submit(apply_task, versions(), self._order, pickle.dumps(task), key=key)
-        self._flying[future] = key, task
+        future = submit(apply_task, versions(), self._payload, pickle.dumps(task), key=key)
+        self._in_flight[future] = key, task
         future.add_done_callback(self._done.put)
 
     def take(self) -> Iterator[R]:
         try:
-            future = self._done.get(timeout=_LOOK)
+            future = self._done.get(timeout=_POLL_SECONDS)
         except Empty:
-            self._look()
+            self._update_workers()
             return
-        if self._flying.pop(future, None):  # none of one that was taken back
-            self._seen = time.monotonic()
+        if self._in_flight.pop(future, None):  # not if it was submitted again
+            self._last_progress = time.monotonic()
             yield _result(future)
 
-    def _look(self) -> None:
-        """See which workers take tasks; give up if none has for a while."""
+    def _update_workers(self) -> None:
+        """Update which workers take tasks; raise PixelgenError if none has for too long."""
         try:
-            there, running = self._workers()
-            paused = [address for address in there if address not in running]
-            held = self._held(paused) if paused else []
+            workers, running = self._workers()
+            paused = [address for address in workers if address not in running]
+            stuck = self._paused_tasks(paused) if paused else []
         except (OSError, CancelledError) as error:
-            raise _gone(error) from None
+            raise _scheduler_lost(error) from None
         self._threads = sum(running.values())
-        self._looked = time.monotonic()
-        ours = {key for key, _ in self._flying.values()}
-        if running or any(not ours.isdisjoint(each.begun) for each in held):
-            self._seen = self._looked
-        elif self._looked - self._seen > _PATIENCE:
-            raise self._given_up(len(paused))
+        self._updated = time.monotonic()
+        ours = {key for key, _ in self._in_flight.values()}
+        if running or any(not ours.isdisjoint(each.executing) for each in stuck):
+            self._last_progress = self._updated
+        elif self._updated - self._last_progress > _NO_WORKER_TIMEOUT:
+            raise self._no_worker(len(paused))
         if running:
-            self._submit_again({key for each in held for key in each.waiting})
+            self._submit_again({key for each in stuck for key in each.waiting})
 
     def _workers(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Return the threads of each worker, and of each that is not paused."""
+        """Return the threads of each worker, and those of each that is not paused."""
         scheduler: Any = self._client.scheduler
         running = self._client.sync(scheduler.ncores_running, workers=None)  # type: ignore[no-untyped-call]
         return self._client.nthreads(), running  # type: ignore[no-untyped-call]
 
-    def _held(self, paused: list[str]) -> list[_Held]:
-        """Return what paused workers have; nothing of those that leave meanwhile."""
-        found = self._client.run(list_tasks, workers=paused, on_error="ignore")
-        return [_Held(*each) for each in found.values()]
+    def _paused_tasks(self, paused: list[str]) -> list[_WorkerTasks]:
+        """Return the tasks of paused workers, except those that leave meanwhile."""
+        replies = self._client.run(list_tasks, workers=paused, on_error="ignore")
+        return [_WorkerTasks(*each) for each in replies.values()]
 
     def _submit_again(self, keys: set[str]) -> None:
-        """Take tasks back from paused workers, whose memory is nearly full, for others to do.
+        """Move waiting tasks from paused workers, whose memory is nearly full, to other workers.
 
-        Dask itself leaves them there for as long as the worker is paused. What such a worker has
-        begun it finishes.
+        Dask itself leaves them there as long as the worker is paused. A paused worker completes the
+        tasks that it executes.
         """
-        for future, (key, task) in list(self._flying.items()):
+        for future, (key, task) in list(self._in_flight.items()):
             if key in keys:
-                del self._flying[future]
+                del self._in_flight[future]
                 future.cancel()
                 self.submit(task)
 
-    def _given_up(self, paused: int) -> PixelgenError:
+    def _no_worker(self, paused: int) -> PixelgenError:
         if paused:
             return PixelgenError(
                 f"all workers ({paused}) of the Dask scheduler {self._address} have been paused for"
-                f" {_PATIENCE:.0f} s, because their memory is nearly full; start them again with"
-                " more memory for each (--memory-limit), then run the same command again: what is"
-                " done is kept"
+                f" {_NO_WORKER_TIMEOUT:.0f} s, because their memory is nearly full; start them"
+                " again with more memory for each (--memory-limit), then run the same command again to"
+                " resume: completed shards are kept"
             )
         return PixelgenError(
-            f"the Dask scheduler {self._address} has had no worker for {_PATIENCE:.0f} s; start"
-            " some ('dask worker ADDRESS --nthreads 1'), then run the same command again"
+            f"the Dask scheduler {self._address} has had no workers for"
+            f" {_NO_WORKER_TIMEOUT:.0f} s; start some ('dask worker ADDRESS --nthreads 1'), then"
+            " run the same command again"
         )
 
     @property
@@ -174,32 +175,32 @@ class _Crew(Generic[T, R]):
         return str(self._client.scheduler_info(n_workers=0)["address"])
 
     def _await_worker(self) -> None:
-        """Wait for a worker; a cluster that scales from zero starts one only for a task."""
-        self._look()
+        """Wait for a worker; an adaptive cluster at zero workers starts one only for a task."""
+        self._update_workers()
         if self._threads:
             return
-        self._ahead = _AHEAD_TO_SCALE
-        first = self._executor.submit(prepare_worker, versions(), self._order)
+        self._tasks_per_thread = _TASKS_PER_THREAD_TO_SCALE
+        first = self._executor.submit(prepare_worker, versions(), self._payload)
         while not self._threads:
-            time.sleep(_LOOK / 10)
-            self._look()
+            time.sleep(_POLL_SECONDS / 10)
+            self._update_workers()
         first.cancel()
 
     def _check(self) -> None:
-        """Refuse workers that would not do, before there is any work for them."""
-        found = self._client.run(prepare_worker, versions(), self._order, on_error="return")
-        for address, answer in found.items():
-            if isinstance(answer, PixelgenError):
-                raise PixelgenError(f"the worker {address} {answer}") from None
-            if isinstance(answer, Exception) and not isinstance(answer, OSError):  # which has left
+        """Raise PixelgenError for a worker that cannot be used, before it gets any task."""
+        replies = self._client.run(prepare_worker, versions(), self._payload, on_error="return")
+        for address, reply in replies.items():
+            if isinstance(reply, PixelgenError):
+                raise PixelgenError(f"the worker {address} {reply}") from None
+            if isinstance(reply, Exception) and not isinstance(reply, OSError):  # has left
                 raise PixelgenError(
-                    f"the worker {address} cannot run pixelgen {__version__} ({answer!r}); install"
+                    f"the worker {address} cannot run pixelgen {__version__} ({reply!r}); install"
                     " that version there, with its extra 'dask'"
                 ) from None
 
 
 def _result(future: "Future[R]") -> R:
-    """Return the result of a task; what it raised is raised."""
+    """Return the result of a task, or raise its exception."""
     from distributed import KilledWorker
 
     try:
@@ -210,11 +211,11 @@ def _result(future: "Future[R]") -> R:
             " memory for each"
         ) from None
     except CancelledError as error:
-        raise _gone(error) from None
+        raise _scheduler_lost(error) from None
 
 
-def _gone(error: BaseException) -> PixelgenError:
+def _scheduler_lost(error: BaseException) -> PixelgenError:
     return PixelgenError(
-        f"the Dask scheduler is gone ({type(error).__name__}); start it again, then run the same"
-        " command again: what is done is kept"
+        f"lost the connection to the Dask scheduler ({type(error).__name__}); start it again, then"
+        " run the same command again to resume: completed shards are kept"
     )

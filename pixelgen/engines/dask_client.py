@@ -1,4 +1,4 @@
-"""How pixelgen connects to a Dask cluster, or starts one, without a word from Dask itself."""
+"""Connecting to a Dask cluster, or starting one, and the process-wide configuration of Dask."""
 
 import json
 import logging
@@ -16,69 +16,79 @@ from pixelgen.errors import PixelgenError
 if TYPE_CHECKING:
     from distributed import Client
 
-_OF_TERMINAL = (signal.SIGINT, signal.SIGHUP)
-_CONNECT = 10.0  # seconds that a scheduler may take to answer
-_QUIET = ("distributed", "distributed.client", "distributed.scheduler", "distributed.worker",
-          "distributed.nanny", "bokeh", "tornado", "tornado.application")  # fmt: skip
+_TERMINAL_SIGNALS = (signal.SIGINT, signal.SIGHUP)
+_CONNECT_TIMEOUT = 10.0  # seconds
+_SILENT_LOGGERS = (
+    "distributed", "distributed.client", "distributed.scheduler", "distributed.worker",
+    "distributed.nanny", "bokeh", "tornado", "tornado.application",
+)  # fmt: skip
 
 
 @contextmanager
 def connect(scheduler: str, jobs: int) -> "Iterator[Client]":
-    """Connect to a scheduler, or start one with so many workers for as long as it is needed."""
-    client = _quiet_client()
-    address = _address_in(scheduler) if scheduler.startswith("/") else scheduler
+    """Connect to a scheduler; without an address, run one with ``jobs`` workers meanwhile."""
+    client_class = _import_client()
+    address = _read_address(scheduler) if scheduler.startswith("/") else scheduler
     cluster = {
         "n_workers": jobs, "threads_per_worker": 1, "silence_logs": logging.CRITICAL,
         "dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False},
     }  # fmt: skip
-    where = {"address": address, "timeout": _CONNECT} if address else cluster
+    target = {"address": address, "timeout": _CONNECT_TIMEOUT} if address else cluster
     try:
-        # What a terminal sends is this process's alone to hear, not its threads' and workers'. The
-        # tracker comes first, because a thread that started it would let signals in again.
+        # Only this process handles the signals of the terminal, not its threads and workers. The
+        # tracker starts first, because a thread that starts it would unblock signals.
         _start_tracker()
-        with block_signals(_OF_TERMINAL):
-            connected = client(**where, set_as_default=False)
-    except (OSError, TypeError, ValueError) as error:  # the latter two of a lack of certificates
+        with block_signals(_TERMINAL_SIGNALS):
+            client = client_class(**target, set_as_default=False)
+    except (OSError, TypeError, ValueError) as error:  # the latter two if certificates are missing
         raise PixelgenError(
-            f"cannot reach the Dask scheduler {address or 'begun here'}: {error}; see that it runs,"
-            " that its port is open, and for tls that DASK_DISTRIBUTED__COMM__TLS__… name the files"
+            f"cannot reach the Dask scheduler {address or 'on this machine'}: {error}; check that"
+            " it runs and that its port is open, and for tls that DASK_DISTRIBUTED__COMM__TLS__…"
+            " name the files"
         ) from None
-    with connected:
-        yield connected
+    with client:
+        yield client
 
 
 def _start_tracker() -> None:
-    """Start what removes the semaphores of killed processes; it is to do so without a word."""
+    """Start the process that removes semaphores of killed processes, without its warnings."""
     sys.warnoptions.append("ignore::UserWarning:multiprocessing.resource_tracker")
     try:
-        with block_signals(_OF_TERMINAL):
+        with block_signals(_TERMINAL_SIGNALS):
             resource_tracker.ensure_running()
     finally:
         sys.warnoptions.pop()
 
 
-def _address_in(path: str) -> str:
-    """Return the address that a scheduler has written into its file."""
+def _read_address(path: str) -> str:
+    """Return the address in the file of a scheduler."""
     try:
         return str(json.loads(Path(path).read_text())["address"])
     except OSError as error:
         raise PixelgenError(
-            f"cannot read {path}: {error.strerror}; 'dask scheduler --scheduler-file {path}' writes"
-            " it when it starts"
+            f"cannot read {path}: {error.strerror}; start 'dask scheduler --scheduler-file {path}',"
+            " which writes it"
         ) from None
     except (ValueError, KeyError, TypeError):
-        raise PixelgenError(f"{path} is no file of a Dask scheduler") from None
+        raise PixelgenError(
+            f"invalid scheduler file {path}: must be as 'dask scheduler --scheduler-file' writes it"
+        ) from None
 
 
-def _quiet_client() -> "type[Client]":
-    """Import Dask, which is told to leave the terminal to us."""
+def _import_client() -> "type[Client]":
+    """Import Dask, silence its logs and return its client class."""
     try:
-        import dask
-
-        dask.config.set({"logging": dict.fromkeys(_QUIET, "critical")})
+        _configure_dask()
         from distributed import Client
     except ImportError:
         raise PixelgenError(
-            "this engine needs Dask: python -m pip install 'pixelgen[dask]'"
+            "this engine needs Dask; run: python -m pip install 'pixelgen[dask]'"
         ) from None
     return Client
+
+
+def _configure_dask() -> None:
+    """Set Dask's configuration of this process; it is read when ``distributed`` is imported."""
+    import dask
+
+    dask.config.set({"logging": dict.fromkeys(_SILENT_LOGGERS, "critical")})

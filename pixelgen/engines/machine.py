@@ -1,4 +1,4 @@
-"""What a process has of its machine: processors, memory, signals."""
+"""A process and its machine: processors, memory, signals."""
 
 import ctypes
 import os
@@ -11,26 +11,26 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's ma
 
 
 def keep_memory() -> None:
-    """Let the C library keep freed memory for the next image, where it is one that can be told to.
+    """Make glibc keep freed memory for the next image.
 
-    By itself glibc gives arrays of a megabyte back at once, and to have the pages of each image's
-    zeroed and mapped anew takes as long as drawing it.
+    By default it returns arrays of a megabyte to the system at once. Mapping and zeroing their
+    pages again takes as long as drawing an image.
     """
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):
         library.mallopt(_M_TRIM_THRESHOLD, 256 << 20)
-        library.mallopt(_M_MMAP_THRESHOLD, 32 << 20)  # the most that it takes
-        library.mallopt(_M_ARENA_MAX, 1)  # one for all threads: only one works at a time
+        library.mallopt(_M_MMAP_THRESHOLD, 32 << 20)  # the maximum
+        library.mallopt(_M_ARENA_MAX, 1)  # one for all threads, of which only one works at a time
 
 
 def cores() -> int:
-    """Return how many processors this process may use: its affinity, and its cgroup's quota."""
+    """Return how many processors this process may use, by affinity and cgroup quota."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(allowed or 1, _quota()))
 
 
 def _quota() -> int:
-    """Return the processors that cgroup v2 or v1 grants, rounded up; a million without limit."""
+    """Return the quota of cgroup v2 or v1 in processors, rounded up; a million if unlimited."""
     unlimited = 1 << 20
     v2 = Path("/sys/fs/cgroup/cpu.max")
     v1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
@@ -49,7 +49,7 @@ def _quota() -> int:
 
 @contextmanager
 def block_signals(numbers: Iterable[signal.Signals]) -> Iterator[None]:
-    """Hold signals back, also in threads and processes begun here: our handlers are not theirs."""
+    """Block signals, also in threads and processes started meanwhile: they must not handle ours."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The process itself as an engine."""
+"""The present process as an engine."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pixelgen.threads import run_in_thread
 
 @dataclass(frozen=True)
 class Serial(Engine):
-    """The process itself, one shard after the other."""
+    """The present process, one shard after the other."""
 
     name = "serial"
 
@@ -23,11 +23,11 @@ class Serial(Engine):
         jobs: int,
         check: Check | None = None,
     ) -> Iterator[R]:
-        """Yield in order."""
+        """Yield results in order."""
         return map_in_process(function, tasks)
 
 
 def map_in_process(function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
-    """Map in this process, which hears signals meanwhile."""
+    """Map in this process, which can handle signals meanwhile."""
     keep_memory()
     return (run_in_thread(function, task) for task in tasks)

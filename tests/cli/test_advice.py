@@ -30,21 +30,21 @@ TESTED_ELSEWHERE = {
         "test_a_system_without_threads_or_processes_is_one_line_and_never_hangs",
     "free some space, then run the same command again":
         "tests/faults/test_full_disks.py::test_a_disk_that_is_full_at_any_page_leaves_no_truncated_file",
-    "run the same command again to go on":
+    "run the same command again to resume":
         "tests/faults/test_calls.py::"
         "test_a_run_whose_system_call_fails_reports_it_and_is_resumed",
     "; the images fetched so far are kept (…): run the same command again to resume":
         "tests/pixlab/client/test_fetch.py::test_batch_refused_half_way_is_resumed",
-    "the Dask scheduler is gone (…); start it again, then run the same command again":
+    "lost the connection to the Dask scheduler (…); start it again, then run the same command again":
         "tests/engines/test_dask.py::"
         "test_a_killed_scheduler_ends_the_run_and_the_next_one_completes_it",
     "start some ('dask worker ADDRESS --nthreads 1'), then run the same command again":
         "tests/engines/test_dask.py::test_a_scheduler_without_workers_is_waited_for",
-    "--force replaces a set in a directory; remove the objects by yourself":
+    "--force cannot replace a dataset in …; remove the objects yourself, or use a directory":
         "tests/storage/objects/test_s3.py::test_a_dataset_is_replaced_once_its_objects_are_removed",
     "it failed for … s; run the same command again to resume":
         "tests/storage/objects/test_s3.py::test_a_run_that_an_outage_ended_is_resumed_by_the_same_command",
-    "with more memory for each (--memory-limit), then run the same command again: what is done":
+    "with more memory for each (--memory-limit), then run the same command again to resume":
         "tests/engines/test_dask_workers.py::test_a_run_whose_workers_are_all_paused_ends_and_is_resumed",
     "set the clock of this machine, then run the same command again":
         "tests/storage/objects/test_refusals.py::test_a_wrong_clock_is_said_to_be_wrong",
@@ -64,8 +64,11 @@ EXEMPT = {
     "pixelgen serve": "the title of the description of the service",
     "workers keep dying (killed, or out of memory?); run the same command again with more memory":
         "needs a cluster whose workers lack memory",
-    "'dask scheduler --scheduler-file …' writes it": "a command of Dask's, seen to be there below",
-    "… has … bytes after … were sent; run the same command again":
+    "start 'dask scheduler --scheduler-file …', which writes it":
+        "a command of Dask's, seen to be there below",
+    "invalid scheduler file …: must be as 'dask scheduler --scheduler-file' writes it":
+        "a command of Dask's, seen to be there below",
+    "… has … bytes, but … were sent; run the same command again":
         "needs a store that confirms what it did not take",
     "python -m pip install 'pixelgen==…'": "needs another version of pixelgen",
     "python -m pip install 'pixelgen>=…'": "needs another version of pixelgen",

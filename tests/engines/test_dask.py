@@ -117,7 +117,7 @@ def test_a_killed_scheduler_ends_the_run_and_the_next_one_completes_it(
         assert process.returncode == 1
         assert len(complaint.splitlines()) == 1
         assert "Dask scheduler" in complaint
-        assert "gone" in complaint
+        assert "lost" in complaint
         assert "again" in complaint
         for worker in two.workers:  # which would draw on once the gate is gone
             end(worker)

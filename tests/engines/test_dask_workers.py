@@ -144,7 +144,7 @@ def test_a_run_whose_workers_are_all_paused_ends_and_is_resumed(
     whole: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dask, "_PATIENCE", 2.0)
+    monkeypatch.setattr(dask, "_NO_WORKER_TIMEOUT", 2.0)
     job = Job.parse(**json.loads((whole / "pixelgen.json").read_text())["job"])
     store = open_store(str(tmp_path / "out"))
     made_at: Iterator[int] = iter(range(40))
@@ -170,7 +170,7 @@ def test_a_paused_worker_finishes_what_it_has_begun(
 ) -> None:
     from distributed import Client
 
-    monkeypatch.setattr(dask, "_PATIENCE", 2.0)
+    monkeypatch.setattr(dask, "_NO_WORKER_TIMEOUT", 2.0)
     ask = Client.run
     asked = count(1)
 
