@@ -115,7 +115,7 @@ def _check_host(host: str) -> None:
             ipaddress.ip_address(host)
     except ValueError:
         raise BadValue(
-            f"invalid --host {host!r}: must be localhost or an IP address such as 127.0.0.1"
+            f"invalid host {host!r}: must be localhost or an IP address such as 127.0.0.1"
         ) from None
 
 

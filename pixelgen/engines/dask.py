@@ -161,8 +161,8 @@ class _DaskPool(Generic[T, R]):
             return PixelgenError(
                 f"all workers ({paused}) of the Dask scheduler {self._address} have been paused for"
                 f" {_NO_WORKER_TIMEOUT:.0f} s, because their memory is nearly full; start them"
-                " again with more memory for each (--memory-limit), then run the same command again to"
-                " resume: completed shards are kept"
+                " again with more memory for each (--memory-limit), then run the same command again"
+                " to resume: completed shards are kept"
             )
         return PixelgenError(
             f"the Dask scheduler {self._address} has had no workers for"

@@ -89,7 +89,7 @@ class _Pool(Generic[T, R]):
         except (OSError, RuntimeError) as error:
             raise PixelgenError(
                 f"cannot start worker processes: {error}; run the same command again with"
-                " --jobs 1, or allow this user more processes (ulimit -u)"
+                " --jobs 1, or allow this user more processes"
             ) from None
 
     def take(self) -> Iterator[R]:

@@ -35,16 +35,16 @@ TESTED_ELSEWHERE = {
         "test_a_run_whose_system_call_fails_reports_it_and_is_resumed",
     "; the images fetched so far are kept (…): run the same command again to resume":
         "tests/pixlab/client/test_fetch.py::test_batch_refused_half_way_is_resumed",
-    "lost the connection to the Dask scheduler (…); start it again, then run the same command again":
+    "lost the connection to the Dask scheduler (…); start it again, then run the same command":
         "tests/engines/test_dask.py::"
         "test_a_killed_scheduler_ends_the_run_and_the_next_one_completes_it",
     "start some ('dask worker ADDRESS --nthreads 1'), then run the same command again":
         "tests/engines/test_dask.py::test_a_scheduler_without_workers_is_waited_for",
-    "--force cannot replace a dataset in …; remove the objects yourself, or use a directory":
+    "--force cannot replace a dataset in …; remove the objects yourself, or use a directory for":
         "tests/storage/objects/test_s3.py::test_a_dataset_is_replaced_once_its_objects_are_removed",
     "it failed for … s; run the same command again to resume":
         "tests/storage/objects/test_s3.py::test_a_run_that_an_outage_ended_is_resumed_by_the_same_command",
-    "with more memory for each (--memory-limit), then run the same command again to resume":
+    "again with more memory for each (--memory-limit), then run the same command again to resume":
         "tests/engines/test_dask_workers.py::test_a_run_whose_workers_are_all_paused_ends_and_is_resumed",
     "set the clock of this machine, then run the same command again":
         "tests/storage/objects/test_refusals.py::test_a_wrong_clock_is_said_to_be_wrong",
