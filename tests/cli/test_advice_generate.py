@@ -113,7 +113,7 @@ def test_smaller_images_need_less_memory(console: Console) -> None:
 
 
 @pytest.mark.cli
-@follows_advice("or choose a directory on another file system", "allow larger files (ulimit -f)")
+@follows_advice("or use a directory on another file system", "allow larger files (ulimit -f)")
 def test_a_run_succeeds_once_the_limit_of_file_size_is_raised(console: Console) -> None:
     command = "generate -n 2 -q -o set"
     console.process(command, 1, limit="ulimit -f 40")

@@ -150,7 +150,7 @@ def test_an_interrupted_run_is_resumed_by_the_same_command(
 
 @pytest.mark.cli
 @pytest.mark.slow
-@follows_advice("(killed, or out of memory?); run the same command again, with fewer --jobs")
+@follows_advice("(killed, or out of memory?); run the same command again with fewer --jobs")
 def test_one_job_needs_no_worker(console: Console, plugin: dict[str, str]) -> None:
     make = f"{SHARDS} --family advised.Noise"
     Path("kill").touch()

@@ -16,7 +16,7 @@ from pixelgen.dataset.writer import write
 from pixelgen.errors import Busy
 from pixelgen.job import Job
 from pixelgen.storage import LocalStore
-from pixelgen.storage.lock import LOCK, joint_lock, lock
+from pixelgen.storage.lock import LOCK, shared_lock, lock
 from tests.support.command import Run
 from tests.support.faults import PATIENCE
 from tests.support.planted import status
@@ -41,7 +41,7 @@ def test_a_foreign_file_that_replaces_the_lock_during_a_run_is_kept(
     assert status(path) == before
 
 
-@pytest.mark.parametrize("held", [lock, joint_lock])
+@pytest.mark.parametrize("held", [lock, shared_lock])
 def test_a_shared_lock_excludes_an_exclusive_one(
     tmp_path: Path, held: Callable[[LocalStore], AbstractContextManager[None]]
 ) -> None:
@@ -49,8 +49,8 @@ def test_a_shared_lock_excludes_an_exclusive_one(
     with held(store):
         with pytest.raises(Busy, match=str(tmp_path)), lock(store):
             pass
-        if held is joint_lock:
-            with joint_lock(store):
+        if held is shared_lock:
+            with shared_lock(store):
                 pass
     with lock(store):
         pass
@@ -61,7 +61,7 @@ def test_shared_locks_can_end_while_others_begin(tmp_path: Path) -> None:
 
     def hold(_: int) -> None:
         for _ in range(500):
-            with joint_lock(store):
+            with shared_lock(store):
                 assert (tmp_path / LOCK).exists()
 
     with ThreadPoolExecutor(4) as pool:
