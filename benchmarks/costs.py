@@ -25,7 +25,7 @@ from benchmarks.report import Comparison, Usage, option
 from pixelgen.engines import keep_memory
 from pixelgen.job import Job
 from pixelgen.pixlab.server.costs import FAMILY_COSTS, Cost, estimate
-from pixelgen.registry import known
+from pixelgen.registry import components
 
 WORST = {
     "blobs": ("sigma=4096",),
@@ -138,7 +138,7 @@ def measure(family: str, size: str, seconds: float = 0.3) -> Taken:
 def take(family: str, size: str, seconds: float) -> Taken:
     """Measure an image in this process, which must not have made any."""
     keep_memory()  # as serve does
-    known("family")
+    components("family")
     job_of("solid", "8x8").maker()(0)  # for what has to be imported
     make = job_of(family, size).maker()
     before = memory("VmRSS")

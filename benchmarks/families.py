@@ -83,7 +83,7 @@ def measure(name: str, ours: Draw, reference: Reference, side: int, options: Opt
 def rows() -> list[tuple[Family, Reference]]:
     """Return each family beside each of its references, which may be none but in name."""
     pairs = [(registry.parse(Family, reference.family), reference) for reference in REFERENCES]
-    alone = registry.known("family").keys() - {family.name for family, _ in pairs}
+    alone = registry.components("family").keys() - {family.name for family, _ in pairs}
     pairs += [(registry.parse(Family, name), Reference(name)) for name in alone]
     return sorted(pairs, key=lambda pair: str(pair[0]))
 

@@ -1,14 +1,15 @@
-"""Parts: the exchangeable pieces of a job, and their one spelling.
+"""The registry of components: the exchangeable pieces of a job, and how each is spelled.
 
-A *part* is a family, a format, a layout or an engine: a frozen dataclass whose fields are its
-parameters and whose docstring is its help. It is spelled ``name:key=value,key=value`` on the
-command line, in a recipe and in a manifest, and that spelling rebuilds it::
+A *component* is a family, a format, a layout (container or sidecar) or an engine: a frozen
+dataclass whose fields are its parameters and whose docstring is its help. Its spec,
+``name:key=value,key=value``, is the same on the command line, in a recipe and in a manifest, and
+rebuilds it::
 
     >>> from pixelgen.families import Family
     >>> str(parse(Family, "gaussian:sigma=20"))
     'gaussian:sigma=20.0'
 
-Naming a subclass is all it takes to make it known::
+Defining a subclass with a ``name`` registers it::
 
     @dataclass(frozen=True)
     class Half(Family):
@@ -16,11 +17,11 @@ Naming a subclass is all it takes to make it known::
 
         name = "half"
 
-One of another project has no ``name`` of its own: it is spelled by its dotted path. It is known
-once its module was imported, and a name in a recipe, a plan or a request imports nothing. What may
-be imported is what the user names: on the command line, in ``PIXELGEN_PLUGINS`` (dotted paths with
-commas between), or by installing a package with an entry point in the group ``pixelgen.families``,
-``pixelgen.formats``, ``pixelgen.layouts`` or ``pixelgen.engines``.
+A component of another project sets no ``name``: its name is its dotted path. It is registered when
+its module is imported, and a name in a recipe, a plan or a request never imports anything. The user
+decides what may be imported: by naming it on the command line or in ``PIXELGEN_PLUGINS`` (dotted
+paths separated by commas), or by installing a package with an entry point in the group
+``pixelgen.families``, ``pixelgen.formats``, ``pixelgen.layouts`` or ``pixelgen.engines``.
 """
 
 import math
@@ -39,15 +40,15 @@ P = TypeVar("P", bound="Component")
 PLUGINS = "PIXELGEN_PLUGINS"
 
 _REGISTRY: dict[str, dict[str, type["Component"]]] = {}
-_FOREIGN: dict[str, type["Component"]] = {}  # those of other projects, by their dotted paths
-_COMMA = r"; a comma within a value is written \,"
-_WORDS: Mapping[str, bool] = {
+_THIRD_PARTY: dict[str, type["Component"]] = {}  # those of other projects, by dotted path
+_COMMA_HINT = r"; write a comma within a value as \,"
+_BOOLEANS: Mapping[str, bool] = {
     "true": True, "yes": True, "on": True, "1": True,
     "false": False, "no": False, "off": False, "0": False,
 }  # fmt: skip
 
 
-def option(
+def parameter(
     default: T,
     about: str,
     *,
@@ -55,7 +56,7 @@ def option(
     high: T | None = None,
     choices: Sequence[T] = (),
 ) -> T:
-    """Declare a parameter: its default, one line about it, and its inclusive bounds."""
+    """Declare a parameter of a component: default, one-line description and inclusive bounds."""
     declared: T = field(
         default=default, metadata={"about": about, "low": low, "high": high, "choices": choices}
     )
@@ -71,34 +72,34 @@ class Component:
     aliases: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
-        """Make a subclass that has a name of its own known under its kind."""
+        """Register a subclass under its own name, or under its dotted path."""
         if "kind" in cls.__dict__:
             _REGISTRY[cls.kind] = {}
         elif "name" in cls.__dict__:
-            known = _REGISTRY[cls.kind].setdefault(cls.name, cls)
-            if known is not cls:
-                raise TypeError(f"two {cls.kind} parts are named {cls.name!r}")
+            registered = _REGISTRY[cls.kind].setdefault(cls.name, cls)
+            if registered is not cls:
+                raise TypeError(f"the {cls.kind} name {cls.name!r} is already registered")
         elif not cls.__module__.startswith("pixelgen."):
             cls.name = f"{cls.__module__}.{cls.__qualname__}"
-            _FOREIGN[cls.name] = cls
+            _THIRD_PARTY[cls.name] = cls
 
     def __post_init__(self) -> None:
-        """Bring each parameter to its type and check its bounds."""
-        for parameter in fields(self):
-            value = _typed(self, parameter, getattr(self, parameter.name))
-            _check(self, parameter, value)
-            object.__setattr__(self, parameter.name, value)
+        """Convert each parameter to its type and check its bounds."""
+        for declared in fields(self):
+            value = _convert(self, declared, getattr(self, declared.name))
+            _check_bounds(self, declared, value)
+            object.__setattr__(self, declared.name, value)
 
     def __str__(self) -> str:
-        """Spell the part with the parameters that differ from their defaults."""
+        """Return the spec, with the parameters that differ from their defaults."""
         return self.to_spec()
 
     def to_spec(self, always: Container[str] = ()) -> str:
-        """Spell the part with the parameters that differ from their defaults, and some always."""
+        """Return the spec, with the parameters that differ from defaults or are in ``always``."""
         pairs = [
-            f"{parameter.name}={to_spec(getattr(self, parameter.name))}"
-            for parameter in fields(self)
-            if parameter.name in always or getattr(self, parameter.name) != parameter.default
+            f"{declared.name}={to_spec(getattr(self, declared.name))}"
+            for declared in fields(self)
+            if declared.name in always or getattr(self, declared.name) != declared.default
         ]
         return f"{self.name}:{','.join(pairs)}" if pairs else self.name
 
@@ -118,83 +119,86 @@ class Component:
 
     @classmethod
     def build(cls, text: str) -> Self:
-        """Make the part of this class from the text after ``name:``."""
-        return cls(**pairs(cls, text))
+        """Create a component of this class from the text after ``name:``."""
+        return cls(**parse_parameters(cls, text))
 
 
-def known(kind: str) -> dict[str, type[Component]]:
-    """Import every module of a kind's package and return all parts of the kind, sorted by name."""
+def components(kind: str) -> dict[str, type[Component]]:
+    """Import every module of a kind's package; return the kind's components, sorted by name."""
     import importlib
     import pkgutil
 
-    package = importlib.import_module(f"pixelgen.{plural(kind)}")
+    package = importlib.import_module(f"pixelgen.{plural_of(kind)}")
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)
     return dict(sorted(_REGISTRY[kind].items()))
 
 
 def parse(base: type[P], text: str) -> P:
-    """Make a part of the kind of ``base`` from ``name:key=value,…``.
+    """Create a component of the kind of ``base`` from ``name:key=value,…``.
 
     Raises BadValue for an unknown name or key, a pair without ``=`` and a value out of range.
     """
     name, _, rest = text.strip().partition(":")
-    return find(base, name).build(rest)
+    return find_component(base, name).build(rest)
 
 
-def find(base: type[P], name: str) -> type[P]:
-    """Return the part of a name, or raise BadValue; import the whole kind only if need be."""
+def find_component(base: type[P], name: str) -> type[P]:
+    """Return the component with a name; import the whole kind only if necessary.
+
+    Raises BadValue for an unknown name.
+    """
     if "." in name:
-        return _find_foreign(base, name.strip())
+        return _find_third_party(base, name.strip())
     name = name.strip().lower()
     found = _REGISTRY[base.kind].get(name)
     if found and issubclass(found, base):
         return found
     names: dict[str, type[P]] = {}
-    for part in known(base.kind).values():
-        if issubclass(part, base):
-            names |= dict.fromkeys((part.name, *part.aliases), part)
+    for component in components(base.kind).values():
+        if issubclass(component, base):
+            names |= dict.fromkeys((component.name, *component.aliases), component)
     if name in names:
         return names[name]
-    plugins = _plugins(base.kind)
+    plugins = _entry_points(base.kind)
     if name in plugins:
-        return _checked(base, import_part(base.kind, plugins[name]))
+        return _require_subclass(base, import_component(base.kind, plugins[name]))
     raise BadValue(
         f"unknown {base.kind} {name!r}{suggest_name(name, dict.fromkeys([*names, *plugins]))}"
-        f" (see: pixelgen list {plural(base.kind)})"
+        f" (see: pixelgen list {plural_of(base.kind)})"
     )
 
 
-def _find_foreign(base: type[P], path: str) -> type[P]:
-    """Return the part of another project that a dotted path names; import only what is allowed."""
-    found = _FOREIGN.get(path)
+def _find_third_party(base: type[P], path: str) -> type[P]:
+    """Return a component of another project by dotted path; import it only if allowed."""
+    found = _THIRD_PARTY.get(path)
     if found is None:
         allowed = [each.strip() for each in os.environ.get(PLUGINS, "").split(",")]
-        if path not in allowed and path not in _plugins(base.kind).values():
+        if path not in allowed and path not in _entry_points(base.kind).values():
             raise BadValue(
-                f"{base.kind} {path!r} is not part of pixelgen, and that a file names it does not"
-                f" import its code; if you trust it, name it in {PLUGINS}"
+                f"{base.kind} {path!r} is not part of pixelgen, and pixelgen does not import code"
+                f" only because a file names it; if you trust it, add it to {PLUGINS}"
             )
-        found = import_part(base.kind, path)
-    return _checked(base, found)
+        found = import_component(base.kind, path)
+    return _require_subclass(base, found)
 
 
-def _checked(base: type[P], found: type[Component]) -> type[P]:
+def _require_subclass(base: type[P], found: type[Component]) -> type[P]:
     if not issubclass(found, base):
         raise BadValue(f"{found.name} must be a subclass of {base.__module__}.{base.__name__}")
     return found
 
 
-def import_named(kind: str, text: str) -> None:
-    """Import the parts of other projects that the user named, in a spelling or a list of such."""
-    for spelled in re.split(r"(?<!\\),", text):
-        name = spelled.partition(":")[0].partition("=")[0].strip()
+def import_user_components(kind: str, text: str) -> None:
+    """Import the components of other projects that the user named, in a spec or a list of specs."""
+    for spec in re.split(r"(?<!\\),", text):
+        name = spec.partition(":")[0].partition("=")[0].strip()
         if "." in name:
-            import_part(kind, name)
+            import_component(kind, name)
 
 
-def import_part(kind: str, path: str) -> type[Component]:
-    """Import the part of another project that has a dotted path; raise BadValue if it is none."""
+def import_component(kind: str, path: str) -> type[Component]:
+    """Import a component of another project by dotted path; raise BadValue if it is not one."""
     import importlib
 
     module, _, name = path.rpartition(".")
@@ -202,108 +206,110 @@ def import_part(kind: str, path: str) -> type[Component]:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise BadValue(
-            f"{kind} {path!r} cannot be imported: {error}; install it, or name its folder in"
+            f"{kind} {path!r} cannot be imported: {error}; install it, or add its folder to"
             " PYTHONPATH"
         ) from None
-    is_part = isinstance(found, type) and issubclass(found, Component)
-    if not is_part or getattr(found, "kind", "") != kind or found.name != path:
+    is_component = isinstance(found, type) and issubclass(found, Component)
+    if not is_component or getattr(found, "kind", "") != kind or found.name != path:
         raise BadValue(
             f"{path} is not a {kind} of another project: it must be a subclass of pixelgen's base"
-            f" class for {plural(kind)}, without a name of its own"
+            f" class for {plural_of(kind)} that does not set name"
         )
     return cast(type[Component], found)
 
 
-def _plugins(kind: str) -> dict[str, str]:
-    """Return the dotted paths of the parts that installed packages offer, by their short names."""
+def _entry_points(kind: str) -> dict[str, str]:
+    """Return the dotted paths of the components of installed packages, by short name."""
     from importlib.metadata import entry_points
 
-    found = entry_points(group=f"pixelgen.{plural(kind)}")
+    found = entry_points(group=f"pixelgen.{plural_of(kind)}")
     return {each.name: each.value.replace(":", ".") for each in found}
 
 
-def installed(kind: str) -> dict[str, type[Component]]:
-    """Import the parts of a kind that installed packages offer; return them by short name."""
-    return {name: import_part(kind, path) for name, path in sorted(_plugins(kind).items())}
+def installed_components(kind: str) -> dict[str, type[Component]]:
+    """Import the components of a kind that installed packages offer; return them by short name."""
+    return {
+        name: import_component(kind, path) for name, path in sorted(_entry_points(kind).items())
+    }
 
 
-def plural(kind: str) -> str:
+def plural_of(kind: str) -> str:
     """Return the plural of a kind: families, formats, layouts, engines."""
     return kind[:-1] + "ies" if kind.endswith("y") else kind + "s"
 
 
 def suggest_name(word: str, words: Mapping[str, object]) -> str:
-    """Return ``: did you mean …?`` with the nearest of the words, or nothing."""
+    """Return ``: did you mean …?`` with the most similar of the words, or nothing."""
     import difflib
 
     near = difflib.get_close_matches(word, list(words), n=1)
     return f": did you mean {near[0]!r}?" if near else ""
 
 
-def pairs(cls: type[Component], text: str) -> dict[str, str]:
-    """Split ``key=value,key=value``; a backslash keeps the next character of a value as it is."""
-    parameters = {parameter.name: parameter for parameter in fields(cls)}
+def parse_parameters(cls: type[Component], text: str) -> dict[str, str]:
+    """Split ``key=value,key=value``; a backslash escapes the next character of a value."""
+    declared = {each.name: each for each in fields(cls)}
     given: dict[str, str] = {}
     for pair in re.findall(r"(?:\\.|[^,\\])+", text, re.DOTALL):
         key, equals, value = pair.partition("=")
         key = key.strip()
-        if key not in parameters:
-            takes = f"it takes {', '.join(parameters)}" if parameters else "it takes none"
+        if key not in declared:
+            takes = f"it takes {', '.join(declared)}" if declared else "it takes none"
             raise BadValue(
                 f"{cls.kind} {cls.name!r} has no parameter {key!r}"
-                f"{suggest_name(key, parameters)} ({takes}{_COMMA if given else ''})"
+                f"{suggest_name(key, declared)} ({takes}{_COMMA_HINT if given else ''})"
             )
         if not equals or not value:
             raise BadValue(f"{cls.kind} {cls.name!r}: write {key!r} as {key}=VALUE")
         if key in given:
-            raise BadValue(f"{cls.kind} {cls.name!r}: {key!r} is given twice")
+            raise BadValue(f"{cls.kind} {cls.name!r}: {key!r} is given twice; give it once")
         given[key] = re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
     return given
 
 
-def _typed(part: Component, parameter: "Field[Any]", value: object) -> Value:
-    """Bring a value to the type of the parameter's default."""
-    wanted: type[Any] = type(parameter.default)
+def _convert(component: Component, declared: "Field[Any]", value: object) -> Value:
+    """Convert a value to the type of the parameter's default."""
+    wanted: type[Any] = type(declared.default)
     try:
         if wanted is bool and isinstance(value, str):
-            return _WORDS[value.strip().lower()]
+            return _BOOLEANS[value.strip().lower()]
         if wanted is int and isinstance(value, str):
             return int(value.strip(), 0)
         if isinstance(value, bool) != (wanted is bool):
             raise TypeError
         if wanted is int and isinstance(value, float) and not value.is_integer():
             raise ValueError
-        typed: Value = wanted(value)
+        converted: Value = wanted(value)
     except (ValueError, TypeError, KeyError, OverflowError):
-        kind = {bool: "true or false", int: "a whole number", float: "a number"}[wanted]
+        allowed = {bool: "true or false", int: "a whole number", float: "a number"}[wanted]
         raise BadValue(
-            f"{part.kind} {part.name!r}: {parameter.name}={value} is not {kind}"
+            f"{component.kind} {component.name!r}: {declared.name}={value} must be {allowed}"
         ) from None
-    return typed
+    return converted
 
 
-def _check(part: Component, parameter: "Field[Any]", value: Value) -> None:
-    low, high, choices = (parameter.metadata.get(key) for key in ("low", "high", "choices"))
-    shown = value if isinstance(value, str) else abbreviate(value)
-    where = f"{part.kind} {part.name!r}: {parameter.name}={to_spec(shown)}"
+def _check_bounds(component: Component, declared: "Field[Any]", value: Value) -> None:
+    low, high, choices = (declared.metadata.get(key) for key in ("low", "high", "choices"))
+    printed = to_spec(value if isinstance(value, str) else abbreviate(value))
+    where = f"{component.kind} {component.name!r}: {declared.name}={printed}"
     if choices and value not in choices:
-        raise BadValue(f"{where} is none of {', '.join(map(to_spec, choices))}")
+        raise BadValue(f"{where} must be one of {', '.join(map(to_spec, choices))}")
     if isinstance(value, float) and not math.isfinite(value):
-        raise BadValue(f"{where} is not a finite number")
+        raise BadValue(f"{where} must be a finite number")
     if (low is not None and value < low) or (high is not None and value > high):
         span = "..".join("" if end is None else to_spec(end) for end in (low, high))
         raise BadValue(f"{where} is out of range {span}")
 
 
 def abbreviate(value: float) -> str:
-    """Write a number for a message: of a whole one that fills lines, the beginning."""
+    """Format a number for a message: only the first digits of a very long integer."""
     if isinstance(value, int) and value.bit_length() > 200:
         return f"{value:#x}"[:20] + "…"
     return str(value)
 
 
 def to_spec(value: Value) -> str:
-    """Write a parameter's value so that it parses back."""
+    """Format a parameter's value so that it parses back."""
     if isinstance(value, bool):
         return str(value).lower()
     return re.sub(r"[,\\]", r"\\\g<0>", str(value))

@@ -20,11 +20,11 @@ from pixelgen.families import Family, Shape, Texture
 from pixelgen.generator import MODES, Generator
 from pixelgen.image_types import Coverage, Pixels
 from pixelgen.job import Job
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 from pixelgen.rng import Stream
 
 DEPTHS = (8, 16)
-FAMILIES = list(registry.known(Family.kind))
+FAMILIES = list(registry.components(Family.kind))
 
 every_mode = pytest.mark.parametrize(("mode", "depth"), list(product(MODES, DEPTHS)))
 every_depth = pytest.mark.parametrize("depth", DEPTHS)
@@ -56,8 +56,8 @@ class Faded(Family):
     number = (1 << 31) - 1
     texture = Texture.SPARSE
 
-    first: int = option(0, "coverage of the first pixel", low=0, high=255)
-    step: int = option(1, "from pixel to pixel", low=0, high=255)
+    first: int = parameter(0, "coverage of the first pixel", low=0, high=255)
+    step: int = parameter(1, "from pixel to pixel", low=0, high=255)
 
     def render(self, stream: Stream, shape: Shape) -> tuple[Pixels, Coverage]:
         size = shape.height * shape.width

@@ -19,11 +19,11 @@ from pixelgen.formats.pillow import Jpeg
 from pixelgen.image_types import Pixels
 from pixelgen.job import Job
 from pixelgen.layouts import LayoutComponent
-from pixelgen.registry import Component, option, parse
+from pixelgen.registry import Component, parameter, parse
 from pixelgen.rng import Stream
 
 KINDS: tuple[type[Component], ...] = (Family, Format, LayoutComponent, Engine)
-EVERY = [(base, part) for base in KINDS for part in registry.known(base.kind).values()]
+EVERY = [(base, part) for base in KINDS for part in registry.components(base.kind).values()]
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def ramp() -> Iterator[type[Family]]:
         name = "ramp"
         number = 0xFFFF
 
-        step: int = option(1, "levels a pixel", low=1, high=9)
-        note: str = option("", "a free word")
+        step: int = parameter(1, "levels a pixel", low=1, high=9)
+        note: str = parameter("", "a free word")
 
         def render(self, stream: Stream, shape: Shape) -> Pixels:
             row = np.arange(shape.width, dtype=shape.dtype) * self.step
@@ -54,7 +54,7 @@ def test_a_family_of_ten_lines_is_known_everywhere(ramp: type[Family]) -> None:
     assert job[0][0, :, 0].tolist() == [0, 3, 6, 9]
     assert job.to_dict()["family"] == "ramp:step=3"
     assert Job.parse(**job.to_dict()) == job
-    assert "ramp" in registry.known("family")
+    assert "ramp" in registry.components("family")
     with pytest.raises(BadValue, match=r"'ramp'.* step=10 .*1\.\.9"):
         parse(Family, "ramp:step=10")
     with pytest.raises(BadValue, match="'ramp'"):
@@ -68,7 +68,7 @@ def test_any_text_in_a_parameter_survives_its_spelling(word: str) -> None:
     class Echo(Family):
         """Holds a word."""
 
-        word: str = option("", "a word")
+        word: str = parameter("", "a word")
 
         def render(self, stream: Stream, shape: Shape) -> Pixels:
             raise AssertionError
@@ -89,21 +89,21 @@ def test_each_part_is_rebuilt_by_its_spelling(base: type[Component], part: type[
 def _variants(part: type[Component]) -> Iterator[Component]:
     """Yield the part as it is, and with each parameter at each bound and choice."""
     yield part()
-    for parameter in fields(part):
-        bounds = [parameter.metadata[key] for key in ("low", "high") if parameter.metadata[key]]
-        choices = [True, False] if isinstance(parameter.default, bool) else bounds
-        for value in (*choices, *parameter.metadata["choices"]):
-            yield part(**{parameter.name: value})
+    for declared in fields(part):
+        bounds = [declared.metadata[key] for key in ("low", "high") if declared.metadata[key]]
+        choices = [True, False] if isinstance(declared.default, bool) else bounds
+        for value in (*choices, *declared.metadata["choices"]):
+            yield part(**{declared.name: value})
 
 
 @pytest.mark.parametrize(("base", "part"), EVERY, ids=lambda value: value.__name__)
 def test_each_part_helps_its_user(base: type[Component], part: type[Component]) -> None:
     assert part.summary().endswith(".")
     assert base.kind == part.kind
-    for parameter in part.parameters():
-        assert parameter["about"]
-        bounded = {"low", "high"} <= parameter.keys() or "choices" in parameter
-        assert bounded or parameter["type"] in ("bool", "str"), parameter
+    for declared in part.parameters():
+        assert declared["about"]
+        bounded = {"low", "high"} <= declared.keys() or "choices" in declared
+        assert bounded or declared["type"] in ("bool", "str"), declared
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixelgen.cli.output import emit, emit_json
-from pixelgen.registry import installed, known, plural, to_spec
+from pixelgen.registry import components, installed_components, plural_of, to_spec
 
 if TYPE_CHECKING:
     from pixelgen.registry import Component
@@ -14,14 +14,14 @@ _KINDS = ("family", "format", "layout", "engine")
 
 
 @click.command("list")
-@click.argument("kind", type=click.Choice([*map(plural, _KINDS), "presets"]))
+@click.argument("kind", type=click.Choice([*map(plural_of, _KINDS), "presets"]))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def list_parts(kind: str, as_json: bool) -> int:
     """List families, formats, layouts or engines, with their parameters; or presets of families."""
     if kind == "presets":
         return _list_presets(as_json)
-    singular = next(name for name in _KINDS if plural(name) == kind)
-    parts = known(singular) | installed(singular)
+    singular = next(name for name in _KINDS if plural_of(name) == kind)
+    parts = components(singular) | installed_components(singular)
     if as_json:
         emit_json([
             {"name": name, "summary": part.summary(), "parameters": part.parameters()}

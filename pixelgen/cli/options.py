@@ -30,18 +30,18 @@ class ComponentName(click.ParamType):  # type: ignore[type-arg] # no generic bef
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Import the parts of other projects that the command line names; files name none."""
-        from pixelgen.registry import import_named
+        from pixelgen.registry import import_user_components
 
-        import_named(self.name, str(value))
+        import_user_components(self.name, str(value))
         return str(value)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Offer the names, each with its one line of help; for families also the presets'."""
-        from pixelgen.registry import installed, known
+        from pixelgen.registry import components, installed_components
 
-        parts = known(self.name) | installed(self.name)
+        parts = components(self.name) | installed_components(self.name)
         about = {name: part.summary() for name, part in parts.items()}
         if self.name == "family":
             from pixelgen.families.presets import PRESETS

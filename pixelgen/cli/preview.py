@@ -13,7 +13,7 @@ from pixelgen.cli.output import (
     write,
 )
 from pixelgen.errors import BadValue
-from pixelgen.registry import known
+from pixelgen.registry import components
 
 if TYPE_CHECKING:
     from pixelgen.contact_sheet import Tile
@@ -71,7 +71,7 @@ def _family_tiles(options: dict[str, Any]) -> "list[Tile]":
         for left_out in source_record.look(job, skip_damaged=options["skip_damaged"]):
             report(left_out)
         return list(tiles_of_job(job))
-    names = known("family")
+    names = components("family")
     jobs = [Job.parse(**fields | {"count": 1, "family": name}) for name in names]
     return [tile for job in jobs for tile in tiles_of_job(job)]
 

@@ -18,7 +18,7 @@ from pixelgen.engines.base import Check, Engine, R, T, Work, fan_out
 from pixelgen.engines.dask_client import connect
 from pixelgen.engines.dask_workers import apply_task, list_tasks, prepare_worker, versions
 from pixelgen.errors import BadValue, PixelgenError
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -39,7 +39,7 @@ class Dask(Engine):
     name = "dask"
     distributed = True
 
-    scheduler: str = option("", "its address as Dask writes it, or the path of its file")
+    scheduler: str = parameter("", "its address as Dask writes it, or the path of its file")
 
     @classmethod
     def at(cls, url: str) -> "Dask":

@@ -10,7 +10,7 @@ from pixelgen.families.base import Family
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric import exact
 from pixelgen.numeric.exact import Field
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 from pixelgen.rng import PARAMETERS, Stream
 
 _NARROWEST = 0.3  # pixels; below, the blur leaves everything where it is
@@ -39,12 +39,12 @@ class Smooth(Family):
     number = 7
     texture = Texture.SMOOTH
 
-    sigma: float = option(
+    sigma: float = parameter(
         10.0, "standard deviation of the blur, in pixels", low=_NARROWEST, high=_WIDEST
     )
-    scale: str = option("global", "what is brought to full range",
+    scale: str = parameter("global", "what is brought to full range",
                         choices=("global", "channel", "colorrange"))  # fmt: skip
-    contrast: float = option(0.0, "steepness of a sigmoid over the levels; 0: none",
+    contrast: float = parameter(0.0, "steepness of a sigmoid over the levels; 0: none",
                              low=0.0, high=100.0)  # fmt: skip
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
@@ -106,11 +106,11 @@ class Blobs(Family):
     texture = Texture.LEVELS  # most pixels are background; a filter would gain nothing
     has_coverage = True
 
-    sigma: float = option(
+    sigma: float = parameter(
         2.0, "standard deviation of the blur, in pixels", low=_NARROWEST, high=_WIDEST
     )
-    p: float = option(0.7, "probability of a one", low=0.0, high=1.0)
-    threshold: float = option(0.75, "of the blurred field that shows", low=0.0, high=1.0)
+    p: float = parameter(0.7, "probability of a one", low=0.0, high=1.0)
+    threshold: float = parameter(0.75, "of the blurred field that shows", low=0.0, high=1.0)
 
     def render(self, stream: Stream, shape: Shape) -> tuple[Pixels, Coverage]:
         """Blur ones and zeros and cut."""

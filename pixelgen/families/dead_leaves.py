@@ -22,7 +22,7 @@ import numpy.typing as npt
 from pixelgen.families.base import Family, render_named
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric.polygons import KINDS, UNIT, Outlines, Whole
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 from pixelgen.rng import DATA, PARAMETERS, Stream
 
 FIRST_BATCH = 128
@@ -67,11 +67,11 @@ class DeadLeaves(Family):
     name = "dead_leaves"
     number = 9
 
-    shape: str = option("mixed", "shape of the leaves", choices=("mixed", *KINDS))
-    sigma: float = option(3.0, "decay of the density of radii", low=2.0, high=4.0)
-    r_min: float = option(0.03, "smallest radius, of the shorter side", low=0.005, high=1.0)
-    leaves: int = option(0, "number of leaves, 0 = until all is covered", low=0, high=1_000_000)
-    fill: str = option(
+    shape: str = parameter("mixed", "shape of the leaves", choices=("mixed", *KINDS))
+    sigma: float = parameter(3.0, "decay of the density of radii", low=2.0, high=4.0)
+    r_min: float = parameter(0.03, "smallest radius, of the shorter side", low=0.005, high=1.0)
+    leaves: int = parameter(0, "number of leaves, 0 = until all is covered", low=0, high=1_000_000)
+    fill: str = parameter(
         "solid",
         "what the leaves are made of",
         choices=("solid", "uniform", "gaussian", "smooth", "spectrum"),
@@ -117,10 +117,10 @@ class Shapes(Family):
     texture = Texture.FLAT
     has_coverage = True
 
-    count: int = option(8, "number of shapes", low=1, high=1000)
-    shape: str = option("mixed", "shape of the shapes", choices=("mixed", *KINDS))
-    sigma: float = option(3.0, "decay of the density of radii", low=2.0, high=4.0)
-    r_min: float = option(0.1, "smallest radius, of the shorter side", low=0.005, high=1.0)
+    count: int = parameter(8, "number of shapes", low=1, high=1000)
+    shape: str = parameter("mixed", "shape of the shapes", choices=("mixed", *KINDS))
+    sigma: float = parameter(3.0, "decay of the density of radii", low=2.0, high=4.0)
+    r_min: float = parameter(0.1, "smallest radius, of the shorter side", low=0.005, high=1.0)
 
     def render(self, stream: Stream, shape: Shape) -> tuple[Pixels, Coverage]:
         """Draw the background, then the shapes."""

@@ -11,7 +11,7 @@ from pixelgen.families.base import Family
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric import exact
 from pixelgen.numeric.exact import Table
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 from pixelgen.rng import DATA, PARAMETERS, Stream, Words
 
 UNIT = 1 << 16
@@ -52,8 +52,10 @@ class Fractal(Family):
     number = 22
     texture = Texture.SPARSE
 
-    maps: int = option(0, "maps of the system; 0 draws 2..7 for each image", low=0, high=_MOST_MAPS)
-    points: float = option(1.5, "points drawn per pixel of the frame", low=0.01, high=64.0)
+    maps: int = parameter(
+        0, "maps of the system; 0 draws 2..7 for each image", low=0, high=_MOST_MAPS
+    )
+    points: float = parameter(1.5, "points drawn per pixel of the frame", low=0.01, high=64.0)
 
     @property
     def has_coverage(self) -> bool:

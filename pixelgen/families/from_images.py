@@ -10,7 +10,7 @@ from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric import exact
 from pixelgen.numeric.exact import Field
 from pixelgen.numeric.hartley import gain, opposite, transform
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 from pixelgen.rng import Stream
 
 
@@ -31,10 +31,10 @@ class PixelShuffle(Sourced):
     name = "pixel_shuffle"
     number = 13
 
-    sigma: float = option(
+    sigma: float = parameter(
         0.0, "standard deviation of a blur, in pixels; 0: none", low=0.0, high=4096.0
     )
-    stretch: bool = option(False, "bring levels to the full range")
+    stretch: bool = parameter(False, "bring levels to the full range")
 
     @property
     def texture(self) -> Texture:
@@ -76,7 +76,7 @@ class PatchShuffle(Sourced):
     number = 19
     texture = Texture.FLAT
 
-    patch: int = option(32, "side of a patch, in pixels", low=1, high=4096)
+    patch: int = parameter(32, "side of a patch, in pixels", low=1, high=4096)
 
     def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
         """Take the patches in the order of random keys."""

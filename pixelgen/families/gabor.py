@@ -11,7 +11,7 @@ from pixelgen.families.base import Family
 from pixelgen.image_types import Pixels, Shape, Texture
 from pixelgen.numeric import exact
 from pixelgen.numeric.exact import Field, Table
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 from pixelgen.rng import Stream, Words
 
 _SUBPIXELS = 16
@@ -38,9 +38,9 @@ class Gabor(Family):
     number = 16
     texture = Texture.SMOOTH
 
-    frequency: float = option(0.06, "of the waves, in cycles per pixel", low=0.02, high=0.25)
-    sigma: float = option(12.0, "of the windows, in pixels", low=1.0, high=64.0)
-    kernels: int = option(256, "how many, in each channel", low=1, high=4096)
+    frequency: float = parameter(0.06, "of the waves, in cycles per pixel", low=0.02, high=0.25)
+    sigma: float = parameter(12.0, "of the windows, in pixels", low=1.0, high=64.0)
+    kernels: int = parameter(256, "how many, in each channel", low=1, high=4096)
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Add up each channel and scale it by theory."""

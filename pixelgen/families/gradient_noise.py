@@ -20,7 +20,7 @@ from pixelgen.families.base import Family
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric import exact
 from pixelgen.numeric.exact import Field, Table
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 from pixelgen.rng import DATA, Stream
 
 _ONE = 1 << 15
@@ -55,11 +55,13 @@ class Perlin(Family):
     number = 11
     texture = Texture.SMOOTH
 
-    res: int = option(8, "lattice cells along each axis", low=1, high=256)
-    threshold: float = option(
+    res: int = parameter(8, "lattice cells along each axis", low=1, high=256)
+    threshold: float = parameter(
         0.0, "cover where a field of -1..1 exceeds this; 0 covers all", low=0.0, high=0.99
     )
-    sine: float = option(0.0, "sine periods from lowest to highest; 0 = plain", low=0.0, high=64.0)
+    sine: float = parameter(
+        0.0, "sine periods from lowest to highest; 0 = plain", low=0.0, high=64.0
+    )
 
     @property
     def has_coverage(self) -> bool:
@@ -102,8 +104,8 @@ class Fbm(Family):
     number = 18
     texture = Texture.SMOOTH
 
-    res: int = option(4, "lattice cells along each axis in the first octave", low=1, high=256)
-    octaves: int = option(5, "octaves", low=1, high=10)
+    res: int = parameter(4, "lattice cells along each axis in the first octave", low=1, high=256)
+    octaves: int = parameter(5, "octaves", low=1, high=10)
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Draw each octave's gradients from a purpose of its own."""

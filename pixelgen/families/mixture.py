@@ -20,7 +20,7 @@ from typing import NamedTuple, Self, TypeAlias
 
 from pixelgen.errors import BadValue
 from pixelgen.families.base import Family
-from pixelgen.registry import Value, find, pairs, to_spec
+from pixelgen.registry import Value, find_component, parse_parameters, to_spec
 from pixelgen.rng import PARAMETERS, Stream
 
 
@@ -69,12 +69,12 @@ class Member(NamedTuple):
         """Read ``name=weight:key=value,…``; raise BadValue for what is unknown or out of range."""
         head, _, rest = text.strip().partition(":")
         name, equals, weight = head.partition("=")
-        family = find(Family, name)
+        family = find_component(Family, name)
         if equals and not re.fullmatch(r"0*[1-9][0-9]{0,5}", weight, re.ASCII):
             raise BadValue(f"family {name!r}: weight {weight!r} is no whole number of 1..999999")
         fixed: dict[str, str] = {}
         drawn: list[tuple[str, Drawn]] = []
-        given = pairs(family, rest)
+        given = parse_parameters(family, rest)
         for key in (field.name for field in fields(family) if field.name in given):
             found = _drawn(family, key, given[key])
             if found:

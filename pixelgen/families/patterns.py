@@ -6,7 +6,7 @@ import numpy as np
 
 from pixelgen.families.base import Family
 from pixelgen.image_types import Pixels, Shape, Texture
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 from pixelgen.rng import PARAMETERS, Stream, Words
 
 
@@ -28,11 +28,11 @@ class Stripes(Family):
     number = 5
     texture = Texture.FLAT
 
-    n: int = option(6, "how many stripes", low=2, high=4096)
-    direction: str = option(
+    n: int = parameter(6, "how many stripes", low=2, high=4096)
+    direction: str = parameter(
         "random", "of each stripe", choices=("random", "horizontal", "vertical")
     )
-    tone: str = option("random", "which colours they have", choices=("random", "primary"))
+    tone: str = parameter("random", "which colours they have", choices=("random", "primary"))
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Index the colours by column or row."""
@@ -71,7 +71,7 @@ class Gradient(Family):
     number = 6
     texture = Texture.FLAT
 
-    form: str = option("random", "which way it spreads", choices=("random", "linear", "radial"))
+    form: str = parameter("random", "which way it spreads", choices=("random", "linear", "radial"))
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Look each pixel's place on the ramp up in a table of its levels."""
@@ -123,7 +123,7 @@ class Checker(Family):
     number = 17
     texture = Texture.FLAT
 
-    cell: int = option(16, "side of a square, in pixels", low=1, high=4096)
+    cell: int = parameter(16, "side of a square, in pixels", low=1, high=4096)
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Lay the two kinds of rows in turn."""

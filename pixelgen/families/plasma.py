@@ -8,7 +8,7 @@ import numpy as np
 from pixelgen.families.base import Family
 from pixelgen.image_types import Pixels, Shape, Texture
 from pixelgen.numeric.exact import Table
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 from pixelgen.rng import Stream
 
 
@@ -35,7 +35,7 @@ class Plasma(Family):
     number = 15
     texture = Texture.SMOOTH
 
-    h: float = option(1.0, "smoothness: noise falls by 2^-h a level", low=0.0, high=2.0)
+    h: float = parameter(1.0, "smoothness: noise falls by 2^-h a level", low=0.0, high=2.0)
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Draw the torus, and show its first corner."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from pixelgen.families.base import Family
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 from pixelgen.rng import Stream
 
 
@@ -48,8 +48,8 @@ class Gaussian(Family):
     name = "gaussian"
     number = 2
 
-    mean: float = option(127.5, "mean level, of 255", low=0.0, high=255.0)
-    sigma: float = option(63.75, "standard deviation before clipping, of 255", low=0.0, high=1e4)
+    mean: float = parameter(127.5, "mean level, of 255", low=0.0, high=255.0)
+    sigma: float = parameter(63.75, "standard deviation before clipping, of 255", low=0.0, high=1e4)
 
     @property
     def texture(self) -> Texture:
@@ -89,7 +89,7 @@ class Rademacher(Family):
     number = 3
     texture = Texture.LEVELS
 
-    p: float = option(0.5, "probability of the highest level", low=0.0, high=1.0)
+    p: float = parameter(0.5, "probability of the highest level", low=0.0, high=1.0)
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Spread bits, or compare 16-bit integers with p, to levels."""
@@ -120,7 +120,7 @@ class Solid(Family):
     number = 4
     texture = Texture.FLAT
 
-    tone: str = option("random", "which level", choices=("random", "gray", "black", "white"))
+    tone: str = parameter("random", "which level", choices=("random", "gray", "black", "white"))
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Draw the levels of one pixel and repeat it."""
@@ -150,7 +150,7 @@ class SaltPepper(Family):
     texture = Texture.SPARSE
     has_coverage = True
 
-    p: float = option(0.05, "probability that a pixel is hit", low=0.0, high=1.0)
+    p: float = parameter(0.05, "probability that a pixel is hit", low=0.0, high=1.0)
 
     def render(self, stream: Stream, shape: Shape) -> tuple[Pixels, Coverage]:
         """Compare a 16-bit integer a pixel with p; if it is less, its lowest bit is the tone."""

@@ -15,7 +15,7 @@ from pixelgen.colors import luma
 from pixelgen.errors import BadValue
 from pixelgen.families.base import Family, render_named
 from pixelgen.image_types import Coverage, Pixels, Shape
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 from pixelgen.rng import PARAMETERS, Stream
 from pixelgen.source_images import Entry, decode_rgba, folder
 
@@ -24,7 +24,7 @@ from pixelgen.source_images import Entry, decode_rgba, folder
 class Sourced(Family):
     """A family that takes the user's images; without any, images of dead leaves."""
 
-    source: str = option("", "folder of your images; none: dead leaves")
+    source: str = parameter("", "folder of your images; none: dead leaves")
 
     def entry(self, stream: Stream) -> str:
         """Return the name of the user's image that an image is made of, or ''."""

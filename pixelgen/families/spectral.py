@@ -11,7 +11,7 @@ from pixelgen.image_types import Pixels, Shape, Texture
 from pixelgen.numeric import exact
 from pixelgen.numeric.exact import Field, Table
 from pixelgen.numeric.hartley import gain, transform
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 from pixelgen.rng import Stream
 
 _STRONGEST = 1 << 20
@@ -38,9 +38,11 @@ class Spectrum(Family):
     name = "spectrum"
     number = 10
 
-    a: float = option(2.0, "exponent of the power", low=0.0, high=7.0)
-    sx: float = option(0.0, "exponent along x of the amplitude, instead of a", low=0.0, high=7.0)
-    sy: float = option(0.0, "exponent along y of the amplitude; 0: that along x", low=0.0, high=7.0)
+    a: float = parameter(2.0, "exponent of the power", low=0.0, high=7.0)
+    sx: float = parameter(0.0, "exponent along x of the amplitude, instead of a", low=0.0, high=7.0)
+    sy: float = parameter(
+        0.0, "exponent along y of the amplitude; 0: that along x", low=0.0, high=7.0
+    )
 
     @property
     def texture(self) -> Texture:
@@ -80,7 +82,7 @@ class SpectrumColor(Spectrum):
     name = "spectrum_color"
     number = 20
 
-    chroma: float = option(0.4, "strength of colour, of that of luminance", low=0.0, high=1.0)
+    chroma: float = parameter(0.4, "strength of colour, of that of luminance", low=0.0, high=1.0)
 
     def _deviates(self, stream: Stream, shape: Shape) -> Table:
         """Mix the planes before the transform, which is linear."""

@@ -10,7 +10,7 @@ import numpy as np
 from pixelgen.families.base import Family
 from pixelgen.image_types import Pixels, Shape, Texture
 from pixelgen.numeric.exact import Field, Table
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 from pixelgen.rng import DATA, Stream
 
 _UNIT = 16
@@ -47,8 +47,8 @@ class Voronoi(Family):
     name = "voronoi"
     number = 14
 
-    cells: int = option(16, "grid cells along the longer side", low=1, high=256)
-    output: str = option("color", "what a pixel shows", choices=("color", "f1", "f2-f1"))
+    cells: int = parameter(16, "grid cells along the longer side", low=1, high=256)
+    output: str = parameter("color", "what a pixel shows", choices=("color", "f1", "f2-f1"))
 
     @property
     def texture(self) -> Texture:

@@ -13,7 +13,7 @@ from pixelgen.families.spectral import picture
 from pixelgen.image_types import Pixels, Shape, Texture
 from pixelgen.numeric.exact import Field, Table
 from pixelgen.numeric.hartley import gain, opposite, transform
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 from pixelgen.rng import Stream
 
 _LARGEST = 32767
@@ -45,7 +45,7 @@ class WaveletMarginal(Family):
     number = 21
     texture = Texture.SMOOTH
 
-    r: float = option(0.6, "exponent of the density; 2 is Gaussian", low=0.3, high=2.0)
+    r: float = parameter(0.6, "exponent of the density; 2 is Gaussian", low=0.3, high=2.0)
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Transform each band, add the filtered bands up and transform the sum back."""

@@ -71,7 +71,7 @@ def _formats_for(mode: str, depth: int) -> str:
     """List the formats that hold a mode and depth."""
     names = [
         part.name
-        for part in registry.known(Format.kind).values()
+        for part in registry.components(Format.kind).values()
         if issubclass(part, Format) and depth in part.holds.get(mode, ())
     ]
     return ", ".join(names[:-1]) + " or " + names[-1]

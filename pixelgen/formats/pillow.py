@@ -13,7 +13,7 @@ import numpy as np
 
 from pixelgen.formats.base import Format
 from pixelgen.image_types import Pixels, Texture
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -65,10 +65,10 @@ class Jpeg(PillowFormat):
     side = 65500
     pillow_name = "JPEG"
 
-    quality: int = option(75, "of the quantisation tables", low=1, high=100)
-    subsampling: str = option("4:2:0", "of chroma", choices=_CHROMA)
-    progressive: bool = option(False, "store in several scans")
-    optimize: bool = option(False, "compute the best Huffman tables")
+    quality: int = parameter(75, "of the quantisation tables", low=1, high=100)
+    subsampling: str = parameter("4:2:0", "of chroma", choices=_CHROMA)
+    progressive: bool = parameter(False, "store in several scans")
+    optimize: bool = parameter(False, "compute the best Huffman tables")
 
     def options(self) -> dict[str, Any]:
         """Return the keywords of ``Image.save``."""
@@ -90,9 +90,9 @@ class Webp(PillowFormat):
     drops_opaque_alpha = True
     pillow_name = "WEBP"
 
-    quality: int = option(80, "of a lossy image, or effort of a lossless one", low=0, high=100)
-    lossless: bool = option(False, "keep every pixel, those under alpha 0 too")
-    method: int = option(4, "effort, from fast to small", low=0, high=6)
+    quality: int = parameter(80, "of a lossy image, or effort of a lossless one", low=0, high=100)
+    lossless: bool = parameter(False, "keep every pixel, those under alpha 0 too")
+    method: int = parameter(4, "effort, from fast to small", low=0, high=6)
 
     def options(self) -> dict[str, Any]:
         """Return the keywords of ``Image.save``."""
@@ -113,9 +113,9 @@ class Avif(PillowFormat):
     side = 32768  # one more writes a file that libavif refuses to read back
     pillow_name = "AVIF"
 
-    quality: int = option(75, "from small to good", low=0, high=100)
-    subsampling: str = option("4:2:0", "of chroma", choices=_CHROMA)
-    speed: int = option(6, "from small to fast", low=0, high=10)
+    quality: int = parameter(75, "from small to good", low=0, high=100)
+    subsampling: str = parameter("4:2:0", "of chroma", choices=_CHROMA)
+    speed: int = parameter(6, "from small to fast", low=0, high=10)
 
     def options(self) -> dict[str, Any]:
         """Return the keywords of ``Image.save``; one thread, since workers are processes."""
@@ -137,7 +137,7 @@ class Jpeg2000(PillowFormat):
     side = (1 << 31) - 1
     pillow_name = "JPEG2000"
 
-    quality: int = option(0, "signal to noise ratio in dB; 0 is lossless", low=0, high=100)
+    quality: int = parameter(0, "signal to noise ratio in dB; 0 is lossless", low=0, high=100)
 
     def options(self) -> dict[str, Any]:
         """Return the keywords of ``Image.save``."""
@@ -160,7 +160,7 @@ class Gif(PillowFormat):
     side = 65535
     pillow_name = "GIF"
 
-    interlace: bool = option(False, "store every eighth row first")
+    interlace: bool = parameter(False, "store every eighth row first")
 
     def options(self) -> dict[str, Any]:
         """Return the keywords of ``Image.save``; the palette stays whole."""
@@ -201,7 +201,7 @@ class Tga(PillowFormat):
     side = 65535
     pillow_name = "TGA"
 
-    rle: bool = option(False, "compress runs of equal pixels")
+    rle: bool = parameter(False, "compress runs of equal pixels")
 
     def options(self) -> dict[str, Any]:
         """Return the keywords of ``Image.save``."""

@@ -17,7 +17,7 @@ from zlib_ng import zlib_ng
 from pixelgen.errors import BadValue
 from pixelgen.formats.base import EVERY_MODE, Data, Encode, Format
 from pixelgen.image_types import Pixels, Shape, Texture
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -57,7 +57,7 @@ class Png(Format):
     holds = EVERY_MODE
     side = _CHUNK_LIMIT
 
-    compression: str = option("auto", "deflate level", choices=("auto", *map(str, range(10))))
+    compression: str = parameter("auto", "deflate level", choices=("auto", *map(str, range(10))))
 
     def encode(self, pixels: Pixels) -> bytes:
         """Encode one image; ``auto`` stores it, since its texture is unknown."""

@@ -14,7 +14,7 @@ from zlib_ng import zlib_ng
 from pixelgen.errors import BadValue
 from pixelgen.formats.base import EVERY_MODE, Format
 from pixelgen.image_types import Pixels, Texture
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 
 _UINT32 = (1 << 32) - 1
 
@@ -96,7 +96,7 @@ class Tiff(Format):
     holds: ClassVar = {**EVERY_MODE, "LA": (8,)}
     side = (1 << 31) - 1
 
-    compression: str = option("none", "of the strip", choices=("none", "deflate"))
+    compression: str = parameter("none", "of the strip", choices=("none", "deflate"))
 
     def encode(self, pixels: Pixels) -> bytes:
         """Lay out the header, the directory, its longer values and the strip."""

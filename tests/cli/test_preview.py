@@ -16,7 +16,7 @@ from pixelgen.families import Family
 from pixelgen.formats import Format
 from pixelgen.generator import MODES
 from pixelgen.job import Job
-from pixelgen.registry import known
+from pixelgen.registry import components
 from pixelgen.storage import LocalStore
 from tests.support.command import Done, Run
 
@@ -26,7 +26,7 @@ Levels = npt.NDArray[np.uint8]
 GAP, CAPTION = 6, 16
 HOLD_16 = [
     pytest.param(part.name, mode, id=f"{part.name}-{mode}")
-    for part in known(Format.kind).values()
+    for part in components(Format.kind).values()
     if issubclass(part, Format)
     for mode, depths in part.holds.items()
     if 16 in depths
@@ -167,7 +167,7 @@ def test_an_oblong_image_keeps_its_shape_in_the_middle_of_its_tile(
 
 def known_family(name: str, **parameters: str) -> Family:
     """Make a family by its name."""
-    part = known(Family.kind)[name](**parameters)
+    part = components(Family.kind)[name](**parameters)
     assert isinstance(part, Family)
     return part
 
@@ -284,7 +284,7 @@ def test_a_preview_of_arrays_equals_one_of_image_files(
 def test_a_sheet_of_all_families_has_a_tile_for_each(run: Run, tmp_path: Path) -> None:
     done = run("preview", "--family", "all", "--seed", 9, "--tile", 32, "-o", "sheet.png")
     assert (done.returncode, done.stdout) == (0, "sheet.png\n")
-    families = list(known(Family.kind))
+    families = list(components(Family.kind))
     with Image.open(tmp_path / "sheet.png") as image:
         columns, rows = min(5, len(families)), -(-len(families) // 5)
         assert image.size == (columns * 38 + 6, rows * 54 + 6)

@@ -135,8 +135,8 @@ def rows(head: str) -> dict[str, list[str]]:
 
 def test_the_table_of_layouts_has_the_printed_calls() -> None:
     table = rows("layout")
-    assert set(table) == set(registry.known("layout"))
-    for name, part in registry.known("layout").items():
+    assert set(table) == set(registry.components("layout"))
+    for name, part in registry.components("layout").items():
         beside = getattr(part, "containers", None)
         layout = name if beside is None else f"{(*beside, 'files')[0]},{name}"
         job = Job.parse(count=1000, layout=layout)
@@ -158,7 +158,7 @@ def test_the_table_of_trainers_has_their_calls_and_limits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "names"), [("family", registry.known("family")), ("preset", PRESETS)]
+    ("head", "names"), [("family", registry.components("family")), ("preset", PRESETS)]
 )
 def test_the_lists_of_families_formats_and_layouts_are_complete(
     head: str, names: Iterable[str]

@@ -17,7 +17,7 @@ from pixelgen.rng import Stream
 from tests.fingerprints import PROMISED, SHAPES, prints
 
 FAMILIES: list[type[Family]] = [
-    part for part in registry.known("family").values() if issubclass(part, Family)
+    part for part in registry.components("family").values() if issubclass(part, Family)
 ]
 
 ODD = ["voronoi:cells=256", "voronoi:output=f2-f1", "fbm:octaves=10", "perlin:threshold=0.2"]

@@ -219,4 +219,4 @@ def test_presets_take_the_users_images_where_they_need_them() -> None:
 
 
 def test_no_preset_bears_the_name_of_a_family() -> None:
-    assert not PRESETS.keys() & registry.known("family").keys()
+    assert not PRESETS.keys() & registry.components("family").keys()

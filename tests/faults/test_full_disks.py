@@ -24,7 +24,7 @@ from tests.support.faults import (
 
 pytestmark = pytest.mark.faults
 
-FORMATS = tuple(registry.known("format"))
+FORMATS = tuple(registry.components("format"))
 
 
 def sample(positions: range, seed: str) -> list[int]:

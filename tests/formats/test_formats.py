@@ -30,9 +30,9 @@ from pixelgen.formats.png import Png
 from pixelgen.formats.uncompressed import Bmp, Npy, Ppm, Tiff
 from pixelgen.generator import MODES
 from pixelgen.image_types import Pixels
-from pixelgen.registry import known, parse
+from pixelgen.registry import components, parse
 
-FORMATS = [part for part in known(Format.kind).values() if issubclass(part, Format)]
+FORMATS = [part for part in components(Format.kind).values() if issubclass(part, Format)]
 DEPTHS = (8, 16)
 SIZES = ((1, 1), (5, 7), (33, 256), (4099, 3))  # width, height
 LIMITED = [part for part in FORMATS if part.side < 100_000]

@@ -29,11 +29,11 @@ from tests.support.faults import layouts
 
 SIDECARS = [
     f"{(*part.containers, 'files')[0]},{name}"
-    for name, part in registry.known("layout").items()
+    for name, part in registry.components("layout").items()
     if issubclass(part, Sidecar)
 ]
 CONTAINERS = [
-    name for name, part in registry.known("layout").items() if issubclass(part, Container)
+    name for name, part in registry.components("layout").items() if issubclass(part, Container)
 ]
 SPLIT = "train=0.75,val=0.25"
 

@@ -35,7 +35,7 @@ def _fullest(container: type[Container]) -> str:
     """Spell a container with all the sidecars that go with it."""
     sidecars = tuple(
         part()
-        for part in registry.known("layout").values()
+        for part in registry.components("layout").values()
         if issubclass(part, Sidecar) and container.name in (part.containers or (container.name,))
     )
     return str(Layout(container(), sidecars))
@@ -43,7 +43,7 @@ def _fullest(container: type[Container]) -> str:
 
 LAYOUTS = {
     part.name: _fullest(part)
-    for part in registry.known("layout").values()
+    for part in registry.components("layout").values()
     if issubclass(part, Container)
 }
 """Each container, with its layout at the fullest."""

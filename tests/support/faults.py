@@ -21,7 +21,7 @@ Shared = Callable[[str, Callable[[Path], object]], Path]
 
 PATIENCE = 120  # seconds; what is waited for comes however busy the machine is, unless it hangs
 
-ENGINES = tuple(registry.known("engine"))
+ENGINES = tuple(registry.components("engine"))
 
 
 def layouts(per_shard: int) -> list[str]:
@@ -33,11 +33,11 @@ def layouts(per_shard: int) -> list[str]:
         name: f"{name}:per_shard={per_shard}"
         if any(parameter["name"] == "per_shard" for parameter in part.parameters())
         else name
-        for name, part in registry.known("layout").items()
+        for name, part in registry.components("layout").items()
         if issubclass(part, Container)
     }
     beside: dict[str, list[str]] = {}
-    for name, part in registry.known("layout").items():
+    for name, part in registry.components("layout").items():
         if issubclass(part, Sidecar):
             beside.setdefault((*part.containers, "files")[0], []).append(name)
     return [

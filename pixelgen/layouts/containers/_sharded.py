@@ -10,7 +10,7 @@ from pixelgen.errors import PixelgenError
 from pixelgen.formats.base import Data
 from pixelgen.layouts.base import Container, File, FileEntry, Samples, ShardRecord
 from pixelgen.layouts.dataset_info import DatasetInfo, Shard
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 from pixelgen.storage import Store
 
 _MOST_IMAGES = 1000
@@ -24,7 +24,7 @@ class Sharded(Container):
     splits_shards: ClassVar = True
     most_bytes: ClassVar = 256 << 20
 
-    per_shard: int = option(
+    per_shard: int = parameter(
         0, "images in a file; 0: 1,000, or fewer to make at least 8 files and none too large",
         low=0, high=1_000_000,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from pixelgen.layouts.base import Samples, ShardRecord
 from pixelgen.layouts.containers._sharded import Sharded, series
 from pixelgen.layouts.containers._ustar import END, LATEST, Member, archive, padded
 from pixelgen.layouts.dataset_info import DatasetInfo, Shard
-from pixelgen.registry import option
+from pixelgen.registry import parameter
 
 _CLASS = b"0"
 
@@ -30,7 +30,9 @@ class WebDataset(Sharded):
     name = "webdataset"
     aliases = ("tar",)
 
-    mtime: int = option(0, "time of all files in them, in seconds since 1970", low=0, high=LATEST)
+    mtime: int = parameter(
+        0, "time of all files in them, in seconds since 1970", low=0, high=LATEST
+    )
 
     def file(self, split: str, number: int, total: int) -> str:
         """Return a number in six digits."""

@@ -8,7 +8,7 @@ from typing import Any
 from pixelgen import __version__
 from pixelgen.pixlab.server.headers import MAX_HEADER_BYTES, MAX_TARGET_BYTES
 from pixelgen.pixlab.server.params import EXPORT_FORMATS, MAX_SIDE
-from pixelgen.registry import known
+from pixelgen.registry import components
 
 _IMAGES: dict[str, Any] = {f"image/{name}": {} for name in dict.fromkeys(EXPORT_FORMATS.values())}
 _SIDE = {"type": "integer", "minimum": 1, "maximum": MAX_SIDE, "examples": [64]}
@@ -80,7 +80,7 @@ def _extension_parameters() -> dict[str, Any]:
     return {
         "seed": {"type": "string", "pattern": _SEED,
                  "description": "up to 128 bits; the same seed gives the same bytes"},
-        "noise": {"type": "string", "default": "uniform", "examples": list(known("family")),
+        "noise": {"type": "string", "default": "uniform", "examples": list(components("family")),
                   "description": "a family, with or without parameters"},
         "density": {"type": "number", "minimum": 0, "maximum": 1},
     }  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pixelgen.pixlab.server.params import EXPORT_FORMATS
-from pixelgen.registry import known
+from pixelgen.registry import components
 
 _INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
 _POLICY = (
@@ -25,7 +25,7 @@ def page() -> tuple[bytes, str]:
     """
     text = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
     hashes = {name: _hash(code) for name, code in _INLINE.findall(text)}
-    text = text.replace("{noise}", _options(known("family"), "uniform"))
+    text = text.replace("{noise}", _options(components("family"), "uniform"))
     text = text.replace("{export}", _options(dict.fromkeys(EXPORT_FORMATS.values()), "png"))
     return text.encode(), _POLICY.format(**hashes)
 

@@ -116,12 +116,12 @@ def test_signal_ends_requests_in_progress_and_keeps_fetched_images(
 
 CONTAINER_FORMATS = {
     name: part.formats or ("png",)
-    for name, part in registry.known("layout").items()
+    for name, part in registry.components("layout").items()
     if issubclass(part, Container) and set(part.formats or ("png",)) & {"png", "jpeg"}
 }  # fmt: skip
 
 SIDECARS = sorted(
-    name for name, part in registry.known("layout").items() if issubclass(part, Sidecar)
+    name for name, part in registry.components("layout").items() if issubclass(part, Sidecar)
 )
 
 
@@ -131,7 +131,7 @@ def test_fetched_images_go_to_every_layout_and_are_checked_by_their_hashes(
 ) -> None:
     sidecars = [
         name for name in SIDECARS
-        if not (wanted := getattr(registry.known("layout")[name], "containers", ()))
+        if not (wanted := getattr(registry.components("layout")[name], "containers", ()))
         or container in wanted
     ]  # fmt: skip
     kind = "png" if "png" in CONTAINER_FORMATS[container] else "jpeg"

@@ -18,7 +18,7 @@ from pixelgen.job import Job
 from pixelgen.pixlab.server.config import ServerConfig
 from pixelgen.pixlab.server.costs import FAMILY_COSTS, check_cost, estimate
 from pixelgen.pixlab.server.params import EXPORT_FORMATS, MAX_PIXELS, parse_job
-from pixelgen.registry import known
+from pixelgen.registry import components
 from tests.support.command import Run
 from tests.support.faults import wait_for
 from tests.support.serving import (
@@ -334,7 +334,7 @@ def requested_job(noise: str, size: str = "1000x1000", export: str = "png") -> J
 
 
 def test_every_family_has_a_cost() -> None:
-    ours = [part for part in known("family").values() if part.__module__.startswith("pixelgen.")]
+    ours = [part for part in components("family").values() if part.__module__.startswith("pixelgen.")]
     assert sorted(FAMILY_COSTS) == sorted(part.name for part in ours)
 
 
