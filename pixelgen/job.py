@@ -155,9 +155,11 @@ class Job:
             )
         if self.label in _SPLIT_WORDS:
             raise BadValue(f"class {self.label!r} would be taken for a split; choose another name")
-        for part in self.layout.parts:
-            if part.needs_checksum and self.checksum == "none":
-                raise BadValue(f"layout {part.name} lists checksums; leave out --checksum none")
+        for component in self.layout.components:
+            if component.needs_checksum and self.checksum == "none":
+                raise BadValue(
+                    f"layout {component.name} lists checksums; leave out --checksum none"
+                )
         taken = self.layout.container.formats
         if taken and self.format.name not in taken:
             raise BadValue(

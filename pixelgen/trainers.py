@@ -1,4 +1,4 @@
-"""Trainers: what a set for one must be, and the call that takes it, so that nothing is dropped."""
+"""Trainers: what each requires of a dataset to drop no image, and the call that loads it."""
 
 import shlex
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from pixelgen.errors import BadValue
 from pixelgen.job import Job
+from pixelgen.layouts.base import split_file
 from pixelgen.registry import suggest_name
 
 _PILLOW = ("png", "jpeg", "bmp", "tiff", "webp")
@@ -14,48 +15,46 @@ _PILLOW = ("png", "jpeg", "bmp", "tiff", "webp")
 class Trainer(NamedTuple):
     """A training stack: the layout that it reads, and its limits.
 
-    ``formats`` are those that it reads and ``least_side`` is in pixels; ``below`` says what becomes
-    of an image that has less. One that ``clips_gray`` turns 16-bit gray white. ``call`` loads the
-    set; '' where the layout's own call does. In it stand, quoted, ``{root}`` for the set's
-    directory (``{shell}`` for a shell), ``{folder}`` for that of the first split, ``{yolo}`` and
-    ``{coco}`` for files, and ``{label}`` for the class.
+    It reads the ``formats`` and sides of at least ``min_side`` pixels; ``below`` says what it does
+    to smaller images. One that ``clips_gray`` turns 16-bit gray white. ``call`` is a template of
+    the call that loads the dataset; '' means the call of the layout. Its fields are filled in by
+    :func:`loader_calls`.
     """
 
     title: str
     layout: str
     formats: tuple[str, ...]
-    least_side: int = 1
+    min_side: int = 1
     below: str = ""
     call: str = ""
     hint: str = ""
     clips_gray: bool = False
 
     def objections(self, job: Job) -> Iterator[str]:
-        """Yield what this stack would not take of a job, and what to do instead."""
+        """Yield each reason why this stack would drop images of a job, and what to do instead."""
         if job.format.name not in self.formats:
-            told = ", ".join(self.formats[:-1]) + f" or {self.formats[-1]}"
-            yield f"{self.title} does not read {job.format.name}; use {told}"
-        if min(job.width, job.height) < self.least_side:
+            allowed = ", ".join(self.formats[:-1]) + f" or {self.formats[-1]}"
+            yield f"{self.title} does not read {job.format.name}; use {allowed}"
+        if min(job.width, job.height) < self.min_side:
             yield (
-                f"{self.title} {self.below} images with a side under {self.least_side} pixels, not"
-                f" {job.width}x{job.height}"
+                f"{self.title} {self.below} images with a side under {self.min_side} pixels:"
+                f" {job.width}x{job.height}; use a larger size"
             )
         if self.clips_gray and (job.mode, job.depth) == ("L", 16):
             yield f"{self.title} clips 16-bit gray to white; use depth 8, or mode RGB"
 
-    def suits(self, job: Job) -> bool:
-        """Tell whether a job has all of the layout that this stack reads."""
-        names = {part.name for part in job.layout.parts}
-        wanted = set(self.layout.split(","))
-        return wanted <= names and wanted != {"files"}
+    def can_read_layout(self, job: Job) -> bool:
+        """Tell whether a job's layout includes all components that this stack reads."""
+        names = {component.name for component in job.layout.components}
+        return set(self.layout.split(",")) <= names
 
 
 TRAINERS = {
     "ultralytics": Trainer(
         "Ultralytics", "files,yolo", ("png", "jpeg", "bmp", "webp", "tiff", "avif"), 10,
-        "takes for corrupt",
+        "rejects as corrupt",
         call="ultralytics.YOLO('yolo11n.yaml').train(data={yolo})",
-        hint="to add it to your own set, name its images/ in the list 'train:' of your data.yaml",
+        hint="to add it to your own dataset, list its images/ under 'train:' in your data.yaml",
     ),
     "detectron2": Trainer(
         "Detectron2", "coco,files", _PILLOW,
@@ -73,14 +72,14 @@ TRAINERS = {
     "huggingface": Trainer("Hugging Face datasets", "files,hf", (*_PILLOW, "gif", "avif", "ppm")),
     "opencv": Trainer(
         "OpenCV's cascade training", "files,opencv", (*_PILLOW, "ppm"), 24,
-        "cannot take a window of 24 pixels from",
+        "cannot cut a window of 24 pixels out of",
         call="cd {shell} && mkdir -p cascade && opencv_traincascade -data cascade"
-             " -vec positives.vec -bg bg{tag}.txt -w 24 -h 24",
-        hint="run it there and see that cascade/cascade.xml is made: it exits with 0 all the same",
+             " -vec positives.vec -bg {opencv} -w 24 -h 24",
+        hint="check that it makes cascade/cascade.xml: it exits with 0 even if it fails",
     ),
     "dlib": Trainer(
         "dlib", "dlib,files", ("png", "jpeg", "bmp"),
-        hint="dlib trains only if some image has a box: put these images beside yours in one XML",
+        hint="dlib trains only if some image has a box: list these images and yours in one XML",
     ),
     "keras": Trainer(
         "Keras", "imagefolder", ("png", "jpeg", "bmp", "gif"),
@@ -91,32 +90,30 @@ TRAINERS = {
 }  # fmt: skip
 
 
-def find(name: str) -> Trainer:
-    """Return the trainer of a name; raise BadValue where there is none."""
+def find_trainer(name: str) -> Trainer:
+    """Return the trainer with a name; raise BadValue if there is none."""
     if name not in TRAINERS:
         raise BadValue(
-            f"unknown trainer {name!r}{suggest_name(name, TRAINERS)} (there are"
-            f" {', '.join(TRAINERS)})"
+            f"unknown trainer {name!r}{suggest_name(name, TRAINERS)}; choose one"
+            f" of {', '.join(TRAINERS)}"
         )
     return TRAINERS[name]
 
 
-def calls(trainer: Trainer, job: Job, root: str) -> list[str]:
-    """Return the calls that load a set into a trainer."""
-    loaders = [part.loader(root, job.info) for part in job.layout.parts]
+def loader_calls(trainer: Trainer, job: Job, root: str) -> list[str]:
+    """Return the calls that load a dataset into a trainer."""
     if not trainer.call:
-        return [call for call in loaders if call][-1:]
-    split = job.info.split_names[0]
-    tag = f"-{split}set" if split else ""
+        return job.layout.loaders(root, job.info)[-1:]
+    split = job.info.first_split
     return [
         trainer.call.format(
             root=repr(root),
             shell=shlex.quote(root),
             folder=repr(f"{root}/{split}".rstrip("/")),
             yolo=repr(f"{root}/data.yaml"),
-            coco=repr(f"{root}/coco{tag}.json"),
+            coco=repr(f"{root}/{split_file('coco', split, '.json')}"),
             label=job.label or "object",
-            tag=tag,
+            opencv=split_file("bg", split, ".txt"),
             sides=(job.height, job.width),
         )
     ]

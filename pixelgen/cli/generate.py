@@ -129,9 +129,9 @@ def _fields(options: dict[str, Any]) -> dict[str, Any]:
     names = ("count", "format", "layout", "checksum", "label", "split")
     fields |= {name: options[name] for name in names if options[name] is not None}
     if options["trainer"]:
-        from pixelgen.trainers import find
+        from pixelgen.trainers import find_trainer
 
-        own = find(options["trainer"]).layout
+        own = find_trainer(options["trainer"]).layout
         fields["layout"] = f"{own},{fields['layout']}" if "layout" in fields else own
     return fields | look(options) | address
 
@@ -152,14 +152,14 @@ def _job(fields: dict[str, Any], options: dict[str, Any]) -> "Job":
 
 def _check_trainers(job: "Job", options: dict[str, Any]) -> None:
     """Refuse what the trainer asked for would not take; of others, say what they would not."""
-    from pixelgen.trainers import TRAINERS, find
+    from pixelgen.trainers import TRAINERS, find_trainer
 
     if options["trainer"]:
-        for objection in find(options["trainer"]).objections(job):
+        for objection in find_trainer(options["trainer"]).objections(job):
             raise BadValue(objection)
     elif not options["quiet"]:
         for trainer in TRAINERS.values():
-            if trainer.suits(job):
+            if trainer.can_read_layout(job):
                 for objection in trainer.objections(job):
                     report(f"note: {objection}")
 

@@ -33,7 +33,7 @@ def index_names(job: Job) -> Iterator[Iterator[str]]:
         for shard in job.shards():
             yield shard, ShardRecord(shard.number, [0] * (shard.stop - shard.start), [])
 
-    for files in job.layout.indexes(manifest_view(job, unknown)):
+    for files in job.layout.index_by_component(manifest_view(job, unknown)):
         yield (name for name, _ in files)
 
 

@@ -1,8 +1,8 @@
-"""Layouts: where the encoded images of a set go, and what indexes them.
+"""Layouts: where the encoded images of a dataset go, and the files that index them.
 
-Every module of ``containers`` and ``sidecars`` is searched: each :class:`Container` and each
-:class:`Sidecar` named in it is known to the command line, the manifest, the contract tests and
-``pixelgen list layouts``.
+Every module of ``containers`` and ``sidecars`` is imported. Each :class:`Container` and
+:class:`Sidecar` with a ``name`` is then available to the command line, the manifest, the contract
+tests and ``pixelgen list layouts``.
 """
 
 from pixelgen.layouts.base import (

@@ -1,4 +1,4 @@
-"""What a layout is made of: a container for the images, and sidecars, files that index them."""
+"""The base classes of layouts: a container for the images, and sidecars that index them."""
 
 import json
 from abc import abstractmethod
@@ -13,19 +13,19 @@ from pixelgen.registry import Component
 from pixelgen.storage import Chunks, Store
 
 File: TypeAlias = tuple[str, Chunks]
-"""The name of a file, relative to the set's directory, and its bytes."""
+"""The name of a file, relative to the dataset's directory, and its bytes."""
 
 MANIFEST = "metadata.jsonl"
-"""The manifest of most layouts: the one that Hugging Face datasets look for."""
+"""The manifest of most layouts: the name that Hugging Face datasets looks for."""
 
 _SHARD_BYTES = 8 << 20
 _SHARD_SIZES = (1000, 500, 250, 200, 125, 100, 50, 40, 25, 20, 10, 8, 5, 4, 2, 1)
 
 
 class Sample(NamedTuple):
-    """An image as it is written: its index, its file's bytes, their SHA-256 or '', and its origin.
+    """An image to write: its index, its file's bytes, their SHA-256 or '', and its origin.
 
-    The bytes stay as they are until the next sample is asked for. For the origin see
+    The bytes are valid until the next sample is requested. For the origin see
     :class:`ImageRecord`.
     """
 
@@ -36,7 +36,7 @@ class Sample(NamedTuple):
 
     @property
     def image_record(self) -> ImageRecord:
-        """What its row tells of it."""
+        """The values that its manifest row needs."""
         return ImageRecord(self.number, len(self.data), self.sha256, self.origin)
 
 
@@ -44,9 +44,10 @@ Samples: TypeAlias = Iterable[Sample]
 
 
 class FileEntry(NamedTuple):
-    """A file of the set: its name, its size in bytes and its SHA-256.
+    """A file of the dataset: its name, its size in bytes and its SHA-256.
 
-    A size that nothing tells beforehand is None; the SHA-256 is '' under ``--checksum none``.
+    The size is None if it cannot be known before the file is written; the SHA-256 is '' under
+    ``--checksum none``.
     """
 
     name: str
@@ -55,10 +56,11 @@ class FileEntry(NamedTuple):
 
 
 class ShardRecord(NamedTuple):
-    """What became of a shard: the size in bytes, the SHA-256 and the origin of each image.
+    """A finished shard: the size in bytes, the SHA-256 and the origin of each image.
 
-    ``file_size`` and ``file_hash`` are those of the shard's file, where it is one; 0 and '' where
-    not, or not known. No hash under ``--checksum none``, no origin where the job tells it.
+    ``file_size`` and ``file_hash`` describe the shard's file; they are 0 and '' if the shard is not
+    one file, or if they are unknown. ``hashes`` is empty under ``--checksum none``, ``origins``
+    where the job determines them.
     """
 
     shard: int
@@ -69,16 +71,16 @@ class ShardRecord(NamedTuple):
     origins: Sequence[str] = ()
 
     def image_records(self, shard: Shard) -> Iterator[ImageRecord]:
-        """Yield what is known of each image of the shard."""
+        """Yield the record of each image of the shard."""
         unknown = [""] * len(self.sizes)
-        told = zip(self.sizes, self.hashes or unknown, self.origins or unknown, strict=True)
-        for index, image_record in zip(range(shard.start, shard.stop), told, strict=True):
-            yield ImageRecord(index, *image_record)
+        values = zip(self.sizes, self.hashes or unknown, self.origins or unknown, strict=True)
+        for index, value in zip(range(shard.start, shard.stop), values, strict=True):
+            yield ImageRecord(index, *value)
 
 
 @dataclass(frozen=True)
 class ManifestView:
-    """What files that index a set are made of: the rows of its manifest, and its shards' facts."""
+    """What index files are made from: the rows of the manifest and the records of the shards."""
 
     info: DatasetInfo
     container: "Container"
@@ -91,57 +93,73 @@ class ManifestView:
                 yield self.info.row(image_record)
 
     def rows(self, split: str = "") -> Iterator[dict[str, Any]]:
-        """Yield the rows of the manifest, all or those of a split."""
+        """Yield the rows of the manifest: all, or those of one split."""
         for row in map(json.loads, self.lines()):
             if not split or row["split"] == split:
                 yield row
 
-    def file_entries(self) -> Iterator[tuple[Shard, FileEntry]]:
-        """Yield the files that hold the images, each with its shard."""
+    def file_entries(self, split: str = "") -> Iterator[tuple[Shard, FileEntry]]:
+        """Yield the files that hold the images, each with its shard: all, or those of one split."""
         for shard, record in self.records():
-            for found in self.container.file_entries(self.info, shard, record):
-                yield shard, found
+            if not split or self.info.split(shard.start) == split:
+                for entry in self.container.file_entries(self.info, shard, record):
+                    yield shard, entry
 
     def split_files(self, stem: str, suffix: str) -> Iterator[tuple[str, str]]:
-        """Yield a file's name, once for each split, with the split.
-
-        A word such as "train" that stands alone in a name would be taken for a split of the images
-        by Hugging Face datasets, which then sees nothing but that file.
-        """
+        """Yield the name of an index file for each split, with the split."""
         for split in self.info.split_names:
-            yield f"{stem}-{split}set{suffix}" if split else f"{stem}{suffix}", split
+            yield split_file(stem, split, suffix), split
+
+
+def split_file(stem: str, split: str, suffix: str) -> str:
+    """Return the name of an index file of a split ('': of a dataset without splits).
+
+    The name ends in "trainset", not in "train": Hugging Face datasets would take that word for a
+    split of the images, and then see no other file.
+    """
+    return f"{stem}-{split}set{suffix}" if split else f"{stem}{suffix}"
+
+
+def json_array(items: Iterable[str]) -> Iterator[bytes]:
+    """Yield a JSON array of items that are JSON already, one a line, in constant memory."""
+    yield b"["
+    separator = ""
+    for item in items:
+        yield f"{separator}\n{item}".encode()
+        separator = ","
+    yield b"\n]"
 
 
 @dataclass(frozen=True)
 class LayoutComponent(Component):
-    """What a container and a sidecar have in common: both may index the set when it is whole."""
+    """What containers and sidecars share: both may index the dataset once it is complete."""
 
     kind: ClassVar[str] = "layout"
     needs_checksum: ClassVar[bool] = False
 
     def index(self, manifest: ManifestView) -> Iterator[File]:
-        """Yield the files that index the set, from its rows alone, in constant memory.
+        """Yield the files that index the dataset, from its rows alone, in constant memory.
 
-        Their names depend on nothing but ``info``. The few come first, then those that are as many
-        as the images; those of one folder in a row.
+        Their names depend only on ``info``. Files that exist once come first, then those that exist
+        once an image; files of one folder follow each other.
         """
         yield from ()
 
     def index_folders(self, info: DatasetInfo) -> Iterator[str]:
-        """Yield the folders of such files, if they have some to themselves."""
+        """Yield the folders that hold only such files."""
         yield from ()
 
     def loader(self, root: str, info: DatasetInfo) -> str:
-        """Return the call that loads a set, to show to people; '' where there is none to show."""
+        """Return the Python call that loads the dataset, as text; '' if there is none."""
         return ""
 
 
 @dataclass(frozen=True)
 class Container(LayoutComponent):
-    """Where images go; a subclass sets ``name`` and writes the methods below.
+    """Where images go; a subclass sets ``name`` and implements the methods below.
 
-    ``formats`` are the formats it takes, the first being its default; any if there are none named.
-    ``manifest`` is the name of the manifest. With ``splits_shards`` a shard belongs to one split.
+    ``formats`` are the formats it accepts, its default first; empty means any. ``manifest`` is the
+    name of the manifest. With ``splits_shards`` all images of a shard belong to one split.
     """
 
     formats: ClassVar[tuple[str, ...]] = ()
@@ -149,11 +167,11 @@ class Container(LayoutComponent):
     splits_shards: ClassVar[bool] = False
 
     def shard_size(self, count: int, image_bytes: int) -> int:
-        """Return how many images make a shard: about 8 MiB, and a divisor of 1000."""
+        """Return the number of images in a shard: about 8 MiB, and a divisor of 1000."""
         return next(n for n in _SHARD_SIZES if n * image_bytes <= _SHARD_BYTES or n == 1)
 
     def encoded_by(self) -> str:
-        """Name the library, with its version, that the bytes hang on; '' if they are ours."""
+        """Return the library and version that the bytes depend on; '' if they depend on none."""
         return ""
 
     @abstractmethod
@@ -162,12 +180,12 @@ class Container(LayoutComponent):
     ) -> tuple[int, str]:
         """Publish a shard; return the size and, with ``checksum``, the SHA-256 of its file.
 
-        (0, '') where it is not one.
+        Returns (0, '') if the shard is not one file.
         """
 
     @abstractmethod
     def contents(self, info: DatasetInfo, shard: Shard, samples: Samples) -> Iterator[File]:
-        """Yield the name and the bytes of each file that holds a shard; take them in order."""
+        """Yield the name and the bytes of each file of a shard; consume them in order."""
 
     @abstractmethod
     def read(self, store: Store, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
@@ -175,37 +193,37 @@ class Container(LayoutComponent):
 
     @abstractmethod
     def location(self, info: DatasetInfo, index: int) -> dict[str, str]:
-        """Return the first columns of an image's manifest row, ``file_name`` foremost."""
+        """Return the first columns of an image's manifest row, ``file_name`` first."""
 
     @abstractmethod
     def files(self, info: DatasetInfo, shard: Shard) -> Iterator[str]:
-        """Yield the names of the files that hold a shard."""
+        """Yield the names of the files of a shard."""
 
     @abstractmethod
     def file_entries(
         self, info: DatasetInfo, shard: Shard, record: ShardRecord
     ) -> Iterator[FileEntry]:
-        """Yield the files that hold a shard, with what its record knows of each."""
+        """Yield the files of a shard, each with the size and SHA-256 that its record gives."""
 
     @abstractmethod
     def folders(self, info: DatasetInfo) -> Iterator[str]:
-        """Yield the folders that the files lie in, each once."""
+        """Yield the folders of the files, each once."""
 
 
 @dataclass(frozen=True)
 class Sidecar(LayoutComponent):
-    """Files that index a set for a stack; a subclass sets ``name`` and writes :meth:`index`.
+    """Index files for a training stack; a subclass sets ``name`` and implements :meth:`index`.
 
-    ``containers`` are those whose images its files can name; any if there are none named.
+    ``containers`` are those whose images its files can name; empty means any.
     """
 
     containers: ClassVar[tuple[str, ...]] = ("files",)
 
     def check(self, container: Container) -> None:
-        """Raise BadValue, with the way out, where the files cannot index such a container."""
+        """Raise BadValue if the files cannot index such a container."""
         if self.containers and container.name not in self.containers:
-            wanted = " or ".join(self.containers)
+            allowed = " or ".join(self.containers)
             raise BadValue(
-                f"{self.name} names the images of layout {wanted}, not of {container.name}; leave"
-                " one of the two out"
+                f"layout {self.name} cannot be combined with {container.name}: it lists the images"
+                f" of {allowed}; remove one of the two"
             )

@@ -1,4 +1,4 @@
-"""What a layout knows of a set: of each image its name, its split and its row in the manifest."""
+"""What a layout knows of a dataset: each image's name, its split and its row in the manifest."""
 
 import math
 import re
@@ -13,9 +13,9 @@ from pixelgen.errors import BadValue
 
 
 class ImageRecord(NamedTuple):
-    """What becomes known of an image when it is there: bytes of its file, and its SHA-256 or ''.
+    """A finished image: its index, its file's size in bytes, and its SHA-256 or ''.
 
-    ``origin`` tells where it came from, as members of JSON, if that does not follow from the job.
+    ``origin`` says where it came from, as members of a JSON object, unless the job determines it.
     """
 
     number: int
@@ -25,7 +25,7 @@ class ImageRecord(NamedTuple):
 
 
 Row: TypeAlias = Callable[[ImageRecord], bytes]
-"""What is known of an image to its line of the manifest."""
+"""Turns the record of an image into its line of the manifest."""
 
 _CYCLE_LIMIT = 10_000
 _SPLIT = re.compile(
@@ -34,7 +34,7 @@ _SPLIT = re.compile(
 
 
 class Shard(NamedTuple):
-    """The unit of work, of retry and of commit: the images ``start`` … ``stop``−1."""
+    """The unit of work, of retry and of commit: images ``start`` to ``stop`` − 1."""
 
     number: int
     start: int
@@ -43,12 +43,12 @@ class Shard(NamedTuple):
 
 @dataclass(frozen=True)
 class Splits:
-    """Named shares of a set that add up to one, spread evenly over it.
+    """Named shares of a dataset that add up to one, spread evenly over it.
 
-    Which split a unit (an image, or a shard) belongs to hangs on its number alone, so the first
-    units of a larger set are those of the smaller one. Each time it goes to the split that is
-    furthest behind its share, which is exact after every ``len(cycle)`` units and never off by a
-    whole one at two splits.
+    The split of a unit (an image, or a shard) depends on its number alone, so a larger dataset
+    begins with the units of the smaller one. Each unit goes to the split that is furthest behind
+    its share. The counts are exact after every ``len(cycle)`` units; with two splits they are never
+    off by a whole unit.
 
     >>> splits = Splits.parse("train=0.75,val=0.25")
     >>> [splits.of(number) for number in range(5)], splits.count("val", 100)
@@ -68,15 +68,17 @@ class Splits:
             except (ValueError, ZeroDivisionError):
                 share = Fraction(0)
             if share <= 0:
-                raise BadValue(f"split {pair.strip()!r}: write it as train=0.9,val=0.1")
+                raise BadValue(f"split {pair.strip()!r}: write splits as train=0.9,val=0.1")
             if name in shares:
-                raise BadValue(f"split {name!r} is given twice")
+                raise BadValue(f"split {name!r} is given twice; give each name once")
             shares[name] = share
         if sum(shares.values()) != 1:
-            raise BadValue(f"the splits {text} add up to {float(sum(shares.values())):g}, not to 1")
+            raise BadValue(
+                f"splits {text} add up to {float(sum(shares.values())):g}; they must add up to 1"
+            )
         splits = cls(tuple(shares.items()))
         if splits._length > _CYCLE_LIMIT:
-            raise BadValue(f"the splits {text} are too fine; use shares of up to four decimals")
+            raise BadValue(f"splits {text} are too fine; use shares of at most four decimals")
         return splits
 
     def __str__(self) -> str:
@@ -93,7 +95,7 @@ class Splits:
 
     @cached_property
     def _cycle(self) -> list[str]:
-        """Return the splits of the first units, after which they repeat."""
+        """The splits of the first units, after which they repeat."""
         behind = dict.fromkeys(self.names, Fraction(0))
         cycle = []
         for _ in range(self._length):
@@ -104,8 +106,8 @@ class Splits:
         return cycle
 
     @cached_property
-    def _before(self) -> dict[str, list[int]]:
-        """Return, of each split, how many of its units stand before each place of the cycle."""
+    def _preceding(self) -> dict[str, list[int]]:
+        """For each split, how many of its units precede each position of the cycle."""
         return {
             name: [0, *accumulate(int(each == name) for each in self._cycle)] for name in self.names
         }
@@ -117,15 +119,15 @@ class Splits:
     def count(self, name: str, units: int) -> int:
         """Return how many of the first units belong to a split."""
         whole, rest = divmod(units, self._length)
-        return whole * self._before[name][-1] + self._before[name][rest]
+        return whole * self._preceding[name][-1] + self._preceding[name][rest]
 
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """The images of a set: ``count`` files of a ``format``, each with a name and a row.
+    """The images of a dataset: ``count`` files of a ``format``, each with a name and a row.
 
-    ``suffix`` ends their names. Sides are in pixels, ``channels`` 1 … 4, ``depth`` in bits.
-    ``label`` is the class that the user named, or ''. ``shard_size`` images make a shard, and
+    ``suffix`` ends their names. Sides are in pixels, ``channels`` is 1 to 4, ``depth`` in bits.
+    ``label`` is the class that the user named, or ''. A shard has ``shard_size`` images, and
     ``unit`` images go to one split together.
     """
 
@@ -144,7 +146,7 @@ class DatasetInfo:
 
     @property
     def most_bytes(self) -> int:
-        """The bytes that the file of an image has at most; a larger one is not read."""
+        """The largest size of an image file that is read, in bytes."""
         return 16 * self.width * self.height + (1 << 20)
 
     def key(self, index: int) -> str:
@@ -156,16 +158,21 @@ class DatasetInfo:
         return self.key(index) + self.suffix
 
     def split(self, index: int) -> str:
-        """Return the split that an image belongs to; '' if there are none."""
+        """Return the split that an image belongs to; '' without splits."""
         return self.splits.of(index // self.unit) if self.splits else ""
 
     @property
     def split_names(self) -> tuple[str, ...]:
-        """The names of the splits; one empty name if there are none."""
+        """The names of the splits; one empty name without splits."""
         return self.splits.names if self.splits else ("",)
 
+    @property
+    def first_split(self) -> str:
+        """The split that a printed loader call reads; '' without splits."""
+        return self.split_names[0]
+
     def split_units(self, name: str, units: int) -> int:
-        """Return how many of the first units belong to a split; all where there are none."""
+        """Return how many of the first units belong to a split; all of them without splits."""
         return self.splits.count(name, units) if self.splits else units
 
     @property

@@ -1,4 +1,4 @@
-"""The layout of a set as a whole: one container, and any sidecars that go with it."""
+"""The layout of a dataset: one container and any number of sidecars."""
 
 import re
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ from pixelgen.layouts.dataset_info import DatasetInfo
 from pixelgen.registry import parse
 
 UNIVERSAL = "files,coco,croissant,dlib,hf,opencv,yolo"
-"""What can live together in one directory, each stack seeing its own."""
+"""The components that can share one directory, each stack reading its own files."""
 
-_NEXT = re.compile(r"(?<!\\),(?=[^,=:]+(?:[:,]|$))")  # a comma before anything but key=value
-_NAME = re.compile(r"[^./\s][^/\n]*(/[^./\s][^/\n]*)*")
+_SEPARATOR = re.compile(r"(?<!\\),(?=[^,=:]+(?:[:,]|$))")  # a comma before anything but key=value
+_FILE_NAME = re.compile(r"[^./\s][^/\n]*(/[^./\s][^/\n]*)*")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A container and its sidecars, spelled as a list: ``files,coco,yolo``.
+    """A container and its sidecars, written as a list: ``files,coco,yolo``.
 
     >>> str(Layout.parse("yolo,coco")), str(Layout.parse("webdataset:per_shard=50,wids"))
     ('files,coco,yolo', 'webdataset:per_shard=50,wids')
@@ -31,67 +31,69 @@ class Layout:
     sidecars: tuple[Sidecar, ...] = ()
 
     def __post_init__(self) -> None:
-        """Put the sidecars in order, each once, and have each look at the container."""
+        """Sort the sidecars, drop duplicates, and let each check the container."""
         named: dict[str, Sidecar] = {}
         for sidecar in self.sidecars:
             if named.setdefault(sidecar.name, sidecar) != sidecar:
-                raise BadValue(f"{sidecar} and {named[sidecar.name]} cannot both be written")
+                raise BadValue(
+                    f"layout {sidecar} cannot be combined with {named[sidecar.name]}; choose one"
+                )
             sidecar.check(self.container)
         object.__setattr__(self, "sidecars", tuple(named[name] for name in sorted(named)))
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a list of parts, at most one of them a container; without one it is ``files``.
+        """Parse a list with at most one container; the default container is ``files``.
 
-        ``universal`` stands for all that can live together in one directory. Raises BadValue for
-        what is unknown and for parts that do not go together.
+        ``universal`` stands for all components that can share one directory. Raises BadValue for
+        unknown names and for components that cannot be combined.
         """
         text = re.sub(r"(^|,)\s*universal\s*(?=,|$)", rf"\1{UNIVERSAL}", text)
-        found = [parse(LayoutComponent, each) for each in _NEXT.split(text)]
+        found = [parse(LayoutComponent, each) for each in _SEPARATOR.split(text)]
         containers = {each for each in found if isinstance(each, Container)}
-        if len(containers) > 1:  # one that has parameters is meant where it is named without, too
+        if len(containers) > 1:  # "mds,mds:per_shard=5" names one container
             containers -= {type(each)() for each in containers if each != type(each)()}
         if len(containers) > 1:
             names = " and ".join(sorted(map(str, containers)))
-            raise BadValue(f"{names} are both containers, and images go to one; choose either")
+            raise BadValue(f"{names} are both containers, and a dataset has one; choose one")
         sidecars = tuple(each for each in found if isinstance(each, Sidecar))
         return cls(next(iter(containers), Files()), sidecars)
 
     def __str__(self) -> str:
-        return ",".join(map(str, self.parts))
+        return ",".join(map(str, self.components))
 
     @property
-    def parts(self) -> tuple[LayoutComponent, ...]:
+    def components(self) -> tuple[LayoutComponent, ...]:
         """The container, then the sidecars."""
         return (self.container, *self.sidecars)
 
     def with_sidecars(self, others: tuple[Sidecar, ...]) -> "Layout":
-        """Return the layout with some sidecars more."""
+        """Return the layout with more sidecars."""
         return Layout(self.container, (*self.sidecars, *others))
 
     def index(self, manifest: ManifestView) -> Iterator[File]:
-        """Yield the files that index the set."""
-        return chain.from_iterable(self.indexes(manifest))
+        """Yield the files that index the dataset."""
+        return chain.from_iterable(self.index_by_component(manifest))
 
-    def indexes(self, manifest: ManifestView) -> Iterator[Iterator[File]]:
-        """Yield those of each part by themselves; raise BadValue for a name outside the set."""
-        return (_within(each, each.index(manifest)) for each in self.parts)
+    def index_by_component(self, manifest: ManifestView) -> Iterator[Iterator[File]]:
+        """Yield the index files of each component; raise BadValue for an unsafe file name."""
+        return (_with_safe_names(each, each.index(manifest)) for each in self.components)
 
     def index_folders(self, info: DatasetInfo) -> Iterator[str]:
-        """Yield the folders that such files have to themselves."""
-        return chain.from_iterable(each.index_folders(info) for each in self.parts)
+        """Yield the folders that hold only such files."""
+        return chain.from_iterable(each.index_folders(info) for each in self.components)
 
     def loaders(self, root: str, info: DatasetInfo) -> list[str]:
-        """Return the calls that load the set, to show to people."""
-        return [call for each in self.parts if (call := each.loader(root, info))]
+        """Return the Python calls that load the dataset, as text for the user."""
+        return [call for each in self.components if (call := each.loader(root, info))]
 
 
-def _within(part: LayoutComponent, files: Iterator[File]) -> Iterator[File]:
-    """Yield files whose names are paths within the set, with nothing hidden in them."""
+def _with_safe_names(component: LayoutComponent, files: Iterator[File]) -> Iterator[File]:
+    """Yield files whose names are paths inside the dataset, without hidden folders."""
     for name, data in files:
-        if not _NAME.fullmatch(name):
+        if not _FILE_NAME.fullmatch(name):
             raise BadValue(
-                f"layout {part.name} names a file {name!r}: it must be a path within the set, no"
-                " part of which begins with a dot"
+                f"layout {component.name} names a file {name!r}: a name must be a path inside the"
+                " dataset in which no folder or file begins with a dot"
             )
         yield name, data

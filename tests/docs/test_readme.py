@@ -13,7 +13,7 @@ import pytest
 from pixelgen import registry
 from pixelgen.families.presets import PRESETS
 from pixelgen.job import Job
-from pixelgen.trainers import TRAINERS, calls
+from pixelgen.trainers import TRAINERS, loader_calls
 from tests.support.command import COMMAND, ROOT, Run
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -140,7 +140,7 @@ def test_the_table_of_layouts_has_the_printed_calls() -> None:
         beside = getattr(part, "containers", None)
         layout = name if beside is None else f"{(*beside, 'files')[0]},{name}"
         job = Job.parse(count=1000, layout=layout)
-        (own,) = (each for each in job.layout.parts if each.name == name)
+        (own,) = (each for each in job.layout.components if each.name == name)
         call = own.loader("negatives", job.info)
         assert table[name][1] == f"`{call}`" if call else "see below" in table[name][1]
 
@@ -153,8 +153,8 @@ def test_the_table_of_trainers_has_their_calls_and_limits() -> None:
         layout, takes, call = table[name]
         assert layout == f"`{job.layout}`"
         assert takes.partition(";")[0] == ", ".join(trainer.formats)
-        assert (f"sides from {trainer.least_side}" in takes) == (trainer.least_side > 1)
-        assert [call.strip("`")] == calls(trainer, job, "negatives")
+        assert (f"sides from {trainer.min_side}" in takes) == (trainer.min_side > 1)
+        assert [call.strip("`")] == loader_calls(trainer, job, "negatives")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Loose files: containers that give each image a file of its own."""
+"""The base class of containers that write one file an image."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -15,20 +15,20 @@ PER_FOLDER = 1_000
 
 @dataclass(frozen=True)
 class ImageFiles(Container):
-    """A file an image; a subclass says in which folder."""
+    """One file an image; a subclass chooses the folder."""
 
     @abstractmethod
     def folder(self, info: DatasetInfo, index: int) -> str:
-        """Return the folder that an image's file lies in."""
+        """Return the folder of an image's file."""
 
     def path(self, info: DatasetInfo, index: int) -> str:
-        """Return the name of an image's file, relative to the set's directory."""
+        """Return the name of an image's file, relative to the dataset's directory."""
         return f"{self.folder(info, index)}/{info.file(index)}"
 
     def write(
         self, store: Store, info: DatasetInfo, shard: Shard, samples: Samples, *, checksum: bool
     ) -> tuple[int, str]:
-        """Publish each image by itself."""
+        """Publish the images, batched by folder."""
         with ExitStack() as stack:
             batches: dict[str, Put] = {}
             for sample in samples:
@@ -64,12 +64,17 @@ class ImageFiles(Container):
         return (store.read(name, info.most_bytes) for name in self.files(info, shard))
 
 
-def numbered(top: str, info: DatasetInfo, index: int) -> str:
-    """Return a folder, or of a large set the sub-folder for an image: 1,000 in each."""
-    return f"{top}/{index // PER_FOLDER:03d}" if info.count > FLAT_LIMIT else top
+def has_subfolders(info: DatasetInfo) -> bool:
+    """Tell whether a dataset has too many images for one folder."""
+    return info.count > FLAT_LIMIT
 
 
-def all_numbered(top: str, info: DatasetInfo) -> Iterator[str]:
-    """Yield the folder, or the sub-folders."""
-    step = PER_FOLDER if info.count > FLAT_LIMIT else FLAT_LIMIT
-    return (numbered(top, info, index) for index in range(0, info.count, step))
+def subfolder(top: str, info: DatasetInfo, index: int) -> str:
+    """Return the folder of an image: ``top``, or in a large dataset its sub-folder of 1,000."""
+    return f"{top}/{index // PER_FOLDER:03d}" if has_subfolders(info) else top
+
+
+def subfolders(top: str, info: DatasetInfo) -> Iterator[str]:
+    """Yield ``top``, or in a large dataset its sub-folders."""
+    step = PER_FOLDER if has_subfolders(info) else FLAT_LIMIT
+    return (subfolder(top, info, index) for index in range(0, info.count, step))

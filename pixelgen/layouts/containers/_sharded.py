@@ -1,6 +1,5 @@
-"""Shard files: containers that put many images into one file, for the many and the small."""
+"""The base class of containers that write many images into one file."""
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,14 +11,15 @@ from pixelgen.layouts.base import Container, File, FileEntry, Samples, ShardReco
 from pixelgen.layouts.dataset_info import DatasetInfo, Shard
 from pixelgen.registry import parameter
 from pixelgen.storage import Store
+from pixelgen.storage.checksums import MeasuredChunks
 
-_MOST_IMAGES = 1000
-_FEWEST_SHARDS = 8  # workers of a loader: one that finds no shard of its own is an error to some
+_MAX_IMAGES = 1000
+_MIN_SHARDS = 8  # some loaders fail if a worker finds no shard of its own
 
 
 @dataclass(frozen=True)
 class Sharded(Container):
-    """A file a shard; a subclass names it, packs it and unpacks it."""
+    """One file a shard; a subclass names it, packs it and unpacks it."""
 
     splits_shards: ClassVar = True
     most_bytes: ClassVar = 256 << 20
@@ -31,72 +31,64 @@ class Sharded(Container):
 
     @abstractmethod
     def file(self, split: str, number: int, total: int) -> str:
-        """Return the name of file ``number`` of the ``total`` of a split ('': of the set)."""
+        """Return the name of file ``number`` of ``total`` of a split ('': without splits)."""
 
     @abstractmethod
     def pack(self, info: DatasetInfo, shard: Shard, samples: Samples) -> Iterator[Data]:
-        """Yield the bytes of a shard's file; a piece stays as it is until the next is taken."""
+        """Yield the bytes of a shard's file; a chunk is valid until the next is requested."""
 
     @abstractmethod
     def unpack(self, file: BinaryIO, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
         """Yield the images of a shard's file, in order; raise ValueError if it is damaged."""
 
     def size(self, info: DatasetInfo, shard: Shard, record: ShardRecord) -> int | None:
-        """Return the bytes of a shard's file, where its record tells them."""
+        """Return the size of a shard's file in bytes, if it follows from the record."""
         return None
 
     def shard_size(self, count: int, image_bytes: int) -> int:
-        """Return the images in a file: a shard is one."""
-        fitting = min(_MOST_IMAGES, self.most_bytes // image_bytes, count // _FEWEST_SHARDS)
+        """Return the number of images in a file."""
+        fitting = min(_MAX_IMAGES, self.most_bytes // image_bytes, count // _MIN_SHARDS)
         return self.per_shard or max(1, fitting)
 
-    def place(self, info: DatasetInfo, number: int) -> str:
-        """Return the name of the file of shard ``number``: numbers count within a split."""
-        split = info.splits.of(number) if info.splits else ""
+    def shard_file(self, info: DatasetInfo, number: int) -> str:
+        """Return the name of the file of shard ``number``; files are numbered within a split."""
+        split = info.split(number * info.shard_size)
         total = info.split_units(split, info.shard_count)
         return self.file(split, info.split_units(split, number), total)
 
     def write(
         self, store: Store, info: DatasetInfo, shard: Shard, samples: Samples, *, checksum: bool
     ) -> tuple[int, str]:
-        """Publish the file whole."""
-        digest = hashlib.sha256()
-        size = 0
-
-        def noted() -> Iterator[Data]:
-            nonlocal size
-            for piece in self.pack(info, shard, samples):
-                size += len(piece)
-                if checksum:
-                    digest.update(piece)
-                yield piece
-
-        store.put(self.place(info, shard.number), noted())
-        return size, digest.hexdigest() if checksum else ""
+        """Publish the file."""
+        chunks = MeasuredChunks(self.pack(info, shard, samples), checksum=checksum)
+        store.put(self.shard_file(info, shard.number), chunks)
+        return chunks.size, chunks.sha256
 
     def contents(self, info: DatasetInfo, shard: Shard, samples: Samples) -> Iterator[File]:
         """Yield the file."""
-        yield self.place(info, shard.number), self.pack(info, shard, samples)
+        yield self.shard_file(info, shard.number), self.pack(info, shard, samples)
 
     def location(self, info: DatasetInfo, index: int) -> dict[str, str]:
-        """Return the image's name in the file, and the file that it is in."""
-        place = self.place(info, index // info.shard_size)
-        return {"file_name": info.file(index), "shard": place}
+        """Return the image's name in the file, and the name of the file."""
+        return {
+            "file_name": info.file(index),
+            "shard": self.shard_file(info, index // info.shard_size),
+        }
 
     def files(self, info: DatasetInfo, shard: Shard) -> Iterator[str]:
         """Yield the file."""
-        yield self.place(info, shard.number)
+        yield self.shard_file(info, shard.number)
 
     def file_entries(
         self, info: DatasetInfo, shard: Shard, record: ShardRecord
     ) -> Iterator[FileEntry]:
         """Yield the file."""
         size = record.file_size or self.size(info, shard, record)
-        yield FileEntry(self.place(info, shard.number), size, record.file_hash)
+        yield FileEntry(self.shard_file(info, shard.number), size, record.file_hash)
 
     def read(self, store: Store, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
         """Yield each image of the file; raise PixelgenError if it is damaged."""
-        name = self.place(info, shard.number)
+        name = self.shard_file(info, shard.number)
         try:
             with store.reader(name) as file:
                 yield from self.unpack(file, info, shard)
@@ -109,19 +101,19 @@ class Sharded(Container):
         return iter(dict.fromkeys(name.rpartition("/")[0] for name in names))
 
 
-def series(split: str) -> str:
-    """Return how the names of a split's files begin, or those of all where there are no splits."""
+def file_prefix(split: str) -> str:
+    """Return how the names of a split's files begin ('': of a dataset without splits)."""
     return f"negatives-{split}" if split else "negatives"
 
 
-def take(file: BinaryIO, size: int, most: int) -> bytes:
-    """Read so many bytes; raise ValueError if there are fewer, or it would be more than ``most``.
+def read_exactly(file: BinaryIO, size: int, limit: int) -> bytes:
+    """Read ``size`` bytes; raise ValueError if there are fewer, or if ``size`` exceeds ``limit``.
 
-    A size that a file gives is not to be believed.
+    The limit guards against sizes in a damaged or hostile file.
     """
-    if size > most:
-        raise ValueError(f"it says that an image has {size:,} bytes")
+    if size > limit:
+        raise ValueError(f"it claims an image of {size:,} bytes, and at most {limit:,} are allowed")
     data = file.read(size)
     if len(data) != size:
-        raise ValueError("it is cut short")
+        raise ValueError("it is truncated")
     return data

@@ -1,4 +1,4 @@
-"""Tar archives, made to the byte: ustar, the POSIX.1-1988 format that every reader knows."""
+"""Tar archives with reproducible bytes: ustar, the POSIX.1-1988 format that every reader knows."""
 
 import struct
 from collections.abc import Iterable, Iterator
@@ -12,17 +12,17 @@ Member: TypeAlias = tuple[str, Data]
 BLOCK = 512
 END = bytes(2 * BLOCK)
 LATEST = 8**11 - 1
-"""The last second that a header can tell, counted from 1970."""
+"""The latest time that a header can hold, in seconds since 1970."""
 
 _BUFFER = 1 << 20
 _PADDING = bytes(BLOCK)
 
 
 def archive(members: Iterable[Member], mtime: int = 0) -> Iterator[Data]:
-    """Yield an archive in pieces of at most about a megabyte, each to be used before the next.
+    """Yield an archive in chunks of about a megabyte; a chunk is valid until the next is requested.
 
-    Owners and groups are 0 and modes 0644, so the bytes hang on names, contents and ``mtime``
-    alone, the seconds since 1970 that all members bear.
+    Owners and groups are 0 and modes 0644, so the bytes depend only on names, contents and
+    ``mtime``, the time of all members in seconds since 1970.
     """
     header = _Header(mtime)
     buffer = memoryview(bytearray(_BUFFER))
@@ -36,16 +36,16 @@ def archive(members: Iterable[Member], mtime: int = 0) -> Iterator[Data]:
         if size + 2 * BLOCK > _BUFFER:
             yield from (head, data, padding)
             continue
-        for piece in (head, data, padding):
-            end = used + len(piece)
-            buffer[used:end] = piece
+        for chunk in (head, data, padding):
+            end = used + len(chunk)
+            buffer[used:end] = chunk
             used = end
     yield buffer[:used]
     yield END
 
 
 class _Header:
-    """What stands before a member, of which only the name, the size and the checksum change."""
+    """The header of a member; only the name, the size and the checksum vary."""
 
     def __init__(self, mtime: int) -> None:
         self._modes = b"0000644\x000000000\x000000000\x00"
@@ -54,7 +54,7 @@ class _Header:
         self._sum = sum(self._modes) + sum(self._after)
 
     def of(self, name: str, size: int) -> bytes:
-        """Return the header of a member of so many bytes."""
+        """Return the header of a member of ``size`` bytes."""
         label, length = name.encode(), b"%011o" % size
         checksum = b"%06o\x00 " % (self._sum + sum(label) + sum(length))
         after = self._after
@@ -64,6 +64,6 @@ class _Header:
         )  # fmt: skip
 
 
-def padded(size: int) -> int:
-    """Return the bytes that a member of so many takes in an archive, its header included."""
+def padded_size(size: int) -> int:
+    """Return the space that ``size`` bytes take in an archive, including header and padding."""
     return BLOCK + size + -size % BLOCK

@@ -1,9 +1,9 @@
-"""Files in one folder beside their manifest: what most loaders read."""
+"""Image files in one folder, beside their manifest: what most loaders read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pixelgen.layouts.containers._image_files import ImageFiles, all_numbered, numbered
+from pixelgen.layouts.containers._image_files import ImageFiles, subfolder, subfolders
 from pixelgen.layouts.dataset_info import DatasetInfo
 
 
@@ -15,11 +15,11 @@ class Files(ImageFiles):
 
     def folder(self, info: DatasetInfo, index: int) -> str:
         """Return images/, or its sub-folder."""
-        return numbered("images", info, index)
+        return subfolder("images", info, index)
 
     def folders(self, info: DatasetInfo) -> Iterator[str]:
         """Yield images/, or its sub-folders."""
-        return all_numbered("images", info)
+        return subfolders("images", info)
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of Hugging Face datasets, or numpy's for arrays."""

@@ -1,4 +1,4 @@
-"""A folder a class: what torchvision's ImageFolder and Keras read.
+"""One folder a class: what torchvision's ImageFolder and Keras read.
 
 https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.ImageFolder.html
 """
@@ -13,17 +13,17 @@ from pixelgen.layouts.dataset_info import DatasetInfo
 
 @dataclass(frozen=True)
 class ImageFolder(ImageFiles):
-    """One file an image under the folder of its class, 'negatives' or --class; of --split below it.
+    """One file an image in the folder of its class, 'negatives' or --class, inside its split's.
 
     The manifest is manifest.jsonl: a metadata.jsonl would make Hugging Face datasets drop the
-    images of classes that were put beside it.
+    images of classes that are added beside it.
     """
 
     name = "imagefolder"
     manifest: ClassVar = "manifest.jsonl"
 
     def folder(self, info: DatasetInfo, index: int) -> str:
-        """Return the class, or the split and the class."""
+        """Return the folder of the class, inside that of the split."""
         return _folder(info, info.split(index))
 
     def folders(self, info: DatasetInfo) -> Iterator[str]:
@@ -32,7 +32,7 @@ class ImageFolder(ImageFiles):
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of torchvision."""
-        folder = f"{root}/{info.split_names[0]}".rstrip("/")
+        folder = f"{root}/{info.first_split}".rstrip("/")
         return f"torchvision.datasets.ImageFolder({folder!r})"
 
 

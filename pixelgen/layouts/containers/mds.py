@@ -1,8 +1,8 @@
 """MosaicML's shards (MDS, version 2), for streaming from disk or a bucket.
 
-https://docs.mosaicml.com/projects/streaming, "Dataset format": the number of samples, where each
-begins, the columns as JSON, the samples; of a sample the sizes of its columns that vary, then its
-columns by name.
+https://docs.mosaicml.com/projects/streaming, "Dataset format": the number of samples, the
+offset of each, the columns as JSON, the samples. A sample is the sizes of its variable columns,
+then its columns by name.
 """
 
 import json
@@ -14,11 +14,11 @@ from typing import Any, BinaryIO, ClassVar
 
 from pixelgen.errors import BadValue
 from pixelgen.formats.base import Data
-from pixelgen.layouts.base import File, ManifestView, Samples, ShardRecord
-from pixelgen.layouts.containers._sharded import Sharded, take
+from pixelgen.layouts.base import File, ManifestView, Samples, ShardRecord, json_array
+from pixelgen.layouts.containers._sharded import Sharded, read_exactly
 from pixelgen.layouts.dataset_info import DatasetInfo, Shard
 
-_SIZES = struct.Struct("<II")  # of the image and of the row, which vary
+_SIZES = struct.Struct("<II")  # of the image and of the row, the variable columns
 _INDEX = struct.Struct("<q")
 _LIMIT, _ROW_BYTES = 4_000_000_000, 1000
 
@@ -27,28 +27,30 @@ _LIMIT, _ROW_BYTES = 4_000_000_000, 1000
 class Mds(Sharded):
     """MosaicML streaming: shard.00000.mds and so on, of image, index and row, and an index.json.
 
-    Each split has a folder of its own, as the library's own writers do it.
+    Each split has a folder of its own, as the library's own writers create.
     """
 
     name = "mds"
     formats: ClassVar = ("png", "jpeg")
-    most_bytes: ClassVar = 64 << 20  # that of the library's own writer, and held in memory
+    most_bytes: ClassVar = 64 << 20  # as in the library's own writer; a shard is held in memory
 
     def shard_size(self, count: int, image_bytes: int) -> int:
-        """Return the images in a shard; raise BadValue for more than its 32-bit places can tell."""
+        """Return the number of images in a shard; raise BadValue if offsets exceed 32 bits."""
         images = super().shard_size(count, image_bytes)
         if images * (image_bytes + _ROW_BYTES) > _LIMIT and images > 1:
             most = max(1, _LIMIT // (image_bytes + _ROW_BYTES))
-            raise BadValue(f"an mds shard holds at most 4 GB; use mds:per_shard={most}")
+            raise BadValue(
+                f"per_shard={images}: an mds shard holds at most 4 GB; use mds:per_shard={most}"
+            )
         return images
 
     def file(self, split: str, number: int, total: int) -> str:
         """Return a number in five digits, below the folder of the split."""
-        return f"{split}{split and '/'}shard.{number:05d}.mds"
+        return f"{_folder(split)}shard.{number:05d}.mds"
 
     def pack(self, info: DatasetInfo, shard: Shard, samples: Samples) -> Iterator[Data]:
-        """Lay out a shard: the samples must be known before their places are."""
-        laid = [
+        """Pack a shard: all samples first, since their offsets come before them."""
+        packed = [
             b"".join(
                 (
                     _SIZES.pack(len(sample.data), len(row)),
@@ -60,11 +62,11 @@ class Mds(Sharded):
             for sample in samples
             for row in [info.row(sample.image_record)[:-1]]
         ]
-        yield _head(info, [len(each) for each in laid])
-        yield from laid
+        yield _head(info, [len(each) for each in packed])
+        yield from packed
 
     def size(self, info: DatasetInfo, shard: Shard, record: ShardRecord) -> int:
-        """Add up the samples and their places."""
+        """Add up the samples and their offsets."""
         rows = sum(len(info.row(image_record)) - 1 for image_record in record.image_records(shard))
         fixed = (_SIZES.size + _INDEX.size) * len(record.sizes)
         return len(_head(info, [0] * len(record.sizes))) + fixed + sum(record.sizes) + rows
@@ -73,27 +75,29 @@ class Mds(Sharded):
         """Read the image out of each sample."""
         count = shard.stop - shard.start
         head = 4 * (count + 2)
-        places = struct.unpack(f"<{count + 2}I", take(file, head, head))[1:]
-        for start in places[:-1]:
+        offsets = struct.unpack(f"<{count + 2}I", read_exactly(file, head, head))[1:]
+        for start in offsets[:-1]:
             file.seek(start)
-            size, _ = _SIZES.unpack(take(file, _SIZES.size, _SIZES.size))
-            yield take(file, size, info.most_bytes)
+            size, _ = _SIZES.unpack(read_exactly(file, _SIZES.size, _SIZES.size))
+            yield read_exactly(file, size, info.most_bytes)
 
     def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the index of the shards of each split."""
         for split in manifest.info.split_names:
-            folder = f"{split}{split and '/'}"
-            yield f"{folder}index.json", _index(manifest, folder)
+            yield f"{_folder(split)}index.json", _index(manifest, split)
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of MosaicML streaming."""
-        split = info.split_names[0]
-        which = f", split={split!r}" if split else ""
-        return f"streaming.StreamingDataset(local={root!r}{which}, batch_size=1)"
+        split = f", split={info.first_split!r}" if info.first_split else ""
+        return f"streaming.StreamingDataset(local={root!r}{split}, batch_size=1)"
+
+
+def _folder(split: str) -> str:
+    return f"{split}/" if split else ""
 
 
 def _config(info: DatasetInfo) -> dict[str, Any]:
-    """Return what a shard tells of its columns."""
+    """Return the description of the columns."""
     return {
         "column_encodings": [info.format, "int", "json"],
         "column_names": ["image", "index", "row"],
@@ -107,22 +111,23 @@ def _config(info: DatasetInfo) -> dict[str, Any]:
 
 
 def _head(info: DatasetInfo, sizes: list[int]) -> bytes:
-    """Lay out what stands before the samples."""
+    """Pack the part before the samples."""
     config = json.dumps(_config(info), sort_keys=True).encode()
     first = 4 * (len(sizes) + 2) + len(config)
-    places = [first, *(first + size for size in accumulate(sizes))]
-    return struct.pack(f"<{len(places) + 1}I", len(sizes), *places) + config
+    offsets = [first, *(first + size for size in accumulate(sizes))]
+    return struct.pack(f"<{len(offsets) + 1}I", len(sizes), *offsets) + config
 
 
-def _index(manifest: ManifestView, folder: str) -> Iterator[bytes]:
-    yield b'{"version": 2, "shards": ['
-    comma = ""
-    for shard, found in manifest.file_entries():
-        above, slash, base = found.name.rpartition("/")
-        if above + slash != folder:
-            continue
-        raw: dict[str, Any] = {"basename": base, "bytes": found.size, "hashes": {}}
-        told = {"raw_data": raw, "samples": shard.stop - shard.start, "zip_data": None}
-        yield f"{comma}\n{json.dumps(_config(manifest.info) | told, sort_keys=True)}".encode()
-        comma = ","
-    yield b"\n]}\n"
+def _index(manifest: ManifestView, split: str) -> Iterator[bytes]:
+    yield b'{"version": 2, "shards": '
+    yield from json_array(_shards(manifest, split))
+    yield b"}\n"
+
+
+def _shards(manifest: ManifestView, split: str) -> Iterator[str]:
+    config = _config(manifest.info)
+    for shard, file in manifest.file_entries(split):
+        basename = file.name.rpartition("/")[2]
+        raw: dict[str, Any] = {"basename": basename, "bytes": file.size, "hashes": {}}
+        entry = {"raw_data": raw, "samples": shard.stop - shard.start, "zip_data": None}
+        yield json.dumps(config | entry, sort_keys=True)

@@ -1,4 +1,4 @@
-"""numpy's arrays, many images in each: what a training loop maps into memory."""
+"""numpy arrays of many images each, which a training loop can map into memory."""
 
 import glob
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import BinaryIO, ClassVar
 from pixelgen.formats.base import Data
 from pixelgen.formats.uncompressed import npy_header
 from pixelgen.layouts.base import Samples, ShardRecord
-from pixelgen.layouts.containers._sharded import Sharded, series, take
+from pixelgen.layouts.containers._sharded import Sharded, file_prefix, read_exactly
 from pixelgen.layouts.dataset_info import DatasetInfo, Shard
 
 
@@ -21,35 +21,38 @@ class Npy(Sharded):
 
     def file(self, split: str, number: int, total: int) -> str:
         """Return a number in six digits."""
-        return f"{series(split)}-{number:06d}.npy"
+        return f"{file_prefix(split)}-{number:06d}.npy"
+
+    def pattern(self, split: str) -> str:
+        """Return a glob pattern for the files of a split."""
+        return f"{file_prefix(split)}-*.npy"
 
     def pack(self, info: DatasetInfo, shard: Shard, samples: Samples) -> Iterator[Data]:
-        """Lay out one header for all, and the levels of each."""
+        """Write one header for all images, then the levels of each."""
         yield _header(info, shard)
-        own = len(npy_header(_shape(info), info.depth))
+        skipped = len(npy_header(_shape(info), info.depth))
         for sample in samples:
-            yield memoryview(sample.data)[own:]
+            yield memoryview(sample.data)[skipped:]
 
     def size(self, info: DatasetInfo, shard: Shard, record: ShardRecord) -> int:
         """Add up the images without their headers."""
-        own = len(npy_header(_shape(info), info.depth))
-        return len(_header(info, shard)) + sum(size - own for size in record.sizes)
+        skipped = len(npy_header(_shape(info), info.depth))
+        return len(_header(info, shard)) + sum(size - skipped for size in record.sizes)
 
     def unpack(self, file: BinaryIO, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
-        """Give each image its header back."""
+        """Yield each image with a header of its own."""
         header = _header(info, shard)
-        if take(file, len(header), len(header)) != header:
-            raise ValueError("its header is not that of the set")
-        own = npy_header(_shape(info), info.depth)
+        if read_exactly(file, len(header), len(header)) != header:
+            raise ValueError("its header does not match the dataset")
+        image_header = npy_header(_shape(info), info.depth)
         height, width, channels = _shape(info)
-        octets = height * width * channels * info.depth // 8
+        size = height * width * channels * info.depth // 8
         for _ in range(shard.start, shard.stop):
-            yield own + take(file, octets, octets)
+            yield image_header + read_exactly(file, size, size)
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return numpy's call, which maps them into memory."""
-        split = info.split_names[0]
-        paths = f"{glob.escape(root)}/{series(split)}-*.npy"
+        paths = f"{glob.escape(root)}/{self.pattern(info.first_split)}"
         return f'[numpy.load(p, mmap_mode="r") for p in sorted(glob.glob({paths!r}))]'
 
 

@@ -1,7 +1,7 @@
-"""Parquet, as Hugging Face data sets hold images: a struct of bytes and path, with typed columns.
+"""Parquet, as Hugging Face datasets hold images: a struct of bytes and path, with typed columns.
 
-https://huggingface.co/docs/datasets/image_dataset; the schema's metadata tells that the struct is
-an image.
+https://huggingface.co/docs/datasets/image_dataset; the schema's metadata marks the struct
+as an image.
 """
 
 import io
@@ -36,18 +36,22 @@ class Parquet(Sharded):
     formats: ClassVar = ("png", "jpeg", "webp", "bmp", "tiff", "gif", "avif")
 
     def file(self, split: str, number: int, total: int) -> str:
-        """Return a number and how many there are; without splits all is for training."""
+        """Return the number and the total; without splits all images are for training."""
         return f"data/{split or 'train'}-{number:05d}-of-{total:05d}.parquet"
 
+    def pattern(self, split: str) -> str:
+        """Return a glob pattern for the files of a split."""
+        return f"data/{split or 'train'}-*.parquet"
+
     def encoded_by(self) -> str:
-        """Name pyarrow, which writes its version into each file."""
+        """Return the version of pyarrow, which it writes into each file."""
         _arrow()
         from importlib.metadata import version
 
         return f"pyarrow {version('pyarrow')}"
 
     def pack(self, info: DatasetInfo, shard: Shard, samples: Samples) -> Iterator[Data]:
-        """Write a file, a group of rows at a time."""
+        """Write a file, one row group at a time."""
         pa, pq = _arrow()
         sink, left = _Sink(), iter(samples)
         group = _group(info, left)
@@ -60,7 +64,7 @@ class Parquet(Sharded):
         yield from sink.drain()
 
     def unpack(self, file: BinaryIO, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
-        """Read the image out of each row."""
+        """Read the image from each row."""
         _, pq = _arrow()
         try:
             for batch in pq.ParquetFile(file).iter_batches(columns=["image"]):
@@ -128,5 +132,5 @@ def _schema(row: dict[str, Any]) -> "pa.Schema":
     features: dict[str, Any] = {"image": {"_type": "Image"}}
     features |= {key: {"dtype": dtype, "_type": "Value"} for key, dtype in columns.items()}
     image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    told = json.dumps({"info": {"features": features}})
-    return pa.schema([("image", image), *columns.items()], {"huggingface": told})
+    metadata = json.dumps({"info": {"features": features}})
+    return pa.schema([("image", image), *columns.items()], {"huggingface": metadata})

@@ -1,7 +1,7 @@
 """TFRecord: TensorFlow's files of length-prefixed records, each a ``tf.train.Example``.
 
-https://www.tensorflow.org/tutorials/load_data/tfrecord: of a record its length (64 bits,
-little-endian), the length's masked CRC-32C, the data, the data's masked CRC-32C.
+https://www.tensorflow.org/tutorials/load_data/tfrecord: a record is its length (64 bits,
+little-endian), the length's masked CRC-32C, the data, and the data's masked CRC-32C.
 """
 
 import glob
@@ -13,10 +13,10 @@ from typing import BinaryIO, ClassVar
 from pixelgen.errors import PixelgenError
 from pixelgen.formats.base import Data
 from pixelgen.layouts.base import Samples, ShardRecord
-from pixelgen.layouts.containers._sharded import Sharded, series, take
+from pixelgen.layouts.containers._sharded import Sharded, file_prefix, read_exactly
 from pixelgen.layouts.dataset_info import DatasetInfo, ImageRecord, Shard
 
-_FRAME = 16  # bytes about a record
+_FRAME = 16  # bytes around a record
 _IMAGE = b"image/encoded"
 _MASK = 0xA282EAD8
 
@@ -33,43 +33,46 @@ class TfRecord(Sharded):
     formats: ClassVar = ("png", "jpeg", "bmp", "gif", "webp")  # of tf.io.decode_image
 
     def file(self, split: str, number: int, total: int) -> str:
-        """Return a number and how many there are, as TensorFlow's own writers do."""
-        return f"{series(split)}.tfrecord-{number:05d}-of-{total:05d}"
+        """Return the number and the total, as TensorFlow's own writers do."""
+        return f"{file_prefix(split)}.tfrecord-{number:05d}-of-{total:05d}"
+
+    def pattern(self, split: str) -> str:
+        """Return a glob pattern for the files of a split."""
+        return f"{file_prefix(split)}.tfrecord-*"
 
     def pack(self, info: DatasetInfo, shard: Shard, samples: Samples) -> Iterator[Data]:
-        """Frame an example for each image."""
+        """Write each image as a framed example."""
         crc = _masked_crc()
         for sample in samples:
-            head, tail = _around(info, sample.image_record)
+            head, tail = _wrap(info, sample.image_record)
             example = b"".join((head, sample.data, tail))
             length = struct.pack("<Q", len(example))
             yield b"".join((length, crc(length), example, crc(example)))
 
     def size(self, info: DatasetInfo, shard: Shard, record: ShardRecord) -> int:
         """Add up the records."""
-        around = (_around(info, image_record) for image_record in record.image_records(shard))
-        return sum(_FRAME + len(head) + len(tail) for head, tail in around) + sum(record.sizes)
+        wrapped = (_wrap(info, image_record) for image_record in record.image_records(shard))
+        return sum(_FRAME + len(head) + len(tail) for head, tail in wrapped) + sum(record.sizes)
 
     def unpack(self, file: BinaryIO, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
-        """Read the image out of each example."""
+        """Read the image from each example."""
         for _ in range(shard.start, shard.stop):
-            (length,) = struct.unpack("<Q", take(file, 8, 8))
-            yield _image(take(file, length + 8, info.most_bytes)[4:-4])
+            (length,) = struct.unpack("<Q", read_exactly(file, 8, 8))
+            yield _image(read_exactly(file, length + 8, info.most_bytes)[4:-4])
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of TensorFlow."""
-        split = info.split_names[0]
-        paths = f"{glob.escape(root)}/{series(split)}.tfrecord-*"
+        paths = f"{glob.escape(root)}/{self.pattern(info.first_split)}"
         return f"tensorflow.data.TFRecordDataset(sorted(tensorflow.io.gfile.glob({paths!r})))"
 
 
 def _masked_crc() -> Callable[[bytes], bytes]:
-    """Return TensorFlow's checksum: a CRC-32C, turned and added to, in four bytes."""
+    """Return TensorFlow's checksum function: a CRC-32C, rotated and offset, in four bytes."""
     try:
         from google_crc32c import value
     except ImportError:
         raise PixelgenError(
-            "layout tfrecord needs a library for its checksums: pip install 'pixelgen[tfrecord]'"
+            "layout tfrecord needs google-crc32c: pip install 'pixelgen[tfrecord]'"
         ) from None
 
     def masked(data: bytes) -> bytes:
@@ -79,8 +82,8 @@ def _masked_crc() -> Callable[[bytes], bytes]:
     return masked
 
 
-def _around(info: DatasetInfo, image_record: ImageRecord) -> tuple[bytes, bytes]:
-    """Return what stands before and after an image in its example, keys in order.
+def _wrap(info: DatasetInfo, image_record: ImageRecord) -> tuple[bytes, bytes]:
+    """Return the bytes of an example before and after its image, keys in order.
 
     Protocol Buffers of tensorflow/core/example: Example.features (1), Features.feature (1, a map),
     Feature.bytes_list (1) or int64_list (3), and their value (1).
@@ -101,7 +104,7 @@ def _around(info: DatasetInfo, image_record: ImageRecord) -> tuple[bytes, bytes]
 
 
 def _entry(key: bytes, value: int | bytes) -> bytes:
-    """Spell a member of the map."""
+    """Encode an entry of the map."""
     if isinstance(value, bytes):
         return _entry_head(key, len(value)) + value
     packed = _varint(value)
@@ -111,7 +114,7 @@ def _entry(key: bytes, value: int | bytes) -> bytes:
 
 
 def _entry_head(key: bytes, size: int) -> bytes:
-    """Spell a member of the map that holds bytes, up to them."""
+    """Encode the part of an entry before its ``size`` bytes."""
     head = _prefix(1, size)
     head = _prefix(1, len(head) + size) + head
     head = _prefix(1, len(key)) + key + _prefix(2, len(head) + size) + head
@@ -119,37 +122,37 @@ def _entry_head(key: bytes, size: int) -> bytes:
 
 
 def _prefix(field: int, size: int) -> bytes:
-    """Spell the number of a field that has a length, and the length."""
+    """Encode the tag of a length-delimited field, and the length."""
     return bytes((field << 3 | 2,)) + _varint(size)
 
 
 def _varint(value: int) -> bytes:
-    """Spell a whole number, seven bits a byte, the lowest first."""
-    spelled = bytearray()
+    """Encode an integer, seven bits a byte, the lowest first."""
+    encoded = bytearray()
     while value > 0x7F:
-        spelled.append(value & 0x7F | 0x80)
+        encoded.append(value & 0x7F | 0x80)
         value >>= 7
-    return bytes((*spelled, value))
+    return bytes((*encoded, value))
 
 
 def _image(example: bytes) -> bytes:
-    """Find the image in an example; raise ValueError where it is not."""
-    place = example.find(_IMAGE) + len(_IMAGE)
+    """Find the image in an example; raise ValueError if there is none."""
+    offset = example.find(_IMAGE) + len(_IMAGE)
     size = 0
     for _ in range(3):  # the value, its list of bytes, and the first of these
-        size, place = _read_varint(example, place + 1)
-    image = example[place : place + size]
+        size, offset = _read_varint(example, offset + 1)
+    image = example[offset : offset + size]
     if len(image) != size or example.find(_IMAGE) < 0:
-        raise ValueError("a record holds no image")
+        raise ValueError("a record has no image")
     return image
 
 
-def _read_varint(data: bytes, place: int) -> tuple[int, int]:
-    """Return the whole number at a place, and the place after it."""
+def _read_varint(data: bytes, offset: int) -> tuple[int, int]:
+    """Return the integer at an offset, and the offset after it."""
     value = shift = 0
-    for byte in data[place : place + 10]:
+    for byte in data[offset : offset + 10]:
         value |= (byte & 0x7F) << shift
-        place, shift = place + 1, shift + 7
+        offset, shift = offset + 1, shift + 7
         if byte <= 0x7F:
             break
-    return value, place
+    return value, offset

@@ -1,7 +1,7 @@
-"""Pascal VOC: images, an annotation for each, and lists of their names.
+"""Pascal VOC: images, one annotation each, and lists of their names.
 
 The development kit of http://host.robots.ox.ac.uk/pascal/VOC/voc2012/, which torchvision and
-MMDetection follow to the letter: they open NAME.jpg and nothing else.
+MMDetection follow exactly: they open only NAME.jpg.
 """
 
 from collections.abc import Iterator
@@ -23,15 +23,15 @@ class Voc(ImageFiles):
     formats: ClassVar = ("jpeg",)
 
     def folder(self, info: DatasetInfo, index: int) -> str:
-        """Return the one folder of images."""
+        """Return the folder of all images."""
         return f"{_ROOT}/JPEGImages"
 
     def folders(self, info: DatasetInfo) -> Iterator[str]:
-        """Yield it."""
+        """Yield the folder of all images."""
         yield f"{_ROOT}/JPEGImages"
 
     def index_folders(self, info: DatasetInfo) -> Iterator[str]:
-        """Yield those of the annotations and the lists."""
+        """Yield the folders of the annotations and of the lists."""
         yield f"{_ROOT}/Annotations"
         yield f"{_ROOT}/ImageSets/Main"
 
@@ -45,7 +45,7 @@ class Voc(ImageFiles):
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of torchvision."""
-        split = info.split_names[0] or "train"
+        split = info.first_split or "train"
         return f'torchvision.datasets.VOCDetection({root!r}, year="2012", image_set="{split}")'
 
 

@@ -1,7 +1,7 @@
-"""WebDataset: tar archives in which the files of a sample stand together, under one key.
+"""WebDataset: tar archives in which the files of a sample are adjacent and share a key.
 
 https://github.com/webdataset/webdataset: a key ends at the first dot of a name, and archives are
-numbered without a gap.
+numbered without gaps.
 """
 
 import io
@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 from pixelgen.formats.base import Data
 from pixelgen.layouts.base import Samples, ShardRecord
-from pixelgen.layouts.containers._sharded import Sharded, series
-from pixelgen.layouts.containers._ustar import END, LATEST, Member, archive, padded
+from pixelgen.layouts.containers._sharded import Sharded, file_prefix
+from pixelgen.layouts.containers._ustar import END, LATEST, Member, archive, padded_size
 from pixelgen.layouts.dataset_info import DatasetInfo, Shard
 from pixelgen.registry import parameter
 
@@ -22,9 +22,9 @@ _CLASS = b"0"
 
 @dataclass(frozen=True)
 class WebDataset(Sharded):
-    """Tar archives, negatives-000000.tar and so on: of each image NAME.png, NAME.cls, NAME.json.
+    """Tar archives, negatives-000000.tar and so on: for each image NAME.png, NAME.cls, NAME.json.
 
-    The class is 0, and the JSON the image's row of the manifest.
+    The class is 0, and the JSON is the image's row of the manifest.
     """
 
     name = "webdataset"
@@ -36,16 +36,20 @@ class WebDataset(Sharded):
 
     def file(self, split: str, number: int, total: int) -> str:
         """Return a number in six digits."""
-        return f"{series(split)}-{number:06d}.tar"
+        return f"{file_prefix(split)}-{number:06d}.tar"
+
+    def pattern(self, split: str) -> str:
+        """Return a glob pattern for the files of a split."""
+        return f"{file_prefix(split)}-*.tar"
 
     def pack(self, info: DatasetInfo, shard: Shard, samples: Samples) -> Iterator[Data]:
-        """Lay out an archive."""
+        """Write an archive."""
         return archive(_members(info, samples), self.mtime)
 
     def size(self, info: DatasetInfo, shard: Shard, record: ShardRecord) -> int:
         """Add up the members."""
-        sizes = (size for _, _, size in members_of(info, shard, record))
-        return sum(map(padded, sizes)) + len(END)
+        sizes = (size for _, _, size in member_sizes(info, shard, record))
+        return sum(map(padded_size, sizes)) + len(END)
 
     def unpack(self, file: BinaryIO, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
         """Read each image."""
@@ -58,7 +62,7 @@ class WebDataset(Sharded):
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of webdataset."""
-        split = info.split_names[0]
+        split = info.first_split
         shards = info.split_units(split, info.shard_count)
         first, last = (self.file(split, number, 0) for number in (0, max(shards - 1, 0)))
         if shards > 1:
@@ -70,11 +74,11 @@ class WebDataset(Sharded):
         )
 
 
-def _content(tar: tarfile.TarFile, name: str, most: int) -> bytes:
+def _content(tar: tarfile.TarFile, name: str, limit: int) -> bytes:
     """Return a file of an archive; raise ValueError for links, sparse files and too large ones."""
     member = tar.getmember(name)
-    if not member.isreg() or member.issparse() or member.size > most:
-        raise ValueError(f"{name} in it is not an image")
+    if not member.isreg() or member.issparse() or member.size > limit:
+        raise ValueError(f"its member {name} is not an image")
     with tar.extractfile(member) or io.BytesIO() as file:
         return file.read()
 
@@ -93,14 +97,14 @@ def _members(info: DatasetInfo, samples: Samples) -> Iterator[Member]:
             yield key + info.suffix, sample.data
 
 
-def members_of(
+def member_sizes(
     info: DatasetInfo, shard: Shard, record: ShardRecord
 ) -> Iterator[tuple[str, str, int]]:
-    """Yield key, extension and size of each file of an archive, as they stand in it."""
+    """Yield key, extension and size of each file of an archive, in its order."""
     image_first = info.suffix < ".cls"
     for image_record in record.image_records(shard):
         key, image = info.key(image_record.number), (info.suffix[1:], image_record.size)
         row = len(info.row(image_record)) - 1
         others = (("cls", len(_CLASS)), ("json", row))
-        for extension, octets in (image, *others) if image_first else (*others, image):
-            yield key, extension, octets
+        for extension, size in (image, *others) if image_first else (*others, image):
+            yield key, extension, size

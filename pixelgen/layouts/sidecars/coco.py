@@ -1,17 +1,17 @@
-"""COCO: one JSON file of images and annotations, of which there are none.
+"""COCO: one JSON file of images and an empty list of annotations.
 
 https://cocodataset.org/#format-data. Loaders fail without ``annotations``, and Detectron2 without a
-category; MMDetection and others take images of one id for one image.
+category. Image ids must be unique, since MMDetection and others index images by id.
 """
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pixelgen.layouts.base import File, ManifestView, Sidecar
+from pixelgen.layouts.base import File, ManifestView, Sidecar, json_array, split_file
 from pixelgen.layouts.dataset_info import DatasetInfo
 
-_TAIL = '\n],"annotations":[],"categories":[{"id":1,"name":%s,"supercategory":""}]}\n'
+_TAIL = ',"annotations":[],"categories":[{"id":1,"name":%s,"supercategory":""}]}\n'
 
 
 @dataclass(frozen=True)
@@ -21,23 +21,24 @@ class Coco(Sidecar):
     name = "coco"
 
     def index(self, manifest: ManifestView) -> Iterator[File]:
-        """Yield the JSON, or one of each split."""
+        """Yield the JSON file, or one for each split."""
         for name, split in manifest.split_files("coco", ".json"):
-            yield name, _images(manifest, split)
+            yield name, _file(manifest, split)
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of torchvision."""
-        split = info.split_names[0]
-        file = f"{root}/coco-{split}set.json" if split else f"{root}/coco.json"
+        file = f"{root}/{split_file('coco', info.first_split, '.json')}"
         return f"torchvision.datasets.CocoDetection({root!r}, {file!r})"
 
 
-def _images(manifest: ManifestView, split: str) -> Iterator[bytes]:
-    yield b'{"info":{"description":"negative samples"},"licenses":[],"images":['
-    comma = ""
+def _file(manifest: ManifestView, split: str) -> Iterator[bytes]:
+    yield b'{"info":{"description":"negative samples"},"licenses":[],"images":'
+    yield from json_array(_images(manifest, split))
+    yield (_TAIL % json.dumps(manifest.info.label or "object")).encode()
+
+
+def _images(manifest: ManifestView, split: str) -> Iterator[str]:
     for row in manifest.rows(split):
         image = {"id": row["index"] + 1, "file_name": row["file_name"]}
         image |= {"width": row["width"], "height": row["height"]}
-        yield f"{comma}\n{json.dumps(image, separators=(',', ':'))}".encode()
-        comma = ","
-    yield (_TAIL % json.dumps(manifest.info.label or "object")).encode()
+        yield json.dumps(image, separators=(",", ":"))

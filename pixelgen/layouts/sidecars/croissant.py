@@ -1,19 +1,19 @@
-"""Croissant, MLCommons' description of data sets in JSON-LD.
+"""Croissant, MLCommons' description of datasets in JSON-LD.
 
 https://docs.mlcommons.org/croissant/docs/croissant-spec.html, version 1.0. Images and manifest are
-two record sets that are not joined, since the reference reader loses the manifest's values in a
-join; and the manifest's fields are extracted by column, since it reads JSON lines as a table.
+two separate record sets, because the reference reader loses the manifest's values when it joins
+them. The manifest's fields are extracted by column, because it reads JSON lines as a table.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pixelgen.layouts.base import File, ManifestView, Sidecar
-from pixelgen.layouts.containers._image_files import FLAT_LIMIT
+from pixelgen.layouts.containers._image_files import has_subfolders
 from pixelgen.layouts.dataset_info import DatasetInfo
+from pixelgen.storage.checksums import MeasuredChunks
 
 _TERMS = (
     "citeAs", "column", "equivalentProperty", "extract", "field", "fileObject", "fileProperty",
@@ -53,22 +53,21 @@ class Croissant(Sidecar):
 
 
 def _description(manifest: ManifestView) -> Iterator[bytes]:
-    digest = hashlib.sha256()
+    lines = MeasuredChunks(manifest.lines())
     columns: dict[str, Any] = {}
-    for line in manifest.lines():
-        digest.update(line)
-        columns = columns or json.loads(line)
-    told = {
+    for line in lines:
+        columns = columns or json.loads(bytes(line))
+    description = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "name": "negatives",
         "description": f"{manifest.info.count:,} negative samples, written by pixelgen.",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "version": "1.0.0",
-        "distribution": [_manifest(manifest, digest.hexdigest()), _images(manifest.info)],
+        "distribution": [_manifest(manifest, lines.sha256), _images(manifest.info)],
         "recordSet": [_image_records(), _manifest_records(columns)],
     }
-    yield json.dumps(told, indent=1).encode() + b"\n"
+    yield json.dumps(description, indent=1).encode() + b"\n"
 
 
 def _manifest(manifest: ManifestView, sha256: str) -> dict[str, Any]:
@@ -83,7 +82,7 @@ def _manifest(manifest: ManifestView, sha256: str) -> dict[str, Any]:
 
 
 def _images(info: DatasetInfo) -> dict[str, Any]:
-    folder = "images/*" if info.count > FLAT_LIMIT else "images"
+    folder = "images/*" if has_subfolders(info) else "images"
     return {
         "@type": "cr:FileSet",
         "@id": "image-files",

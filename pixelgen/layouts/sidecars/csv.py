@@ -1,4 +1,4 @@
-"""The manifest once more, as a table for spreadsheets and for tools that read no JSON."""
+"""The manifest as a table, for spreadsheets and for tools that cannot read JSON."""
 
 import csv
 import io
@@ -12,9 +12,9 @@ from pixelgen.layouts.dataset_info import DatasetInfo
 
 @dataclass(frozen=True)
 class Csv(Sidecar):
-    """A table: manifest.csv, with the rows of the manifest (RFC 4180, but for line feeds alone).
+    """A table: manifest.csv, with the rows of the manifest (RFC 4180, but with LF line endings).
 
-    Not metadata.csv, which beside a metadata.jsonl makes Hugging Face datasets refuse both.
+    The name is not metadata.csv, since Hugging Face datasets refuses it beside a metadata.jsonl.
     """
 
     name = "csv"

@@ -1,4 +1,4 @@
-"""Data Package of Frictionless Data: each file with its size and its hash.
+"""Data Package of Frictionless Data: a list of files, each with its size and hash.
 
 https://specs.frictionlessdata.io/data-package/
 """
@@ -8,37 +8,39 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pixelgen.layouts.base import File, ManifestView, Sidecar
+from pixelgen.layouts.base import File, ManifestView, Sidecar, json_array
 from pixelgen.layouts.dataset_info import DatasetInfo
 
 
 @dataclass(frozen=True)
 class DataPackage(Sidecar):
-    """Frictionless Data: datapackage.json, of every image with its size and hash."""
+    """Frictionless Data: datapackage.json, a list of the images with their sizes and hashes."""
 
     name = "datapackage"
 
     def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the descriptor."""
-        yield "datapackage.json", _resources(manifest)
+        yield "datapackage.json", _descriptor(manifest)
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of frictionless."""
         return f"frictionless.validate({f'{root}/datapackage.json'!r})"
 
 
-def _resources(manifest: ManifestView) -> Iterator[bytes]:
-    yield b'{"name":"negatives","resources":['
-    comma = ""
+def _descriptor(manifest: ManifestView) -> Iterator[bytes]:
+    yield b'{"name":"negatives","resources":'
+    yield from json_array(_resources(manifest))
+    yield b"}\n"
+
+
+def _resources(manifest: ManifestView) -> Iterator[str]:
     for row in manifest.rows():
-        told: dict[str, Any] = {
+        resource: dict[str, Any] = {
             "name": f"image-{row['index']}",
             "path": row["file_name"],
             "format": row["format"].lower(),
             "bytes": row["bytes"],
         }
         if "sha256" in row:
-            told["hash"] = f"sha256:{row['sha256']}"
-        yield f"{comma}\n{json.dumps(told)}".encode()
-        comma = ","
-    yield b"\n]}\n"
+            resource["hash"] = f"sha256:{row['sha256']}"
+        yield json.dumps(resource)

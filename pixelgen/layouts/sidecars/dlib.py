@@ -1,4 +1,4 @@
-"""dlib's image data set metadata: an XML file of images, here without boxes.
+"""dlib's image dataset metadata: an XML file of images, here without boxes.
 
 http://dlib.net/imaging.html, "load_image_dataset_metadata".
 """
@@ -6,7 +6,7 @@ http://dlib.net/imaging.html, "load_image_dataset_metadata".
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pixelgen.layouts.base import File, ManifestView, Sidecar
+from pixelgen.layouts.base import File, ManifestView, Sidecar, split_file
 from pixelgen.layouts.dataset_info import DatasetInfo
 
 
@@ -17,14 +17,13 @@ class Dlib(Sidecar):
     name = "dlib"
 
     def index(self, manifest: ManifestView) -> Iterator[File]:
-        """Yield the XML, or one of each split."""
+        """Yield the XML file, or one for each split."""
         for name, split in manifest.split_files("dlib", ".xml"):
             yield name, _images(manifest, split)
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of dlib."""
-        split = info.split_names[0]
-        file = f"{root}/dlib-{split}set.xml" if split else f"{root}/dlib.xml"
+        file = f"{root}/{split_file('dlib', info.first_split, '.xml')}"
         return f"dlib.image_dataset_metadata.load_image_dataset_metadata({file!r})"
 
 

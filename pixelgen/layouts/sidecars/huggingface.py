@@ -1,7 +1,7 @@
-"""The card of a Hugging Face data set, whose head tells where the images are.
+"""The card of a Hugging Face dataset, whose header says where the images are.
 
-https://huggingface.co/docs/hub/datasets-manual-configuration. Without it ``load_dataset`` goes by
-the commonest kind of file, and with a label file for each image that is text.
+https://huggingface.co/docs/hub/datasets-manual-configuration. Without it ``load_dataset`` reads the
+most common kind of file, which is text if each image has a label file.
 """
 
 from collections.abc import Iterator
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pixelgen.layouts.base import Container, File, ManifestView, Sidecar
-from pixelgen.layouts.containers._image_files import FLAT_LIMIT
-from pixelgen.layouts.containers._sharded import series
+from pixelgen.layouts.containers._image_files import has_subfolders
+from pixelgen.layouts.containers.parquet import Parquet
+from pixelgen.layouts.containers.webdataset import WebDataset
 from pixelgen.layouts.dataset_info import DatasetInfo
 
 _BODY = """
@@ -23,7 +24,7 @@ was made of. There is nothing in them to be found.
 
 @dataclass(frozen=True)
 class HuggingFace(Sidecar):
-    """Hugging Face: README.md, the data set's card, so that load_dataset(DIR) finds the images."""
+    """Hugging Face: README.md, the dataset card, so that load_dataset(DIR) finds the images."""
 
     name = "hf"
     containers: ClassVar = ("files", "webdataset", "parquet")
@@ -46,10 +47,8 @@ def _card(info: DatasetInfo, container: Container) -> bytes:
 
 
 def _paths(info: DatasetInfo, container: Container) -> dict[str, list[str]]:
-    """Return the patterns of each split's files; of loose files all are one, told by a column."""
-    if container.name == "files":
-        images = "images/*/*" if info.count > FLAT_LIMIT else "images/*"
+    """Return the patterns of each split's files; image files have a split column instead."""
+    if not isinstance(container, WebDataset | Parquet):
+        images = "images/*/*" if has_subfolders(info) else "images/*"
         return {"train": [images, container.manifest]}
-    if container.name == "webdataset":
-        return {s or "train": [f"{series(s)}-*.tar"] for s in info.split_names}
-    return {s or "train": [f"data/{s or 'train'}-*.parquet"] for s in info.split_names}
+    return {split or "train": [container.pattern(split)] for split in info.split_names}

@@ -1,4 +1,4 @@
-"""wids: random access to WebDataset archives, by an index of them.
+"""wids: random access to WebDataset archives through an index.
 
 https://github.com/webdataset/webdataset/tree/v0.2.100/wids; the library is not part of later
 releases.
@@ -9,36 +9,36 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pixelgen.layouts.base import File, ManifestView, Sidecar
+from pixelgen.layouts.base import File, ManifestView, Sidecar, json_array, split_file
 from pixelgen.layouts.dataset_info import DatasetInfo
 
 
 @dataclass(frozen=True)
 class Wids(Sidecar):
-    """wids: index.json, of the archives with their sizes; with --split one for each split."""
+    """wids: index.json, the archives with their sizes; with --split one for each split."""
 
     name = "wids"
     containers: ClassVar = ("webdataset",)
 
     def index(self, manifest: ManifestView) -> Iterator[File]:
-        """Yield the index, or one of each split."""
+        """Yield the index, or one for each split."""
         for name, split in manifest.split_files("index", ".json"):
-            yield name, _shards(manifest, split)
+            yield name, _index(manifest, split)
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of wids."""
-        split = info.split_names[0]
-        file = f"{root}/index-{split}set.json" if split else f"{root}/index.json"
-        # By itself it keeps copies under the archives' names, and takes a later set for the first.
+        file = f"{root}/{split_file('index', info.first_split, '.json')}"
+        # The default cache is keyed by the archives' names alone: a second dataset would read it.
         return f"wids.ShardListDataset({file!r}, cache_dir={root!r})"
 
 
-def _shards(manifest: ManifestView, split: str) -> Iterator[bytes]:
-    yield b'{"__kind__":"wids-shard-index-v1","wids_version":1,"name":"negatives","shardlist":['
-    comma = ""
-    for shard, found in manifest.file_entries():
-        if manifest.info.split(shard.start) == split:
-            told = {"url": found.name, "nsamples": shard.stop - shard.start, "filesize": found.size}
-            yield f"{comma}\n{json.dumps(told)}".encode()
-            comma = ","
-    yield b"\n]}\n"
+def _index(manifest: ManifestView, split: str) -> Iterator[bytes]:
+    yield b'{"__kind__":"wids-shard-index-v1","wids_version":1,"name":"negatives","shardlist":'
+    yield from json_array(_shards(manifest, split))
+    yield b"}\n"
+
+
+def _shards(manifest: ManifestView, split: str) -> Iterator[str]:
+    for shard, file in manifest.file_entries(split):
+        samples = shard.stop - shard.start
+        yield json.dumps({"url": file.name, "nsamples": samples, "filesize": file.size})

@@ -1,7 +1,7 @@
-"""Ultralytics YOLO: an empty label file for each image, and the data set's description.
+"""Ultralytics YOLO: an empty label file for each image, and the description of the dataset.
 
-https://docs.ultralytics.com/datasets/detect/: labels lie where ``images`` in a path is replaced by
-``labels``. Without any label file training is refused; an empty one says that nothing is there.
+https://docs.ultralytics.com/datasets/detect/: the path of a label file is that of its
+image, with ``labels`` for ``images``. Training needs label files; an empty one means no objects.
 """
 
 import json
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pixelgen.layouts.base import File, ManifestView, Sidecar
-from pixelgen.layouts.containers._image_files import all_numbered
+from pixelgen.layouts.base import File, ManifestView, Sidecar, split_file
+from pixelgen.layouts.containers._image_files import subfolders
 from pixelgen.layouts.dataset_info import DatasetInfo
 
 _VALIDATION = ("val", "valid", "validation", "dev", "test")
@@ -24,7 +24,7 @@ class Yolo(Sidecar):
 
     def index_folders(self, info: DatasetInfo) -> Iterator[str]:
         """Yield labels/, or its sub-folders."""
-        return all_numbered("labels", info)
+        return subfolders("labels", info)
 
     def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the description, a list for each split, and the labels."""
@@ -42,26 +42,26 @@ class Yolo(Sidecar):
 
 
 def _paths(manifest: ManifestView, split: str) -> Iterator[bytes]:
-    """List the images of a split, from the list's own folder."""
+    """Yield the images of a split, relative to the list."""
     return (f"./{row['file_name']}\n".encode() for row in manifest.rows(split))
 
 
 def _description(info: DatasetInfo) -> bytes:
-    """Write data.yaml: without ``path``, which would be looked for below the working directory."""
+    """Write data.yaml, without ``path``, which Ultralytics resolves from the working directory."""
     names = info.split_names
     train = "train" if "train" in names else names[0]
     others = [name for name in names if name != train]
     val = next((name for name in _VALIDATION if name in names), (*others, train)[0])
-    places: dict[str, Any] = {
-        key: f"images-{split}set.txt" if split else "images"
+    values: dict[str, Any] = {
+        key: split_file("images", split, ".txt") if split else "images"
         for key, split in (("train", train), ("val", val))
     }
-    told = places | {"names": {0: info.label or "object"}}
-    return "".join(f"{key}: {_yaml(value)}\n" for key, value in told.items()).encode()
+    values["names"] = {0: info.label or "object"}
+    return "".join(f"{key}: {_yaml(value)}\n" for key, value in values.items()).encode()
 
 
 def _yaml(value: Any) -> str:
-    """Write a name as it is, and a table on lines of its own."""
+    """Format a name as it is, and a mapping on lines of its own."""
     if isinstance(value, dict):
         return "".join(f"\n  {key}: {json.dumps(each)}" for key, each in value.items())
     return str(value)

@@ -1,0 +1,27 @@
+"""Datasets for the tests of layouts."""
+
+from pathlib import Path
+
+from pixelgen.dataset.writer import Run as How
+from pixelgen.dataset.writer import write
+from pixelgen.engines import Serial
+from pixelgen.job import Job
+from pixelgen.storage import LocalStore
+
+SPLIT = "train=0.75,val=0.25"
+
+
+def make_dataset(root: Path, **options: object) -> Job:
+    """Make a dataset of 40 images in a directory."""
+    job = Job.parse(**{"count": 40, "width": 9, "height": 7} | options)
+    write(job, LocalStore(str(root), "none"), How(Serial()))
+    return job
+
+
+def files(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+
+
+def missing(facts: str, message: str) -> list[str]:
+    """Return the facts that a message does not contain."""
+    return [fact for fact in facts.split() if fact not in message]
