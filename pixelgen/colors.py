@@ -1,4 +1,4 @@
-"""Colours: what a user may call one, as red, green, blue and alpha of 0 … 255."""
+"""Colors: parsed from text, as red, green, blue and alpha of 0 … 255."""
 
 import re
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ _BARE_HEX = re.compile(r"[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8}")
 
 
 class Color(NamedTuple):
-    """A colour with straight (not premultiplied) alpha; ``str`` spells it so it parses back."""
+    """A color with straight (not premultiplied) alpha; ``str`` returns text that parses back."""
 
     red: int
     green: int
@@ -38,7 +38,7 @@ def luma(red: Any, green: Any, blue: Any) -> Any:
 
 
 def parse_color(text: str) -> Color:
-    """Read a colour.
+    """Read a color.
 
     Takes whatever Pillow's ``ImageColor`` takes (140 names, ``#rgb``, ``#rgba``, ``#rrggbb``,
     ``#rrggbbaa``, ``rgb(…)``, ``hsl(…)``, ``hsv(…)``), bare hexadecimal digits, ``gray0`` …
@@ -54,7 +54,7 @@ def parse_color(text: str) -> Color:
     if gray and int(gray[1]) <= 100:
         # 2.55·p + ½ in whole numbers: the 101 gray levels of ImageMagick.
         return Color(*[(255 * int(gray[1]) + 50) // 100] * 3)
-    from PIL import ImageColor  # here, because most jobs have no colour
+    from PIL import ImageColor  # here, because most jobs have no color
 
     try:
         color = Color(*ImageColor.getrgb("#" + word if _BARE_HEX.fullmatch(word) else word))

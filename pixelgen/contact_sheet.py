@@ -1,4 +1,4 @@
-"""Contact sheets: a look at a set, or at families before any set is made."""
+"""Contact sheets of a dataset, or of families before a dataset is made."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -26,14 +26,14 @@ _CHECKER_SIDE = 8
 
 
 class Tile(NamedTuple):
-    """A picture and what stands below it."""
+    """An image and its caption."""
 
     caption: str
     image: "Image"
 
 
-def tiles_of_set(job: Job, store: Store, count: int) -> Iterator[Tile]:
-    """Read the first images of a set from its files."""
+def tiles_of_dataset(job: Job, store: Store, count: int) -> Iterator[Tile]:
+    """Read the first images of a dataset from its files."""
     count = min(count, job.count)
     images = chain.from_iterable(
         job.layout.container.read(store, job.info, shard)
@@ -45,7 +45,7 @@ def tiles_of_set(job: Job, store: Store, count: int) -> Iterator[Tile]:
             yield Tile(name, _decode(data, job))
         except UnusableImage as error:
             raise PixelgenError(
-                f"{name} cannot be shown: it is {error}; to see whether it was changed, run:"
+                f"{name} cannot be shown: it is {error}; to check whether it has changed, run:"
                 f" pixelgen verify {shell_path(store.root)}"
             ) from None
 
@@ -54,7 +54,7 @@ def tiles_of_job(job: Job) -> Iterator[Tile]:
     """Render the images of a job, without files, each over the name of its family."""
     generator = Generator(job)
     for index in range(job.count):
-        yield Tile(generator.origin(index).family, _picture(generator.render(index).pixels))
+        yield Tile(generator.origin(index).family, _to_image(generator.render(index).pixels))
 
 
 def sheet(tiles: Sequence[Tile], columns: int, side: int) -> "Image":
@@ -110,10 +110,10 @@ def _flat(image: "Image") -> "Image":
 def _decode(data: bytes, job: Job) -> "Image":
     """Decode an image of a dataset; raise UnusableImage for any other, whatever it claims."""
     if job.format.name == "npy":
-        return _picture(_array(data, job))
+        return _to_image(_array(data, job))
     image = decode(data, (job.width, job.height))
     if image.mode.startswith("I"):  # 16-bit gray: show the high bytes
-        return _picture(np.asarray(image).astype(np.uint16)[..., None])
+        return _to_image(np.asarray(image).astype(np.uint16)[..., None])
     return image
 
 
@@ -121,13 +121,13 @@ def _array(data: bytes, job: Job) -> Pixels:
     """Read numpy's file of an image's levels, whose header must be the job's to the byte."""
     header = npy_header(job.shape.levels, job.depth)
     if not data.startswith(header) or len(data) != len(header) + job.image_bytes:
-        raise UnusableImage("not an array of this set")
+        raise UnusableImage("not an array of this dataset")
     levels: Pixels = np.frombuffer(data, npy_type(job.depth), offset=len(header))
     return levels.reshape(job.shape.levels)
 
 
-def _picture(pixels: Pixels) -> "Image":
-    """Make a picture of pixels, of the high bytes where there are two."""
+def _to_image(pixels: Pixels) -> "Image":
+    """Convert pixels to a Pillow image; of 16-bit levels, the high bytes."""
     from PIL import Image
 
     high = (pixels >> 8).astype(np.uint8) if pixels.dtype.itemsize == 2 else pixels

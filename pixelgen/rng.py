@@ -1,4 +1,4 @@
-"""The random stream: (seed, image, family, purpose) to words, by a counter and nothing else.
+"""The random stream: a counter-based map from (seed, image, family, purpose) to random words.
 
 The words are those of Philox4x64-10 (Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As
 Easy as 1, 2, 3", SC'11), the generator that C++26 calls ``std::philox4x64``. numpy promises the
@@ -6,7 +6,7 @@ stream of ``random_raw`` of a bit generator for all versions (NEP 19) and of not
 ``numpy.random``, so nothing else is used.
 
 The 256-bit counter holds, lowest word first, ``[block, purpose, image, family << 32 | version]``:
-any image of any set is reached in constant time, and no two draws can meet.
+any image of any dataset is reached in constant time, and no two draws overlap.
 """
 
 import math
@@ -29,7 +29,7 @@ Words: TypeAlias = npt.NDArray[Any]
 class Stream:
     """The random words of one seed, read from the start of any (image, family, purpose).
 
-    ``seed`` is an int of 0 … 2¹²⁸−1, the Philox key. A new stream stands at image 0.
+    ``seed`` is an int of 0 … 2¹²⁸−1, the Philox key. A new stream starts at image 0.
 
     >>> Stream(0).integers(4).tolist()
     [151, 12, 178, 171]
@@ -62,7 +62,7 @@ class Stream:
     def integers(self, shape: int | Sequence[int], bits: int = 8) -> Words:
         """Draw integers uniform over all of 0 … 2**bits−1, for 8, 16, 32 or 64 bits.
 
-        Takes whole words of 64 bits, lowest byte first, and discards what is left of the last.
+        Takes whole words of 64 bits, lowest byte first, and discards the rest of the last.
         """
         size = shape if isinstance(shape, int) else math.prod(shape)
         words = self._philox.random_raw(-(-size * bits // 64))
@@ -74,7 +74,9 @@ def parse_seed(text: str) -> int:
     """Read a seed: decimal or 0x…, up to 128 bits."""
     digits = text.strip().lower()
     if not re.fullmatch(r"[0-9]+|0x[0-9a-f]+", digits):
-        raise BadValue(f"seed {text!r} is no whole number from 0; write it as 42, 0x2a or random")
+        raise BadValue(
+            f"seed {text!r} must be a whole number from 0; write it as 42, 0x2a or random"
+        )
     if len(digits) > 40 or (seed := int(digits, 16 if "x" in digits else 10)) >= SEED_LIMIT:
         raise BadValue(f"seed {digits[:50]} is out of range 0..2**128-1")
     return seed

@@ -1,7 +1,7 @@
-"""Families: what fills an image, by mathematics.
+"""Families: kinds of noise, each defined by a formula.
 
-Every module of this folder is searched: each :class:`Family` named in it is known to the command
-line, the manifest, the contract tests and ``pixelgen list families``: to add one, write its class.
+Every module of this package is imported. Each :class:`Family` with a ``name`` is then available to
+the command line, the manifest, the contract tests and ``pixelgen list families``.
 """
 
 from pixelgen.families.base import Family, fingerprint

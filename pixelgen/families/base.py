@@ -1,4 +1,4 @@
-"""What a family is: a pure function from a random stream to the pixels of one image."""
+"""The base class of families: pure functions from a random stream to the pixels of one image."""
 
 import hashlib
 from abc import abstractmethod
@@ -12,11 +12,11 @@ from pixelgen.rng import Stream
 
 @dataclass(frozen=True)
 class Family(Component):
-    """What fills an image.
+    """A kind of noise.
 
-    A subclass sets ``name`` and ``number`` (its own for ever: it is part of the random stream's
-    counter), writes :meth:`render`, and says by ``texture`` if its images compress. When its pixels
-    must change, so does ``version``, and the changelog says so.
+    A subclass sets ``name`` and a unique ``number`` that never changes (it is part of the random
+    stream's counter), implements :meth:`render`, and sets ``texture`` to how its images compress.
+    When its pixels change, ``version`` increases and the changelog says so.
     """
 
     kind: ClassVar[str] = "family"
@@ -30,36 +30,36 @@ class Family(Component):
 
     @property
     def has_coverage(self) -> bool:
-        """Tell whether :meth:`render` says where its noise is; if not, it is everywhere."""
+        """Tell whether :meth:`render` returns a coverage; if not, the noise covers the image."""
         return False
 
     @property
     def source(self) -> str:
-        """The folder of the user's images that it takes, if any."""
+        """The folder of the user's images that it reads; '' if none."""
         return ""
 
     def entry(self, stream: Stream) -> str:
-        """Return the name of the user's image that an image is made of, if any."""
+        """Return the name of the user's image that an image is made from; '' if none."""
         return ""
 
     @abstractmethod
     def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
-        """Draw one image natively in the channels and depth asked for, from ``stream`` alone."""
+        """Draw one image with the channels and depth of ``shape``, from ``stream`` alone."""
 
     def sample(self, seed: int, image: int, shape: Shape) -> Pixels:
-        """Render one image of a seed by itself, without colour or coverage."""
+        """Render one image of a seed, without color or coverage."""
         stream = Stream(seed)
         stream.seek(image)
-        return _render_here(self, stream, shape)
+        return _render_without_coverage(self, stream, shape)
 
 
 def render_named(name: str, stream: Stream, shape: Shape) -> Pixels:
-    """Render the image of another family, for one that is made from it; moves the stream there."""
-    return _render_here(parse(Family, name), stream, shape)
+    """Render the stream's image of another family; moves the stream to that family."""
+    return _render_without_coverage(parse(Family, name), stream, shape)
 
 
-def _render_here(family: Family, stream: Stream, shape: Shape) -> Pixels:
-    """Render the stream's image of a family, and leave its coverage out."""
+def _render_without_coverage(family: Family, stream: Stream, shape: Shape) -> Pixels:
+    """Render the stream's image of a family, and discard its coverage."""
     stream.seek(stream.image, family.number, family.version)
     drawn = family.render(stream, shape)
     return drawn[0] if isinstance(drawn, tuple) else drawn

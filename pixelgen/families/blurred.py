@@ -93,7 +93,7 @@ class Blobs(Family):
 
     Each channel of each pixel is one with probability ``p``; the blurred field is shown, as a level
     of its full range, where it is at least ``threshold``, and leaves the background elsewhere
-    (black, without a colour). As "blobs" of Hendrycks, Mazeika and Dietterich, "Deep Anomaly
+    (black, without a color). As "blobs" of Hendrycks, Mazeika and Dietterich, "Deep Anomaly
     Detection with Outlier Exposure", ICLR 2019, each channel by itself.
 
     >>> from pixelgen.families import Shape, fingerprint

@@ -2,11 +2,11 @@
 
 The dead leaves model was introduced by G. Matheron ("Schéma booléen séquentiel de partition
 aléatoire", 1968). The usual code, which paints leaves one over the other until all is covered, with
-their centres inside the frame, draws other leaves at the border than in the centre. Here the leaves
+their centers inside the frame, draws other leaves at the border than in the center. Here the leaves
 are drawn front to back and each fills only what is still empty, so that stopping when nothing is
 empty changes nothing: W. S. Kendall and E. Thönnes, "Perfect simulation in stochastic geometry",
-Pattern Recognition 32, 1999. Centres fill the frame widened by the leaf's own radius, and radii are
-weighted by the area of that wider frame: the picture has no border.
+Pattern Recognition 32, 1999. Centers fill the frame widened by the leaf's own radius, and radii are
+weighted by the area of that wider frame: the image has no border effects.
 """
 
 import math
@@ -27,17 +27,17 @@ from pixelgen.rng import DATA, PARAMETERS, Stream
 
 FIRST_BATCH = 128
 LARGEST_BATCH = 4096
-"""Leaves drawn at a time, at first and at most; no pixel hangs on them."""
+"""Leaves drawn at a time, at first and at most; no pixel depends on them."""
 
 _RECORD = 16
-_COLOUR, _OFFSET = 10, 13
+_COLOR, _OFFSET = 10, 13
 _BINS = 4096
 
 Owners: TypeAlias = npt.NDArray[np.int32]
 
 
-class Law(NamedTuple):
-    """What leaves a family draws: their shapes, and the law of their radii."""
+class LeafLaw(NamedTuple):
+    """The distribution of leaves: their shape, and the law of their radii."""
 
     shape: str
     sigma: float
@@ -50,13 +50,13 @@ class DeadLeaves(Family):
 
     A leaf of radius r, in units of the shorter side, has density r**−sigma − 1 for r_min ≤ r ≤ 1,
     and is a circle or a polygon inscribed in it (``square`` stands level, ``oriented`` is a square
-    turned at random), of a colour uniform in all levels. ``leaves`` = N stops after the N frontmost
+    turned at random), of a color uniform in all levels. ``leaves`` = N stops after the N frontmost
     and leaves the rest uncovered. ``fill`` takes the leaves from an image of another family, each
-    from a place of its own, at half contrast around the colour of the leaf.
+    from a place of its own, at half contrast around the color of the leaf.
 
     As "dead leaves: squares", "oriented", "shapes" and "textured" of Baradad, Wulff, Wang, Isola
     and Torralba, "Learning to See by Looking at Noise", NeurIPS 2021, with the statistics of the
-    border equal to those of the centre; the law of the radii is that of Lee, Mumford and Huang,
+    border equal to those of the center; the law of the radii is that of Lee, Mumford and Huang,
     "Occlusion Models for Natural Images", IJCV 41, 2001.
 
     >>> from pixelgen.families import Shape, fingerprint
@@ -90,21 +90,21 @@ class DeadLeaves(Family):
         return self.leaves > 0
 
     def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
-        """Lay the leaves, then colour them."""
-        law = Law(self.shape, self.sigma, self.r_min)
+        """Lay the leaves, then color them."""
+        law = LeafLaw(self.shape, self.sigma, self.r_min)
         owners, records = lay(stream, shape, law, self.leaves)
         if self.fill == "solid":
-            pixels = _colour(owners, _colours(records, shape), shape)
+            pixels = _color(owners, _colors(records, shape), shape)
         else:
-            pixels = _weave(owners, records, render_named(self.fill, stream, shape), shape)
+            pixels = _textured(owners, records, render_named(self.fill, stream, shape), shape)
         return (pixels, _coverage(owners, shape)) if self.leaves else pixels
 
 
 @dataclass(frozen=True)
 class Shapes(Family):
-    """A few overlapping shapes of one colour each on a background of one colour.
+    """A few overlapping shapes of one color each on a background of one color.
 
-    ``count`` leaves as those of dead_leaves, on a colour drawn for each image. Leaves of which but
+    ``count`` leaves as those of dead_leaves, on a color drawn for each image. Leaves of which but
     a part lies in the frame count too, and some may be hidden. The coverage is their union.
 
     >>> from pixelgen.families import Shape, fingerprint
@@ -127,12 +127,12 @@ class Shapes(Family):
         stream.purpose(PARAMETERS)
         ground = stream.integers(shape.channels, shape.depth)
         stream.purpose(DATA)
-        law = Law(self.shape, self.sigma, self.r_min)
+        law = LeafLaw(self.shape, self.sigma, self.r_min)
         owners, records = lay(stream, shape, law, self.count)
-        return _colour(owners, _colours(records, shape, ground), shape), _coverage(owners, shape)
+        return _color(owners, _colors(records, shape, ground), shape), _coverage(owners, shape)
 
 
-def lay(stream: Stream, shape: Shape, law: Law, limit: int = 0) -> tuple[Owners, Any]:
+def lay(stream: Stream, shape: Shape, law: LeafLaw, limit: int = 0) -> tuple[Owners, Any]:
     """Lay leaves front to back until all is covered, or ``limit`` of them if that is not 0.
 
     Returns which leaf each pixel shows, −1 where none, and the records of the leaves.
@@ -140,7 +140,7 @@ def lay(stream: Stream, shape: Shape, law: Law, limit: int = 0) -> tuple[Owners,
     canvas = _Canvas(shape)
     records = []
     for drawn, count in _batches(limit):
-        # Leaf j is block j + 1 of the stream: it hangs on neither its batch nor its neighbours.
+        # Leaf j is block j + 1 of the stream: it depends neither on its batch nor on its neighbors.
         batch = stream.integers((count, _RECORD), 16)
         canvas.cover(_outlines(batch[::-1], shape, law), drawn + count - 1)
         records.append(batch)
@@ -220,9 +220,9 @@ def _ranges(first: Whole, stop: Whole, which: Whole) -> tuple[Whole, Whole]:
     return np.repeat(which, length), numbers
 
 
-def _outlines(records: Any, shape: Shape, law: Law) -> Outlines:
+def _outlines(records: Any, shape: Shape, law: LeafLaw) -> Outlines:
     """Read the outlines of leaves from ten 16-bit integers each."""
-    u = records[:, :_COLOUR].T.astype(np.int64)
+    u = records[:, :_COLOR].T.astype(np.int64)
     radius = _radii(law.sigma, law.r_min, shape.height, shape.width)[u[0]]
     if law.shape == "mixed":
         kind = u[7] * len(KINDS) >> 16
@@ -252,30 +252,30 @@ def _radii(sigma: float, r_min: float, height: int, width: int) -> Whole:
     return table
 
 
-def _colours(records: Any, shape: Shape, ground: Pixels | None = None) -> Pixels:
-    """List the colours of the leaves, and last that of no leaf: black if not given."""
-    levels: Pixels = records[:, _COLOUR : _COLOUR + shape.channels] >> (16 - shape.depth)
+def _colors(records: Any, shape: Shape, ground: Pixels | None = None) -> Pixels:
+    """List the colors of the leaves, and last that of no leaf: black if not given."""
+    levels: Pixels = records[:, _COLOR : _COLOR + shape.channels] >> (16 - shape.depth)
     if ground is None:
         ground = np.zeros(shape.channels, shape.dtype)
     return np.concatenate([levels.astype(shape.dtype), ground[None]])
 
 
-def _colour(owners: Owners, colours: Pixels, shape: Shape) -> Pixels:
-    """Give each pixel the colour of its leaf; −1 takes the last."""
-    return colours.take(owners, axis=0, mode="wrap").reshape(shape.levels)
+def _color(owners: Owners, colors: Pixels, shape: Shape) -> Pixels:
+    """Give each pixel the color of its leaf; −1 takes the last."""
+    return colors.take(owners, axis=0, mode="wrap").reshape(shape.levels)
 
 
-def _weave(owners: Owners, records: Any, cloth: Pixels, shape: Shape) -> Pixels:
-    """Lay the cloth on the leaves, moved by an offset of each, at half contrast around its colour.
+def _textured(owners: Owners, records: Any, fill: Pixels, shape: Shape) -> Pixels:
+    """Fill each leaf from an image, at an offset of its own, at half contrast around its color.
 
-    level = clip(colour + round((cloth − top/2)/2)), where all is cloth.
+    level = clip(color + round((fill − top/2)/2)).
     """
     moved = records[:, _OFFSET : _OFFSET + 2].astype(np.int64) * shape.levels[:2] >> 16
     leaf = owners.reshape(shape.levels[:2])
     y = (moved[:, 0].take(leaf, mode="wrap") + np.arange(shape.height)[:, None]) % shape.height
     x = (moved[:, 1].take(leaf, mode="wrap") + np.arange(shape.width)) % shape.width
-    relief = (2 * cloth.reshape(-1, shape.channels).astype(np.int32) - shape.top + 2) >> 2
-    levels = _colours(records, shape).astype(np.int32).take(leaf, axis=0, mode="wrap")
+    relief = (2 * fill.reshape(-1, shape.channels).astype(np.int32) - shape.top + 2) >> 2
+    levels = _colors(records, shape).astype(np.int32).take(leaf, axis=0, mode="wrap")
     levels += relief.take(y * shape.width + x, axis=0, mode="wrap")
     pixels = np.clip(levels, 0, shape.top).astype(shape.dtype)
     pixels[leaf < 0] = 0

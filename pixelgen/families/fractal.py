@@ -28,13 +28,13 @@ _MOST_MAPS = 7
 
 @dataclass(frozen=True)
 class Fractal(Family):
-    """Attractors of random contractions, a colour for each of their maps.
+    """Attractors of random contractions, a color for each of their maps.
 
     2 to 7 affine maps x → Ax + b, each A a rotation, a contraction along two axes, a reflection
     or none, and a rotation. 2048 particles start at the fixed point of the first and each goes,
     step by step, where a random map sends it (the chaos game), a map's chance proportional to
     1/64 + |det A|. After 16 steps, those ``points`` per pixel are shown that come next: each in the
-    colour of the map that sent it there, over those before it; the rest of the frame is black and
+    color of the map that sent it there, over those before it; the rest of the frame is black and
     not covered. The first 131,072 points just fit the frame, at one scale; of later ones, any
     outside are lost.
 
@@ -59,7 +59,7 @@ class Fractal(Family):
 
     @property
     def has_coverage(self) -> bool:
-        """Say that points cover but part of the frame."""
+        """Points cover only part of the frame."""
         return True
 
     def render(self, stream: Stream, shape: Shape) -> tuple[Pixels, Coverage]:
@@ -175,7 +175,7 @@ class Frame(NamedTuple):
     side: int
 
     def place(self, x: Table, y: Table) -> tuple[Table, Table]:
-        """Tell which points the frame holds, and in which pixels, in raster order."""
+        """Return which points lie in the frame, and their pixels in raster order."""
         column, row = (x - self.left) // self.side, (y - self.top) // self.side
         inside = (
             (column >= 0) & (column < self.shape.width) & (row >= 0) & (row < self.shape.height)
@@ -184,7 +184,7 @@ class Frame(NamedTuple):
 
 
 def fit(x: Table, y: Table, shape: Shape) -> Frame:
-    """Centre the points in the smallest pixels that hold them all."""
+    """Center the points in the smallest pixels that hold them all."""
     (left, width), (top, height) = ((int(at.min()), int(np.ptp(at)) + 1) for at in (x, y))
     side = max(-(-width // shape.width), -(-height // shape.height))
     margins = side * shape.width - width, side * shape.height - height

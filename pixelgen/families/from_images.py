@@ -38,7 +38,7 @@ class PixelShuffle(Sourced):
 
     @property
     def texture(self) -> Texture:
-        """Tell shuffled pixels from blurred ones."""
+        """Blurred images are smooth, shuffled pixels are not."""
         return Texture.SMOOTH if self.sigma else Texture.LEVELS
 
     def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
@@ -65,7 +65,7 @@ class PatchShuffle(Sourced):
     """The square patches of an image in random order; what is left at the edges stays.
 
     A jigsaw of Noroozi and Favaro, "Unsupervised Learning of Visual Representations by Solving
-    Jigsaw Puzzles", ECCV 2016: texture and colours remain, the scene is gone.
+    Jigsaw Puzzles", ECCV 2016: texture and colors remain, the scene is gone.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(PatchShuffle(patch=2).sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
@@ -114,7 +114,7 @@ class PhaseScramble(Sourced):
     """The waves of an image, each moved at random: its power spectrum without its contents.
 
     The Fourier coefficients of all channels are turned by the same random phases, so amplitudes
-    and, frequency by frequency, colours stay; the mean stays, and levels past the ends are clipped.
+    and, frequency by frequency, colors stay; the mean stays, and levels past the ends are clipped.
     As in Oppenheim and Lim, "The Importance of Phase in Signals", Proc. IEEE 69, 1981; by Hartley
     transforms of integers, which are exact.
 

@@ -22,7 +22,7 @@ _BLOCK = 64
 class Gabor(Family):
     """Gabor noise: waves of one frequency under Gaussian windows, of random direction and phase.
 
-    A channel is the sum of ``kernels`` of exp(−ρ²/2σ²)·cos(2πF·x_θ + φ), their centres uniform over
+    A channel is the sum of ``kernels`` of exp(−ρ²/2σ²)·cos(2πF·x_θ + φ), their centers uniform over
     the frame and 4σ around it, so that borders get their share; windows are cut at 4σ along x and
     y. Levels are scaled to the mean 128 and the standard deviation 36 of an endless such texture,
     and clipped. Lagae, Lefebvre, Drettakis and Dutré, "Procedural Noise using Sparse Gabor
@@ -83,7 +83,7 @@ class Gabor(Family):
 
 
 class _Kernels(NamedTuple):
-    """Kernels from top to bottom: centres in 1/16 pixels, phases and rates in 2**-32 turns.
+    """Kernels from top to bottom: centers in 1/16 pixels, phases and rates in 2**-32 turns.
 
     Rates are for 1/16 of a pixel.
     """
@@ -127,14 +127,14 @@ def _window(sigma: float) -> Table:
     return np.array([*values, 0], np.int32)
 
 
-def _waves(size: int, centres: Words, rates: Words, phases: Words, window: Table) -> Field:
+def _waves(size: int, centers: Words, rates: Words, phases: Words, window: Table) -> Field:
     """Return cosine and sine under the window, in 2**-18, of each kernel at each pixel."""
     pixels = np.arange(size) * _SUBPIXELS + _SUBPIXELS // 2
-    distances = pixels - centres[:, None]
+    distances = pixels - centers[:, None]
     weights = window.take(np.minimum(np.abs(distances), len(window) - 1))
     turned = distances * rates[:, None] + phases[:, None] >> 16 & 65535
     cosines, sines = exact.turns()
-    waves = np.empty((len(centres), 2, size))
+    waves = np.empty((len(centers), 2, size))
     for place, wave in enumerate((cosines, sines)):
         waves[:, place] = wave.take(turned) * weights + 32 >> 6
     return waves

@@ -35,7 +35,7 @@ class Perlin(Family):
 
     A lattice of ``res`` × ``res`` cells lies over the frame (along an axis of fewer pixels: one
     cell a pixel), with a unit gradient of random angle at each of its points. The field g at a
-    pixel's centre is the mean of the four planes through the corners of its cell, weighted by
+    pixel's center is the mean of the four planes through the corners of its cell, weighted by
     f(u) = 6u⁵ − 15u⁴ + 10u³ along both axes; v = √2·g lies in −1 … 1 and
     level = 127.5 + 127.5·v, at 16 bits 257 times that. Channels are independent. K. Perlin,
     "Improving Noise", SIGGRAPH 2002.
@@ -129,7 +129,7 @@ class _Axis(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _axis(pixels: int, res: int) -> _Axis:
-    """Place pixel centres in their cells, in whole numbers of 1/(2·pixels) of a cell."""
+    """Place pixel centers in their cells, in whole numbers of 1/(2·pixels) of a cell."""
     cells = min(res, pixels)
     cell, rest = np.divmod((2 * np.arange(pixels, dtype=np.int64) + 1) * cells, 2 * pixels)
     u = rest / (2.0 * pixels)

@@ -1,14 +1,14 @@
-"""Mixes: what fills the images of a set when it is not one family with fixed parameters.
+"""Mixtures: several families in one dataset, or one whose parameters are drawn for each image.
 
-A member of a mix is spelled ``name=weight:key=value,…``, and a value may be drawn for each image:
-``lo..hi`` uniformly between two numbers, ``a|b|c`` one of a list::
+A member of a mixture is written ``name=weight:key=value,…``. A value may be drawn for each
+image: ``lo..hi`` uniformly between two numbers, ``a|b|c`` one of a list::
 
-    >>> mix = Mix.parse(["uniform", "gaussian=3:sigma=20..40"])
+    >>> mix = Mixture.parse(["uniform", "gaussian=3:sigma=20..40"])
     >>> [str(member) for member in mix.members]
     ['uniform', 'gaussian=3:sigma=20.0..40.0']
 
-The choice of image i hangs on the seed and i alone, so the first images of a larger set are the
-smaller set.
+The choice for image i depends only on the seed and i, so a larger dataset begins with the images of
+the smaller one.
 """
 
 import re
@@ -58,7 +58,7 @@ Drawn: TypeAlias = Span | Choice
 
 
 class Member(NamedTuple):
-    """A family of a mix: with its weight, the parameters that are fixed, and those drawn."""
+    """A family of a mixture: its weight, its fixed parameters, and those drawn for each image."""
 
     family: Family
     weight: int = 1
@@ -71,7 +71,9 @@ class Member(NamedTuple):
         name, equals, weight = head.partition("=")
         family = find_component(Family, name)
         if equals and not re.fullmatch(r"0*[1-9][0-9]{0,5}", weight, re.ASCII):
-            raise BadValue(f"family {name!r}: weight {weight!r} is no whole number of 1..999999")
+            raise BadValue(
+                f"family {name!r}: weight {weight!r} must be a whole number in 1..999999"
+            )
         fixed: dict[str, str] = {}
         drawn: list[tuple[str, Drawn]] = []
         given = parse_parameters(family, rest)
@@ -99,10 +101,10 @@ class Member(NamedTuple):
 
     def __str__(self) -> str:
         name, _, rest = str(self.family).partition(":")
-        spelled = [rest] if rest else []
-        spelled += [f"{key}={drawn}" for key, drawn in self.drawn]
+        parameters = [rest] if rest else []
+        parameters += [f"{key}={drawn}" for key, drawn in self.drawn]
         head = name if self.weight == 1 else f"{name}={self.weight}"
-        return f"{head}:{','.join(spelled)}" if spelled else head
+        return f"{head}:{','.join(parameters)}" if parameters else head
 
 
 def _drawn(family: type[Family], key: str, text: str) -> Drawn | None:
@@ -110,7 +112,7 @@ def _drawn(family: type[Family], key: str, text: str) -> Drawn | None:
     default = next(field.default for field in fields(family) if field.name == key)
     described = next(each for each in family.parameters() if each["name"] == key)
     is_text = isinstance(default, str)
-    if is_text and "choices" not in described:  # free text may hold any sign
+    if is_text and "choices" not in described:  # free text may contain "|" and ".."
         return None
 
     def value(word: str) -> Value:
@@ -119,7 +121,7 @@ def _drawn(family: type[Family], key: str, text: str) -> Drawn | None:
 
     if "|" in text and ".." in text:
         raise BadValue(
-            f"family {family.name!r}: {key}={text} is a list of values or a range, not both"
+            f"family {family.name!r}: {key}={text} must be a list of values or a range, not both"
         )
     if "|" in text:
         return Choice(tuple(map(value, text.split("|"))))
@@ -129,19 +131,21 @@ def _drawn(family: type[Family], key: str, text: str) -> Drawn | None:
     least, most = value(low), value(high)
     if not isinstance(least, str) and not isinstance(most, str) and least <= most:
         return Span(least, most)
-    raise BadValue(f"family {family.name!r}: the range {key}={text} ends below its beginning")
+    raise BadValue(
+        f"family {family.name!r}: range {key}={text} ends below its start; write LOW..HIGH"
+    )
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """What fills the images of a set: one or more families, of which each image takes one."""
+    """One or more families, of which each image takes one."""
 
     members: tuple[Member, ...]
 
     def __post_init__(self) -> None:
-        """Refuse an empty mix."""
+        """Refuse an empty mixture."""
         if not self.members:
-            raise BadValue("a mix needs a family at least")
+            raise BadValue("a mixture must have at least one family")
 
     @classmethod
     def parse(cls, texts: Sequence[str]) -> Self:
@@ -176,9 +180,9 @@ class Mixture:
         return self.members[bisect(ends, (choice >> 32) * ends[-1] >> 32)], words
 
     def to_spec(self) -> str | list[str]:
-        """Write the mix so that it parses back: one member as text, more as a list."""
-        spelled = [*map(str, self.members)]
-        return spelled[0] if len(spelled) == 1 else spelled
+        """Return the spec of the mixture: a text for one member, else a list."""
+        specs = [*map(str, self.members)]
+        return specs[0] if len(specs) == 1 else specs
 
     def __str__(self) -> str:
         return " + ".join(map(str, self.members))

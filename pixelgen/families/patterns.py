@@ -1,4 +1,4 @@
-"""Plain patterns: stripes, gradients and checkerboards, of colours drawn for each image."""
+"""Plain patterns: stripes, gradients and checkerboards, of colors drawn for each image."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ from pixelgen.rng import PARAMETERS, Stream, Words
 
 @dataclass(frozen=True)
 class Stripes(Family):
-    """Stripes of equal width, each of one colour.
+    """Stripes of equal width, each of one color.
 
-    Column x of W has colour ⌊x·n/W⌋ of n; horizontal stripes take rows. ``primary`` colours have
+    Column x of W has color ⌊x·n/W⌋ of n; horizontal stripes take rows. ``primary`` colors have
     every channel at its lowest or highest level. As "horizontal stripes", "vertical stripes" and,
-    with n=3, "tricolour" of the unit tests in Bitterwolf, Mueller and Hein, "In or Out? Fixing
+    with n=3, "tricolor" of the unit tests in Bitterwolf, Mueller and Hein, "In or Out? Fixing
     ImageNet Out-of-Distribution Detection Evaluation", ICML 2023.
 
     >>> from pixelgen.families import Shape, fingerprint
@@ -32,10 +32,10 @@ class Stripes(Family):
     direction: str = parameter(
         "random", "of each stripe", choices=("random", "horizontal", "vertical")
     )
-    tone: str = parameter("random", "which colours they have", choices=("random", "primary"))
+    tone: str = parameter("random", "which colors they have", choices=("random", "primary"))
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
-        """Index the colours by column or row."""
+        """Index the colors by column or row."""
         colors = stream.integers((self.n, shape.channels), shape.depth)
         if self.tone == "primary":
             colors = (colors & 1) * colors.dtype.type(shape.top)
@@ -54,7 +54,7 @@ class Stripes(Family):
 
 @dataclass(frozen=True)
 class Gradient(Family):
-    """A ramp from one colour to another, along a line or out of a point.
+    """A ramp from one color to another, along a line or out of a point.
 
     With T = x·cos θ + y·sin θ, θ drawn, or T the distance from a drawn pixel, t is
     (T − min T)/(max T − min T) in 1/256 (at 16 bits 1/65536), rounded down, and a level
@@ -109,9 +109,9 @@ def _radial(x: int, y: int, shape: Shape) -> Words:
 
 @dataclass(frozen=True)
 class Checker(Family):
-    """A checkerboard of two colours.
+    """A checkerboard of two colors.
 
-    Pixel (x, y) has colour (⌊x/cell⌋ + ⌊y/cell⌋) mod 2. For the low-complexity images that
+    Pixel (x, y) has color (⌊x/cell⌋ + ⌊y/cell⌋) mod 2. For the low-complexity images that
     likelihood models take for likely: Serrà et al., ICLR 2020.
 
     >>> from pixelgen.families import Shape, fingerprint

@@ -18,7 +18,7 @@ class Plasma(Family):
 
     On a torus of the least side 2ᵏ that holds the frame, from one point of height 0, each level
     l = 0, 1, … puts a point in the middle of every four, then one in the middle of every edge: the
-    mean of its four neighbours (rounded down), plus an integer uniform in −32768 … 32767 times
+    mean of its four neighbors (rounded down), plus an integer uniform in −32768 … 32767 times
     2^(−l·h), in steps of 1/256 (rounded down; the factor is rounded to 1/65536, so that h need not
     be whole); h=0 is the roughest. The frame is the torus's first corner, and each channel is
     brought to the full range within it; square frames of side 2ᵏ tile without a seam.
@@ -60,7 +60,7 @@ def torus(stream: Stream, side: int, channels: int, h: float) -> Table:
     heights = np.zeros((1, channels, 1), np.int32)
     for level in range((side - 1).bit_length()):
         # Noise is at most 2²³ in magnitude: twice that a level stays below 2²⁹ for 16 levels, so
-        # that four neighbours can be added.
+        # that four neighbors can be added.
         factor = np.int32(round(65536 * math.pow(2.0, -level * h)))
         drawn = stream.integers((3, 1 << level, channels, 1 << level), 16)
         noise = drawn.view("<i2").astype(np.int32)
@@ -71,7 +71,7 @@ def torus(stream: Stream, side: int, channels: int, h: float) -> Table:
 
 
 def _double(heights: Table, noise: Table) -> Table:
-    """Put points between those of a torus: centres, then those to the right, then those below."""
+    """Put points between those of a torus: centers, then those to the right, then those below."""
     centers, right, low = noise
     beside, below = heights.copy(), heights.copy()
     _add_next(beside.T, heights.T)

@@ -1,4 +1,4 @@
-"""Point families: every pixel is drawn by itself (or all of an image are one)."""
+"""Pointwise families: every pixel is drawn independently, or all pixels are one color."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -53,7 +53,7 @@ class Gaussian(Family):
 
     @property
     def texture(self) -> Texture:
-        """Call levels noise that take more than about 7.6 of 8 bits."""
+        """Levels with more than about 7.6 of 8 bits of entropy do not compress."""
         return Texture.NOISE if self.sigma >= 48 else Texture.LEVELS
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
@@ -66,7 +66,7 @@ class Gaussian(Family):
 @lru_cache(maxsize=8)
 def _normal_levels(mean: float, sigma: float, depth: int) -> Pixels:
     """Tabulate the quantiles by IEEE operations, one at a time."""
-    from pixelgen.numeric.exact import quantiles  # here, because the start is in a hurry
+    from pixelgen.numeric.exact import quantiles  # here, since it slows the start of the command
 
     scale, top = (1, 255) if depth == 8 else (257, 65535)
     levels = np.rint((quantiles() * sigma + mean) * scale)
@@ -137,7 +137,7 @@ class SaltPepper(Family):
     """Single pixels at the lowest or the highest level, over a background.
 
     A pixel is hit with probability ``p``, and is then, in all channels, black or white alike. The
-    background is middle gray without a colour. The impulse noise of Gonzalez and Woods, "Digital
+    background is middle gray without a color. The impulse noise of Gonzalez and Woods, "Digital
     Image Processing", section 5.2.
 
     >>> from pixelgen.families import Shape, fingerprint

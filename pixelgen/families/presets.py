@@ -1,6 +1,6 @@
-"""Presets: the mixes of the literature, by name.
+"""Presets: the mixtures of the literature, by name.
 
-They reproduce definitions, not bytes: the images are pixelgen's own.
+They reproduce definitions, not bytes: the images are rendered by pixelgen.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from pixelgen.errors import BadValue
 
 @dataclass(frozen=True)
 class Preset:
-    """A mix with a name: one line about it, where it is from, and its members.
+    """A mixture with a name: a one-line description, its origin, and its members.
 
-    ``sourced`` members take the user's images and are left out without any; a preset that is
-    nothing without them ``needs_source``.
+    ``sourced`` members read the user's images, and are omitted without a source; a preset that
+    requires one ``needs_source``.
     """
 
     about: str
@@ -24,7 +24,7 @@ class Preset:
     needs_source: bool = False
 
     def with_source(self, source: str) -> tuple[str, ...]:
-        """Return all members, those that take the user's images with ``source=DIR``."""
+        """Return all members, with ``source=DIR`` in those that read the user's images."""
         sourced = (f"{member}{',' if ':' in member else ':'}{source}" for member in self.sourced)
         return (*self.members, *sourced)
 
@@ -108,19 +108,21 @@ def expand(texts: Sequence[str]) -> Sequence[str]:
     if not presets:
         return texts
     if len(texts) > 1:
-        raise BadValue(f"preset {presets[0]!r} is a mix already; name its members to mix them")
+        raise BadValue(
+            f"preset {presets[0]!r} is a mixture; to mix it with others, list its members"
+        )
     source = texts[0].partition(":")[2].strip()
     if presets[0] not in PRESETS:
-        raise BadValue(f"preset {presets[0]!r}: a preset has no weight")
+        raise BadValue(f"preset {presets[0]!r}: a preset cannot have a weight; remove it")
     if source and (not source.startswith("source=") or source == "source="):
-        raise BadValue(f"preset {presets[0]!r} takes nothing but source=DIR")
+        raise BadValue(f"preset {presets[0]!r} has only the parameter source=DIR")
     return _members(presets[0], source)
 
 
 def _members(name: str, source: str) -> tuple[str, ...]:
     preset = PRESETS[name]
     if source and not preset.sourced:
-        raise BadValue(f"preset {name!r} takes no source")
+        raise BadValue(f"preset {name!r} does not read images; remove source=")
     if preset.needs_source and not source:
         raise BadValue(f"preset {name!r} needs your images: {name}:source=DIR")
     return preset.with_source(source) if source else preset.members

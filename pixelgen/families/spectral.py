@@ -46,7 +46,7 @@ class Spectrum(Family):
 
     @property
     def texture(self) -> Texture:
-        """Call neighbours alike if the spectrum falls at all steeply."""
+        """Images are smooth if the spectrum is steep enough."""
         return Texture.SMOOTH if self.a >= 1 or self.sx else Texture.LEVELS
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
@@ -55,7 +55,7 @@ class Spectrum(Family):
         amplitudes, std = _amplitudes(shape.height, shape.width, *exponents)
         coefficients = self._deviates(stream, shape) * amplitudes
         # Deviates below √3·17,715 times 16 at most: below 2**19.
-        return picture(transform(np.rint(coefficients, out=coefficients)), std, shape)
+        return to_pixels(transform(np.rint(coefficients, out=coefficients)), std, shape)
 
     def _deviates(self, stream: Stream, shape: Shape) -> Table:
         """Draw normal deviates in 1/4096, one for each coefficient of each channel."""
@@ -66,9 +66,9 @@ class Spectrum(Family):
 
 @dataclass(frozen=True)
 class SpectrumColor(Spectrum):
-    """Three planes of 1/fᵃ noise, mixed to colours as the cones of the eye see them.
+    """Three planes of 1/fᵃ noise, mixed to colors as the cones of the eye see them.
 
-    Luminance goes along (1, 1, 1)/√3, and two planes of colour, ``chroma`` times as strong, along
+    Luminance goes along (1, 1, 1)/√3, and two planes of color, ``chroma`` times as strong, along
     (1, 1, −2)/√6 and (1, −1, 0)/√2: the axes along which Ruderman, Cronin and Chiao, "Statistics of
     cone responses to natural images: implications for visual coding", J. Opt. Soc. Am. A 15, 1998,
     found photographs to vary independently (taken for R, G, B here). Channels correlate by
@@ -82,7 +82,7 @@ class SpectrumColor(Spectrum):
     name = "spectrum_color"
     number = 20
 
-    chroma: float = parameter(0.4, "strength of colour, of that of luminance", low=0.0, high=1.0)
+    chroma: float = parameter(0.4, "strength of color, of that of luminance", low=0.0, high=1.0)
 
     def _deviates(self, stream: Stream, shape: Shape) -> Table:
         """Mix the planes before the transform, which is linear."""
@@ -113,7 +113,7 @@ def _opponents(chroma: float) -> Field:
 
 @lru_cache(maxsize=4)
 def _amplitudes(height: int, width: int, a: float, sx: float, sy: float) -> tuple[Field, float]:
-    """Tabulate integer amplitudes up to 2**20, times 2**-16; tell the standard deviation they give.
+    """Tabulate integer amplitudes up to 2**20, times 2**-16; return their standard deviation too.
 
     The table is even in both frequencies by itself, as the separable transform needs for a
     stationary field.
@@ -165,7 +165,7 @@ def _power(values: Field, exponent: float) -> Field:
     return scaled
 
 
-def picture(field: Field, std: float, shape: Shape) -> Pixels:
+def to_pixels(field: Field, std: float, shape: Shape) -> Pixels:
     """Turn a field about zero into pixels of mean 127.5 and standard deviation 255/7."""
     levels = field * (shape.top / (7 * max(std, 1.0)))
     levels += shape.top / 2

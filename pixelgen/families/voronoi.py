@@ -17,7 +17,7 @@ _UNIT = 16
 """Coordinates count sixteenths of a pixel."""
 
 _RING = 2
-"""Of grid cells searched about a pixel's own.
+"""Rings of grid cells searched around the cell of a pixel.
 
 The own cell's point is within √2 of a grid cell's side and that of one of the two nearest cells
 beside it within 1.81, while all points outside are at least 2 away; rounding points down to
@@ -30,11 +30,11 @@ _BATCH = 1 << 15
 
 @dataclass(frozen=True)
 class Voronoi(Family):
-    """Cells about random points: their colours, or the distances to them.
+    """Cells about random points: their colors, or the distances to them.
 
     Square cells of a grid, ``cells`` along the longer side of the frame (at most one a pixel) and
-    two more around it, hold one point each, uniform within. ``color`` gives a pixel the colour of
-    the nearest point, of equal ones the first in raster order, all colours equally likely. ``f1``
+    two more around it, hold one point each, uniform within. ``color`` gives a pixel the color of
+    the nearest point, of equal ones the first in raster order, all colors equally likely. ``f1``
     gives it the distance to the nearest point, and ``f2-f1`` what the second nearest is farther,
     with the side of a grid cell as the highest level; each channel has its own points. S. Worley,
     "A Cellular Texture Basis Function", SIGGRAPH 1996.
@@ -52,7 +52,7 @@ class Voronoi(Family):
 
     @property
     def texture(self) -> Texture:
-        """Tell areas of one colour from distances."""
+        """Cells of one color are flat, distances are smooth."""
         return Texture.FLAT if self.output == "color" else Texture.SMOOTH
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
@@ -73,7 +73,7 @@ class Voronoi(Family):
 
 
 class _Line(NamedTuple):
-    """The pixels of an axis: their centres, their grid cells, and where each of those begins."""
+    """The pixels of an axis: their centers, their grid cells, and where each of those begins."""
 
     center: Table
     cell: Table
@@ -123,10 +123,10 @@ def _points(stream: Stream, grid: _Grid) -> Table:
 def _nearest(grid: _Grid, points: Table) -> Table:
     """Find each pixel's nearest point, by its number in raster order."""
     down, right = np.divmod(np.arange(_REACH * _REACH), _REACH)
-    neighbours = down * grid.columns + right
+    neighbors = down * grid.columns + right
     nearest = grid.down.cell[:, None] * grid.columns + grid.across.cell
     for rows, first, _ in _search(grid, points, seconds=False):
-        nearest[rows] += neighbours.take(first & 31)
+        nearest[rows] += neighbors.take(first & 31)
     return nearest
 
 
@@ -140,7 +140,7 @@ def _distances(grid: _Grid, points: Table) -> Iterator[tuple[slice, Field, Field
 def _search(grid: _Grid, points: Table, *, seconds: bool) -> Iterator[tuple[slice, Table, Table]]:
     """Find the least keys of each pixel, and the second least if wanted, band by band of rows.
 
-    A key is 32·(d² − y²) plus the number of the neighbour in raster order, for the distance d and
+    A key is 32·(d² − y²) plus the number of the neighbor in raster order, for the distance d and
     the pixel's row y from the start of its grid cell: the least is that of the nearest point, and
     of equal ones the first. Without y², keys are linear in y within a cell.
     """
@@ -163,7 +163,7 @@ def _search(grid: _Grid, points: Table, *, seconds: bool) -> Iterator[tuple[slic
 
 
 def _keys(down: _Line, rows: slice, y: Table, x2: Table) -> Iterator[Table]:
-    """Yield the keys of one neighbour after the other; each overwrites the last."""
+    """Yield the keys of one neighbor after the other; each overwrites the last."""
     cell = down.cell[rows]
     low, high = cell[0], cell[-1] + 1
     order = np.arange(_REACH * _REACH, dtype=y.dtype).reshape(_REACH, _REACH, 1)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pixelgen.families.base import Family
-from pixelgen.families.spectral import picture
+from pixelgen.families.spectral import to_pixels
 from pixelgen.image_types import Pixels, Shape, Texture
 from pixelgen.numeric.exact import Field, Table
 from pixelgen.numeric.hartley import gain, opposite, transform
@@ -60,7 +60,7 @@ class WaveletMarginal(Family):
         # Limits no image reaches, 64 times the strongest coefficient, prove the transform exact.
         limit = 64.0 * _STRONGEST - 1
         total = np.clip(np.rint(total, out=total), -limit, limit, out=total)
-        return picture(transform(total), std, shape)
+        return to_pixels(transform(total), std, shape)
 
 
 class _Band(NamedTuple):
@@ -104,7 +104,7 @@ def _signed(size: int) -> Table:
 
 @lru_cache(maxsize=4)
 def _bands(height: int, width: int) -> tuple[list[_Band], float]:
-    """Tabulate the octaves, finest first, and tell the standard deviation of their sum."""
+    """Tabulate the octaves, finest first, and the standard deviation of their sum."""
     octaves = max((max(height, width) - 1).bit_length() - 1, 1)
     bands, variance = [], 0.0
     for octave in range(octaves):
@@ -167,7 +167,7 @@ def _ring(is_finest: bool) -> Field:
 def _coefficients(r: float) -> tuple[Table, float]:
     """Tabulate 65,536 equally likely values of density ∝ exp(−|x|ʳ), the largest 32,767.
 
-    Tells their standard deviation, too. With x = v^(2/r) the density of v is smooth at 0 for any
+    Returns their standard deviation too. With x = v^(2/r) the density of v is smooth at 0 for any
     r; it is added up over small steps, and the sum inverted by linear interpolation.
     """
     edges = [5 * step / _STEPS for step in range(_STEPS + 1)]

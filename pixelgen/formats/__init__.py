@@ -1,7 +1,7 @@
-"""Formats: pixels to the bytes of one image file.
+"""Formats: encoders from pixels to the bytes of one image file.
 
-Every module of this folder is searched: each :class:`Format` named in it is known to the command
-line, the manifest, the contract tests and ``pixelgen list formats``.
+Every module of this package is imported. Each :class:`Format` with a ``name`` is then available to
+the command line, the manifest, the contract tests and ``pixelgen list formats``.
 """
 
 from pixelgen.formats.base import Data, Encode, Format

@@ -1,4 +1,4 @@
-"""What a format is: an encoder in memory, and the limits of what it can hold."""
+"""The base class of formats: an encoder in memory, and the modes and sizes it supports."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from pixelgen.registry import Component
 Data: TypeAlias = bytes | bytearray | memoryview
 
 Encode: TypeAlias = Callable[[Pixels], Data]
-"""Pixels to the bytes of a file; they stay as they are until the next call."""
+"""Encodes pixels to the bytes of a file, which are valid until the next call."""
 
 EVERY_MODE: Mapping[str, tuple[int, ...]] = dict.fromkeys(("L", "LA", "RGB", "RGBA"), (8, 16))
 
@@ -22,8 +22,9 @@ EVERY_MODE: Mapping[str, tuple[int, ...]] = dict.fromkeys(("L", "LA", "RGB", "RG
 class Format(Component):
     """A kind of image file.
 
-    A subclass sets ``name``, ``suffix``, ``holds`` (modes, each with its depths in bits), ``side``
-    (the longest side in pixels), and writes :meth:`encode`; a lossy one :meth:`is_lossless` too.
+    A subclass sets ``name``, ``suffix``, ``holds`` (modes, each with its depths in bits) and
+    ``side`` (the longest side in pixels), and implements :meth:`encode`; a lossy format also
+    :meth:`is_lossless`.
     """
 
     kind: ClassVar[str] = "format"
@@ -34,26 +35,26 @@ class Format(Component):
 
     @abstractmethod
     def encode(self, pixels: Pixels) -> bytes:
-        """Return the bytes of a file that holds pixels of one of the format's modes and depths."""
+        """Return the bytes of a file with the pixels, of a mode and depth that the format holds."""
 
     def encoder(self, shape: Shape, texture: Texture) -> Encode:
         """Return a faster :meth:`encode` for many images of one shape and texture."""
         return self.encode
 
     def is_lossless(self, mode: str) -> bool:
-        """Tell whether a reader gets back the very pixels."""
+        """Tell whether a reader gets exactly the same pixels."""
         return True
 
     def suffix_for(self, mode: str) -> str:
-        """Return the end of a file's name, with its dot."""
+        """Return the file name suffix, with its dot."""
         return self.suffix
 
     def encoded_by(self, texture: Texture) -> str:
-        """Name the library, with its version, that the bytes hang on; '' if they are ours."""
+        """Return the library and version that the bytes depend on; '' if they depend on none."""
         return ""
 
     def check(self, width: int, height: int, mode: str, depth: int) -> None:
-        """Raise BadValue, with the way out, where the format cannot hold such an image."""
+        """Raise BadValue, with an alternative, if the format cannot hold such an image."""
         if mode not in self.holds:
             lack = "an alpha channel" if mode in ("LA", "RGBA") else f"mode {mode}"
             raise BadValue(f"{self.name} cannot hold {lack}; use {_formats_for(mode, depth)}")
@@ -63,15 +64,15 @@ class Format(Component):
             )
         if max(width, height) > self.side:
             raise BadValue(
-                f"{self.name} holds sides of at most {self.side} pixels, not {width}x{height}"
+                f"{self.name} cannot hold {width}x{height}; sides are at most {self.side} pixels"
             )
 
 
 def _formats_for(mode: str, depth: int) -> str:
     """List the formats that hold a mode and depth."""
     names = [
-        part.name
-        for part in registry.components(Format.kind).values()
-        if issubclass(part, Format) and depth in part.holds.get(mode, ())
+        component.name
+        for component in registry.components(Format.kind).values()
+        if issubclass(component, Format) and depth in component.holds.get(mode, ())
     ]
     return ", ".join(names[:-1]) + " or " + names[-1]

@@ -1,7 +1,7 @@
-"""Formats that Pillow encodes: everything lossy, and what is too rare to write by hand.
+"""Formats that Pillow encodes: all lossy formats, and some rare ones.
 
-Encoding is always in memory: ``Image.save`` to a path may leave a truncated file behind on a full
-disk and call it a success.
+Encoding is always in memory, because ``Image.save`` to a path may leave a truncated file on a full
+disk without an error.
 """
 
 import io
@@ -24,12 +24,12 @@ _CHROMA = ("4:4:4", "4:2:2", "4:2:0")
 
 @dataclass(frozen=True)
 class PillowFormat(Format):
-    """A format encoded by Pillow; a subclass gives Pillow's name and keywords for it."""
+    """A format encoded by Pillow; a subclass sets Pillow's name and keywords for it."""
 
     pillow_name: ClassVar[str]
 
     @abstractmethod
-    def options(self) -> dict[str, Any]:
+    def save_options(self) -> dict[str, Any]:
         """Return the keywords of ``Image.save``."""
 
     def image(self, pixels: Pixels) -> "Image":
@@ -44,11 +44,11 @@ class PillowFormat(Format):
     def encode(self, pixels: Pixels) -> bytes:
         """Save into memory."""
         buffer = io.BytesIO()
-        self.image(pixels).save(buffer, self.pillow_name, **self.options())
+        self.image(pixels).save(buffer, self.pillow_name, **self.save_options())
         return buffer.getvalue()
 
     def encoded_by(self, texture: Texture) -> str:
-        """Name Pillow, whose wheels bring the codecs."""
+        """Return the version of Pillow, whose wheels include the codecs."""
         import PIL
 
         return f"Pillow {PIL.__version__}"
@@ -65,17 +65,17 @@ class Jpeg(PillowFormat):
     side = 65500
     pillow_name = "JPEG"
 
-    quality: int = parameter(75, "of the quantisation tables", low=1, high=100)
+    quality: int = parameter(75, "of the quantization tables", low=1, high=100)
     subsampling: str = parameter("4:2:0", "of chroma", choices=_CHROMA)
     progressive: bool = parameter(False, "store in several scans")
     optimize: bool = parameter(False, "compute the best Huffman tables")
 
-    def options(self) -> dict[str, Any]:
+    def save_options(self) -> dict[str, Any]:
         """Return the keywords of ``Image.save``."""
         return asdict(self)
 
     def is_lossless(self, mode: str) -> bool:
-        """Tell that pixels change."""
+        """Pixels change."""
         return False
 
 
@@ -94,12 +94,12 @@ class Webp(PillowFormat):
     lossless: bool = parameter(False, "keep every pixel, those under alpha 0 too")
     method: int = parameter(4, "effort, from fast to small", low=0, high=6)
 
-    def options(self) -> dict[str, Any]:
+    def save_options(self) -> dict[str, Any]:
         """Return the keywords of ``Image.save``."""
         return asdict(self) | {"exact": self.lossless}
 
     def is_lossless(self, mode: str) -> bool:
-        """Tell whether pixels stay."""
+        """Tell whether pixels are preserved."""
         return self.lossless
 
 
@@ -117,12 +117,12 @@ class Avif(PillowFormat):
     subsampling: str = parameter("4:2:0", "of chroma", choices=_CHROMA)
     speed: int = parameter(6, "from small to fast", low=0, high=10)
 
-    def options(self) -> dict[str, Any]:
+    def save_options(self) -> dict[str, Any]:
         """Return the keywords of ``Image.save``; one thread, since workers are processes."""
         return asdict(self) | {"max_threads": 1}
 
     def is_lossless(self, mode: str) -> bool:
-        """Tell that pixels change."""
+        """Pixels change."""
         return False
 
 
@@ -139,14 +139,14 @@ class Jpeg2000(PillowFormat):
 
     quality: int = parameter(0, "signal to noise ratio in dB; 0 is lossless", low=0, high=100)
 
-    def options(self) -> dict[str, Any]:
+    def save_options(self) -> dict[str, Any]:
         """Return the keywords of ``Image.save``."""
         if self.quality == 0:
             return {"irreversible": False}
         return {"irreversible": True, "quality_mode": "dB", "quality_layers": [self.quality]}
 
     def is_lossless(self, mode: str) -> bool:
-        """Tell whether pixels stay."""
+        """Tell whether pixels are preserved."""
         return self.quality == 0
 
 
@@ -162,8 +162,8 @@ class Gif(PillowFormat):
 
     interlace: bool = parameter(False, "store every eighth row first")
 
-    def options(self) -> dict[str, Any]:
-        """Return the keywords of ``Image.save``; the palette stays whole."""
+    def save_options(self) -> dict[str, Any]:
+        """Return the keywords of ``Image.save``; the palette keeps all its entries."""
         return {"interlace": int(self.interlace), "optimize": False}
 
     def image(self, pixels: Pixels) -> "Image":
@@ -187,7 +187,7 @@ class Gif(PillowFormat):
         return image
 
     def is_lossless(self, mode: str) -> bool:
-        """Tell that gray stays."""
+        """Gray is preserved, RGB is not."""
         return mode == "L"
 
 
@@ -203,7 +203,7 @@ class Tga(PillowFormat):
 
     rle: bool = parameter(False, "compress runs of equal pixels")
 
-    def options(self) -> dict[str, Any]:
+    def save_options(self) -> dict[str, Any]:
         """Return the keywords of ``Image.save``."""
         return {"compression": "tga_rle" if self.rle else None}
 
@@ -218,6 +218,6 @@ class Qoi(PillowFormat):
     side = (1 << 31) - 1
     pillow_name = "QOI"
 
-    def options(self) -> dict[str, Any]:
+    def save_options(self) -> dict[str, Any]:
         """Return the keywords of ``Image.save``: none."""
         return {}

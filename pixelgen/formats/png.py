@@ -1,8 +1,8 @@
-"""PNG, written by hand: W3C "Portable Network Graphics (PNG) Specification (Third Edition)".
+"""PNG, encoded without Pillow: W3C "Portable Network Graphics (PNG) Specification (Third Edition)".
 
-Noise does not compress, so trying costs time and bytes: its pixels go into *stored* deflate blocks
-(RFC 1951, 3.2.4), copied row by row into a file laid out once per shape. What does compress gets
-the one filter and deflate strategy that suit its texture. Checksums and deflate are zlib-ng's.
+Noise does not compress, so its pixels go into *stored* deflate blocks (RFC 1951, 3.2.4), copied row
+by row into a file that is laid out once per shape. Textures that compress get the filter and the
+deflate strategy that suit them. Checksums and deflate are from zlib-ng.
 """
 
 import struct
@@ -71,7 +71,7 @@ class Png(Format):
         return partial(_compressed, how=how) if how else _Stored(shape).encode
 
     def encoded_by(self, texture: Texture) -> str:
-        """Name zlib-ng where blocks are compressed; stored ones are ours."""
+        """Return the version of zlib-ng if blocks are compressed."""
         return f"zlib-ng {zlib_ng.ZLIBNG_VERSION}" if self._deflate(texture) else ""
 
     def _deflate(self, texture: Texture) -> _Deflate | None:
@@ -82,13 +82,13 @@ class Png(Format):
         return _Deflate(_UP if texture is Texture.FLAT else _NONE, level) if level else None
 
     def check(self, width: int, height: int, mode: str, depth: int) -> None:
-        """Refuse, besides, what does not fit in one chunk."""
+        """Refuse also images that do not fit in one chunk."""
         super().check(width, height, mode, depth)
         row = 1 + width * len(mode) * depth // 8
         if height * row * _WORST_GROWTH > _CHUNK_LIMIT:
             raise BadValue(
-                f"png takes at most {_CHUNK_LIMIT / _WORST_GROWTH:,.0f} bytes of pixels and filter"
-                f" bytes; {width}x{height} {mode} has {height * row:,}"
+                f"png cannot hold {width}x{height} {mode}: it has {height * row:,} bytes of pixels"
+                f" and filters, and must have at most {_CHUNK_LIMIT / _WORST_GROWTH:,.0f}"
             )
 
 

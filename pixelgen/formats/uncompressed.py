@@ -1,6 +1,6 @@
-"""Plain formats, written by hand: a header, then the levels as they are.
+"""Uncompressed formats, encoded without Pillow: a header, then the levels.
 
-Their bytes hang on no library, and they are the fastest to write and to read.
+Their bytes depend on no library, and they are the fastest to write and to read.
 """
 
 import struct
@@ -24,7 +24,7 @@ class Bmp(Format):
     """Windows bitmap: 24-bit RGB, or 8-bit gray with a gray palette.
 
     BITMAPINFOHEADER, rows from the bottom up and padded to four bytes (Microsoft, "Bitmap
-    Storage"). Alpha is refused: most readers drop it without a word.
+    Storage"). Alpha is refused, because most readers silently drop it.
     """
 
     name = "bmp"
@@ -48,11 +48,13 @@ class Bmp(Format):
         return b"".join([header, palette, rows.data])
 
     def check(self, width: int, height: int, mode: str, depth: int) -> None:
-        """Refuse, besides, what the header's 32-bit sizes cannot tell."""
+        """Refuse also sizes that exceed the header's 32 bits."""
         super().check(width, height, mode, depth)
         size = height * _bmp_stride(width, len(mode))
         if size > _UINT32 - 2048:
-            raise BadValue(f"bmp holds at most 4 GiB; {width}x{height} {mode} is {size:,} bytes")
+            raise BadValue(
+                f"bmp cannot hold {width}x{height} {mode}: {size:,} bytes, and at most 4 GiB fit"
+            )
 
 
 def _bmp_stride(width: int, channels: int) -> int:
@@ -112,7 +114,7 @@ class Tiff(Format):
             (258, short, [8 * pixels.dtype.itemsize] * channels),
             (259, short, [8 if deflate else 1]),
             (262, short, [2 if channels >= 3 else 1]),
-            (273, long, [0]),  # the strip's place, known once the tags are laid out
+            (273, long, [0]),  # the strip's offset, known once the tags are laid out
             (277, short, [channels]),
             (278, long, [height]),
             (279, long, [len(strip)]),
@@ -124,20 +126,20 @@ class Tiff(Format):
         return _tiff_directory(tags) + strip
 
     def encoded_by(self, texture: Texture) -> str:
-        """Name zlib-ng where it deflates."""
+        """Return the version of zlib-ng if the strip is deflated."""
         return f"zlib-ng {zlib_ng.ZLIBNG_VERSION}" if self.compression == "deflate" else ""
 
 
 def _tiff_directory(tags: Sequence[tuple[int, int, list[int]]]) -> bytes:
-    """Lay out the header, one directory of SHORT (3) and LONG (4) tags, and what overflows it."""
+    """Pack the header, one directory of SHORT (3) and LONG (4) tags, and its longer values."""
     longer = 8 + 2 + 12 * len(tags) + 4
     entries, overflow = b"", b""
     for tag, kind, values in tags:
         packed = struct.pack(f"<{len(values)}{'H' if kind == 3 else 'I'}", *values)
         if len(packed) > 4:
-            place = struct.pack("<I", longer + len(overflow))
+            offset = struct.pack("<I", longer + len(overflow))
             overflow += packed
-            packed = place
+            packed = offset
         entries += struct.pack("<HHI4s", tag, kind, len(values), packed)
     head = struct.pack("<2sHIH", b"II", 42, 8, len(tags))
     return head + entries + bytes(4) + overflow

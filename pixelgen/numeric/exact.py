@@ -37,7 +37,7 @@ _BLOCK = 32
 
 @cache
 def quantiles() -> Field:
-    """Tabulate Φ⁻¹((k + ½)/65536) with the standard library, whose bits do not hang on the CPU."""
+    """Tabulate Φ⁻¹((k + ½)/65536) by the standard library, the same bits on every CPU."""
     quantile = NormalDist().inv_cdf
     return np.array([quantile((k + 0.5) / 65536) for k in range(65536)])
 
@@ -70,16 +70,16 @@ def product(left: Field, right: Field) -> Field:
 
 @cache
 def blas_is_exact() -> bool:
-    """Tell whether matrix products of this process come out right, by known ones; asked once.
+    """Tell whether matrix products are right in this process, by known products; checked once.
 
     OpenBLAS 0.3.20 picks a kernel for some processors that returns wrong entries from about 200
-    rows on, without a word.
+    rows on, without an error.
     """
     return all(_multiplies(size) for size in (256, 257, 512))
 
 
 def _multiplies(size: int) -> bool:
-    """Compare the product of two matrices with what their making says it must be."""
+    """Compare the product of two matrices with its closed form."""
     # left[i, k] = f(i)·g(k) + h(k) and right[k, j] = p(k)·q(j), so that the product is known in
     # closed form, while no two rows or columns are alike.
     k = np.arange(size, dtype=np.int64)
@@ -127,15 +127,15 @@ def blur(field: Field, sigma: float) -> Field:
 
 
 def blur_gain(height: int, width: int, sigma: float) -> int:
-    """Tell how many times as large a constant becomes by :func:`blur`: about 2**32."""
+    """Return the factor by which :func:`blur` multiplies a constant: about 2**32."""
     return math.prod(int(gaussian_kernel(side, sigma).sum()) for side in (height, width))
 
 
 class _Band(NamedTuple):
-    """A blur of one axis: how far it reaches, and what it makes of as many places as it takes.
+    """A blur along one axis: its matrix for a block of positions, and the kernel's reach.
 
-    A narrow kernel needs but the places around, so that one small matrix serves every block of
-    places; a wide one takes all at once.
+    A narrow kernel needs only the positions around a block, so one small matrix serves every
+    block; a wide kernel takes all positions at once.
     """
 
     matrix: Field
@@ -143,11 +143,11 @@ class _Band(NamedTuple):
 
     @property
     def block(self) -> int:
-        """How many places the matrix blurs."""
+        """The number of positions that the matrix blurs."""
         return int(self.matrix.shape[1])
 
     def windows(self, places: Field) -> Iterator[tuple[int, Field]]:
-        """Yield where each block begins, and the places it needs, round the torus."""
+        """Yield the start of each block, and the positions it needs, around the torus."""
         size = len(places)
         if self.reach:
             places = np.concatenate([places[-self.reach :], places, places[: self.reach]])

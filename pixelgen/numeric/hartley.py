@@ -19,7 +19,7 @@ def transform(field: Field) -> Field:
 
     cas = cos + sin, each rounded to 1/16384, and rows are rounded in between, so that the whole
     grows :func:`gain`-fold: R. N. Bracewell, "Discrete Hartley transform", J. Opt. Soc. Am. 73,
-    1983. The transform is its own inverse, but for a factor.
+    1983. The transform is its own inverse, up to a factor.
     """
     # 2**19 · √2·2**14 · √2·2**14 · height·width · 2**-shift stays below 2**52.
     down = _turned_columns(field)
@@ -33,7 +33,7 @@ def opposite(waves: Field) -> Field:
 
 
 def gain(height: int, width: int) -> float:
-    """Tell how much larger than a sum of coefficients times cas·cas the transform is."""
+    """Return the ratio of the transform to a sum of coefficients times cas·cas."""
     return float(WAVE_UNIT * WAVE_UNIT) / (1 << _shift(height, width))
 
 
@@ -56,7 +56,7 @@ def _columns(field: Field) -> Field:
     """Transform every column, with a sixth of the products of the full matrix if it halves well.
 
     Even rows of the result are the transform of the sum of the upper and the lower half, odd rows
-    hang on their difference alone; there cosines are odd and sines even about the middle, and each
+    depend only on their difference; there cosines are odd and sines even about the middle, and each
     pair of rows t, size − t is the sum and the difference of what cosines and sines give. No
     partial sum exceeds that of the full matrix, so the integers are the same.
     """

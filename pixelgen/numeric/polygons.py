@@ -1,7 +1,7 @@
 """Outlines: circles and convex polygons as runs of pixels, in integers.
 
-Lengths are in 1/16 pixel, so the centre of pixel (y, x) lies at (16·y + 8, 16·x + 8), and angles in
-1/65536 turn. A pixel belongs to an outline if its centre lies inside or on it. All numbers are
+Lengths are in 1/16 pixel, so the center of pixel (y, x) lies at (16·y + 8, 16·x + 8), and angles in
+1/65536 turn. A pixel belongs to an outline if its center lies inside or on it. All numbers are
 integers, some held in ``float64``: products stay below (32·side)², which is below 2**53 for sides
 of up to 2**21 pixels, and floor(a ÷ b) and floor(√a) of such integers come out exact.
 """
@@ -33,9 +33,9 @@ class Outlines:
     """
 
     def __init__(
-        self, kind: Whole, radius: Whole, centre: tuple[Whole, Whole], bearings: Whole
+        self, kind: Whole, radius: Whole, center: tuple[Whole, Whole], bearings: Whole
     ) -> None:
-        self._y, self._x = (ordinate.astype(np.float64) for ordinate in centre)
+        self._y, self._x = (ordinate.astype(np.float64) for ordinate in center)
         self._radius = radius.astype(np.float64)
         self._is_circle = kind == KINDS.index("circle")
         y, x = _corners(kind, radius, bearings)
@@ -82,7 +82,7 @@ class Outlines:
 
 
 def _pixels(low: Float, high: Float, size: int) -> tuple[Whole, Whole]:
-    """Return the first pixel with its centre in low … high, and the pixel after the last."""
+    """Return the first pixel with its center in low … high, and the pixel after the last."""
     first = np.ceil((low - UNIT / 2) / UNIT)
     stop = np.floor((high + UNIT / 2) / UNIT)
     return (

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pixelgen.cli import main
-from pixelgen.contact_sheet import Tile, fit, sheet, tiles_of_job, tiles_of_set
+from pixelgen.contact_sheet import Tile, fit, sheet, tiles_of_dataset, tiles_of_job
 from pixelgen.dataset import writer
 from pixelgen.families import Family
 from pixelgen.formats import Format
@@ -240,7 +240,7 @@ def test_a_preview_shows_the_first_images_of_any_layout(
     count: int, shown: int, layout: str, tmp_path: Path
 ) -> None:
     job = make(tmp_path, count=5, width=6, height=5, layout=layout)
-    tiles = list(tiles_of_set(job, LocalStore(str(tmp_path)), count))
+    tiles = list(tiles_of_dataset(job, LocalStore(str(tmp_path)), count))
     assert [text for text, _ in tiles] == [f"{index:06d}.png" for index in range(shown)]
     for index, (_, image) in enumerate(tiles):
         np.testing.assert_array_equal(levels(image), job[index])

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from pixelgen.families import Shape, Texture, dead_leaves
-from pixelgen.families.dead_leaves import DeadLeaves, Law, Shapes, lay
+from pixelgen.families.dead_leaves import DeadLeaves, LeafLaw, Shapes, lay
 from pixelgen.families.pointwise import Uniform
 from pixelgen.numeric.polygons import KINDS, Outlines
 from pixelgen.rng import PARAMETERS, Stream
@@ -88,7 +88,7 @@ def draw(family: DeadLeaves | Shapes, image: int, shape: Shape) -> Any:
 def owners(image: int, shape: Shape, model: str = "mixed") -> tuple[Any, Any]:
     stream = Stream(SEED)
     stream.seek(image, DeadLeaves.number, DeadLeaves.version)
-    shown, records = lay(stream, shape, Law(model, 3.0, 0.03))
+    shown, records = lay(stream, shape, LeafLaw(model, 3.0, 0.03))
     return shown.reshape(shape.levels[:2]), records
 
 
