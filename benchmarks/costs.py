@@ -124,7 +124,7 @@ def job_of(family: str, size: str) -> Job:
 
 def estimated_cost(family: str, size: str) -> Cost:
     job = job_of(family, size)
-    return estimate(job.family, job.width, job.height, job.format.name)
+    return estimate(job.image.family, job.image.width, job.image.height, job.format.name)
 
 
 def measure(family: str, size: str, seconds: float = 0.3) -> Taken:

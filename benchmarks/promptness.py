@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarks import report
 from benchmarks.measure import PIXELGEN, cpu_of, timed
 from benchmarks.report import Comparison, Usage, option
-from pixelgen.dataset.journal import JOURNAL
+from pixelgen.dataset.plan import JOURNAL
 
 JOB = ("generate", "-q", "-n", "1000", "--family", "wmm", "--engine", "serial")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

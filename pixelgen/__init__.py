@@ -1,23 +1,100 @@
-"""pixelgen writes negative (background) samples for machine learning.
+"""pixelgen generates negative (background) images for machine learning.
+
+A job says what to make; it is also a sequence of images:
 
 >>> from pixelgen import Job
->>> Job(count=1000, width=300, height=300).render(17).shape
+>>> Job(count=1000, size="300x300")[17].shape
 (300, 300, 3)
+
+``generate`` writes the dataset of a job into a directory, ``load`` reads it back, ``verify`` checks
+it, ``repair`` makes again what is damaged. ``families``, ``formats`` and ``layouts`` list what a
+job can be made of.
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pixelgen.dataset.api import Manifest as Manifest
+    from pixelgen.dataset.api import Report as Report
+    from pixelgen.dataset.api import generate as generate
+    from pixelgen.dataset.api import load as load
+    from pixelgen.dataset.api import repair as repair
+    from pixelgen.dataset.api import verify as verify
+    from pixelgen.dataset.reader import Dataset as Dataset
+    from pixelgen.dataset.run_config import RunConfig as RunConfig
+    from pixelgen.families import Family
+    from pixelgen.formats import Format
     from pixelgen.job import Job as Job
+    from pixelgen.layouts import LayoutComponent
 
 __version__ = "0.1.0"
-__all__ = ["Job", "__version__"]
+__all__ = [
+    "Dataset",
+    "Job",
+    "Manifest",
+    "Report",
+    "RunConfig",
+    "__version__",
+    "families",
+    "formats",
+    "generate",
+    "layouts",
+    "load",
+    "repair",
+    "verify",
+]
+
+_MODULES = {
+    "Dataset": "pixelgen.dataset.reader",
+    "Job": "pixelgen.job",
+    "Manifest": "pixelgen.dataset.api",
+    "Report": "pixelgen.dataset.api",
+    "RunConfig": "pixelgen.dataset.run_config",
+    "generate": "pixelgen.dataset.api",
+    "load": "pixelgen.dataset.api",
+    "repair": "pixelgen.dataset.api",
+    "verify": "pixelgen.dataset.api",
+}
 
 
 def __getattr__(name: str) -> object:
-    """Import ``Job`` on first use, so that ``pixelgen --help`` never loads numpy."""
-    if name != "Job":
+    """Import what is public on first use, so that ``pixelgen --help`` never loads numpy."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from pixelgen.job import Job
+    from importlib import import_module
 
-    return Job
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def families() -> "dict[str, type[Family]]":
+    """Return the families of noise by name.
+
+    >>> import pixelgen
+    >>> sorted(pixelgen.families())[:3]
+    ['blobs', 'dead_leaves', 'fbm']
+    """
+    from pixelgen.families import Family
+    from pixelgen.registry import components
+
+    return {name: each for name, each in components("family").items() if issubclass(each, Family)}
+
+
+def formats() -> "dict[str, type[Format]]":
+    """Return the formats of image files by name."""
+    from pixelgen.formats import Format
+    from pixelgen.registry import components
+
+    return {name: each for name, each in components("format").items() if issubclass(each, Format)}
+
+
+def layouts() -> "dict[str, type[LayoutComponent]]":
+    """Return the layouts by name: containers and sidecars."""
+    from pixelgen.layouts import LayoutComponent
+    from pixelgen.registry import components
+
+    found = components("layout").items()
+    return {name: each for name, each in found if issubclass(each, LayoutComponent)}

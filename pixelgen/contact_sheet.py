@@ -52,7 +52,7 @@ def tiles_of_dataset(job: Job, store: Store, count: int) -> Iterator[Tile]:
 
 def tiles_of_job(job: Job) -> Iterator[Tile]:
     """Render the images of a job, without files, each over the name of its family."""
-    generator = Generator(job)
+    generator = Generator(job.image, job.sources)
     for index in range(job.count):
         yield Tile(generator.origin(index).family, _to_image(generator.render(index).pixels))
 
@@ -110,20 +110,37 @@ def _flat(image: "Image") -> "Image":
 def _decode(data: bytes, job: Job) -> "Image":
     """Decode an image of a dataset; raise UnusableImage for any other, whatever it claims."""
     if job.format.name == "npy":
-        return _to_image(_array(data, job))
-    image = decode(data, (job.width, job.height))
+        return _to_image(_read_npy(data, job))
+    image = decode(data, (job.image.width, job.image.height))
     if image.mode.startswith("I"):  # 16-bit gray: show the high bytes
         return _to_image(np.asarray(image).astype(np.uint16)[..., None])
     return image
 
 
-def _array(data: bytes, job: Job) -> Pixels:
-    """Read numpy's file of an image's levels, whose header must be the job's to the byte."""
-    header = npy_header(job.shape.levels, job.depth)
-    if not data.startswith(header) or len(data) != len(header) + job.image_bytes:
+def decode_image(data: bytes, job: Job) -> Pixels:
+    """Return the pixels of an image of a dataset, (height, width, channels).
+
+    They are uint8, as Pillow decodes them; in format npy also uint16. Raises UnusableImage for any
+    other image, whatever it claims to be.
+    """
+    if job.format.name == "npy":
+        return _read_npy(data, job)
+    image = decode(data, (job.image.width, job.image.height))
+    if image.mode not in ("L", "LA", "RGB", "RGBA") and not image.mode.startswith("I"):
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    pixels: Pixels = np.asarray(image)
+    if image.mode.startswith("I"):  # 16-bit gray
+        pixels = pixels.astype(np.uint16)
+    return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
+def _read_npy(data: bytes, job: Job) -> Pixels:
+    """Read numpy's file of an image's levels, whose header must be the job's, byte for byte."""
+    header = npy_header(job.image.shape.levels, job.image.depth)
+    if not data.startswith(header) or len(data) != len(header) + job.image.bytes:
         raise UnusableImage("not an array of this dataset")
-    levels: Pixels = np.frombuffer(data, npy_type(job.depth), offset=len(header))
-    return levels.reshape(job.shape.levels)
+    levels: Pixels = np.frombuffer(data, npy_type(job.image.depth), offset=len(header))
+    return levels.reshape(job.image.shape.levels)
 
 
 def _to_image(pixels: Pixels) -> "Image":

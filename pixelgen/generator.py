@@ -4,60 +4,120 @@ Colour is a background, noise is drawn over it. A family may say by its *coverag
 its noise is, of a pixel or of each channel; ``density`` thins that to a fraction of the pixels. In
 every channel, alpha included,
 
-    out = (A·noise + (255 − A)·colour + 127) // 255,
+    out = (A·noise + (255 − A)·color + 127) // 255,
 
-with the noise opaque; over a transparent colour the noise keeps its own levels and alpha = A,
+with the noise opaque; over a transparent color the noise keeps its own levels and alpha = A,
 the greatest of the channels'.
 """
 
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from pixelgen.colors import Color
+from pixelgen.errors import BadValue
 from pixelgen.families import Family
 from pixelgen.families.mixture import Mixture
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
-from pixelgen.rng import DATA, Stream
+from pixelgen.registry import abbreviate
+from pixelgen.rng import DATA, SEED_LIMIT, Stream
+from pixelgen.source_images import NO_SOURCES, SourceCatalog
 
 MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 """The modes of an image and their channels; the names are Pillow's."""
 
+DEPTHS = (8, 16)
+MOST_IMAGE_BYTES = (1 << 31) - 1
+"""The bytes of an image's pixels, which are made in memory."""
 
-class Picture(Protocol):
-    """What the generator must know of a job; see :class:`pixelgen.job.Job`."""
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """What the images of a job are like, whatever file they go to.
+
+    ``width`` and ``height`` are in pixels, ``mode`` is L, LA, RGB or RGBA, ``depth`` 8 or 16 bits a
+    level. ``color`` is the background, if there is one, and ``density`` the fraction of the pixels
+    drawn over it; None is 0.5, or 1 of a family that does not fill the frame by itself. ``family``
+    fills the images; ``seed`` is 0 … 2¹²⁸−1. Raises BadValue for what cannot be drawn.
+    """
+
+    width: int
+    height: int
+    mode: str
+    depth: int
+    color: Color | None
+    density: float | None
+    family: Mixture
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be drawn."""
+        check_range("width", self.width, 1, MOST_IMAGE_BYTES)
+        check_range("height", self.height, 1, MOST_IMAGE_BYTES)
+        check_range("seed", self.seed, 0, SEED_LIMIT - 1)
+        check_choice("mode", self.mode, tuple(MODES))
+        check_choice("depth", self.depth, DEPTHS)
+        if self.bytes > MOST_IMAGE_BYTES:
+            raise BadValue(
+                f"size {self.width}x{self.height} {self.mode}: an image is made in memory and must"
+                f" have at most {MOST_IMAGE_BYTES:,} bytes, not {self.bytes:,}; choose a smaller"
+                " --size"
+            )
+        self._check_color()
+
+    def _check_color(self) -> None:
+        if self.density is not None:
+            if self.color is None:
+                raise BadValue("a density needs a color to show between the drawn pixels")
+            if not 0 <= self.density <= 1:
+                raise BadValue(f"density {self.density} is out of range 0..1")
+        if not self.is_opaque and not self.mode.endswith("A"):
+            raise BadValue(
+                f"color {self.color} is not opaque and mode {self.mode} has no alpha channel;"
+                f" use mode {self.mode}A"
+            )
 
     @property
-    def seed(self) -> int:
-        """0 … 2¹²⁸−1."""
+    def is_opaque(self) -> bool:
+        """Whether no background shows through: there is none, or it is opaque."""
+        return self.color is None or self.color.alpha == 255
 
     @property
-    def width(self) -> int:
-        """In pixels."""
+    def shape(self) -> Shape:
+        """The shape of an image's pixels, alpha included."""
+        return Shape(self.height, self.width, MODES[self.mode], self.depth)
 
     @property
-    def height(self) -> int:
-        """In pixels."""
+    def bytes(self) -> int:
+        """The bytes of one image's pixels."""
+        return self.width * self.height * MODES[self.mode] * self.depth // 8
 
-    @property
-    def mode(self) -> str:
-        """L, LA, RGB or RGBA."""
+    def density_of(self, family: Family) -> float:
+        """Return the fraction drawn: by itself, half of what else would leave no background."""
+        if self.color is None:
+            return 1.0
+        if self.density is not None:
+            return self.density
+        return 1.0 if family.has_coverage else 0.5
 
-    @property
-    def depth(self) -> int:
-        """8 or 16 bits a level."""
+    def texture_of(self, family: Family) -> Texture:
+        """Tell how images of a family compress: as it says, unless a background shows between."""
+        return family.texture if self.density_of(family) == 1 else Texture.SPARSE
 
-    @property
-    def color(self) -> Color | None:
-        """The background, if there is one."""
 
-    @property
-    def density(self) -> float | None:
-        """The fraction of the pixels drawn over the background; None: as suits the family."""
+def check_range(name: str, value: int, low: int, high: int) -> None:
+    """Raise BadValue where a field is not within ``low`` … ``high``."""
+    if not low <= value <= high:
+        raise BadValue(f"{name} {abbreviate(value)} is out of range {low}..{high}")
 
-    @property
-    def family(self) -> Mixture:
-        """What fills the images."""
+
+def check_choice(name: str, value: str | int, choices: Sequence[str | int]) -> None:
+    """Raise BadValue where a field is not one of some values."""
+    if value not in choices:
+        shown = repr(value) if isinstance(value, str) else abbreviate(value)
+        raise BadValue(f"invalid {name} {shown}: must be one of {', '.join(map(str, choices))}")
 
 
 class Image(NamedTuple):
@@ -75,54 +135,53 @@ class Origin(NamedTuple):
     source: str
 
 
-def density_of(job: Picture, family: Family) -> float:
-    """Return the fraction drawn: by itself, half of what else would leave no background."""
-    if job.color is None:
-        return 1.0
-    if job.density is not None:
-        return job.density
-    return 1.0 if family.has_coverage else 0.5
-
-
-def texture_of(job: Picture, family: Family) -> Texture:
-    """Tell how images of a family compress: as it says, unless a background shows between."""
-    return family.texture if density_of(job, family) == 1 else Texture.SPARSE
-
-
 class Generator:
-    """Renders the images of one job; keeps its random stream between them."""
+    """Renders images of one specification; keeps its random stream between them.
 
-    def __init__(self, job: Picture) -> None:
-        self._job = job
-        self._stream = Stream(job.seed)
-        self._channels = MODES[job.mode]
-        noisy = 1 if job.mode.startswith("L") else 3
-        self._shape = Shape(job.height, job.width, noisy, job.depth)
+    ``sources`` lists the user's images, for families that are made from some.
+    """
+
+    def __init__(self, spec: ImageSpec, sources: SourceCatalog = NO_SOURCES) -> None:
+        self._spec = spec
+        self._sources = sources
+        self._stream = Stream(spec.seed)
+        self._channels = MODES[spec.mode]
+        noisy = 1 if spec.mode.startswith("L") else 3
+        self._shape = Shape(spec.height, spec.width, noisy, spec.depth)
 
     def render(self, index: int) -> Image:
         """Make image ``index``."""
-        family = self._job.family.at(self._stream, index)
+        family = self._spec.family.at(self._stream, index)
         self._seek(index, family)
-        drawn = family.render(self._stream, self._shape)
+        drawn = self._draw(family)
         noise, coverage = drawn if isinstance(drawn, tuple) else (drawn, None)
         noise = self._with_alpha(noise)
-        if self._job.color is None:
+        if self._spec.color is None:
             return Image(noise, family.texture)
-        density = density_of(self._job, family)
+        density = self._spec.density_of(family)
         if density < 1:
             coverage = self._thin(coverage, density, index)
         if coverage is not None:
             coverage = coverage.reshape(*self._shape[:2], -1)
-            noise = self._over(self._job.color, noise, coverage)
-        return Image(noise, texture_of(self._job, family))
+            noise = self._over(self._spec.color, noise, coverage)
+        return Image(noise, self._spec.texture_of(family))
 
     def origin(self, index: int) -> Origin:
         """Tell what image ``index`` is made of, without making it."""
-        member, words = self._job.family.choose(self._stream, index)
+        member, words = self._spec.family.choose(self._stream, index)
         family = member.at(words)
         self._seek(index, family)
         spelled = family.to_spec(always=member.drawn_names)
-        return Origin(spelled, density_of(self._job, family), family.entry(self._stream))
+        name = ""
+        if family.source:
+            name = family.source_name(self._sources.folder(family.source), self._stream)
+        return Origin(spelled, self._spec.density_of(family), name)
+
+    def _draw(self, family: Family) -> Pixels | tuple[Pixels, Coverage]:
+        if not family.source:
+            return family.render(self._stream, self._shape)
+        folder = self._sources.folder(family.source)
+        return family.render_from(folder, self._stream, self._shape)
 
     def _seek(self, index: int, family: Family) -> None:
         self._stream.seek(index, family.number, family.version)
@@ -146,7 +205,7 @@ class Generator:
         return coverage & mask if coverage.ndim == 2 else coverage & mask[..., None]
 
     def _over(self, color: Color, noise: Pixels, coverage: Coverage) -> Pixels:
-        """Lay the noise over the colour, by the formula at the head of the module."""
+        """Lay the noise over the color, by the formula at the head of the module."""
         scale = self._shape.top // 255
         alpha = coverage.max(axis=-1, keepdims=True)
         if color.alpha == 0:
@@ -163,7 +222,7 @@ class Generator:
         return blend.astype(noise.dtype)
 
     def _pixel(self, color: Color) -> Pixels:
-        """Return the colour in the channels of the mode."""
+        """Return the color in the channels of the mode."""
         opaque = color[:3] if self._shape.channels == 3 else (color.luma,)
         levels = (*opaque, color.alpha)[: self._channels]
         return np.array(levels, self._shape.dtype)

@@ -29,6 +29,7 @@ import os
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
+from types import ModuleType
 from typing import Any, ClassVar, Self, TypeVar, cast
 
 from pixelgen.errors import BadValue
@@ -121,6 +122,15 @@ class Component:
     def build(cls, text: str) -> Self:
         """Create a component of this class from the text after ``name:``."""
         return cls(**parse_parameters(cls, text))
+
+
+class ComponentPackage(ModuleType):
+    """A package of components that can be called to list them: ``pixelgen.families()``."""
+
+    def __call__(self) -> dict[str, type[Component]]:
+        """Return the components of the package's kind by name."""
+        (kind,) = (each for each in _REGISTRY if self.__name__ == f"pixelgen.{plural_of(each)}")
+        return components(kind)
 
 
 def components(kind: str) -> dict[str, type[Component]]:

@@ -70,6 +70,13 @@ class Stream:
         return drawn.reshape(shape)
 
 
+def draw_seed() -> int:
+    """Draw a seed of 128 bits from the system's randomness."""
+    import secrets  # here, because most seeds are given
+
+    return secrets.randbits(128)
+
+
 def parse_seed(text: str) -> int:
     """Read a seed: decimal or 0x…, up to 128 bits."""
     digits = text.strip().lower()

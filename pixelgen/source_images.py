@@ -19,11 +19,10 @@ import stat
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -110,7 +109,7 @@ def is_inside(name: str) -> bool:
     return name.isprintable() and not {"", ".", ".."} & set(parts)
 
 
-class Entry(NamedTuple):
+class SourceImage(NamedTuple):
     """An image of a folder: its path below it, its SHA-256, and its sides in pixels."""
 
     name: str
@@ -120,61 +119,91 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Folder:
-    """The images of a folder, as they were when it was first looked at.
+class SourceFolder:
+    """The images of a folder, as they were when it was scanned.
 
     ``skipped`` says of each file that was left out why it cannot be used.
     """
 
     path: str
-    entries: tuple[Entry, ...]
+    images: tuple[SourceImage, ...]
     skipped: tuple[str, ...] = ()
 
     @cached_property
     def digest(self) -> str:
-        """Name the folder by what is in it: the SHA-256 of its names, hashes and sides."""
-        lines = "".join(f"{sha256} {w}x{h} {name}\n" for name, sha256, w, h in self.entries)
+        """The SHA-256 of the names, hashes and sides of the images, in hexadecimal."""
+        lines = "".join(f"{sha256} {w}x{h} {name}\n" for name, sha256, w, h in self.images)
         return hashlib.sha256(lines.encode()).hexdigest()
 
-    def check(self, width: int, height: int) -> None:
-        """Raise BadValue naming the images that do not cover a frame of these sides."""
-        small = [e for e in self.entries if e.width < width or e.height < height]
+    def check_size(self, width: int, height: int) -> None:
+        """Raise BadValue naming the images that are smaller than ``width`` x ``height`` pixels."""
+        small = [each for each in self.images if each.width < width or each.height < height]
         if small:
-            named = ", ".join(f"{e.name} ({e.width}x{e.height})" for e in small[:_NAMED])
+            named = ", ".join(f"{name} ({w}x{h})" for name, _, w, h in small[:_NAMED])
             more = f" and {len(small) - _NAMED:,} more" if len(small) > _NAMED else ""
             raise BadValue(
-                f"images of {self.path} are smaller than {width}x{height}: {named}{more}; take them"
-                " out, or choose a smaller --size"
+                f"images of {self.path} are smaller than {width}x{height}: {named}{more}; remove"
+                " them, or choose a smaller --size"
             )
 
 
-_FOLDERS: dict[Path, Folder] = {}
+@dataclass(frozen=True)
+class SourceCatalog:
+    """The folders of images that the families of a job are made from; empty where there are none.
 
-
-def folder(path: str) -> Folder:
-    """Return a folder as it was remembered, or else as it is now; see :func:`scan`."""
-    return _FOLDERS.get(Path(path).absolute()) or remember(scan(path))
-
-
-def remember(found: Folder) -> Folder:
-    """Make a folder the one that its path stands for in this process, whatever it holds now."""
-    _FOLDERS[Path(found.path).absolute()] = found
-    return found
-
-
-def scan(path: str, *, skip_damaged: bool = False) -> Folder:
-    """Look at a folder, and decode each image in it once, whole.
-
-    Raises BadValue if there is nothing in it, or naming every file that is not an image, or a
-    damaged one; with ``skip_damaged`` those are left out. Links to files are followed, links to
-    folders are not; hidden files and folders are left out.
+    It is a value: images are chosen from what it lists, whatever the folders hold by now.
     """
-    entries: list[Entry] = []
+
+    folders: tuple[SourceFolder, ...] = ()
+
+    @classmethod
+    def scan(cls, paths: Iterable[str], *, skip_damaged: bool = False) -> Self:
+        """Scan folders; raise BadValue as :func:`scan_folder` does."""
+        return cls(tuple(scan_folder(path, skip_damaged=skip_damaged) for path in paths))
+
+    def folder(self, path: str) -> SourceFolder:
+        """Return the folder of a path; raise BadValue where it was not scanned."""
+        for folder in self.folders:
+            if folder.path == path:
+                return folder
+        raise BadValue(
+            f"the images in {path!r} were not scanned: make the job with Job(…).scan_sources()"
+        )
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The SHA-256 of what each folder lists."""
+        return tuple(folder.digest for folder in self.folders)
+
+    def skipped(self) -> Iterator[str]:
+        """Yield a line for each folder of which files were left out."""
+        for folder in self.folders:
+            if folder.skipped:
+                yield f"left out of {folder.path!r}: {shorten_list(folder.skipped)}"
+
+    def paths(self) -> Iterator[str]:
+        """Yield the paths of all images."""
+        for folder in self.folders:
+            for image in folder.images:
+                yield f"{folder.path}/{image.name}"
+
+
+NO_SOURCES = SourceCatalog()
+
+
+def scan_folder(path: str, *, skip_damaged: bool = False) -> SourceFolder:
+    """List the images of a folder, each of which is decoded once, whole.
+
+    Raises BadValue if it holds none, or naming every file that is not an image, or a damaged one;
+    with ``skip_damaged`` those are left out. Links to files are followed, links to folders are
+    not; hidden files and folders are left out.
+    """
+    images: list[SourceImage] = []
     damaged: list[str] = []
     try:
-        for name in sorted(_names(path), key=os.fsencode):
+        for name in sorted(_image_names(path), key=os.fsencode):
             try:
-                entries.append(_entry(path, name))
+                images.append(_read_entry(path, name))
             except UnusableImage as error:
                 damaged.append(f"{name} is {error}")
     except OSError as error:
@@ -182,21 +211,21 @@ def scan(path: str, *, skip_damaged: bool = False) -> Folder:
     if damaged and not skip_damaged:
         count = f"{len(damaged):,} {'file' if len(damaged) == 1 else 'files'}"
         raise BadValue(
-            f"{count} in the source {path!r} cannot be used: {listed(damaged)}; take them out, or"
-            " leave them out with --skip-damaged"
+            f"{count} in the source {path!r} cannot be used: {shorten_list(damaged)}; remove them,"
+            " or leave them out with --skip-damaged"
         )
-    if not entries:
+    if not images:
         raise BadValue(f"the source {path!r} holds no images (.png, .jpg, .webp, …)")
-    return Folder(path, tuple(entries), tuple(damaged))
+    return SourceFolder(path, tuple(images), tuple(damaged))
 
 
-def listed(texts: Sequence[str]) -> str:
-    """Join texts for a message, the first hundred of them."""
+def shorten_list(texts: Sequence[str]) -> str:
+    """Join texts for a message: the first hundred."""
     more = f" and {len(texts) - _LISTED:,} more" if len(texts) > _LISTED else ""
     return ", ".join(texts[:_LISTED]) + more
 
 
-def _names(path: str) -> Iterator[str]:
+def _image_names(path: str) -> Iterator[str]:
     def refuse(error: OSError) -> None:
         raise error
 
@@ -204,40 +233,43 @@ def _names(path: str) -> Iterator[str]:
     for parent, folders, files in os.walk(path, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
-            file = Path(parent, name)
-            if _NAME.fullmatch(name) and file.is_file():
+            file = os.path.join(parent, name)
+            if _NAME.fullmatch(name) and os.path.isfile(file):
                 count += 1
                 if count > MOST_IMAGES:
                     raise BadValue(f"the source {path!r} holds more than {MOST_IMAGES:,} images")
-                yield file.relative_to(path).as_posix()
+                yield os.path.relpath(file, path)
 
 
-def _entry(path: str, name: str) -> Entry:
-    file = Path(path) / name
-    if not str(file).isprintable():
-        raise BadValue(f"the name of the image {str(file)!r} is not plain text; rename it")
+def _read_entry(path: str, name: str) -> SourceImage:
+    file = os.path.join(path, name)
+    if not file.isprintable():
+        raise BadValue(f"the name of the image {file!r} is not plain text; rename it")
     data = read_file(file)
     image = decode(data)
     if image.mode in ("F", "I"):
         raise UnusableImage("one with levels of 32 bits; make it one of 8 or 16 bits")
-    return Entry(name, hashlib.sha256(data).hexdigest(), *image.size)
+    return SourceImage(name, hashlib.sha256(data).hexdigest(), *image.size)
 
 
 @lru_cache(maxsize=1)
-def decode_rgba(path: Path, entry: Entry) -> npt.NDArray[Any]:
-    """Return an image's levels, (height, width, 4), 8 or 16 bits, alpha last."""
-    file = path / entry.name
-    way = "put the old one back, or make the set anew in another directory"
+def decode_rgba(path: str, image: SourceImage) -> npt.NDArray[Any]:
+    """Return the levels of an image of a folder: (height, width, 4), 8 or 16 bits, alpha last.
+
+    ``path`` is absolute. Raises PixelgenError where the file is not the one that was scanned.
+    """
+    file = os.path.join(path, image.name)
+    way = "restore the file, or generate the dataset anew in another directory"
     try:
         data = read_file(file)
-        if hashlib.sha256(data).hexdigest() != entry.sha256:
-            raise PixelgenError(f"{file.absolute()} was changed meanwhile; {way}")
-        image = decode(data)
+        if hashlib.sha256(data).hexdigest() != image.sha256:
+            raise PixelgenError(f"{file} has changed since it was scanned; {way}")
+        found = decode(data)
     except OSError as error:
-        raise PixelgenError(f"cannot read {file.absolute()}: {error.strerror}; {way}") from None
+        raise PixelgenError(f"cannot read {file}: {error.strerror}; {way}") from None
     except UnusableImage as error:
-        raise PixelgenError(f"{file.absolute()} is {error}; {way}") from None
-    if image.mode.startswith("I;16"):
-        gray = np.asarray(image).astype(np.uint16)
+        raise PixelgenError(f"{file} is {error}; {way}") from None
+    if found.mode.startswith("I;16"):
+        gray = np.asarray(found).astype(np.uint16)
         return np.stack([gray, gray, gray, np.full_like(gray, 65535)], axis=-1)
-    return np.asarray(image.convert("RGBA"))
+    return np.asarray(found.convert("RGBA"))

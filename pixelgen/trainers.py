@@ -35,12 +35,12 @@ class Trainer(NamedTuple):
         if job.format.name not in self.formats:
             allowed = ", ".join(self.formats[:-1]) + f" or {self.formats[-1]}"
             yield f"{self.title} does not read {job.format.name}; use {allowed}"
-        if min(job.width, job.height) < self.min_side:
+        if min(job.image.width, job.image.height) < self.min_side:
             yield (
                 f"{self.title} {self.below} images with a side under {self.min_side} pixels:"
-                f" {job.width}x{job.height}; use a larger size"
+                f" {job.image.width}x{job.image.height}; use a larger size"
             )
-        if self.clips_gray and (job.mode, job.depth) == ("L", 16):
+        if self.clips_gray and (job.image.mode, job.image.depth) == ("L", 16):
             yield f"{self.title} clips 16-bit gray to white; use depth 8, or mode RGB"
 
     def can_read_layout(self, job: Job) -> bool:
@@ -114,6 +114,6 @@ def loader_calls(trainer: Trainer, job: Job, root: str) -> list[str]:
             coco=repr(f"{root}/{split_file('coco', split, '.json')}"),
             label=job.label or "object",
             opencv=split_file("bg", split, ".txt"),
-            sides=(job.height, job.width),
+            sides=(job.image.height, job.image.width),
         )
     ]

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen.dataset.writer import Run as RunOptions
-from pixelgen.dataset.writer import write
+from pixelgen.dataset.run_config import RunConfig as RunOptions
 from pixelgen.engines import Serial
 from pixelgen.job import Job
 from pixelgen.storage import LocalStore
 from tests.support.command import Run, tree_digest
+from tests.support.datasets import write
 
 PLUGIN = '''
 import json

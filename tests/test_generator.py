@@ -101,7 +101,7 @@ def test_alpha_does_not_change_the_noise(depth: int) -> None:
     [(None, "RGB"), ("red", "RGB"), ("tr", "RGBA"), ("#ff000080", "RGBA"), ("#ff0000ff", "RGB")],
 )
 def test_the_mode_has_alpha_only_if_the_color_needs_it(color: str | None, mode: str) -> None:
-    assert Job.parse(**({"color": color} if color else {})).mode == mode
+    assert Job.parse(**({"color": color} if color else {})).image.mode == mode
 
 
 @pytest.mark.parametrize(("color", "mode"), [("tr", "RGB"), ("tr", "L"), ("#ff000080", "L")])
@@ -159,7 +159,7 @@ def test_a_job_of_no_images_has_none() -> None:
 def test_one_generator_draws_the_same_images_in_any_order(family: str, color: str | None) -> None:
     look = {"color": color} if color else {}
     job = Job.parse(count=9, width=6, height=5, family=family, **look)
-    generator = Generator(job)
+    generator = Generator(job.image)
     order = [*range(9), *range(9)]
     random.Random(5).shuffle(order)
     for index in order:
@@ -168,7 +168,7 @@ def test_one_generator_draws_the_same_images_in_any_order(family: str, color: st
 
 def test_an_image_does_not_change_when_the_next_is_drawn() -> None:
     for look in ({}, {"color": "red"}, {"color": "tr"}, {"family": "solid"}):
-        generator = Generator(Job.parse(count=3, width=6, height=5, **look))
+        generator = Generator(Job.parse(count=3, width=6, height=5, **look).image)
         first = generator.render(0).pixels
         kept = first.copy()
         generator.render(1)
@@ -235,7 +235,7 @@ def test_density_is_the_share_of_pixels_drawn_over_the_color(
 
 def test_half_of_the_pixels_are_drawn_unless_a_density_is_given() -> None:
     job = Job.parse(count=1, width=200, height=200, family="solid:tone=white", color="black")
-    assert job.density is None
+    assert job.image.density is None
     assert abs(job[0].mean() / 255 - 0.5) < 5 * 0.5 / 200
 
 
@@ -259,7 +259,7 @@ def test_drawn_pixels_do_not_depend_on_mode_depth_or_family() -> None:
             job = Job.parse(
                 count=1, width=20, height=30, mode=mode, depth=depth, family=family, color="tr"
             )
-            if not job.family.families[0].has_coverage:
+            if not job.image.family.families[0].has_coverage:
                 masks.append((job[0][..., -1] > 0).tobytes())
     assert len(masks) > 4
     assert len(set(masks)) == 1

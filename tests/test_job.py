@@ -78,7 +78,7 @@ def test_a_field_of_another_kind_is_refused_by_name(fields: dict[str, Any], fact
 def test_a_job_of_another_seed_is_the_one_that_would_be_parsed() -> None:
     job = Job.parse(count=3, width=5, height=4, family="perlin", color="red", seed=1)
 
-    assert job.seeded(7) == Job.parse(**job.to_dict() | {"seed": 7})
-    assert job.seed == 1
+    assert job.with_seed(7) == Job.parse(**job.to_dict() | {"seed": 7})
+    assert job.image.seed == 1
     with pytest.raises(BadValue, match=r"seed .*0\.\."):
-        job.seeded(-1)
+        job.with_seed(-1)

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ import pixelgen
 
 ROOT = Path(pixelgen.__file__).parent
 ORDER = [
-    "errors", "threads", "file_io", "image_types", "source_images", "pixlab_api", "colors", "rng",
+    "errors", "threads", "image_types", "source_images", "colors", "pixlab_api", "rng",
     "registry", "numeric", "families", "formats", "generator", "storage", "layouts",
-    "manifest_rows", "job", "contact_sheet", "trainers", "engines", "pixlab",
+    "manifest_rows", "job_options", "job", "contact_sheet", "trainers", "engines", "pixlab",
     "dataset", "cli", "__main__",
 ]  # fmt: skip
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -64,9 +65,33 @@ def test_random_numbers_come_only_from_the_rng_module(path: Path) -> None:
     assert "np.random" not in text or layer(path) == "rng"
 
 
+def module_name(path: Path) -> str:
+    name = ".".join(("pixelgen", *path.relative_to(ROOT).with_suffix("").parts))
+    return name.removesuffix(".__init__")
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    names = {module_name(path) for path in MODULES}
+    graph = {module_name(path): {*imports(path)} & names for path in MODULES}
+    for package in ("pixelgen", "pixelgen.engines"):  # their names stand for what they export
+        graph.pop(package)
+    TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_the_top_level_stays_small() -> None:
+    names = {path.stem for path in ROOT.glob("*.py")} - {"__init__", "__main__"}
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert len(names) <= 14
+    assert len(packages) <= 9
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_module_is_too_long(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 420
+def test_a_module_has_at_most_350_lines_and_a_function_40(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= 350
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 40, node.name
 
 
 TESTS = Path(__file__).parent

@@ -9,6 +9,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 # OpenBLAS would start a thread a core when numpy is imported, and no work here is for it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -16,29 +17,39 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import click
 
 from pixelgen import __version__
-from pixelgen.cli.finish import finish
-from pixelgen.cli.generate import generate
-from pixelgen.cli.index import index
-from pixelgen.cli.list import list_parts
+from pixelgen.cli.command import OutputMode
 from pixelgen.cli.output import ReaderGone, report_failure
-from pixelgen.cli.preview import preview
-from pixelgen.cli.repair import repair
-from pixelgen.cli.serve import serve
-from pixelgen.cli.status import status
-from pixelgen.cli.verify import verify
 from pixelgen.errors import PixelgenError
 
 _BROKEN_PIPE = 141
+_COMMANDS = {
+    **{name: name for name in ("generate", "finish", "status", "verify", "repair", "index",
+                               "preview", "serve")},
+    "list": "list_components",
+}  # fmt: skip
+"""The commands: each is a function in the module of the command's name."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class CommandGroup(click.Group):
+    """The commands, each imported when it is needed: most runs need one of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, the most used first."""
+        return [*_COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command from the module of its name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"pixelgen.cli.{cmd_name}")
+        command: click.Command = getattr(module, _COMMANDS[cmd_name])
+        return command
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
-    """Write negative (background) samples for machine learning, any number, offline."""
-
-
-for command in (generate, finish, status, verify, repair, index, preview, list_parts, serve):
-    cli.add_command(command)
+    """Generate negative (background) images for machine learning, any number, offline."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,24 +57,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for output in (sys.stdout, sys.stderr):
         if isinstance(output, io.TextIOWrapper):  # None where the shell closed it
             output.reconfigure(errors="backslashreplace")
+    mode = OutputMode()
     try:
-        return _run(arguments)
+        return _run(arguments, mode)
     except click.ClickException as error:
-        return report_failure(error.format_message(), error.exit_code)
+        failure = error.format_message(), error.exit_code
     except PixelgenError as error:
-        return report_failure(str(error), error.exit_code)
+        failure = str(error), error.exit_code
     except MemoryError:
-        return report_failure(
-            "out of memory; use smaller images or, if the command has that option, fewer --jobs", 1
+        failure = (
+            "out of memory; use smaller images or, if the command has that option, fewer --jobs",
+            1,
         )
     except OSError as error:
-        told = (error.filename, error.strerror or str(error) or type(error).__name__)
-        return report_failure(": ".join(str(each) for each in told if each), 1)
+        reasons = (error.filename, error.strerror or str(error) or type(error).__name__)
+        failure = ": ".join(str(each) for each in reasons if each), 1
+    return report_failure(*failure, as_json=mode.as_json)
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str] | None, mode: OutputMode) -> int:
     try:
-        return int(cli.main(arguments, prog_name="pixelgen", standalone_mode=False) or 0)
+        code = cli.main(arguments, prog_name="pixelgen", standalone_mode=False, obj=mode)
+        return int(code or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pixelgen.errors import BadValue, shell_path
 
-_LIMIT = 4096  # bytes; more is no key
+_LIMIT = 4096  # bytes; a key is shorter
 
 
 def read_key(path: str) -> str:
@@ -26,9 +26,9 @@ def read_key(path: str) -> str:
     except OSError as error:
         raise BadValue(f"cannot read the key in {path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise BadValue(f"what is in {path} is no key") from None
+        raise BadValue(f"the key in {path} must be text") from None
     if not key:
-        raise BadValue(f"there is no key in {path}")
+        raise BadValue(f"the file {path} holds no key; write the key into it")
     return key
 
 

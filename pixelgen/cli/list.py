@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.output import emit, emit_json
+from pixelgen.cli.command import HeadedCommand, json_option
+from pixelgen.cli.output import print_json, print_line
 from pixelgen.registry import components, installed_components, plural_of, to_spec
 
 if TYPE_CHECKING:
@@ -13,35 +14,35 @@ if TYPE_CHECKING:
 _KINDS = ("family", "format", "layout", "engine")
 
 
-@click.command("list")
+@click.command("list", cls=HeadedCommand)
 @click.argument("kind", type=click.Choice([*map(plural_of, _KINDS), "presets"]))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
-def list_parts(kind: str, as_json: bool) -> int:
+@json_option
+def list_components(kind: str, as_json: bool) -> int:
     """List families, formats, layouts or engines, with their parameters; or presets of families."""
     if kind == "presets":
         return _list_presets(as_json)
     singular = next(name for name in _KINDS if plural_of(name) == kind)
-    parts = components(singular) | installed_components(singular)
+    found = components(singular) | installed_components(singular)
     if as_json:
-        emit_json([
-            {"name": name, "summary": part.summary(), "parameters": part.parameters()}
-            for name, part in parts.items()
+        print_json([
+            {"name": name, "summary": component.summary(), "parameters": component.parameters()}
+            for name, component in found.items()
         ])  # fmt: skip
         return 0
-    for name, part in parts.items():
-        emit(f"{name:<14} {part.summary()}{_beside(part)}")
-        for parameter in part.parameters():
-            emit(f"  {spelled(parameter)}")
+    for name, component in found.items():
+        print_line(f"{name:<14} {component.summary()}{_beside(component)}")
+        for parameter in component.parameters():
+            print_line(f"  {describe_parameter(parameter)}")
     if singular == "layout":
         from pixelgen.layouts.layout import UNIVERSAL
 
-        emit(f"universal      All that one directory can be at once: {UNIVERSAL}.")
+        print_line(f"universal      All that one directory can be at once: {UNIVERSAL}.")
     return 0
 
 
-def _beside(part: type["Component"]) -> str:
-    """Tell of a sidecar what it goes with."""
-    containers = getattr(part, "containers", None)
+def _beside(component: type["Component"]) -> str:
+    """Return what a sidecar goes with."""
+    containers = getattr(component, "containers", None)
     if containers is None:
         return ""
     return f" [beside {' or '.join(containers) or 'any'}]"
@@ -54,16 +55,16 @@ def _list_presets(as_json: bool) -> int:
     from pixelgen.families.presets import PRESETS
 
     if as_json:
-        emit_json([{"name": name} | asdict(preset) for name, preset in PRESETS.items()])
+        print_json([{"name": name} | asdict(preset) for name, preset in PRESETS.items()])
         return 0
     for name, preset in PRESETS.items():
-        emit(f"{name:<14} {preset.about} ({preset.origin})")
+        print_line(f"{name:<14} {preset.about} ({preset.origin})")
         for member in preset.with_source("source=DIR"):
-            emit(f"  {member}")
+            print_line(f"  {member}")
     return 0
 
 
-def spelled(parameter: dict[str, Any]) -> str:
+def describe_parameter(parameter: dict[str, Any]) -> str:
     """Describe a parameter in a line: name and default, what it is, what it may be."""
     if "choices" in parameter:
         bounds = "|".join(map(str, parameter["choices"]))

@@ -1,236 +1,141 @@
-"""Options that commands share, and what completes them."""
+"""The options of ``generate`` and ``preview``, and the fields of a job that they give."""
 
-import math
-import re
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
+from pixelgen.cli.command import ComponentName, HomePath, expand_source, headed, together
 from pixelgen.errors import BadValue
 
 if TYPE_CHECKING:
     from pixelgen.job import Job
 
-_RECIPE_LIMIT = 1 << 20  # characters; more is no recipe
+_RECIPE_LIMIT = 1 << 20  # characters; a recipe is shorter
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class ComponentName(click.ParamType):  # type: ignore[type-arg] # no generic before click 8.4
-    """The spelling of a part; completes the names of its kind."""
-
-    def __init__(self, kind: str) -> None:
-        self.name = kind
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """Show the spelling in help."""
-        return "NAME[:KEY=VALUE,…]" if self.name != "layout" else "NAME[:KEY=VALUE,…],…"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Import the parts of other projects that the command line names; files name none."""
-        from pixelgen.registry import import_user_components
-
-        import_user_components(self.name, str(value))
-        return str(value)
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Offer the names, each with its one line of help; for families also the presets'."""
-        from pixelgen.registry import components, installed_components
-
-        parts = components(self.name) | installed_components(self.name)
-        about = {name: part.summary() for name, part in parts.items()}
-        if self.name == "family":
-            from pixelgen.families.presets import PRESETS
-
-            about |= {name: preset.about for name, preset in PRESETS.items()}
-        if self.name == "layout":
-            about["universal"] = "All that one directory can be at once."
-        before, comma, last = incomplete.rpartition(",") if self.name == "layout" else ("", "", "")
-        begun = last if comma else incomplete
-        return [
-            CompletionItem(f"{before}{comma}{name}", help=line)
-            for name, line in about.items()
-            if name.startswith(begun)
-        ]
-
-
-def together(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
-    """Make one decorator of many options."""
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
+_draw, _output = headed("What to draw"), headed("Output")
 
 # fmt: off
-skip_damaged_option = click.option(
-    "--skip-damaged", is_flag=True,
-    help="Leave out images of yours that cannot be decoded, and name them, instead of refusing them"
-         " all.",
-)
-set_options = together([
-    click.option("-n", "--count", type=int, help="How many images.  [default: 100]"),
-    click.option("-f", "--format", "--export", "format", type=ComponentName("format"),
-                 help="Kind of file; see 'pixelgen list formats'.  [default: png]"),
-    click.option("--layout", type=ComponentName("layout"),
-                 help="Where images go and what indexes them, as a list: yolo,coco or"
-                      " webdataset:per_shard=500,wids; 'universal' is all that one directory can"
-                      " be; see 'pixelgen list layouts'.  [default: files]"),
-    click.option("--for", "trainer", metavar="TRAINER",
-                 help="Layout, limits and loader call of a training stack: ultralytics, detectron2,"
-                      " mmdet, torchvision, huggingface, opencv, dlib, keras, dali or streaming."),
-    click.option("--class", "label", metavar="NAME",
-                 help="Class of the images, or that they are void of, in layouts that have one."
-                      "  [default: negatives; in yolo and coco object]"),
-    click.option("--split", metavar="NAME=SHARE,…",
-                 help="Share the set out: train=0.9,val=0.1."),
-    click.option("-o", "--out", default="negatives", metavar="DIR|URL|-", show_default=True,
-                 help="Directory of the set, or its URL in an object store; - writes the one image,"
-                      " or a tar stream of many, to standard output."),
-    click.option("--blob", is_flag=True, help="The same as -o -."),
-    click.option("--recipe", metavar="FILE",
-                 help="Take what no option gives from a TOML file, or from the pixelgen.json of a"
-                      " set."),
-    skip_damaged_option,
-    click.option("--checksum", type=click.Choice(["sha256", "none"]),
-                 help="Hash every file into the manifest and SHA256SUMS.  [default: sha256]"),
+image_options = together([
+    _draw("-s", "--size", metavar="WxH|N", help="Size in pixels.  [default: 300x300]"),
+    _draw("--width", type=int, help="Width in pixels; alone, also the height."),
+    _draw("--height", type=int, help="Height in pixels; alone, also the width."),
+    _draw("--color", metavar="COLOR",
+          help="Background: a name, hex, rgb(…), gray0 … gray100, or tr for a transparent one."
+               "  [default: none, every pixel is random]"),
+    _draw("--density", type=float,
+          help="Fraction of the pixels drawn over the background.  [default: 0.5, or 1 of a family"
+               " that does not fill the frame]"),
+    _draw("--family", "--noise", type=ComponentName("family"), multiple=True,
+          help="What fills an image; see 'pixelgen list families'. Several, as NAME=WEIGHT, make a"
+               " mixture, and so does a preset; see 'pixelgen list presets'.  [default: uniform]"),
+    _draw("--mode", type=click.Choice(["RGB", "RGBA", "L", "LA"], case_sensitive=False),
+          help="Channels.  [default: RGB, or RGBA over a transparent background]"),
+    _draw("--depth", type=click.Choice(["8", "16"]), help="Bits a level.  [default: 8]"),
+    _draw("--seed", metavar="N|0x…|random",
+          help="Up to 128 bits; 'random' draws one and records it.  [default: 0]"),
 ])
-
-class Seconds(click.FloatRange):
-    """A time of a day at most."""
-
-    name = "seconds"
-
-    def __init__(self, least: float) -> None:
-        super().__init__(least, 86_400)
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Read it; nan, which lies in every range, is none."""
-        seconds = float(super().convert(value, param, ctx))
-        if math.isnan(seconds):
-            self.fail("nan is no number of seconds", param, ctx)
-        return seconds
-
-
-look_options = together([
-    click.option("-s", "--size", metavar="WxH|N", help="Size in pixels.  [default: 300x300]"),
-    click.option("--width", type=int, help="Width in pixels; alone, also the height."),
-    click.option("--height", type=int, help="Height in pixels; alone, also the width."),
-    click.option("--color", metavar="COLOR",
-                 help="Background: a name, hex, rgb(…), gray0 … gray100, or tr for a transparent"
-                      " one.  [default: none, every pixel is random]"),
-    click.option("--density", type=float,
-                 help="Fraction of the pixels drawn over the background.  [default: 0.5, or 1 of a"
-                      " family that does not fill the frame]"),
-    click.option("--family", "--noise", type=ComponentName("family"), multiple=True,
-                 help="What fills an image; see 'pixelgen list families'. Several, as NAME=WEIGHT,"
-                      " make a mix, and so does a preset; see 'pixelgen list presets'.  [default:"
-                      " uniform]"),
-    click.option("--mode", type=click.Choice(["RGB", "RGBA", "L", "LA"], case_sensitive=False),
-                 help="Channels.  [default: RGB, or RGBA over a transparent background]"),
-    click.option("--depth", type=click.Choice(["8", "16"]), help="Bits a level.  [default: 8]"),
-    click.option("--seed", metavar="N|0x…|random",
-                 help="Up to 128 bits; 'random' draws one and records it.  [default: 0]"),
-])
-
-run_options = together([
-    click.option("-j", "--jobs", type=click.IntRange(1),
-                 help="Worker processes.  [default: the processors this process may use]"),
-    click.option("--engine", type=ComponentName("engine"), default="local", show_default=True,
-                 help="What runs the workers; see 'pixelgen list engines'."),
-    click.option("--shard", metavar="I/N|slurm",
-                 help="Make every N-th shard alone, beginning with the I-th, as the I-th of N runs"
-                      " of this command; 'pixelgen finish' ends the set. slurm: as the task of a"
-                      " Slurm job array that this is."),
-    click.option("--durability", type=click.Choice(["commit", "none", "each"]), default="commit",
-                 show_default=True,
-                 help="Against power cuts. commit: a set that has its manifest is whole; syncs the"
-                      " disk once. each: so is every file that has its name; syncs every shard."
-                      " none: no promise, no sync. Kills cost nothing under any."),
-    click.option("--force", is_flag=True,
-                 help="Replace the finished set that is in the directory, if nothing of it was"
-                      " changed."),
-    click.option("--dry-run", is_flag=True,
-                 help="Say what would be made, and what is there already."),
-    click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object."),
-    click.option("--summary", metavar="FILE",
-                 help="Append a summary in Markdown, as for $GITHUB_STEP_SUMMARY."),
-    click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors."),
-    click.option("-v", "--verbose", is_flag=True, help="Say how the work is split."),
+dataset_options = together([
+    _draw("-n", "--count", type=int, help="How many images.  [default: 100]"),
+    _output("-f", "--format", "--export", "format", type=ComponentName("format"),
+            help="Format of the files; see 'pixelgen list formats'.  [default: png]"),
+    _output("--layout", type=ComponentName("layout"), multiple=True,
+            help="Where images go and what indexes them, as a list: yolo,coco or"
+                 " webdataset:per_shard=500,wids; 'universal' is all that one directory can be; see"
+                 " 'pixelgen list layouts'. Several add up.  [default: files]"),
+    _output("--for", "trainer", metavar="TRAINER",
+            help="Layout, limits and loader call of a training stack: ultralytics, detectron2,"
+                 " mmdet, torchvision, huggingface, opencv, dlib, keras, dali or streaming."),
+    _output("--class", "label", metavar="NAME", multiple=True,
+            help="Class of the images, or that they are void of, in layouts that have one."
+                 "  [default: negatives; in yolo and coco object]"),
+    _output("--split", metavar="NAME=SHARE,…", multiple=True,
+            help="Split the dataset: train=0.9,val=0.1. Several add up."),
+    _output("-o", "--out", default="negatives", metavar="DIR|URL|-", show_default=True,
+            type=HomePath(allow_dash=True),
+            help="Directory of the dataset, or its URL in an object store; - writes the one image,"
+                 " or a tar stream of many, to standard output."),
+    _output("--blob", is_flag=True, help="The same as -o -."),
+    _output("--recipe", metavar="FILE", type=HomePath(),
+            help="Take what no option gives from a TOML file, or from the pixelgen.json of a"
+                 " dataset."),
+    _output("--checksum", type=click.Choice(["sha256", "none"]),
+            help="Hash every file into the manifest and SHA256SUMS.  [default: sha256]"),
 ])
 # fmt: on
 
 
-def look(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a job that the options of ``look_options`` give, as they are spelled."""
-    names = ("color", "density", "family", "mode", "depth", "seed")
-    given = {name: options[name] for name in names if options[name] not in (None, ())}
-    return given | _sides(options["size"], options["width"], options["height"])
+@dataclass(frozen=True, kw_only=True)
+class ImageOptions:
+    """What images are like, as the options of ``image_options`` give it; None is not given."""
 
+    size: str | None
+    width: int | None
+    height: int | None
+    color: str | None
+    density: float | None
+    family: tuple[str, ...]
+    mode: str | None
+    depth: str | None
+    seed: str | None
 
-def draw_seed(
-    fields: dict[str, Any], seed_there: Callable[[], int | None] = lambda: None
-) -> dict[str, Any]:
-    """Replace the seed "random" by the one that is there already, or else by a drawn one."""
-    if fields.get("seed") != "random":
-        return fields
-    import secrets
-
-    seed = seed_there()
-    return fields | {"seed": hex(secrets.randbits(128) if seed is None else seed)}
-
-
-def dated(job: "Job") -> "Job":
-    """Give a layout that tells times the one of SOURCE_DATE_EPOCH, if it is set.
-
-    https://reproducible-builds.org/specs/source-date-epoch/. It becomes a parameter of the layout:
-    what is to be made hangs on the job alone.
-    """
-    import os
-    from dataclasses import replace
-
-    epoch, container = os.environ.get("SOURCE_DATE_EPOCH"), job.layout.container
-    if not epoch or not hasattr(container, "mtime") or container.mtime:
-        return job
-    if not epoch.isdecimal():
-        raise BadValue(f"SOURCE_DATE_EPOCH {epoch[:50]!r} is no number of seconds since 1970")
-    told: dict[str, Any] = {"mtime": int(epoch)}
-    return replace(job, layout=replace(job.layout, container=replace(container, **told)))
-
-
-def _sides(size: str | None, width: int | None, height: int | None) -> dict[str, int]:
-    """Return width and height, of which one may stand for both."""
-    if size is not None:
-        if width is not None or height is not None:
-            raise BadValue("give either --size or --width and --height, not both")
-        return parse_size(size)
-    if width is None and height is None:
-        return {}
-    sides = [side for side in (width, height) if side is not None]
-    return {"width": sides[0], "height": sides[-1]}
-
-
-def parse_size(text: str) -> dict[str, int]:
-    """Read WxH or N (a square)."""
-    sides = re.fullmatch(r"(-?\d{1,12})(?:[xX](-?\d{1,12}))?", str(text).strip())
-    if not sides:
-        raise BadValue(
-            f"size {text!r} is not WIDTHxHEIGHT; write it as 300x200, or 300 for a square"
+    def image_fields(self) -> dict[str, Any]:
+        """Return the fields of a job that are given, width for height and the other way round."""
+        names = ("color", "density", "family", "mode", "depth", "seed")
+        fields = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in fields.items() if value not in (None, ())} | (
+            self._sides()
         )
-    return {"width": int(sides[1]), "height": int(sides[2] or sides[1])}
+
+    def _sides(self) -> dict[str, int]:
+        from pixelgen.job_options import parse_size
+
+        if self.size is not None:
+            if self.width is not None or self.height is not None:
+                raise BadValue("--size cannot be combined with --width or --height; give either")
+            width, height = parse_size(self.size)
+            return {"width": width, "height": height}
+        sides = [side for side in (self.width, self.height) if side is not None]
+        return {"width": sides[0], "height": sides[-1]} if sides else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetOptions(ImageOptions):
+    """What a dataset is like, as the options of ``dataset_options`` give it."""
+
+    count: int | None
+    format: str | None
+    layout: tuple[str, ...]
+    trainer: str | None
+    label: tuple[str, ...]
+    split: tuple[str, ...]
+    out: str
+    blob: bool
+    recipe: str | None
+    checksum: str | None
+    skip_damaged: bool
+
+    def dataset_fields(self) -> dict[str, Any]:
+        """Return the fields of a job that are given; options that take a list add up."""
+        if len(self.label) > 1:
+            raise BadValue(
+                f"--class is given {len(self.label)} times; a dataset has one class: give one"
+            )
+        fields: dict[str, Any] = {
+            "count": self.count,
+            "format": self.format,
+            "checksum": self.checksum,
+            "layout": ",".join(self.layout) if self.layout else None,
+            "label": "".join(self.label) if self.label else None,
+            "split": ",".join(self.split) if self.split else None,
+        }
+        given = {name: value for name, value in fields.items() if value is not None}
+        return given | self.image_fields()
 
 
 def read_recipe(path: str) -> dict[str, Any]:
-    """Return the fields of a job from a TOML file, or from the pixelgen.json of a set."""
+    """Return the fields of a job from a TOML file, or from the pixelgen.json of a dataset."""
     import json
     import tomllib
     from pathlib import Path
@@ -242,13 +147,53 @@ def read_recipe(path: str) -> dict[str, Any]:
         fields = json.loads(text)["job"] if is_plan else tomllib.loads(text)
         if not isinstance(fields, dict):
             raise TypeError("a job is a table of names and values")
-        sides = parse_size(fields.pop("size")) if "size" in fields else {}
     except OSError as error:
         raise BadValue(f"cannot read the recipe {path}: {error.strerror}") from None
-    except BadValue:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BadValue(f"the recipe {path} is no TOML file or pixelgen.json: {error}") from None
-    if sides and fields.keys() & sides.keys():
-        raise BadValue(f"the recipe {path} gives size, and width or height; leave one out")
-    return dict(fields) | sides
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BadValue(
+            f"the recipe {path} must be a TOML file or a pixelgen.json: {error}"
+        ) from None
+    return _with_sides(_with_home(fields), path)
+
+
+def _with_home(fields: dict[str, Any]) -> dict[str, Any]:
+    """Expand ~ in the folders of the user's images."""
+    family = fields.get("family")
+    if isinstance(family, str):
+        return fields | {"family": expand_source(family)}
+    if isinstance(family, list):
+        expanded = [expand_source(each) if isinstance(each, str) else each for each in family]
+        return fields | {"family": expanded}
+    return fields
+
+
+def _with_sides(fields: dict[str, Any], path: str) -> dict[str, Any]:
+    """Give width and height for size, so that options replace either."""
+    from pixelgen.job_options import parse_size
+
+    if "size" not in fields:
+        return fields
+    if fields.keys() & {"width", "height"}:
+        raise BadValue(f"the recipe {path} gives size, and width or height; remove one")
+    width, height = parse_size(fields["size"])
+    rest = {name: value for name, value in fields.items() if name != "size"}
+    return rest | {"width": width, "height": height}
+
+
+def with_epoch(job: "Job") -> "Job":
+    """Give a layout that writes times the one of SOURCE_DATE_EPOCH, if it is set.
+
+    https://reproducible-builds.org/specs/source-date-epoch/. It becomes a parameter of the layout:
+    what is to be made depends on the job alone.
+    """
+    from dataclasses import replace
+
+    epoch, container = os.environ.get("SOURCE_DATE_EPOCH"), job.layout.container
+    if not epoch or not hasattr(container, "mtime") or container.mtime:
+        return job
+    if not epoch.isdecimal():
+        raise BadValue(
+            f"invalid SOURCE_DATE_EPOCH {epoch[:50]!r}: must be a number of seconds since 1970"
+        )
+    changes: dict[str, Any] = {"mtime": int(epoch)}
+    return job.with_layout(replace(job.layout, container=replace(container, **changes)))

@@ -1,4 +1,4 @@
-"""What the command says: its result on stdout, all else on stderr."""
+"""What the command prints: its result on stdout, all else on stderr."""
 
 import os
 import sys
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixelgen.errors import PixelgenError
-from pixelgen.file_io import write_all
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -18,14 +17,13 @@ if TYPE_CHECKING:
     from pixelgen.job import Job
     from pixelgen.storage import Store
 
-_STATUS = {0: 200, 1: 500, 2: 400, 3: 409, 4: 502, 5: 423}
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 _PATIENCE = 0.3  # seconds before a bar is worth showing
 _HEARTBEAT = 10.0  # seconds between lines where there is no terminal
 
 
 def report(message: str) -> None:
-    """Say something on stderr; if nobody can hear it, the work goes on all the same."""
+    """Write a line to stderr; the work continues if nobody reads it."""
     with suppress(OSError):
         click.echo(printable(message), err=True)
 
@@ -52,18 +50,18 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
-def report_failure(message: str, exit_code: int) -> int:
-    """Say in one line what failed; with --json, on stdout too. Return the exit code."""
+def report_failure(message: str, exit_code: int, *, as_json: bool) -> int:
+    """Say in one line what failed; with ``as_json``, on stdout too. Return the exit code."""
     line = " ".join(message.split())
-    if "--json" in sys.argv:
+    if as_json:
         with suppress(PixelgenError, ReaderGone):  # what failed may be stdout
-            emit_json({"status": _STATUS.get(exit_code, 500), "error": line})
+            print_json({"error": line, "exit_code": exit_code})
     report(f"pixelgen: {line}")
     return exit_code
 
 
-def tell_loaders(job: "Job", store: "Store", trainer: str | None) -> None:
-    """Say on stderr which calls load a set, into a trainer or wherever its layout is read.
+def report_loader_calls(job: "Job", store: "Store", trainer: str | None) -> None:
+    """Say on stderr which calls load a dataset, into a trainer or wherever its layout is read.
 
     Nothing of one in an object store: not all loaders read from there.
     """
@@ -73,12 +71,13 @@ def tell_loaders(job: "Job", store: "Store", trainer: str | None) -> None:
         for call in job.layout.loaders(store.root, job.info):
             report(f"load it: {call}")
         return
-    from pixelgen.trainers import calls, find
+    from pixelgen.trainers import find_trainer, loader_calls
 
-    for call in calls(find(trainer), job, store.root):
+    found = find_trainer(trainer)
+    for call in loader_calls(found, job, store.root):
         report(f"load it: {call}")
-    if find(trainer).hint:
-        report(f"note: {find(trainer).hint}")
+    if found.hint:
+        report(f"note: {found.hint}")
 
 
 class ReaderGone(Exception):
@@ -89,6 +88,8 @@ def write(data: "Data") -> None:
     """Write bytes to stdout, all of them, past any buffer that would have to be flushed later."""
     if sys.stdout is None:  # the shell closed it: nobody wants the result
         return
+    from pixelgen.storage.posix import write_all  # here, because --help does without
+
     try:
         write_all(sys.stdout.fileno(), data)
     except BrokenPipeError:
@@ -97,25 +98,25 @@ def write(data: "Data") -> None:
         raise PixelgenError(f"cannot write to standard output: {error.strerror}") from None
 
 
-def emit(text: str) -> None:
+def print_line(text: str) -> None:
     """Write a line of the result to stdout, undecodable paths as the bytes they are."""
-    emit_path(printable(text))
+    print_path(printable(text))
 
 
-def emit_path(path: str) -> None:
+def print_path(path: str) -> None:
     """Write a path to stdout as it is, for programs."""
     write(path.encode(errors="surrogateescape") + b"\n")
 
 
-def emit_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     """Write the result to stdout as one JSON object in a line."""
     import json
 
-    emit(json.dumps(value))
+    print_line(json.dumps(value))
 
 
 def human_bytes(size: float) -> str:
-    """Spell a number of bytes in decimal units.
+    """Return a number of bytes in decimal units.
 
     >>> human_bytes(270_388_000)
     '270.4 MB'
@@ -127,7 +128,7 @@ def human_bytes(size: float) -> str:
 
 
 def pluralize(count: int, noun: str) -> str:
-    """Spell a number of things.
+    """Return a number of things in words.
 
     >>> pluralize(1, "image"), pluralize(2000, "image")
     ('1 image', '2,000 images')
@@ -135,8 +136,8 @@ def pluralize(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def is_lively(stream: Any) -> bool:
-    """Tell whether a stream is a terminal that a bar may repaint."""
+def can_repaint(stream: Any) -> bool:
+    """Return whether a stream is a terminal on which a bar can be repainted."""
     dumb = os.environ.get("TERM") == "dumb" or os.environ.get("CI")
     return stream is not None and stream.isatty() and not dumb
 
@@ -144,22 +145,23 @@ def is_lively(stream: Any) -> bool:
 class Progress:
     """A bar on a terminal, a line now and then elsewhere, nothing when quiet."""
 
-    def __init__(self, count: int, verb: str, *, quiet: bool) -> None:
-        self._count = count
+    def __init__(self, verb: str, *, quiet: bool) -> None:
         self._verb = verb
         self._quiet = quiet
         self._begun = self._spoke = time.monotonic()
+        self._count = 0
         self._images = 0
         self._bytes = 0
         self._bar: tqdm[Any] | None = None
 
-    def update(self, images: int, size: int) -> None:
-        """Take note of images that are done, and of their bytes."""
+    def update(self, images: int, size: int, count: int) -> None:
+        """Count images that are done, and their bytes; there are ``count`` images in all."""
         self._images += images
         self._bytes += size
+        self._count = count
         if self._quiet or self.seconds < _PATIENCE:
             return
-        if is_lively(sys.stderr):
+        if can_repaint(sys.stderr):
             self._paint()
         elif time.monotonic() - self._spoke > _HEARTBEAT:
             self._spoke = time.monotonic()

@@ -1,82 +1,96 @@
 """``pixelgen preview``: a contact sheet of a dataset, or of a family."""
 
 import sys
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.options import draw_seed, look, look_options, skip_damaged_option
-from pixelgen.cli.output import (
-    emit_path,
-    report,
-    write,
-)
+from pixelgen.cli.command import HeadedCommand, HomePath, headed, skip_damaged_option
+from pixelgen.cli.options import ImageOptions, image_options
+from pixelgen.cli.output import print_path, report, write
 from pixelgen.errors import BadValue
-from pixelgen.registry import components
 
 if TYPE_CHECKING:
     from pixelgen.contact_sheet import Tile
 
 _CELL = 24  # pixels of an image's side in the terminal
+_output = headed("Output")
 
 
-@click.command()
-@click.argument("directory", required=False, metavar="[SET]")
-@look_options
+@dataclass(frozen=True, kw_only=True)
+class PreviewOptions(ImageOptions):
+    """The options of ``preview``."""
+
+    dataset: str | None
+    skip_damaged: bool
+    count: int
+    out: str | None
+    columns: int
+    tile: int
+
+
+@click.command(cls=HeadedCommand)
+@click.argument("dataset", required=False, metavar="[DATASET]", type=HomePath())
+@image_options
 @skip_damaged_option
-@click.option("-n", "--count", type=click.IntRange(1, 1000), default=20, show_default=True,
-              help="How many images.")  # fmt: skip
-@click.option("-o", "--out", metavar="FILE", help="Write the sheet to a picture file.")
-@click.option(
-    "--columns", type=click.IntRange(1), default=5, show_default=True, help="Tiles a row."
-)
-@click.option("--tile", type=click.IntRange(8, 1024), default=128, show_default=True,
-              help="Side of a tile of the picture, in pixels.")  # fmt: skip
-def preview(directory: str | None, **options: Any) -> int:
-    """Show a contact sheet of a set, or of a family ('all': every one) before a set is made.
+@_output("-n", "--count", type=click.IntRange(1, 1000), default=20, show_default=True,
+         help="How many images.")  # fmt: skip
+@_output("-o", "--out", metavar="FILE", type=HomePath(), help="Write the sheet to a picture file.")
+@_output("--columns", type=click.IntRange(1), default=5, show_default=True, help="Tiles a row.")
+@_output("--tile", type=click.IntRange(8, 1024), default=128, show_default=True,
+         help="Side of a tile of the picture, in pixels.")  # fmt: skip
+def preview(**values: Any) -> int:
+    """Show a contact sheet of a DATASET, or of a family ('all': every one) before one is made.
 
     In the terminal, or with -o as a picture.
     """
-    tiles = _set_tiles(directory, options) if directory else _family_tiles(options)
+    options = PreviewOptions(**values)
+    tiles = _dataset_tiles(options.dataset, options) if options.dataset else _family_tiles(options)
     if not tiles:
         raise BadValue("there is no image to show")
-    if options["out"]:
-        _save(tiles, options)
+    if options.out is not None:
+        _save(tiles, options.out, options)
     else:
         _show(tiles)
     return 0
 
 
-def _set_tiles(directory: str, options: dict[str, Any]) -> "list[Tile]":
-    from pixelgen.contact_sheet import tiles_of_set
-    from pixelgen.dataset.verify import finished_plan
+def _dataset_tiles(dataset: str, options: PreviewOptions) -> "list[Tile]":
+    from pixelgen.contact_sheet import tiles_of_dataset
+    from pixelgen.dataset.existing_plan import finished_plan
     from pixelgen.storage import open_store
 
-    if any(look(options).values()) or options["skip_damaged"]:
-        raise BadValue("a set is shown as it is; leave out the options of its making")
-    store = open_store(directory)
-    return list(tiles_of_set(finished_plan(store).job, store, options["count"]))
+    if options.image_fields() or options.skip_damaged:
+        raise BadValue(
+            "a dataset is shown as it is: options of what to draw cannot be combined with it"
+        )
+    store = open_store(dataset)
+    return list(tiles_of_dataset(finished_plan(store).job, store, options.count))
 
 
-def _family_tiles(options: dict[str, Any]) -> "list[Tile]":
+def _family_tiles(options: PreviewOptions) -> "list[Tile]":
     from pixelgen.contact_sheet import tiles_of_job
-    from pixelgen.dataset import source_record
     from pixelgen.job import Job
+    from pixelgen.registry import components
+    from pixelgen.rng import draw_seed
 
-    fields = {"width": options["tile"], "height": options["tile"], "family": "uniform"}
-    fields = draw_seed(fields | look(options))
+    fields: dict[str, Any] = {"width": options.tile, "height": options.tile, "family": "uniform"}
+    fields |= options.image_fields()
+    if fields.get("seed") == "random":
+        fields["seed"] = draw_seed()
     if fields["family"] != ("all",):
-        job = Job.parse(**fields | {"count": options["count"]})
-        for left_out in source_record.look(job, skip_damaged=options["skip_damaged"]):
-            report(left_out)
+        job = Job.parse(**fields | {"count": options.count})
+        job = job.scan_sources(skip_damaged=options.skip_damaged)
+        for line in job.sources.skipped():
+            report(line)
         return list(tiles_of_job(job))
-    names = components("family")
-    jobs = [Job.parse(**fields | {"count": 1, "family": name}) for name in names]
+    jobs = [Job.parse(**fields | {"count": 1, "family": name}) for name in components("family")]
     return [tile for job in jobs for tile in tiles_of_job(job)]
 
 
-def _save(tiles: "list[Tile]", options: dict[str, Any]) -> None:
+def _save(tiles: "list[Tile]", out: str, options: PreviewOptions) -> None:
     """Write the sheet to a picture file, which is replaced if it is there."""
     import io
     from pathlib import Path
@@ -86,17 +100,15 @@ def _save(tiles: "list[Tile]", options: dict[str, Any]) -> None:
     from pixelgen.contact_sheet import sheet
     from pixelgen.storage.posix import attach_path
 
-    path, buffer = Path(options["out"]), io.BytesIO()
+    path, buffer = Path(out), io.BytesIO()
     kind = Image.registered_extensions().get(path.suffix.lower(), "")
     try:
-        sheet(tiles, options["columns"], options["tile"]).save(buffer, kind)
+        sheet(tiles, options.columns, options.tile).save(buffer, kind)
     except (OSError, KeyError, ValueError):
-        raise BadValue(
-            f"{options['out']!r} does not end like a picture in colour; name it sheet.png"
-        ) from None
-    with attach_path(options["out"]):
+        raise BadValue(f"{out!r} does not end like a picture in color; name it sheet.png") from None
+    with attach_path(out):
         path.write_bytes(buffer.getvalue())
-    emit_path(options["out"])
+    print_path(out)
 
 
 def _show(tiles: "list[Tile]") -> None:

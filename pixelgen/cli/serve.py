@@ -1,13 +1,17 @@
 """``pixelgen serve``: the PixLab endpoint on this machine."""
 
 import os
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.options import Seconds, together
-from pixelgen.cli.output import emit, emit_json, report
+from pixelgen.cli.command import HeadedCommand, HomePath, Seconds, json_option, together
+from pixelgen.cli.output import print_json, print_line, report
 from pixelgen.errors import BadValue
+
+if TYPE_CHECKING:
+    from pixelgen.pixlab.server.config import ServerConfig
 
 KEY = "PIXELGEN_SERVE_KEY"
 
@@ -17,7 +21,7 @@ _options = together([
                  help="Address to listen on. One that others reach needs a key."),
     click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True,
                  help="Port; 0 takes a free one."),
-    click.option("--key-file", metavar="FILE",
+    click.option("--key-file", metavar="FILE", type=HomePath(allow_dash=True),
                  help=f"File with the key that requests must bring; {KEY} may hold it instead."
                       "  [default: any key that is not empty will do]"),
     click.option("--no-auth", is_flag=True, help="Ask for no key at all."),
@@ -38,20 +42,63 @@ _options = together([
     click.option("-j", "--jobs", type=click.IntRange(1), help="Images made at once.  [default: the"
                  " processors this process may use]"),
     click.option("--queue", type=click.IntRange(0), default=32, show_default=True,
-                 help="Requests that wait for their turn; more are told to come again (503)."),
+                 help="Requests that wait for their turn; more are refused (503)."),
     click.option("--keep-bytes", type=click.IntRange(0), default=64 << 20, show_default=True,
                  help="Images kept in memory under their links; the oldest go first."),
     click.option("--keep-seconds", type=Seconds(0), default=3600.0, show_default=True,
                  help="How long an image is kept."),
-    click.option("--json", "as_json", is_flag=True, help="Print the address as one JSON object."),
+    json_option,
     click.option("-q", "--quiet", is_flag=True, help="Log no requests."),
 ])
 # fmt: on
 
 
-@click.command()
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions:
+    """The options of ``serve``."""
+
+    host: str
+    port: int
+    key_file: str | None
+    no_auth: bool
+    public_url: str
+    allow_host: tuple[str, ...]
+    allow_origin: tuple[str, ...]
+    max_pixels: int
+    max_seconds: float
+    max_memory: int
+    jobs: int | None
+    queue: int
+    keep_bytes: int
+    keep_seconds: float
+    as_json: bool
+    quiet: bool
+
+    def server_config(self, key: bytes | None) -> "ServerConfig":
+        """Return the limits and permissions of the server."""
+        from pixelgen.engines import cores
+        from pixelgen.pixlab.server.config import ServerConfig
+        from pixelgen.pixlab.server.origins import parse_origin
+
+        return ServerConfig(
+            key=key,
+            no_auth=self.no_auth,
+            allowed_hosts=_names(self),
+            allowed_origins=tuple(map(parse_origin, self.allow_origin)),
+            public_url=self.public_url,
+            max_pixels=self.max_pixels,
+            max_seconds=self.max_seconds,
+            max_bytes=self.max_memory,
+            workers=self.jobs or cores(),
+            queue_size=self.queue,
+            cache_bytes=self.keep_bytes,
+            cache_seconds=self.keep_seconds,
+        )
+
+
+@click.command(cls=HeadedCommand)
 @_options
-def serve(**options: Any) -> int:
+def serve(**values: Any) -> int:
     """Serve PixLab's pixelgenerate and newimage on this machine, offline.
 
     Prints its address once it answers, logs each request without its query on stderr, and runs
@@ -59,39 +106,31 @@ def serve(**options: Any) -> int:
     """
     from pixelgen.pixlab_api import is_loopback
 
-    host, key = options["host"], _key(options["key_file"])
+    options = ServeOptions(**values)
+    host, key = options.host, _key(options.key_file)
     _check_host(host)
-    if not (is_loopback(host) or key or options["no_auth"]):
+    if not (is_loopback(host) or key or options.no_auth):
         raise BadValue(
-            f"others can reach {host}; give them a key by --key-file, or let anyone in by --no-auth"
+            f"host {host} is reachable by others: require a key with --key-file, or allow everyone"
+            " with --no-auth"
         )
-    if key and options["no_auth"]:
-        raise BadValue("give either a key or --no-auth, not both")
-    from pixelgen.engines import cores, keep_memory
+    if key and options.no_auth:
+        raise BadValue("--no-auth cannot be combined with a key; give either")
+    from pixelgen.engines import keep_memory
     from pixelgen.pixlab.server.app import create_app
-    from pixelgen.pixlab.server.config import ServerConfig
-    from pixelgen.pixlab.server.origins import parse_origin
     from pixelgen.pixlab.server.server import free_port, listen
 
-    config = ServerConfig(
-        key=key, no_auth=options["no_auth"], allowed_hosts=_names(options),
-        allowed_origins=tuple(map(parse_origin, options["allow_origin"])),
-        public_url=options["public_url"],
-        max_pixels=options["max_pixels"], max_seconds=options["max_seconds"],
-        max_bytes=options["max_memory"], workers=options["jobs"] or cores(),
-        queue_size=options["queue"], cache_bytes=options["keep_bytes"],
-        cache_seconds=options["keep_seconds"],
-    )  # fmt: skip
-    port = free_port(host, options["port"])
-    url = options["public_url"] or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    config = options.server_config(key)
+    port = free_port(host, options.port)
+    url = options.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     def ready() -> None:
-        if options["as_json"]:
-            emit_json({"status": 200, "link": url, "port": port})
+        if options.as_json:
+            print_json({"url": url, "port": port})
         else:
-            emit(url)
+            print_line(url)
 
-    app = create_app(config) if options["quiet"] else create_app(config, report)
+    app = create_app(config) if options.quiet else create_app(config, report)
     keep_memory()  # or the pages of each answer would be mapped anew
     listen(app, host, port, ready)
     return 0
@@ -119,9 +158,9 @@ def _check_host(host: str) -> None:
         ) from None
 
 
-def _names(options: dict[str, Any]) -> tuple[str, ...]:
+def _names(options: ServeOptions) -> tuple[str, ...]:
     from urllib.parse import urlsplit
 
-    public = urlsplit(options["public_url"]).hostname
-    named = (options["host"], public, *options["allow_host"])
+    public = urlsplit(options.public_url).hostname
+    named = (options.host, public, *options.allow_host)
     return tuple(name.lower() for name in named if name)

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from pixelgen.cli.output import Progress, human_bytes, pluralize
+from pixelgen.cli.output import human_bytes, pluralize
 from pixelgen.errors import BadValue
 
 if TYPE_CHECKING:
-    from pixelgen.dataset.writer import Outcome
+    from pixelgen.dataset.api import Manifest
     from pixelgen.job import Job
 
 
@@ -15,25 +15,20 @@ def check_summary(path: str) -> None:
     _append(path, "")
 
 
-def append_summary(
-    path: str, job: "Job", outcome: "Outcome", progress: Progress, where: str
-) -> None:
+def append_summary(path: str, job: "Job", manifest: "Manifest", speed: str, where: str) -> None:
     """Append what was made, ``where``, and how fast."""
+    image = job.image
     rows = {
         "where": f"`{where}`",
-        "what": f"{job.width}×{job.height}, {job.format}, {job.remote or job.family}",
+        "what": f"{image.width}×{image.height}, {job.format}, {job.remote or image.family}",
         "layout": f"{job.layout}, {pluralize(job.shard_count, 'shard')}",
-        "made now": f"{pluralize(outcome.made, 'image')}, {human_bytes(outcome.bytes)}",
-        "there before": pluralize(outcome.found, "image"),
-        "speed": progress.speed,
-        "job": f"`{job.digest[:16]}`",
+        "created": f"{pluralize(manifest.created, 'image')}, {human_bytes(manifest.bytes)}",
+        "existing": pluralize(manifest.existing, "image"),
+        "speed": speed,
+        "job": f"`{manifest.id[:16]}`",
     }
-    lines = [
-        f"### pixelgen: {pluralize(outcome.made + outcome.found, 'image')}",
-        "",
-        "| | |",
-        "|-|-|",
-    ]
+    images = pluralize(manifest.created + manifest.existing, "image")
+    lines = [f"### pixelgen: {images}", "", "| | |", "|-|-|"]
     lines += [f"| {name} | {_cell(value)} |" for name, value in rows.items()]
     _append(path, "\n".join(lines) + "\n\n")
 

@@ -1,83 +1,84 @@
-"""Extend: add sidecars to a set that is there, from its manifest, without a look at an image."""
+"""Add sidecars to a dataset that is there, from its manifest, without opening an image."""
 
-import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
 
-from pixelgen.dataset import journal
-from pixelgen.dataset.journal import SUMS, file_hash
-from pixelgen.dataset.manifest import sum_of, sums
-from pixelgen.dataset.manifest_reader import damaged, recorded
-from pixelgen.dataset.plan import PLAN, Plan
-from pixelgen.dataset.sidecar_files import hashed, manifest_view, put_index
-from pixelgen.dataset.source_record import extras
+from pixelgen.dataset.manifest import checksum_lines, listed_checksum
+from pixelgen.dataset.manifest_reader import list_damaged, read_records
+from pixelgen.dataset.plan import PLAN, SUMS, Plan, is_finished
+from pixelgen.dataset.sidecar_files import put_sidecars, sidecar_files
+from pixelgen.dataset.source_record import check_sources, record_files
 from pixelgen.errors import Conflict, PixelgenError
 from pixelgen.job import Job
 from pixelgen.layouts import File
 from pixelgen.storage import Store
+from pixelgen.storage.checksums import sha256_of
 
 
-def extend(plan: Plan, job: Job, store: Store) -> None:
-    """Give a set the job's sidecars; of one in the making change the plan alone.
+def add_sidecars(plan: Plan, job: Job, store: Store) -> Plan:
+    """Give a dataset the sidecars of ``job``; of an unfinished one change the plan alone.
 
-    The plan is changed last: until then the set is what it was, and the same command goes on.
-    Raises Conflict where somebody else's file bears a name of theirs, or where the plan, the
-    manifest or the record of sources is damaged: nothing is hashed anew that was not seen to be
-    right.
+    Returns the new plan. It is written last: until then the dataset is what it was, and the same
+    command resumes. Raises Conflict where another's file bears the name of one of the sidecars'
+    files, or where the plan, the manifest or the record of sources is damaged: nothing gets a new
+    checksum that was not found to be right.
     """
     old = set(plan.job.layout.sidecars)
     added = set(job.layout.sidecars) - old
     if not old < set(job.layout.sidecars):
-        raise Conflict(f"{store.root} got other sidecars meanwhile; run the same command again")
-    text = plan.with_layout(job.layout).text
-    if journal.is_finished(store, job):
-        _check_sums(job, store)
+        raise Conflict(
+            f"{store.root} got other sidecars from another process; run the same command again"
+        )
+    check_sources(plan, job.sources, store.root)
+    extended = plan.with_layout(job.layout)
+    if is_finished(store, job):
+        _check_lists(job, store)
         kinds = tuple(sorted(added, key=str))
-        _put(replace(job, layout=replace(job.layout, sidecars=kinds)), store)
+        _put(job.with_layout(replace(job.layout, sidecars=kinds)), store)
         if job.checksum != "none":
-            store.overwrite(SUMS, _sums(job, store, hashlib.sha256(text).hexdigest()))
-    store.overwrite(PLAN, text)
+            store.overwrite(SUMS, _checksum_lines(job, store, extended))
+    store.overwrite(PLAN, extended.text)
     store.touch(job.manifest)
+    return extended
 
 
-def _check_sums(job: Job, store: Store) -> None:
-    """Refuse to list anew what is not as the sums list it."""
-    for name in (PLAN, *extras(job), job.manifest) if job.checksum != "none" else ():
-        if sum_of(store, name) != file_hash(store, name):
-            raise damaged(job, store, name)
+def _check_lists(job: Job, store: Store) -> None:
+    """Refuse to give a new checksum to what is not as SHA256SUMS lists it."""
+    for name in (PLAN, *record_files(job), job.manifest) if job.checksum != "none" else ():
+        if listed_checksum(store, name) != sha256_of(store.chunks(name)):
+            raise list_damaged(job, store, name)
 
 
-def _index(job: Job, store: Store) -> Iterator[File]:
-    return job.layout.index(manifest_view(job, partial(recorded, job, store)))
+def _files(job: Job, store: Store) -> Iterator[File]:
+    return sidecar_files(job, partial(read_records, job, store))
 
 
 def _put(job: Job, store: Store) -> None:
     """Put the files of some sidecars in place, once it is clear that no name of theirs is taken."""
-    for name, data in _index(job, store):
+    for name, data in _files(job, store):
         if store.exists(name) and not store.content_equals(name, data):
-            raise Conflict(f"{store.path(name)} is there already and not of this set; move it away")
-    deque(put_index(store, _index(job, store)), maxlen=0)
+            raise Conflict(f"{store.path(name)} exists and is not of this dataset; move it away")
+    deque(put_sidecars(store, _files(job, store)), maxlen=0)
     try:
         store.sync()
     except PixelgenError:  # the disk may have lost any of them
-        for name, _ in _index(job, store):
+        for name, _ in _files(job, store):
             store.remove(name)
         raise
 
 
-def _sums(job: Job, store: Store, plan: str) -> Iterator[bytes]:
-    """Yield the lines of the sums with those of all sidecars, and of a plan of this SHA-256."""
+def _checksum_lines(job: Job, store: Store, plan: Plan) -> Iterator[bytes]:
+    """Yield the lines of SHA256SUMS with those of all sidecars, and of a plan."""
 
     def digests(files: Iterable[File]) -> Iterator[tuple[str, str]]:
         for name, data in files:
-            digest = hashlib.sha256()
-            deque(hashed(data, digest), maxlen=0)
-            yield name, digest.hexdigest()
+            yield name, sha256_of(data)
 
-    own = ((name, file_hash(store, name)) for name in extras(job))
-    last = ((job.manifest, file_hash(store, job.manifest)),)
-    others = chain(((PLAN, plan),), own, digests(_index(job, store)), last)
-    return sums(job, recorded(job, store), others)
+    first = (PLAN, sha256_of(plan.text))
+    own = ((name, sha256_of(store.chunks(name))) for name in record_files(job))
+    last = (job.manifest, sha256_of(store.chunks(job.manifest)))
+    others = chain((first,), own, digests(_files(job, store)), (last,))
+    return checksum_lines(job, read_records(job, store), others)

@@ -8,14 +8,15 @@ import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pixelgen.dataset.journal import JOURNAL, Journal
+from pixelgen.dataset.journal import Journal
+from pixelgen.dataset.plan import JOURNAL, Plan
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.layouts import Shard
 from pixelgen.manifest_rows import is_origin
 from pixelgen.pixlab.client.client import FetchedImage, max_image_bytes
 from pixelgen.storage import Log, Store
-from pixelgen.storage.append_log import seal, unseal
+from pixelgen.storage.append_log import decode_line, encode_line
 
 DOWNLOAD_CACHE = ".pixelgen.fetched"
 
@@ -30,7 +31,7 @@ class DownloadCache:
         self._offsets: dict[int, int] = {}
         offset = 0
         self._max_line = _max_line_bytes(job)
-        for line in log.lines(most=self._max_line):
+        for line in log.lines(max_bytes=self._max_line):
             number = _parse_line(self._job_id, line)[0]
             if number in range(shard.start, shard.stop):
                 self._offsets[number] = offset
@@ -50,13 +51,13 @@ class DownloadCache:
     def add(self, number: int, image: FetchedImage) -> None:
         """Append an image."""
         data = base64.b64encode(image.data).decode()
-        line = seal([self._job_id, number, image.origin, data])
+        line = encode_line([self._job_id, number, image.origin, data])
         self._offsets[number] = self._log.append(line)
 
     def images(self) -> Iterator[tuple[int, FetchedImage]]:
         """Yield the cached images with their numbers, in order."""
         for number, offset in sorted(self._offsets.items()):
-            lines = self._log.lines(offset, most=self._max_line)
+            lines = self._log.lines(offset, max_bytes=self._max_line)
             _, image = _parse_line(self._job_id, next(lines, b""))
             lines.close()
             yield number, image
@@ -70,7 +71,7 @@ def _max_line_bytes(job: Job) -> int:
 def _parse_line(job_id: str, line: bytes) -> tuple[int, FetchedImage]:
     """Return the number and image of a line; -1 if the line is torn or of another job."""
     try:
-        job, number, origin, data = unseal(line)
+        job, number, origin, data = decode_line(line)
         if job == job_id and is_origin(str(origin)):
             return int(number), FetchedImage(base64.b64decode(data), str(origin))
     except (ValueError, TypeError):
@@ -78,19 +79,20 @@ def _parse_line(job_id: str, line: bytes) -> tuple[int, FetchedImage]:
     return -1, FetchedImage(b"", "")
 
 
-def count_cached(store: Store, job: Job) -> int:
+def count_cached(store: Store, plan: Plan) -> int:
     """Return how many images of the missing shards are in a dataset's download cache."""
-    journal = Journal(store, job)
+    job = plan.job
+    journal = Journal(store, plan)
     journal.read(JOURNAL)
-    lines = store.lines(DOWNLOAD_CACHE, most=_max_line_bytes(job))
+    lines = store.lines(DOWNLOAD_CACHE, max_bytes=_max_line_bytes(job))
     cached = {_parse_line(job.digest, line)[0] for line in lines}
     return sum(len(cached.intersection(range(*shard[1:]))) for shard in journal.missing())
 
 
 def check_download_cache(store: Store, job: Job) -> None:
     """Raise Conflict if a dataset's download cache holds images that another job fetched."""
-    for line in store.lines(DOWNLOAD_CACHE, most=_max_line_bytes(job)):
-        if unseal(line) is not None and _parse_line(job.digest, line)[0] < 0:
+    for line in store.lines(DOWNLOAD_CACHE, max_bytes=_max_line_bytes(job)):
+        if decode_line(line) is not None and _parse_line(job.digest, line)[0] < 0:
             raise Conflict(
                 f"{store.path(DOWNLOAD_CACHE)} holds images that were fetched and paid for another"
                 " dataset; move it away"

@@ -5,6 +5,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import chain, islice
 
 from pixelgen.dataset.download_cache import DOWNLOAD_CACHE, open_download_cache
+from pixelgen.dataset.plan import Plan
 from pixelgen.errors import Conflict, PixelgenError
 from pixelgen.job import Job
 from pixelgen.layouts import Shard
@@ -48,11 +49,12 @@ class Fetcher:
         if not self._first:
             self._first += [image for _, image in self.images([0])]
 
-    def prepare(self, job: Job, store: Store, shards: Iterable[Shard]) -> Iterator[Shard]:
+    def prepare(self, plan: Plan, store: Store, shards: Iterable[Shard]) -> Iterator[Shard]:
         """Yield each shard once all its images are cached; end early where stopped.
 
         Raises as :meth:`images` does; the images fetched before that stay in the cache.
         """
+        job = plan.job
         for shard in shards:
             with open_download_cache(store, job, shard) as cache:
                 if cache.missing:

@@ -1,12 +1,11 @@
-"""The journal: what of a set is done, so that an interrupted run can go on.
+"""The journal: which shards of a dataset are done, so that an interrupted run can be resumed.
 
 As long as a dataset is unfinished, from before its plan (:mod:`pixelgen.dataset.plan`) to after its
 manifest, there are also ``.pixelgen.lock`` and ``.pixelgen.journal``: a line for each shard that is
 done, of the CRC-32 of the rest as eight hexadecimal digits, a space, and JSON. Runs that make a
-portion of the set each have a journal of their own beside it.
+partition of the dataset each have a journal of their own beside it.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
@@ -15,74 +14,19 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from pixelgen.dataset import source_record
 from pixelgen.dataset.partition import WHOLE, Partition
-from pixelgen.dataset.plan import PLAN, Plan, read_plan_of
-from pixelgen.dataset.sidecar_files import folders, index_names
-from pixelgen.errors import BadValue, Conflict, PixelgenError
-from pixelgen.job import Job
+from pixelgen.dataset.plan import JOURNAL, Plan, checksum_files
+from pixelgen.dataset.sidecar_files import dataset_folders, sidecar_names
+from pixelgen.errors import BadValue, PixelgenError
 from pixelgen.layouts import Shard, ShardRecord
 from pixelgen.manifest_rows import is_origin, is_sha256
 from pixelgen.storage import Log, Store
 from pixelgen.storage.append_log import decode_line, encode_line
+from pixelgen.storage.checksums import sha256_of
 
-SUMS = "SHA256SUMS"
-JOURNAL = ".pixelgen.journal"
-
-_ID_DIGITS = 16
-_SETTLED = "settled"
-_SETTLED_SIZE = 64  # bytes that such a line has at most
+_DURABLE = "settled"  # as journals have it
+_DURABLE_SIZE = 64  # bytes that such a line has at most
 _LINE, _IMAGE, _FETCHED = 4096, 128, 2048  # bytes of a line: at most, and for each of its images
-
-
-def matching_plan(store: Store, job: Job) -> Plan | None:
-    """Return the plan of a dataset if it is this job's, None where there is none.
-
-    A complete dataset stays what it is whatever versions are installed now; an unfinished one must
-    not get its second half from other versions. Raises AnotherJob where it is another job's,
-    Conflict where it is unfinished and cannot be finished here.
-    """
-    plan = read_plan_of(store, job)
-    if plan and not is_finished(store, job):
-        plan.check_continuable(store.root)
-    return plan
-
-
-def sums_of(job: Job) -> tuple[str, ...]:
-    """Return the name of the sums, if the job has any."""
-    return () if job.checksum == "none" else (SUMS,)
-
-
-def is_finished(store: Store, job: Job) -> bool:
-    """Tell whether the set is complete: it has its manifest, and its journal is gone."""
-    return store.size(job.manifest) is not None and not store.exists(JOURNAL)
-
-
-def begin(store: Store, job: Job) -> None:
-    """Begin the journal, then write the plan: from here on the set is in the making."""
-    with store.log(JOURNAL):
-        pass
-    store.put(PLAN, Plan.of(job).text)
-    store.sync(PLAN)
-    source_record.record(store, job)
-
-
-def settle_sources(store: Store, plan: Plan) -> None:
-    """Take the user's images as the set's record has them, or record them if it has none yet.
-
-    Raises Conflict where they are not those of the plan.
-    """
-    job = plan.job
-    if not job.sources:
-        return
-    is_recorded = source_record.recall(store, job)
-    if source_record.digests(job) != list(plan.sources):
-        raise Conflict(
-            f"the images that the set in {store.root} is made from were changed since it was begun;"
-            " put the old ones back, or choose another directory"
-        )
-    if not is_recorded:
-        source_record.record(store, job)
 
 
 class Journal:
@@ -92,10 +36,12 @@ class Journal:
     room for the places.
     """
 
-    def __init__(self, store: Store, job: Job, partition: Partition = WHOLE) -> None:
+    def __init__(self, store: Store, plan: Plan, partition: Partition = WHOLE) -> None:
+        job = plan.job
         self._store = store
         self._job = job
-        self._portion = partition
+        self._id = plan.id
+        self._partition = partition
         self._name = JOURNAL if partition == WHOLE else partition.journal
         self._places = _places(job.shard_count)
         self._most = _LINE + job.shard_size * (_FETCHED if job.remote else _IMAGE)
@@ -105,74 +51,70 @@ class Journal:
         self.shards_missing = len(range(partition.number - 1, job.shard_count, partition.total))
 
     @cached_property
-    def _id(self) -> str:
-        return self._job.digest[:_ID_DIGITS]
-
-    @cached_property
     def _mount(self) -> str:
         """Name the time for which the store is believed to keep what it has not synced."""
         return self._store.mount_id()
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Keep the journal in its file, after the lines that are there already."""
+        """Open the journal's file, to append to the lines that are there already."""
         with self._store.log(self._name) as self._log:
             self.replay(partial(self._log.lines, max_bytes=self._most))
             self._begun = self._log.size
             yield
 
     def replay(self, lines: Callable[[], Iterable[bytes]]) -> None:
-        """Take what the lines of this journal's file tell, as far as it is true."""
-        for place, _, record in self._true(lines):
-            self._note(record, place)
+        """Take what the lines of this journal's file say, as far as it is true."""
+        for place, _, record in self._true_lines(lines):
+            self._mark_done(record, place)
 
     def read(self, name: str) -> None:
-        """Take what another journal of the set tells, for as long as none of it is written."""
-        for place, _, record in self._true(self._lines_of(name)):
-            self._note(record, place)
+        """Take what another journal of the dataset says, for as long as none of it is written."""
+        for place, _, record in self._true_lines(self._lines_of(name)):
+            self._mark_done(record, place)
 
-    def told(self, name: str) -> Iterator[ShardRecord]:
-        """Yield what another journal of the set tells, as far as it is true."""
-        return (record for _, _, record in self._true(self._lines_of(name)))
+    def records_in(self, name: str) -> Iterator[ShardRecord]:
+        """Yield what another journal of the dataset says, as far as it is true."""
+        return (record for _, _, record in self._true_lines(self._lines_of(name)))
 
     def take_over(self, name: str) -> None:
-        """Take over the lines of another journal of the set, as far as what they tell is true."""
-        for _, line, record in self._true(self._lines_of(name)):
+        """Take over the lines of another journal of the dataset, as far as they are true."""
+        for _, line, record in self._true_lines(self._lines_of(name)):
             if not self.has(record.shard):
-                self._note(record, self._file.append(line))
+                self._mark_done(record, self._file.append(line))
 
     def _lines_of(self, name: str) -> Callable[[], Iterable[bytes]]:
         """Return what reads the lines of a journal, none longer than those of this job."""
         return partial(self._store.lines, name, max_bytes=self._most)
 
-    def _true(
+    def _true_lines(
         self, lines: Callable[[], Iterable[bytes]]
     ) -> Iterator[tuple[int, bytes, ShardRecord]]:
         """Yield every whole line of the job whose files are there, with its place and its record.
 
-        Of another mount, unless they were settled, with the right hashes.
+        Of another mount, unless they were durable, with the right hashes.
         """
-        place, settled = 0, self._settled(lines())
+        place, durable = 0, self._durable_place(lines())
         with self._store.size_lookup() as sizes:
             for line in lines():
                 record, mount = self._parse(line)
-                is_safe = mount == self._mount or place < settled
+                is_safe = mount == self._mount or place < durable
                 if record and self._fits(record) and self._is_there(record, sizes, is_safe):
                     yield place, line, record
                 place += len(line)
 
-    def _settled(self, lines: Iterable[bytes]) -> int:
+    def _durable_place(self, lines: Iterable[bytes]) -> int:
         """Return the place up to which all that lines tell of was on the disk."""
-        place, settled = 0, 0
+        place, durable = 0, 0
         for line in lines:
-            if len(line) <= _SETTLED_SIZE and decode_line(line) == [self._id, _SETTLED]:
-                settled = place
+            if len(line) <= _DURABLE_SIZE and decode_line(line) == [self._id, _DURABLE]:
+                durable = place
             place += len(line)
-        return settled
+        return durable
 
-    def settle(self) -> None:
+    def mark_durable(self) -> None:
         """Write down that what is done so far is on the disk, for other mounts to believe."""
-        self._file.append(encode_line([self._id, _SETTLED]))
+        self._file.append(encode_line([self._id, _DURABLE]))
 
     def _fits(self, record: ShardRecord) -> bool:
         if not 0 <= record.shard < self._job.shard_count:
@@ -192,25 +134,25 @@ class Journal:
     def _is_there(
         self, record: ShardRecord, sizes: Callable[[str], int | None], is_safe: bool
     ) -> bool:
-        """Tell whether the record's files are there: by size, and unless it is safe by hash."""
+        """Return whether the record's files are there: by size, and unless it is safe by hash."""
         shard, info = self._job.shard(record.shard), self._job.info
         return all(
             (size := sizes(found.name)) is not None
             and found.size in (None, size)
-            and (is_safe or found.sha256 == file_hash(self._store, found.name))
+            and (is_safe or found.sha256 == sha256_of(self._store.chunks(found.name)))
             for found in self._job.layout.container.file_entries(info, shard, record)
         )
 
     def is_begun(self) -> bool:
-        """Tell whether the file has a line of this job, whatever became of what it tells of."""
+        """Return whether the file has a line of this job, whatever became of the files."""
         return any(self._parse(line)[0] for line in self._lines_of(self._name)())
 
     def add(self, record: ShardRecord) -> None:
         """Write down that a shard is done."""
-        self._note(record, self._file.append(self.line(record)))
+        self._mark_done(record, self._file.append(self.line(record)))
 
-    def _note(self, record: ShardRecord, place: int) -> None:
-        number, total = self._portion
+    def _mark_done(self, record: ShardRecord, place: int) -> None:
+        number, total = self._partition
         if record.shard % total != number - 1:
             return
         if not self.has(record.shard):
@@ -219,12 +161,12 @@ class Journal:
         self._places[record.shard] = place + 1
 
     def has(self, shard: int) -> bool:
-        """Tell whether a shard is done."""
+        """Return whether a shard is done."""
         return bool(self._places[shard])
 
     def missing(self) -> Iterator[Shard]:
         """Yield the shards that are not done."""
-        return (each for each in self._portion.shards(self._job) if not self.has(each.number))
+        return (each for each in self._partition.shards(self._job) if not self.has(each.number))
 
     def records(self) -> Iterator[tuple[Shard, ShardRecord]]:
         """Yield every shard with its record, in order."""
@@ -234,38 +176,40 @@ class Journal:
             lines.close()
             if record is None or record.shard != shard.number:
                 path = self._store.path(self._name)
-                raise PixelgenError(f"{path} was changed meanwhile; run the same command again")
+                raise PixelgenError(
+                    f"{path} was changed by another process; run the same command again"
+                )
             yield shard, record
 
     def remove(self) -> None:
-        """Remove the file: the set is complete."""
+        """Remove the file: the dataset is complete."""
         self._file.remove()
 
     def discard_unsynced(self) -> None:
         """Believe nothing after a sync that failed, so that the next run makes or compares all.
 
-        The system tells of a lost page once, and shows it as it was until it is forgotten. So what
+        The system reports a lost page once, and shows the old content while it is cached. So what
         was made in this run is removed, and what was there before is read from the disk anew.
         """
         info, container = self._job.info, self._job.layout.container
-        with suppress(PixelgenError):  # what failed first is told
-            for name in chain((JOURNAL, *sums_of(self._job)), *index_names(self._job)):
+        with suppress(PixelgenError):  # what failed first is reported
+            for name in chain((JOURNAL, *checksum_files(self._job)), *sidecar_names(self._job)):
                 self._store.remove(name)
             for shard in self._job.shards():
                 is_made = self._places[shard.number] > self._begun
                 for name in container.files(info, shard):
                     (self._store.remove if is_made else self._store.drop_page_cache)(name)
-            for folder in folders(self._job):
+            for folder in dataset_folders(self._job):
                 self._store.remove_folder(folder)
 
     @property
     def _file(self) -> Log:
         if self._log is None:
-            raise RuntimeError("the journal is not kept in a file")
+            raise RuntimeError("the journal is not open")
         return self._log
 
     def line(self, record: ShardRecord) -> bytes:
-        """Spell a record as a line, which names the mount and the job, too."""
+        """Return the line of a record, which names the mount and the job, too."""
         return encode_line([self._mount, self._id, *record])
 
     def _parse(self, line: bytes) -> tuple[ShardRecord | None, str]:
@@ -282,36 +226,24 @@ class Journal:
 
 
 def _places(shards: int) -> npt.NDArray[np.int64]:
-    """Make room for a place a shard: 0 is none, and takes no memory until it is written to."""
+    """Return an array of a place a shard: 0 is none, and takes no memory until it is written."""
     try:
         return np.zeros(shards, np.int64)
     except MemoryError:
         raise BadValue(
             f"{shards:,} shards are more than this machine can keep track of; make fewer images, or"
-            " several sets"
+            " several datasets"
         ) from None
 
 
-def others(store: Store) -> Iterator[Partition]:
-    """Yield the portions that have a journal in a directory."""
+def partitions(store: Store) -> Iterator[Partition]:
+    """Yield the partitions that have a journal in a directory."""
     return filter(None, map(Partition.of_journal, store.list_names(".pixelgen.")))
 
 
-def look(store: Store, job: Job, partition: Partition = WHOLE) -> Journal:
-    """Return what the journals of a set in the making tell, without a change to any.
-
-    Raises Conflict where the directory holds another job.
-    """
-    done = Journal(store, job, partition)
-    if matching_plan(store, job):
-        for name in (JOURNAL, *(each.journal for each in others(store))):
-            done.read(name)
+def replay_journals(store: Store, plan: Plan, partition: Partition = WHOLE) -> Journal:
+    """Return what the journals of an unfinished dataset say is done, without a change to any."""
+    done = Journal(store, plan, partition)
+    for name in (JOURNAL, *(each.journal for each in partitions(store))):
+        done.read(name)
     return done
-
-
-def file_hash(store: Store, name: str) -> str:
-    """Return the SHA-256 of a file of the store."""
-    digest = hashlib.sha256()
-    for chunk in store.chunks(name):
-        digest.update(chunk)
-    return digest.hexdigest()

@@ -1,32 +1,34 @@
-"""The end of a run: the index, ``SHA256SUMS``, and last of all the manifest, a row an image."""
+"""The end of a run: the sidecars, ``SHA256SUMS``, and last of all the manifest, a row an image."""
 
-import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TypeAlias
 
-from pixelgen.dataset.journal import SUMS, Journal, file_hash
-from pixelgen.dataset.plan import PLAN
-from pixelgen.dataset.sidecar_files import hashed, manifest_view, put_index
-from pixelgen.dataset.source_record import extras
+from pixelgen.dataset.journal import Journal
+from pixelgen.dataset.plan import PLAN, SUMS
+from pixelgen.dataset.sidecar_files import put_sidecars, sidecar_files
+from pixelgen.dataset.source_record import record_files
 from pixelgen.errors import PixelgenError
 from pixelgen.job import Job
 from pixelgen.layouts import Shard, ShardRecord
 from pixelgen.storage import Store
+from pixelgen.storage.checksums import MeasuredChunks, sha256_of
 
 ShardRecords: TypeAlias = Iterable[tuple[Shard, ShardRecord]]
 
 
-def rows(job: Job, records: ShardRecords) -> Iterator[bytes]:
-    """Yield the lines of the manifest, a piece a shard."""
+def manifest_lines(job: Job, records: ShardRecords) -> Iterator[bytes]:
+    """Yield the lines of the manifest, those of a shard at a time."""
     row = job.info.row
     for shard, record in records:
         yield b"".join(row(image_record) for image_record in record.image_records(shard))
 
 
-def sums(job: Job, records: ShardRecords, others: Iterable[tuple[str, str]]) -> Iterator[bytes]:
-    """Yield the lines of SHA256SUMS: the set's files, then the others (name, SHA-256)."""
+def checksum_lines(
+    job: Job, records: ShardRecords, others: Iterable[tuple[str, str]]
+) -> Iterator[bytes]:
+    """Yield the lines of SHA256SUMS: the images' files, then the others (name, SHA-256)."""
     for shard, record in records:
         found = job.layout.container.file_entries(job.info, shard, record)
         yield "".join(f"{file.sha256}  {file.name}\n" for file in found).encode()
@@ -34,8 +36,8 @@ def sums(job: Job, records: ShardRecords, others: Iterable[tuple[str, str]]) -> 
         yield f"{sha256}  {name}\n".encode()
 
 
-def sum_of(store: Store, name: str) -> str:
-    """Return the SHA-256 that the sums give for a file, or ''."""
+def listed_checksum(store: Store, name: str) -> str:
+    """Return the SHA-256 that SHA256SUMS lists for a file, or ''."""
     for line in store.lines(SUMS):
         digest, _, file = line.decode(errors="replace").rstrip("\n").partition("  ")
         if file == name:
@@ -44,17 +46,17 @@ def sum_of(store: Store, name: str) -> str:
 
 
 def publish(job: Job, store: Store, done: Journal) -> None:
-    """Write the index and the sums, sync everything, and put the manifest in place last."""
-    digest = hashlib.sha256()
-    manifest = store.stage(job.manifest, hashed(rows(job, done.records()), digest))
+    """Write the sidecars and SHA256SUMS, sync everything, and put the manifest in place last."""
+    lines = MeasuredChunks(manifest_lines(job, done.records()))
+    manifest = store.stage(job.manifest, lines)
     try:
-        index = put_index(store, job.layout.index(manifest_view(job, done.records)))
+        sidecars = put_sidecars(store, sidecar_files(job, done.records))
         if job.checksum == "none":
-            deque(index, maxlen=0)
+            deque(sidecars, maxlen=0)
         else:
-            plan = ((name, file_hash(store, name)) for name in (PLAN, *extras(job)))
-            others = chain(plan, index, [(job.manifest, digest.hexdigest())])
-            store.put(SUMS, sums(job, done.records(), others))
+            own = ((name, sha256_of(store.chunks(name))) for name in (PLAN, *record_files(job)))
+            others = chain(own, sidecars, [(job.manifest, lines.sha256)])
+            store.put(SUMS, checksum_lines(job, done.records(), others))
         _sync(store, done)
     except BaseException:
         store.discard(manifest)
@@ -63,7 +65,7 @@ def publish(job: Job, store: Store, done: Journal) -> None:
 
 
 def _sync(store: Store, done: Journal) -> None:
-    """Bring the set to the disk; where that fails, believe nothing of it."""
+    """Bring the dataset to the disk; where that fails, discard what may be lost."""
     try:
         store.sync()
     except PixelgenError:

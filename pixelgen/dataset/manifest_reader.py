@@ -1,4 +1,4 @@
-"""The records of a finished set, read back from the rows of its manifest and from its sums."""
+"""The records of a finished dataset, read back from its manifest and from SHA256SUMS."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
 
-from pixelgen.dataset.journal import SUMS
+from pixelgen.dataset.plan import SUMS
 from pixelgen.errors import Conflict, shell_path
 from pixelgen.job import Job
 from pixelgen.layouts import ImageRecord, Shard, ShardRecord
@@ -75,25 +75,25 @@ class Aligned(Generic[Item]):
         return bool(self.surplus or self._lines_ahead or next(self._lines, b""))
 
 
-class Entry(NamedTuple):
-    """A shard with its lines of the manifest and of the sums; empty ones where there are none."""
+class ShardLines(NamedTuple):
+    """A shard with its lines of the manifest and of SHA256SUMS; empty where there are none."""
 
     shard: Shard
     rows: list[bytes]
     sums: list[bytes]
 
 
-def rows_of(job: Job, lines: Iterator[bytes]) -> Aligned[int]:
+def align_rows(job: Job, lines: Iterator[bytes]) -> Aligned[int]:
     """Align the lines of a manifest with the indices of the images."""
     return Aligned(range(job.count), lines, lambda index: index, _index_in)
 
 
-def sums_of_files(names: Iterable[str], lines: Iterator[bytes]) -> Aligned[str]:
+def align_checksums(names: Iterable[str], lines: Iterator[bytes]) -> Aligned[str]:
     """Align the lines of ``SHA256SUMS`` with the names of files."""
     return Aligned(names, lines, str.encode, _name_in)
 
 
-def is_sum(line: bytes, name: str) -> bool:
+def is_checksum_line(line: bytes, name: str) -> bool:
     """Return whether a line of ``SHA256SUMS`` gives a SHA-256 for a file."""
     return bool(_SHA256.match(line)) and line[64:] == f"  {name}\n".encode()
 
@@ -107,25 +107,25 @@ def _name_in(line: bytes) -> bytes:
     return line[66:].rstrip(b"\n")
 
 
-def cut(job: Job, rows: Iterator[bytes], sums: Iterator[bytes]) -> Iterator[Entry]:
-    """Cut the lines of the manifest and the sums into those of each shard."""
+def group_by_shard(job: Job, rows: Iterator[bytes], sums: Iterator[bytes]) -> Iterator[ShardLines]:
+    """Group the lines of the manifest and of SHA256SUMS by shard."""
     has_sums = job.checksum != "none"
-    aligned = sums_of_files(job.files(), sums) if has_sums else None
-    return cut_aligned(job, rows_of(job, rows), aligned)
+    aligned = align_checksums(job.files(), sums) if has_sums else None
+    return group_aligned(job, align_rows(job, rows), aligned)
 
 
-def cut_aligned(job: Job, rows: Aligned[int], sums: Aligned[str] | None) -> Iterator[Entry]:
-    """Cut lines that were aligned with the images and files into those of each shard."""
+def group_aligned(job: Job, rows: Aligned[int], sums: Aligned[str] | None) -> Iterator[ShardLines]:
+    """Group lines that were aligned with the images and files by shard."""
     files = job.layout.container.files
     for shard in job.shards():
-        yield Entry(
+        yield ShardLines(
             shard,
             [line for _, line in islice(rows, shard.stop - shard.start)],
             [next(sums)[1] for _ in files(job.info, shard)] if sums else [],
         )
 
 
-def read(job: Job, entry: Entry) -> tuple[ShardRecord, list[int]]:
+def read_rows(job: Job, entry: ShardLines) -> tuple[ShardRecord, list[int]]:
     """Return what the rows say, and the images of which they say anything else than the job."""
     origins: list[str] = []
     record, wrong = ShardRecord(entry.shard.number, [], [], origins=origins), []
@@ -144,12 +144,12 @@ def read(job: Job, entry: Entry) -> tuple[ShardRecord, list[int]]:
 
 
 def _image_record(job: Job, index: int, line: bytes) -> ImageRecord:
-    """Return what a row tells of its image; 0 and zeros, as of no image, if it cannot be read."""
+    """Return what a row says of its image; 0 and zeros, as of no image, if it cannot be read."""
     try:
         row = json.loads(line)
         origin = origin_of(row) if job.remote else ""
         sha256, size = str(row.get("sha256", "")), int(row["bytes"])
-        # Rows are made again from these, and text of a stranger's could make them something else.
+        # Rows are made again from these, and foreign text could make them something else.
         if 0 <= size < _SIZE_LIMIT and (not sha256 or is_sha256(sha256)):
             return ImageRecord(index, size, sha256, origin)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
@@ -157,22 +157,22 @@ def _image_record(job: Job, index: int, line: bytes) -> ImageRecord:
     return ImageRecord(index, 0, "0" * 64 if job.checksum != "none" else "", "")
 
 
-def damaged(job: Job, store: Store, name: str) -> Conflict:
+def list_damaged(job: Job, store: Store, name: str) -> Conflict:
     """Return the refusal of a list of a dataset that is not as it was written."""
     way = f"first run: pixelgen repair {shell_path(store.root)}"
     if job.remote:
-        way = "put the old one back"
-    return Conflict(f"{store.path(name)} is damaged or not of this set; {way}")
+        way = "restore it"
+    return Conflict(f"{store.path(name)} is damaged or of another dataset; {way}")
 
 
-def recorded(job: Job, store: Store) -> Iterator[tuple[Shard, ShardRecord]]:
-    """Yield every shard with its record, without a look at an image.
+def read_records(job: Job, store: Store) -> Iterator[tuple[Shard, ShardRecord]]:
+    """Yield every shard with its record, without opening an image.
 
     Raises Conflict where the manifest is damaged.
     """
-    for entry in cut(job, store.lines(job.manifest), store.lines(SUMS)):
-        record, wrong = read(job, entry)
+    for entry in group_by_shard(job, store.lines(job.manifest), store.lines(SUMS)):
+        record, wrong = read_rows(job, entry)
         if wrong:
-            raise damaged(job, store, job.manifest)
+            raise list_damaged(job, store, job.manifest)
         alone = entry.sums[0] if len(entry.sums) == 1 else b""
         yield entry.shard, record._replace(file_hash=alone[:64].decode(errors="replace"))

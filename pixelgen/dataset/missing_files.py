@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import NamedTuple
 
-from pixelgen.dataset.journal import sums_of
-from pixelgen.dataset.manifest_reader import Entry, cut_aligned, read, rows_of
-from pixelgen.dataset.sidecar_files import index_names
-from pixelgen.dataset.source_record import extras
+from pixelgen.dataset.manifest_reader import ShardLines, align_rows, group_aligned, read_rows
+from pixelgen.dataset.plan import checksum_files
+from pixelgen.dataset.sidecar_files import sidecar_names
+from pixelgen.dataset.source_record import record_files
 from pixelgen.errors import Conflict, shell_path
 from pixelgen.job import Job
 from pixelgen.layouts import FileEntry, ShardRecord
@@ -24,35 +24,36 @@ COUNTED = 100_000
 """The missing files that are counted; where there are more, they are not counted."""
 
 
-class Missing(NamedTuple):
+class MissingFile(NamedTuple):
     """A file that is missing or has another size, and how many images are in it."""
 
     name: str
     images: int
 
 
-def missing_files(job: Job, store: Store) -> Iterator[Missing]:
+def missing_files(job: Job, store: Store) -> Iterator[MissingFile]:
     """Yield the files of a finished dataset that are missing or have another size.
 
     A manifest has another size where it has fewer rows than there are images, or more.
     """
     with store.size_lookup() as size_of:
-        rows = rows_of(job, store.lines(job.manifest))
+        rows = align_rows(job, store.lines(job.manifest))
         is_manifest_whole = True
-        for entry in cut_aligned(job, rows, None):
+        for entry in group_aligned(job, rows, None):
             if is_manifest_whole and not all(entry.rows):
                 is_manifest_whole = False
-                yield Missing(job.manifest, 0)
+                yield MissingFile(job.manifest, 0)
             files = list(_files(job, entry))
             for found in files:
                 size = size_of(found.name)
                 if size is None or found.size not in (None, size):
-                    yield Missing(found.name, len(entry.rows) // len(files))
+                    yield MissingFile(found.name, len(entry.rows) // len(files))
         if rows.has_more():
-            yield Missing(job.manifest, 0)
-        for name in chain(sums_of(job), extras(job), chain.from_iterable(index_names(job))):
+            yield MissingFile(job.manifest, 0)
+        lists = chain(checksum_files(job), record_files(job))
+        for name in chain(lists, chain.from_iterable(sidecar_names(job))):
             if size_of(name) is None:
-                yield Missing(name, 0)
+                yield MissingFile(name, 0)
 
 
 def check_present(job: Job, store: Store) -> None:
@@ -62,7 +63,7 @@ def check_present(job: Job, store: Store) -> None:
         raise Conflict(describe_missing(job, store, missing))
 
 
-def describe_missing(job: Job, store: Store, missing: list[Missing]) -> str:
+def describe_missing(job: Job, store: Store, missing: list[MissingFile]) -> str:
     """Say in a line which files are missing, and what brings them back."""
     count = f"{'at least ' if len(missing) >= COUNTED else ''}{len(missing):,}"
     named = ", ".join(each.name for each in missing[:_NAMED])
@@ -70,16 +71,16 @@ def describe_missing(job: Job, store: Store, missing: list[Missing]) -> str:
     files = "file is" if len(missing) == 1 else "files are"
     way = f"to make them again, run: pixelgen repair {shell_path(store.root)}"
     if job.remote:
-        way = "remote images cannot be made again: put the files back, or move the set away"
+        way = "remote images cannot be made again: restore the files, or move the dataset away"
     return f"{count} {files} missing in {store.root}, or of another size: {named}; {way}"
 
 
-def _files(job: Job, entry: Entry) -> Iterator[FileEntry]:
+def _files(job: Job, entry: ShardLines) -> Iterator[FileEntry]:
     """Yield the files of a shard with the sizes that the rows tell; None where they tell none."""
     shard, container = entry.shard, job.layout.container
     sizes = [int(found[1]) if (found := _BYTES.search(row)) else 0 for row in entry.rows]
     if job.remote:
-        record, _ = read(job, entry)
+        record, _ = read_rows(job, entry)
     else:
         hashes = ["0" * 64] * len(sizes) if job.checksum != "none" else []
         record = ShardRecord(shard.number, sizes, hashes)

@@ -1,7 +1,7 @@
-"""Portions: every N-th shard of a set, so that N runs without knowledge of each other make it.
+"""Partitions: every N-th shard of a dataset, so that N independent runs make it.
 
 Numbered from 1, as job arrays and test runners number theirs. Each has a journal and a lock of its
-own in the set's directory; :mod:`pixelgen.dataset.finish` makes one set of what they have done.
+own in the dataset's directory; :mod:`pixelgen.dataset.finish` makes one dataset of their shards.
 """
 
 import re
@@ -20,9 +20,9 @@ _SLURM = "SLURM_ARRAY_TASK_"
 
 
 class Partition(NamedTuple):
-    """The shards number−1, number−1+total and so on of a set.
+    """The shards number−1, number−1+total and so on of a dataset.
 
-    >>> Portion.parse("2/4").journal
+    >>> Partition.parse("2/4").journal
     '.pixelgen.2-of-4.journal'
     """
 
@@ -35,15 +35,18 @@ class Partition(NamedTuple):
         found = _SPELLED.fullmatch(text.strip())
         number, total = map(int, found.groups()) if found else (0, 0)
         if not 1 <= number <= total <= _MOST:
-            raise BadValue(f"shard {text!r} is not I/N with I of 1..N; write it as 2/4, or slurm")
+            raise BadValue(
+                f"invalid partition {text!r}: must be I/N with I from 1 to N and N at most"
+                f" {_MOST:,}, such as 2/4, or slurm"
+            )
         return cls(number, total)
 
     @classmethod
     def of_slurm(cls, environment: Mapping[str, str]) -> Self:
-        """Return the portion of a task of a Slurm job array (``sbatch --array=1-64``).
+        """Return the partition of a task of a Slurm job array (``sbatch --array=1-64``).
 
-        Raises BadValue outside of one, and in one with gaps, whose variables do not tell what the
-        whole array was.
+        Raises BadValue outside of one, and in one with gaps, whose variables do not say how many
+        tasks it has.
         """
         try:
             task, first, last, count = (
@@ -51,20 +54,20 @@ class Partition(NamedTuple):
             )
         except (KeyError, ValueError):
             raise BadValue(
-                "shard slurm: this is no task of a Slurm job array; submit it with sbatch"
-                " --array=1-64, or give the shard as I/N"
+                "invalid partition slurm: this is not a task of a Slurm job array; submit it with"
+                " sbatch --array=1-64, or give the partition as I/N"
             ) from None
         if last - first + 1 != count:
             raise BadValue(
-                f"shard slurm: the array has {count} tasks between {first} and {last}, so it does"
-                " not tell how many there are in all; number the tasks from 1 and give"
-                f' --shard "${_SLURM}ID/N"'
+                f"invalid partition slurm: the array has {count} tasks between {first} and"
+                f" {last}, so the number of partitions is not known; number the tasks from 1 and"
+                f' give --partition "${_SLURM}ID/N"'
             )
         return cls(task - first + 1, count)
 
     @classmethod
     def of_journal(cls, name: str) -> Self | None:
-        """Return the portion whose journal a file is; None if it is none's."""
+        """Return the partition whose journal has this name, else None."""
         found = _JOURNAL.fullmatch(name)
         return cls(*map(int, found.groups())) if found else None
 
@@ -73,16 +76,16 @@ class Partition(NamedTuple):
 
     @property
     def journal(self) -> str:
-        """The name of the portion's journal."""
+        """The name of the partition's journal."""
         return f".pixelgen.{self.number}-of-{self.total}.journal"
 
     @property
     def lock(self) -> str:
-        """The name of the portion's lock."""
+        """The name of the partition's lock."""
         return f".pixelgen.{self.number}-of-{self.total}.lock"
 
     def shards(self, job: Job) -> Iterator[Shard]:
-        """Yield the portion's shards of a job."""
+        """Yield the partition's shards of a job."""
         return map(job.shard, range(self.number - 1, job.shard_count, self.total))
 
     def images(self, job: Job) -> int:
@@ -91,7 +94,7 @@ class Partition(NamedTuple):
 
 
 WHOLE = Partition(1, 1)
-"""All of a set."""
+"""All of a dataset."""
 
 
 def ranges(numbers: Iterable[int]) -> Iterator[str]:
@@ -115,7 +118,7 @@ def ranges(numbers: Iterable[int]) -> Iterator[str]:
 def abbreviate_ranges(numbers: Iterable[int], most: int = 8) -> str:
     """Write numbers as ranges for a message: the first few.
 
-    >>> brief(range(0, 100, 2), most=3)
+    >>> abbreviate_ranges(range(0, 100, 2), most=3)
     '0, 2, 4 …'
     """
     found = list(islice(ranges(numbers), most + 1))

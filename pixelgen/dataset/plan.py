@@ -15,15 +15,20 @@ import numpy as np
 from zlib_ng import zlib_ng
 
 from pixelgen import __version__
-from pixelgen.dataset import source_record
 from pixelgen.errors import AnotherJob, Conflict, shell_path
 from pixelgen.job import Job
 from pixelgen.layouts.layout import Layout
+from pixelgen.source_images import NO_SOURCES
 from pixelgen.storage import Store
 
 PLAN = "pixelgen.json"
+SUMS = "SHA256SUMS"
+JOURNAL = ".pixelgen.journal"
+
 PLAN_LIMIT = 1 << 20
 """Bytes; a larger file is not read."""
+
+_ID_DIGITS = 16
 
 _SCHEMA = 1
 _TEXTS = ("pixelgen", "numpy", "encoder", "algorithm", "digest")
@@ -52,17 +57,23 @@ class Plan:
 
     @classmethod
     def of(cls, job: Job) -> Self:
-        """Return the plan of a job that is begun here and now."""
+        """Return the plan of a job that is begun here and now; its sources have been scanned."""
         versions = {
             "pixelgen": __version__,
             "numpy": np.__version__,
             "encoder": job.encoder,
             "algorithm": job.algorithm,
         }
-        images, digest = source_record.digests(job), job.digest
-        others = {"sources": images, "digest": digest, "job": job.to_dict()}
+        sources, digest = job.sources.digests, job.digest
+        others = {"sources": [*sources], "digest": digest, "job": job.to_dict()}
         text = plan_text({"schema": _SCHEMA} | versions | others)
-        return cls(job=job, sources=tuple(images), digest=digest, text=text, **versions)
+        return cls(
+            job=job.with_sources(NO_SOURCES) if sources else job,
+            sources=sources,
+            digest=digest,
+            text=text,
+            **versions,
+        )
 
     @classmethod
     def parse(cls, text: bytes) -> Self:
@@ -91,13 +102,55 @@ class Plan:
             reason = f"its member {error} is missing" if isinstance(error, KeyError) else error
             raise ValueError(f"cannot be used here: {reason}") from None
 
+    @classmethod
+    def read(cls, store: Store, known: "Plan | None" = None) -> "Plan | None":
+        """Return the plan of a dataset, or None where there is none.
+
+        ``known`` is the plan as it was read before; it is returned where the file still has its
+        text. Raises Conflict where the file is damaged, not pixelgen's, or of a newer pixelgen.
+        """
+        try:
+            text = store.read(PLAN, PLAN_LIMIT)
+        except FileNotFoundError:
+            return None
+        if known and text == known.text:
+            return known
+        if not any(text):  # torn by a power cut, before anything else was written
+            return None
+        try:
+            return cls.parse(text)
+        except ValueError as error:
+            raise Conflict(f"{store.path(PLAN)} {error}") from None
+
+    def write(self, store: Store) -> None:
+        """Write the plan of a new dataset, and bring it to the disk."""
+        store.put(PLAN, self.text)
+        store.sync(PLAN)
+
+    @property
+    def id(self) -> str:
+        """The beginning of the digest, as journals name the job."""
+        return self.digest[:_ID_DIGITS]
+
     def with_layout(self, layout: Layout) -> "Plan":
         """Return the plan with another list of sidecars; all else stays as it was written."""
+        if layout == self.job.layout:
+            return self
         members = json.loads(self.text)
         members["job"]["layout"] = str(layout)
-        return replace(self, job=replace(self.job, layout=layout), text=plan_text(members))
+        return replace(self, job=self.job.with_layout(layout), text=plan_text(members))
 
-    def check_is_of(self, job: Job, root: str) -> None:
+    def check_usable(self, job: Job, store: Store) -> None:
+        """Raise Conflict where a job cannot be completed or resumed in a dataset of this plan.
+
+        A complete dataset stays what it is whatever versions are installed now; an unfinished one
+        must not get its second half from other versions.
+        """
+        self.compare(job, store.root)
+        if not is_finished(store, self.job):
+            self.check_resumable(store.root)
+
+    def compare(self, job: Job, root: str) -> None:
         """Raise AnotherJob where the plan is of another job. Sidecars do not count."""
         if differ := _job_differences(self.job, job):
             raise AnotherJob(
@@ -123,11 +176,11 @@ class Plan:
                 f" verify {shell_path(root)}"
             )
 
-    def check_continuable(self, root: str) -> None:
+    def check_resumable(self, root: str) -> None:
         """Raise Conflict where an unfinished dataset cannot be finished here to the same bytes."""
         if changed := self.changed_versions():
             raise Conflict(
-                f"{root} was begun by another version ({changed}) and cannot be finished here;"
+                f"{root} was begun by another version ({changed}) and cannot be resumed here;"
                 f" {self._install()}, or choose another directory"
             )
 
@@ -150,7 +203,7 @@ class Plan:
 
 
 def plan_text(members: dict[str, Any]) -> bytes:
-    """Spell the members of a plan, with the CRC-32 of the others as the last."""
+    """Return a plan's file from its members; the CRC-32 of the others is the last."""
     rest = {name: value for name, value in members.items() if name != "crc32"}
     crc = zlib_ng.crc32(json.dumps(rest, indent=1).encode())
     return json.dumps(rest | {"crc32": f"{crc:08x}"}, indent=1).encode() + b"\n"
@@ -164,32 +217,14 @@ def is_plan(text: bytes) -> bool:
         return False
 
 
-def read_plan(store: Store) -> Plan | None:
-    """Return the plan of a dataset, or None where there is none.
-
-    Raises Conflict where it is damaged, not pixelgen's, or of a newer pixelgen.
-    """
-    try:
-        text = store.read(PLAN, PLAN_LIMIT)
-    except FileNotFoundError:
-        return None
-    if not any(text):  # torn by a power cut, before anything else was written
-        return None
-    try:
-        return Plan.parse(text)
-    except ValueError as error:
-        raise Conflict(f"{store.path(PLAN)} {error}") from None
+def checksum_files(job: Job) -> tuple[str, ...]:
+    """Return the name of the file of checksums, if the job has one."""
+    return () if job.checksum == "none" else (SUMS,)
 
 
-def read_plan_of(store: Store, job: Job) -> Plan | None:
-    """Return the plan of a dataset if it is this job's, None where there is none.
-
-    Raises AnotherJob where it is of another one. Sidecars do not count: any may be added.
-    """
-    plan = read_plan(store)
-    if plan:
-        plan.check_is_of(job, store.root)
-    return plan
+def is_finished(store: Store, job: Job) -> bool:
+    """Return whether a dataset is complete: it has its manifest, and its journal is gone."""
+    return store.size(job.manifest) is not None and not store.exists(JOURNAL)
 
 
 def _job_differences(old: Job, new: Job) -> list[str]:

@@ -1,126 +1,116 @@
-"""The record of the user's images that a set is made from: ``sources.jsonl``.
+"""The record of the user's images that a dataset is made from: ``sources.jsonl``.
 
 A line an image, in the order in which they are drawn from: the folder, the file's name below it,
 its SHA-256 and its sides in pixels. From the first shard on the record stands for the folders: a
-run that goes on, every worker and every check take the images that it names, and no others.
+resumed run, every worker and every check take the images that it names, and no others.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
 
+from pixelgen.dataset.plan import Plan
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.manifest_rows import is_sha256
-from pixelgen.source_images import is_inside
+from pixelgen.source_images import (
+    MOST_IMAGES,
+    SourceCatalog,
+    SourceFolder,
+    SourceImage,
+    is_inside,
+)
 from pixelgen.storage import Store
-
-if TYPE_CHECKING:
-    from pixelgen.source_images import Entry, Folder
 
 SOURCES = "sources.jsonl"
 
 
-def extras(job: Job) -> tuple[str, ...]:
+def record_files(job: Job) -> tuple[str, ...]:
     """Return the name of the record, if the job has any."""
-    return (SOURCES,) if job.sources else ()
+    return (SOURCES,) if job.source_paths else ()
 
 
-def look(job: Job, *, skip_damaged: bool = False) -> list[str]:
-    """Look at the job's folders as they are now, and return what was left out and why.
-
-    Raises BadValue for images that cannot be used; with ``skip_damaged`` those that cannot be
-    decoded are left out.
-    """
-    skipped: list[str] = []
-    if job.sources:
-        from pixelgen.source_images import listed, remember, scan
-
-        for path in job.sources:
-            found = remember(scan(path, skip_damaged=skip_damaged))
-            found.check(job.width, job.height)
-            if found.skipped:
-                skipped.append(f"left out of {path!r}: {listed(found.skipped)}")
-    return skipped
-
-
-def digests(job: Job) -> list[str]:
-    """Return the SHA-256 of what is in each of the job's folders."""
-    return [each.digest for each in _folders(job)]
-
-
-def images(job: Job) -> Iterator[str]:
-    """Yield the paths of all images in the job's folders."""
-    for each in _folders(job):
-        for entry in each.entries:
-            yield f"{each.path}/{entry.name}"
-
-
-def record(store: Store, job: Job) -> None:
-    """Write down what the job's folders hold."""
-    if job.sources:
-        store.put(SOURCES, _lines(job))
+def write_record(store: Store, sources: SourceCatalog) -> None:
+    """Record the images in the folders that a dataset is made from, if it is made from any."""
+    if sources.folders:
+        store.put(SOURCES, _lines(sources))
         store.sync(SOURCES)
 
 
-def _folders(job: Job) -> "list[Folder]":
-    if not job.sources:
-        return []
-    from pixelgen.source_images import folder
-
-    return [folder(path) for path in job.sources]
-
-
-def _lines(job: Job) -> Iterator[bytes]:
-    for each in _folders(job):
-        for name, sha256, width, height in each.entries:
-            row = {"source": each.path, "file_name": name, "sha256": sha256}
+def _lines(sources: SourceCatalog) -> Iterator[bytes]:
+    for folder in sources.folders:
+        for name, sha256, width, height in folder.images:
+            row = {"source": folder.path, "file_name": name, "sha256": sha256}
             yield json.dumps(row | {"width": width, "height": height}).encode() + b"\n"
 
 
-def is_sound(store: Store, job: Job, wanted: Sequence[str]) -> bool:
-    """Tell whether the record is to the bit as it was written, of folders with these digests."""
-    try:
-        recorded = recall(store, job)
-    except Conflict:
-        return False
-    if not recorded or not job.sources:
-        return recorded
-    return digests(job) == list(wanted) and store.content_equals(SOURCES, _lines(job))
+def read_record(store: Store, job: Job) -> SourceCatalog | None:
+    """Return the images that a dataset is made from, None where the record is missing.
 
-
-def recall(store: Store, job: Job) -> bool:
-    """Take the folders as they were written down; return False where nothing was.
-
-    Raises Conflict if the record cannot be read.
+    Raises Conflict if it cannot be read.
     """
-    if not job.sources or store.size(SOURCES) is None:
-        return not job.sources
-    from pixelgen.source_images import MOST_IMAGES, Entry, Folder, remember
-
-    entries: dict[str, list[Entry]] = {path: [] for path in job.sources}
+    images: dict[str, list[SourceImage]] = {path: [] for path in job.source_paths}
+    if not images:
+        return SourceCatalog()
+    if store.size(SOURCES) is None:
+        return None
     try:
         for count, line in enumerate(store.lines(SOURCES), 1):
-            if count > MOST_IMAGES * len(entries):
+            if count > MOST_IMAGES * len(images):
                 raise ValueError("it has too many lines")
             row = json.loads(line)
-            entries[row["source"]].append(_entry(row))
+            images[row["source"]].append(_read_image(row))
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise Conflict(f"{store.path(SOURCES)} is damaged; put the old one back") from None
-    if not all(entries.values()):
-        raise Conflict(f"{store.path(SOURCES)} is cut short; put the old one back")
-    for path, found in entries.items():
-        remember(Folder(path, tuple(found)))
-    return True
+        raise Conflict(f"{store.path(SOURCES)} is damaged; restore it") from None
+    if not all(images.values()):
+        raise Conflict(f"{store.path(SOURCES)} is cut short; restore it")
+    return SourceCatalog(tuple(SourceFolder(path, tuple(each)) for path, each in images.items()))
 
 
-def _entry(row: dict[str, Any]) -> "Entry":
+def _read_image(row: dict[str, Any]) -> SourceImage:
     """Read an image's line; raise ValueError, TypeError or KeyError for what no folder holds."""
-    from pixelgen.source_images import Entry
-
-    entry = Entry(row["file_name"], row["sha256"], row["width"], row["height"])
-    is_plain = isinstance(entry.name, str) and is_inside(entry.name)
-    sides = [type(side) is int and 0 < side < 1 << 31 for side in entry[2:]]
-    if not is_plain or not is_sha256(entry.sha256) or not all(sides):
+    image = SourceImage(row["file_name"], row["sha256"], row["width"], row["height"])
+    is_plain = isinstance(image.name, str) and is_inside(image.name)
+    sides = [type(side) is int and 0 < side < 1 << 31 for side in image[2:]]
+    if not is_plain or not is_sha256(image.sha256) or not all(sides):
         raise ValueError("it names no image below a folder")
-    return entry
+    return image
+
+
+def read_sources(plan: Plan, store: Store) -> Job:
+    """Return the plan's job with the images that its dataset is made from.
+
+    Raises Conflict where the record is missing or damaged, or lists other images than the plan.
+    """
+    sources = read_record(store, plan.job)
+    if sources is None:
+        raise Conflict(f"{store.path(SOURCES)} is missing; restore it")
+    check_sources(plan, sources, store.root)
+    return plan.job.with_sources(sources)
+
+
+@lru_cache(maxsize=1)
+def job_with_sources(plan: Plan, store: Store) -> Job:
+    """Return what :func:`read_sources` does, read once a process: the plan says what it must be."""
+    return read_sources(plan, store)
+
+
+def check_sources(plan: Plan, sources: SourceCatalog, root: str) -> None:
+    """Raise Conflict where images are not those that a dataset was begun with."""
+    if sources.digests != plan.sources:
+        raise Conflict(
+            f"the images that the dataset in {root} is made from have changed since it was begun;"
+            " restore them, or choose another directory"
+        )
+
+
+def is_intact(store: Store, plan: Plan) -> bool:
+    """Return whether the record is byte for byte as it was written for this plan."""
+    try:
+        sources = read_record(store, plan.job)
+    except Conflict:
+        return False
+    if sources is None or not sources.folders:
+        return sources is not None
+    return sources.digests == plan.sources and store.content_equals(SOURCES, _lines(sources))

@@ -1,4 +1,4 @@
-"""The pipe: the images of a job as one stream of bytes, without a set."""
+"""The images of a job as one stream of bytes, without a dataset on disk."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,10 +13,8 @@ from pixelgen.layouts.layout import Layout
 def stream(job: Job, images: Iterator[tuple[Data, str]]) -> Iterator[Data]:
     """Yield the file of a job of one image, else a tar archive of all, in order.
 
-    ``images`` are their bytes, each with its origin; see :class:`pixelgen.layouts.ImageRecord`.
-
-    In layout ``webdataset`` an archive as of that layout. Raises BadValue for layouts that a stream
-    cannot have.
+    ``images`` are their bytes, each with its origin; see :class:`pixelgen.layouts.ImageRecord`. In
+    layout ``webdataset`` it is an archive of that layout. Raises BadValue for other layouts.
     """
     if job.layout == Layout():
         if job.count == 1:
@@ -28,8 +26,8 @@ def stream(job: Job, images: Iterator[tuple[Data, str]]) -> Iterator[Data]:
 
     if not isinstance(job.layout.container, WebDataset) or job.layout.sidecars or job.split:
         raise BadValue(
-            f"layout {job.layout} is about a directory; leave it out where standard output takes"
-            " the image, or use webdataset"
+            f"layout {job.layout} cannot be combined with standard output; use layout webdataset,"
+            " or --out DIRECTORY"
         )
     is_hashed = job.checksum != "none"
     samples = (

@@ -1,4 +1,4 @@
-"""What workers elsewhere must agree on with this process: the store that they see, the encoder."""
+"""What workers on other machines must share with this process: the store, and the encoder."""
 
 import os
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from pixelgen.storage import Store
 
 
 @contextmanager
-def agreed(job: Job, store: Store, engine: Engine) -> Iterator[tuple[Store, Check | None]]:
-    """Give the store as workers name it, and what each of them is to be checked by.
+def checked_workers(job: Job, store: Store, engine: Engine) -> Iterator[tuple[Store, Check | None]]:
+    """Yield the store as workers name it, and the check that each of them must pass.
 
     A directory that is not the same on two machines would lose what is written to it.
     """
     if not engine.distributed:
         yield store, None
         return
-    for path in job.sources:
+    for path in job.source_paths:
         if not os.path.isabs(path):
             raise BadValue(
                 f"workers may be in another directory than this one: give the source {path!r} as an"
@@ -28,10 +28,10 @@ def agreed(job: Job, store: Store, engine: Engine) -> Iterator[tuple[Store, Chec
             )
     there, token = store.absolute(), os.urandom(16)
     with store.probe_file(token) as name:
-        yield there, partial(_look, job, there, name, token, job.encoder)
+        yield there, partial(_check_worker, job, there, name, token, job.encoder)
 
 
-def _look(job: Job, store: Store, name: str, token: bytes, encoder: str) -> None:
+def _check_worker(job: Job, store: Store, name: str, token: bytes, encoder: str) -> None:
     """Raise PixelgenError in a worker that sees another store, or has another encoder."""
     try:
         is_seen = store.read(name, len(token)) == token
@@ -44,6 +44,6 @@ def _look(job: Job, store: Store, name: str, token: bytes, encoder: str) -> None
         )
     if job.encoder != encoder:
         raise PixelgenError(
-            f"encodes by {job.encoder}, and this machine by {encoder}: other bytes would come of"
-            " it; install the same versions everywhere"
+            f"output would differ: it encodes by {job.encoder}, and this machine by {encoder};"
+            " install the same versions everywhere"
         )

@@ -8,6 +8,7 @@ from typing import ClassVar
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.registry import Component, parse
 from pixelgen.rng import Stream
+from pixelgen.source_images import SourceFolder
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,19 @@ class Family(Component):
         """The folder of the user's images that it reads; '' if none."""
         return ""
 
-    def entry(self, stream: Stream) -> str:
-        """Return the name of the user's image that an image is made from; '' if none."""
+    def source_name(self, folder: SourceFolder, stream: Stream) -> str:
+        """Return the name of the image of ``folder`` that the stream's image is made from."""
         return ""
 
     @abstractmethod
     def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
         """Draw one image with the channels and depth of ``shape``, from ``stream`` alone."""
+
+    def render_from(
+        self, folder: SourceFolder, stream: Stream, shape: Shape
+    ) -> Pixels | tuple[Pixels, Coverage]:
+        """Draw one image from those of :attr:`source`; families without one do not use them."""
+        return self.render(stream, shape)
 
     def sample(self, seed: int, image: int, shape: Shape) -> Pixels:
         """Render one image of a seed, without color or coverage."""

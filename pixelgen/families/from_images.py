@@ -41,9 +41,10 @@ class PixelShuffle(Sourced):
         """Blurred images are smooth, shuffled pixels are not."""
         return Texture.SMOOTH if self.sigma else Texture.LEVELS
 
-    def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
+    def rearrange(
+        self, stream: Stream, shape: Shape, image: Pixels, coverage: Coverage | None
+    ) -> Pixels | tuple[Pixels, Coverage]:
         """Take the pixels in the order of random keys."""
-        image, coverage = self.taken(stream, shape)
         order = permutation(stream, shape.height * shape.width)
         shuffled = image.reshape(-1, shape.channels)[order].reshape(shape.levels)
         if self.sigma or self.stretch:
@@ -78,9 +79,10 @@ class PatchShuffle(Sourced):
 
     patch: int = parameter(32, "side of a patch, in pixels", low=1, high=4096)
 
-    def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
+    def rearrange(
+        self, stream: Stream, shape: Shape, image: Pixels, coverage: Coverage | None
+    ) -> Pixels | tuple[Pixels, Coverage]:
         """Take the patches in the order of random keys."""
-        image, coverage = self.taken(stream, shape)
         rows, columns = shape.height // self.patch, shape.width // self.patch
         order = permutation(stream, rows * columns)
         _move(image, self.patch, order)
@@ -127,9 +129,10 @@ class PhaseScramble(Sourced):
     number = 24
     texture = Texture.SMOOTH
 
-    def render(self, stream: Stream, shape: Shape) -> Pixels:
+    def rearrange(
+        self, stream: Stream, shape: Shape, image: Pixels, coverage: Coverage | None
+    ) -> Pixels:
         """Transform, turn, transform back."""
-        image, _ = self.taken(stream, shape)
         field = np.moveaxis(image, -1, 0).astype(np.float64)
         size = shape.height * shape.width
         sums = image.sum(axis=(0, 1), dtype=np.int64)

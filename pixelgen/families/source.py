@@ -4,8 +4,9 @@ An image is reduced by the largest whole factor that leaves the frame covered (a
 of pixels, in integers) and cut to the frame at random.
 """
 
+import os
+from abc import abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,36 +18,51 @@ from pixelgen.families.base import Family, render_named
 from pixelgen.image_types import Coverage, Pixels, Shape
 from pixelgen.registry import parameter
 from pixelgen.rng import PARAMETERS, Stream
-from pixelgen.source_images import Entry, decode_rgba, folder
+from pixelgen.source_images import SourceFolder, SourceImage, decode_rgba, scan_folder
 
 
 @dataclass(frozen=True)
 class Sourced(Family):
-    """A family that takes the user's images; without any, images of dead leaves."""
+    """A family that rearranges images of the user's; without any, images of dead leaves."""
 
     source: str = parameter("", "folder of your images; none: dead leaves")
 
-    def entry(self, stream: Stream) -> str:
-        """Return the name of the user's image that an image is made of, or ''."""
-        return self._draw(stream)[0].name if self.source else ""
+    @abstractmethod
+    def rearrange(
+        self, stream: Stream, shape: Shape, image: Pixels, coverage: Coverage | None
+    ) -> Pixels | tuple[Pixels, Coverage]:
+        """Make an image from another of the same shape; ``coverage`` is its alpha, if it has any.
 
-    def _draw(self, stream: Stream) -> tuple[Entry, list[int]]:
-        """Choose an image of the folder, and where to cut it."""
-        stream.purpose(PARAMETERS)
-        choice, *places = (int(word) for word in stream.integers(4, 32))
-        entries = folder(self.source).entries
-        return entries[choice * len(entries) >> 32], places
+        Both arrays may be changed in place.
+        """
 
-    def taken(self, stream: Stream, shape: Shape) -> tuple[Pixels, Coverage | None]:
-        """Return the frame of the image chosen, and its alpha as coverage if it has any."""
-        if not self.source:
-            pixels = render_named("dead_leaves", stream, shape)
-            stream.seek(stream.image, self.number, self.version)
-            return pixels, None
-        entry, (x, y, _) = self._draw(stream)
+    def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
+        """Rearrange an image of the folder, scanned just now; without one, of dead leaves."""
+        if self.source:
+            return self.render_from(scan_folder(self.source), stream, shape)
+        image = render_named("dead_leaves", stream, shape)
         stream.seek(stream.image, self.number, self.version)
-        levels = _cut(decode_rgba(Path(self.source).absolute(), entry), x, y, shape)
-        return _levels(levels, shape), _coverage(levels)
+        return self.rearrange(stream, shape, image, None)
+
+    def render_from(
+        self, folder: SourceFolder, stream: Stream, shape: Shape
+    ) -> Pixels | tuple[Pixels, Coverage]:
+        """Rearrange a random crop of a random image of the folder."""
+        image, (x, y, _) = _choose(folder, stream)
+        stream.seek(stream.image, self.number, self.version)
+        levels = _cut(decode_rgba(os.path.abspath(self.source), image), x, y, shape)
+        return self.rearrange(stream, shape, _levels(levels, shape), _coverage(levels))
+
+    def source_name(self, folder: SourceFolder, stream: Stream) -> str:
+        """Return the name of the image of the folder that the stream's image is made from."""
+        return _choose(folder, stream)[0].name
+
+
+def _choose(folder: SourceFolder, stream: Stream) -> tuple[SourceImage, list[int]]:
+    """Choose an image of the folder, and where to cut it: words of 32 bits."""
+    stream.purpose(PARAMETERS)
+    choice, *places = (int(word) for word in stream.integers(4, 32))
+    return folder.images[choice * len(folder.images) >> 32], places
 
 
 def _cut(levels: npt.NDArray[Any], x: int, y: int, shape: Shape) -> npt.NDArray[Any]:

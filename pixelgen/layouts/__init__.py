@@ -5,6 +5,8 @@ Every module of ``containers`` and ``sidecars`` is imported. Each :class:`Contai
 tests and ``pixelgen list layouts``.
 """
 
+import sys
+
 from pixelgen.layouts.base import (
     Container,
     File,
@@ -18,6 +20,7 @@ from pixelgen.layouts.base import (
 from pixelgen.layouts.containers._image_files import ImageFiles
 from pixelgen.layouts.containers._sharded import Sharded
 from pixelgen.layouts.dataset_info import DatasetInfo, ImageRecord, Shard, Splits
+from pixelgen.registry import ComponentPackage
 
 __all__ = [
     "Container",
@@ -35,3 +38,6 @@ __all__ = [
     "Sidecar",
     "Splits",
 ]
+
+# Once imported, this package takes the place of the function ``pixelgen.layouts``.
+sys.modules[__name__].__class__ = ComponentPackage

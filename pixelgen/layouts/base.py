@@ -4,6 +4,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from pixelgen.errors import BadValue
@@ -190,6 +191,10 @@ class Container(LayoutComponent):
     @abstractmethod
     def read(self, store: Store, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
         """Yield the bytes of a shard's images, in order."""
+
+    def read_one(self, store: Store, info: DatasetInfo, shard: Shard, index: int) -> bytes:
+        """Return the bytes of image ``index``, which is in ``shard``."""
+        return next(islice(self.read(store, info, shard), index - shard.start, None))
 
     @abstractmethod
     def location(self, info: DatasetInfo, index: int) -> dict[str, str]:

@@ -10,6 +10,7 @@ from itertools import accumulate
 from typing import NamedTuple, Self, TypeAlias
 
 from pixelgen.errors import BadValue
+from pixelgen.generator import ImageSpec
 
 
 class ImageRecord(NamedTuple):
@@ -126,18 +127,15 @@ class Splits:
 class DatasetInfo:
     """The images of a dataset: ``count`` files of a ``format``, each with a name and a row.
 
-    ``suffix`` ends their names. Sides are in pixels, ``channels`` is 1 to 4, ``depth`` in bits.
-    ``label`` is the class that the user named, or ''. A shard has ``shard_size`` images, and
-    ``unit`` images go to one split together.
+    ``image`` says what they are like, and ``suffix`` ends their names. ``label`` is the class that
+    the user named, or ''. A shard has ``shard_size`` images, and ``unit`` images go to one split
+    together.
     """
 
     count: int
+    image: ImageSpec
     format: str
     suffix: str
-    width: int
-    height: int
-    channels: int
-    depth: int
     label: str
     splits: Splits | None
     shard_size: int
@@ -147,7 +145,7 @@ class DatasetInfo:
     @property
     def most_bytes(self) -> int:
         """The largest size of an image file that is read, in bytes."""
-        return 16 * self.width * self.height + (1 << 20)
+        return 16 * self.image.width * self.image.height + (1 << 20)
 
     def key(self, index: int) -> str:
         """Return an image's name without suffix: its index, in at least six digits."""

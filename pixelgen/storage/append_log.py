@@ -9,8 +9,7 @@ from typing import Any
 from zlib_ng import zlib_ng
 
 from pixelgen.errors import Conflict
-from pixelgen.file_io import write_all
-from pixelgen.storage.posix import explain_os_errors, sync_files
+from pixelgen.storage.posix import explain_os_errors, sync_files, write_all
 from pixelgen.threads import run_in_thread
 
 

@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Iterator
 
 from pixelgen.formats.base import Data
-from pixelgen.storage.base import Chunks, pieces
+from pixelgen.storage.base import Chunks, iter_chunks
 
 
 def sha256_of(data: Chunks) -> str:
     """Return the SHA-256 of some data, in hexadecimal."""
     digest = hashlib.sha256()
-    for chunk in pieces(data):
+    for chunk in iter_chunks(data):
         digest.update(chunk)
     return digest.hexdigest()
 
@@ -24,7 +24,7 @@ class MeasuredChunks:
     """
 
     def __init__(self, data: Chunks, *, checksum: bool = True) -> None:
-        self._chunks = pieces(data)
+        self._chunks = iter_chunks(data)
         self._digest = hashlib.sha256() if checksum else None
         self.size = 0
 

@@ -4,9 +4,8 @@ import os
 import re
 from contextlib import suppress
 
-from pixelgen.file_io import write_all
 from pixelgen.storage.base import Chunks, StagedFile, iter_chunks
-from pixelgen.storage.posix import host_name, is_running, remove_temporary
+from pixelgen.storage.posix import host_name, is_running, remove_temporary, write_all
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMP = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.part")

@@ -195,3 +195,10 @@ def is_running(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
+    """Write all of the data: the system may write less than it is given, without an error."""
+    view = memoryview(data)
+    while view.nbytes:
+        view = view[os.write(fd, view) :]

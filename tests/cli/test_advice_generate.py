@@ -11,7 +11,7 @@ from tests.support.command import tree_digest
 
 
 @pytest.mark.cli
-@follows_advice("--blob writes to standard output; leave out --out")
+@follows_advice("--blob writes to standard output and cannot be combined with --out")
 def test_blob_without_out_is_written_to_stdout(console: Console) -> None:
     console.run("generate --blob -n 1 -s 8 -o set", 2)
     console.process("generate --blob -n 1 -s 8 > image.png")
@@ -19,16 +19,16 @@ def test_blob_without_out_is_written_to_stdout(console: Console) -> None:
 
 
 @pytest.mark.cli
-@follows_advice("--… is about a directory; leave it out where standard output takes the image")
+@follows_advice("… needs a directory and cannot be combined with standard output (-o -)")
 @pytest.mark.parametrize(
-    "option", ["--dry-run", "--json", "--force", "--shard 1/2", "--summary s.md"]
+    "option", ["--dry-run", "--json", "--force", "--partition 1/2", "--summary s.md"]
 )
 def test_stdout_output_excludes_options_of_a_directory(option: str, console: Console) -> None:
     assert option.split(maxsplit=1)[0] in console.run(f"generate -n 1 -s 8 -o - {option}", 2)
     console.process("generate -n 1 -s 8 -o - > image.png")
 
 
-@follows_advice("give either --size or --width and --height, not both")
+@follows_advice("--size cannot be combined with --width or --height; give either")
 def test_size_or_width_and_height_give_the_same_dataset(console: Console) -> None:
     console.run(f"{DATASET} --width 9 --height 8", 2)
     console.run("generate -n 1 -q --width 9 --height 8 -o one")
@@ -36,7 +36,7 @@ def test_size_or_width_and_height_give_the_same_dataset(console: Console) -> Non
     assert tree_digest(Path("one")) == tree_digest(Path("two"))
 
 
-@follows_advice(", or --force to replace that set")
+@follows_advice(", or --force to replace that dataset")
 @pytest.mark.parametrize("layout", ["files", "webdataset", "imagefolder"])
 def test_force_replaces_a_finished_dataset_of_any_layout(layout: str, console: Console) -> None:
     console.run(f"{DATASET} --layout {layout}")
@@ -58,13 +58,13 @@ def test_force_replaces_an_unfinished_dataset_once_it_is_finished(console: Conso
         shutil.rmtree("set")
 
 
-@follows_advice("--skip-damaged is for families that take your images; leave it out")
+@follows_advice("--skip-damaged needs a family that is made from your images (source=…)")
 def test_skip_damaged_needs_a_family_with_sources(console: Console) -> None:
     console.run(f"{DATASET} --skip-damaged", 2)
     console.run(DATASET)
 
 
-@follows_advice("take them out, or leave them out with --skip-damaged")
+@follows_advice("remove them, or leave them out with --skip-damaged")
 @pytest.mark.parametrize("command", ["generate -n 3 -j 1 -q -o set", "preview -n 3 -o sheet.png"])
 def test_damaged_sources_are_removed_or_skipped(command: str, console: Console) -> None:
     damaged = photos(20) / "damaged.png"
@@ -77,7 +77,7 @@ def test_damaged_sources_are_removed_or_skipped(command: str, console: Console) 
     console.run(asked)
 
 
-@follows_advice("take them out, or choose a smaller --size")
+@follows_advice("remove them, or choose a smaller --size")
 @pytest.mark.parametrize("command", ["generate -n 3 -j 1 -q -o set", "preview -n 3 -o sheet.png"])
 def test_small_sources_are_removed_or_the_size_is_reduced(command: str, console: Console) -> None:
     folder = photos(20, 40)
@@ -89,7 +89,7 @@ def test_small_sources_are_removed_or_the_size_is_reduced(command: str, console:
     console.run(f"{asked} 30")
 
 
-@follows_advice("layout … lists checksums; leave out --checksum none")
+@follows_advice("layout … lists checksums and cannot be combined with --checksum none")
 def test_a_layout_that_lists_checksums_needs_them(console: Console) -> None:
     console.run(f"{DATASET} --layout bagit --checksum none", 2)
     console.run(f"{DATASET} --layout bagit")
@@ -127,4 +127,32 @@ def test_a_run_succeeds_once_the_limit_of_open_files_is_raised(console: Console)
     command = "generate -n 2 -s 8 -q -o set"
     console.process(command, 1, limit="ulimit -n 8")
     console.process(command)
+    console.verified()
+
+
+@follows_advice("--class is given … times; a dataset has one class: give one")
+def test_a_dataset_has_one_class(console: Console) -> None:
+    command = f"{DATASET} --layout imagefolder --class noise"
+    assert "2 times" in console.run(f"{command} --class other", 2)
+    console.run(command)
+    assert len(list(Path("set/noise").iterdir())) == 6
+
+
+@pytest.mark.cli
+@follows_advice("layout … cannot be combined with standard output; use layout webdataset, or --out")
+def test_a_layout_that_is_no_stream_is_written_to_a_directory(console: Console) -> None:
+    command = "generate -n 6 -s 8 --layout"
+    assert "layout mds" in console.run(f"{command} mds -o -", 2)
+    console.process(f"{command} webdataset -o - | tar t")
+    assert "000005.png" in console.last
+    console.run(f"{command} mds -q -o set")
+    console.verified()
+
+
+@follows_advice(
+    "an image is made in memory and must have at most … bytes, not …; choose a smaller --size"
+)
+def test_an_image_that_is_too_large_for_memory_has_a_smaller_size(console: Console) -> None:
+    assert "2,147,483,647 bytes" in console.run("generate -n 1 -s 30000 --dry-run", 2)
+    console.run("generate -n 1 -s 8 -q -o set")
     console.verified()

@@ -17,13 +17,13 @@ NOT_SLURM = ("ID", "MIN", "MAX", "COUNT")
 
 
 @follows_advice(
-    "--seed random cannot be combined with --shard: all runs of a dataset need the same seed; give"
-    " a number"
+    "--seed random cannot be combined with --partition: all runs of a dataset need the same seed;"
+    " give a number"
 )
 def test_partitions_of_one_seed_become_one_dataset(console: Console) -> None:
-    console.run(f"{SHARDS} --shard 1/2 --seed random", 2)
+    console.run(f"{SHARDS} --partition 1/2 --seed random", 2)
     for number in (1, 2):
-        console.run(f"{SHARDS} --shard {number}/2 --seed 7")
+        console.run(f"{SHARDS} --partition {number}/2 --seed 7")
     console.run("finish set -q")
     console.verified()
 
@@ -33,43 +33,45 @@ def test_partitions_of_one_seed_become_one_dataset(console: Console) -> None:
 @pytest.mark.parametrize("total", [1, 2])
 def test_partitions_print_the_finish_command(total: int, place: str, console: Console) -> None:
     for number in range(1, total + 1):
-        console.run(f"generate -n 4 -s 8 -j 1 --out={shlex.quote(place)} --shard {number}/{total}")
+        console.run(
+            f"generate -n 4 -s 8 -j 1 --out={shlex.quote(place)} --partition {number}/{total}"
+        )
     console.follow()
     console.verified(f"./{place}")
 
 
-@follows_advice("… is about a whole set; leave out --shard")
+@follows_advice("… cannot be combined with --partition")
 def test_force_and_remote_work_without_partition(console: Console, endpoint: "Endpoint") -> None:
     console.run(DATASET)
-    assert "--force" in console.run(f"{DATASET} --force --seed 1 --shard 1/2", 2)
+    assert "--force" in console.run(f"{DATASET} --force --seed 1 --partition 1/2", 2)
     console.run(f"{DATASET} --force --seed 1")
-    assert "--remote" in console.run(remote(endpoint, "-o fetched --shard 1/2"), 2)
+    assert "--remote" in console.run(remote(endpoint, "-o fetched --partition 1/2"), 2)
     console.run(remote(endpoint, "-o fetched"))
     console.verified("fetched")
 
 
-@follows_advice("submit it with sbatch --array=1-64, or give the shard as I/N")
+@follows_advice("submit it with sbatch --array=1-64, or give the partition as I/N")
 def test_a_task_of_a_job_array_or_a_number_is_a_partition(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in NOT_SLURM:
         monkeypatch.delenv(f"SLURM_ARRAY_TASK_{name}", raising=False)
-    console.run(f"{SHARDS} --shard slurm", 2)
-    console.run(f"{SHARDS} --shard 2/2")
+    console.run(f"{SHARDS} --partition slurm", 2)
+    console.run(f"{SHARDS} --partition 2/2")
     for name, value in zip(NOT_SLURM, ("1", "1", "2", "2"), strict=True):
         monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
-    console.run(f"{SHARDS} --shard slurm")
+    console.run(f"{SHARDS} --partition slurm")
     console.run("finish set -q")
     console.verified()
 
 
 @pytest.mark.cli
-@follows_advice('number the tasks from 1 and give --shard "$…ID/N"')
+@follows_advice('number the tasks from 1 and give --partition "$…ID/N"')
 def test_tasks_of_an_array_with_gaps_give_their_number(console: Console) -> None:
     array = dict(zip(NOT_SLURM, ("3", "1", "3", "2"), strict=True))
     environment = {f"SLURM_ARRAY_TASK_{name}": value for name, value in array.items()}
-    said = console.process(f"{SHARDS} --shard slurm", 2, environment)
-    (option,) = re.findall('(--shard "[^"]+")', said)
+    said = console.process(f"{SHARDS} --partition slurm", 2, environment)
+    (option,) = re.findall('(--partition "[^"]+")', said)
     for number in ("1", "2", "3"):
         task = environment | {"SLURM_ARRAY_TASK_ID": number}
         console.process(f"{SHARDS} {option.replace('/N', '/3')}", 0, task)
@@ -77,40 +79,40 @@ def test_tasks_of_an_array_with_gaps_give_their_number(console: Console) -> None
     console.verified()
 
 
-@follows_advice("… does not tell in how many shards it is made; give --of N")
+@follows_advice("… does not tell in how many partitions it is made; give --of N")
 def test_status_takes_the_number_of_partitions(console: Console) -> None:
-    console.run(f"{SHARDS} --shard 1/2")
-    console.run(f"{SHARDS} --shard 1/3")
+    console.run(f"{SHARDS} --partition 1/2")
+    console.run(f"{SHARDS} --partition 1/3")
     console.run("status set --missing", 2)
     assert console.run("status set --missing --of 2") == "2\n"
 
 
-@follows_advice("to be run again: --shard I/… for I = …")
+@follows_advice("to be run again: --partition I/… for I = …")
 def test_status_names_the_partitions_to_be_run_again(console: Console) -> None:
-    console.run(f"{SHARDS} --shard 2/3")
+    console.run(f"{SHARDS} --partition 2/3")
     console.run("status set")
-    found = re.findall(r"--shard I/(\d) for I = (\d),(\d)", console.last)
+    found = re.findall(r"--partition I/(\d) for I = (\d),(\d)", console.last)
     assert found == [("3", "1", "3")]
     for number in (1, 3):
-        console.run(f"{SHARDS} --shard {number}/3")
+        console.run(f"{SHARDS} --partition {number}/3")
     console.run("finish set -q")
     console.verified()
 
 
 @follows_advice("nothing is missing; to complete it, run: pixelgen finish …")
 def test_status_prints_the_finish_command_if_nothing_is_missing(console: Console) -> None:
-    console.run(SHARDS.replace("-o set", "-o 'my set' --shard 1/1"))
+    console.run(SHARDS.replace("-o set", "-o 'my set' --partition 1/1"))
     console.run("status 'my set'")
     console.follow()
     console.verified("my set")
 
 
-@follows_advice("run the command with --shard I/… again for I = …", "; …, then this command")
+@follows_advice("run the command with --partition I/… again for I = …", "; …, then this command")
 def test_finish_names_missing_partitions(console: Console) -> None:
-    console.run(f"{SHARDS} --shard 1/2")
+    console.run(f"{SHARDS} --partition 1/2")
     console.run("finish set", 1)
-    assert "--shard I/2 again for I = 2, then this command" in console.last
-    console.run(f"{SHARDS} --shard 2/2")
+    assert "--partition I/2 again for I = 2, then this command" in console.last
+    console.run(f"{SHARDS} --partition 2/2")
     console.run("finish set")
     console.verified()
 
@@ -145,7 +147,7 @@ def test_finish_copies_a_damaged_file_once_its_finished_directory_is_repaired(
 def test_finish_copies_a_damaged_file_once_its_unfinished_directory_has_it_again(
     console: Console,
 ) -> None:
-    part = SHARDS.replace("-o set", "-o part --shard 1/1")
+    part = SHARDS.replace("-o set", "-o part --partition 1/1")
     console.run(part)
     spoil(Path("part/negatives-000003.tar"))
     console.run("finish set part -q", 3)
@@ -155,11 +157,11 @@ def test_finish_copies_a_damaged_file_once_its_unfinished_directory_has_it_again
     console.verified()
 
 
-@follows_advice("give the same --layout to every shard")
+@follows_advice("give the same --layout to every partition")
 def test_partitions_of_one_layout_become_one_dataset(console: Console) -> None:
     command = "generate -n 6 -s 8 -q -j 1 -o set"
-    console.run(f"{command} --layout files,coco --shard 1/2")
-    console.run(f"{command} --shard 2/2", 3)
-    console.run(f"{command} --layout files,coco --shard 2/2")
+    console.run(f"{command} --layout files,coco --partition 1/2")
+    console.run(f"{command} --partition 2/2", 3)
+    console.run(f"{command} --layout files,coco --partition 2/2")
     console.run("finish set -q")
     console.verified()

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pixelgen.dataset import writer
-from pixelgen.dataset.plan import read_plan
+from pixelgen.dataset.run_config import RunConfig
 from pixelgen.storage import LocalStore
 from tests.support.advice import DATASET, Console, follows_advice, refused, remote
+from tests.support.datasets import read_plan, write
 
 if TYPE_CHECKING:
     from tests.support.pixlab_endpoint import Endpoint
 
 
-@follows_advice("the remote is asked by this process alone; leave out --engine")
+@follows_advice("--remote cannot be combined with --engine: this process alone asks the endpoint")
 def test_images_are_fetched_without_an_engine(console: Console, endpoint: "Endpoint") -> None:
     console.run(remote(endpoint, "--engine serial"), 2)
     console.run(remote(endpoint))
 
 
-@follows_advice("--… is about --remote; give that, too")
+@follows_advice("--… needs --remote; give that, too")
 @pytest.mark.parametrize(
     "option", ["--remote-url URL", "--remote-rate 9/s", "--remote-timeout 9", "--remote-mode blob",
                "--remote-auth query", "--remote-allow-host nix", "--key x", "--key-file key"]
@@ -39,7 +39,9 @@ def test_remote_options_need_remote(option: str, console: Console, endpoint: "En
     console.run(remote(endpoint, more))
 
 
-@follows_advice("a remote image cannot be made again: leave out --checksum none")
+@follows_advice(
+    "--checksum none cannot be combined with a remote endpoint, whose images cannot be made again"
+)
 def test_images_are_fetched_with_checksums(console: Console, endpoint: "Endpoint") -> None:
     console.run(remote(endpoint, "--checksum none"), 2)
     console.run(remote(endpoint))
@@ -127,7 +129,7 @@ def test_an_unfinished_remote_dataset_is_finished_before_it_is_replaced(
 
 
 @follows_advice(
-    "images of this set are still to come from …: run the 'pixelgen generate --remote' that"
+    "images of this dataset are still to be fetched from …: run the 'pixelgen generate --remote'"
 )
 def test_missing_remote_images_are_fetched_by_the_original_command(
     console: Console, endpoint: "Endpoint"
@@ -135,8 +137,7 @@ def test_missing_remote_images_are_fetched_by_the_original_command(
     endpoint.max_images = 2
     console.run(remote(endpoint, "-j 1"), 4)
     plan = read_plan(LocalStore("set"))
-    assert plan
-    refused(console, lambda: writer.write(plan.job, LocalStore("set"), writer.Run(jobs=1)))
+    refused(console, lambda: write(plan.job, LocalStore("set"), RunConfig(jobs=1)))
     endpoint.max_images = 9
     console.run(remote(endpoint, "-j 1"))
     console.verified()
@@ -156,7 +157,10 @@ def test_a_remote_dataset_is_resumed_and_then_verified(
         console.follow()
 
 
-@follows_advice("--remote keeps what was paid for in a directory; name one")
+@follows_advice(
+    "--remote cannot write to …: downloaded images are paid for, and only a directory keeps each at"
+    " once; use a directory for --out"
+)
 def test_images_are_fetched_to_a_directory(console: Console, endpoint: "Endpoint") -> None:
     pytest.importorskip("s3fs", reason="the extra 's3' is not installed")
     console.run(remote(endpoint, "-o s3://bucket/set"), 2)
@@ -165,8 +169,9 @@ def test_images_are_fetched_to_a_directory(console: Console, endpoint: "Endpoint
 
 @pytest.mark.cli
 @follows_advice(
-    "others can reach …; give them a key by --key-file, or let anyone in by --no-auth",
-    "give either a key or --no-auth, not both",
+    "host … is reachable by others: require a key with --key-file, or allow everyone with"
+    " --no-auth",
+    "--no-auth cannot be combined with a key; give either",
     "invalid noise …: must be a family; see 'pixelgen list families'",
 )
 def test_a_server_for_others_has_a_key_or_is_open(console: Console, tmp_path: Path) -> None:

@@ -67,6 +67,30 @@ def test_the_command_with_all_sidecars_restores_a_plan(console: Console) -> None
     assert tree_digest(Path("set")) == whole
 
 
+@follows_advice(
+    "… is damaged, and … does not tell what it was; restore it or, unless its images were fetched"
+    " with --remote, remove it and run the command that made the dataset again"
+)
+def test_a_plan_that_cannot_be_told_is_restored_or_removed_and_made_again(
+    console: Console,
+) -> None:
+    console.run(DATASET)
+    whole = tree_digest(Path("set"))
+    plan = Path("set/pixelgen.json")
+    data = plan.read_bytes()
+    plan.write_bytes(data.replace(b'"count": 6', b'"count": 4'))
+    damaged = tree_digest(Path("set"))
+    assert damaged != whole
+    console.run("verify set", 3)
+    console.run("repair set", 3)
+    assert tree_digest(Path("set")) == damaged
+    plan.write_bytes(data)
+    console.verified()
+    plan.unlink()
+    console.run(DATASET)
+    assert tree_digest(Path("set")) == whole
+
+
 def test_a_plan_of_fetched_images_is_restored_only_from_itself(
     console: Console, endpoint: "Endpoint"
 ) -> None:
@@ -84,7 +108,7 @@ def test_a_plan_of_fetched_images_is_restored_only_from_itself(
 def test_no_advice_promises_to_restore_a_plan_without_checksum(console: Console) -> None:
     console.run(f"{DATASET} --checksum none")
     Path("set/pixelgen.json").unlink()
-    assert "put the old one back, or move the dataset away" in console.run("verify set", 3)
+    assert "restore it, or move the dataset away" in console.run("verify set", 3)
     Path("set").rename("aside")
     console.run(f"{DATASET} --checksum none")
 
@@ -109,13 +133,13 @@ def test_no_advice_repairs_remote_images(console: Console, endpoint: "Endpoint")
         path.write_bytes(data.replace(b'"width":64', b'"width":65'))
         if path == image:
             spoil(path)
-        assert "put the old one back" in console.run(command, 3)
+        assert "restore it" in console.run(command, 3)
         assert "repair" not in console.last
         path.write_bytes(data)
         console.run(command)
 
 
-@follows_advice("to see whether it was changed, run: pixelgen verify …")
+@follows_advice("to check whether it has changed, run: pixelgen verify …")
 def test_verify_says_why_an_image_cannot_be_shown(console: Console) -> None:
     console.run(f"{DATASET} -o 'my set'")
     Path("my set/images/000003.png").write_text("no image")
@@ -161,9 +185,7 @@ def test_a_dataset_that_cannot_be_repaired_is_generated_again(
     assert tree_digest(Path("anew")) == whole
 
 
-@follows_advice(
-    "the old plan back or, if the plan is right, remove … and run the same command again"
-)
+@follows_advice("restore the plan or, if it is right, remove … and run the same command again")
 def test_checksums_that_contradict_a_correct_plan_are_removed(console: Console) -> None:
     console.run(DATASET)
     whole = tree_digest(Path("set"))

@@ -4,54 +4,50 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pixelgen.dataset import writer
-from pixelgen.dataset.add_sidecars import extend
-from pixelgen.dataset.journal import JOURNAL
-from pixelgen.dataset.plan import read_plan
+from pixelgen.dataset.add_sidecars import add_sidecars
+from pixelgen.dataset.plan import JOURNAL
+from pixelgen.dataset.run_config import RunConfig
 from pixelgen.engines import Local
 from pixelgen.layouts.layout import Layout
 from pixelgen.storage import LocalStore
 from tests.support.advice import DATASET, SHARDS, Console, follows_advice, refused
 from tests.support.command import tree_digest
+from tests.support.datasets import read_plan, write
 
 
 def opened(command: str, console: Console) -> tuple[LocalStore, Any]:
     """Run a command; return the store that it made and its job."""
     console.run(command)
     store = LocalStore("set")
-    plan = read_plan(store)
-    assert plan
-    return store, plan.job
+    return store, read_plan(store).job
 
 
-@follows_advice("… was changed meanwhile; run the same command again")
+@follows_advice("… was changed by another process; run the same command again")
 def test_the_same_command_recovers_from_a_changed_journal(console: Console) -> None:
     store, job = opened(SHARDS, console)
     whole = tree_digest(Path("set"))
     shutil.rmtree("set")
     journal = Path("set", JOURNAL)
 
-    def change(images: int, size: int) -> None:
+    def change(images: int, size: int, count: int) -> None:
         journal.write_bytes(b"\0" * journal.stat().st_size)
 
-    refused(console, lambda: writer.write(job, store, writer.Run(jobs=1, progress=change)))
+    refused(console, lambda: write(job, store, RunConfig(jobs=1, progress=change)))
     console.run(SHARDS)
     assert tree_digest(Path("set")) == whole
 
 
-@follows_advice("… got other sidecars meanwhile; run the same command again")
+@follows_advice("… got other sidecars from another process; run the same command again")
 def test_the_same_command_writes_the_sidecars_of_two_concurrent_runs(console: Console) -> None:
     store, job = opened(f"{DATASET} --layout coco", console)
-    plan = read_plan(store)
-    assert plan
-    other = replace(job, layout=Layout.parse("csv"))
-    refused(console, lambda: extend(plan, other, store))
+    other = job.with_layout(Layout.parse("csv"))
+    refused(console, lambda: add_sidecars(read_plan(store), other, store))
     console.run(f"{DATASET} --layout csv")
     assert Path("set/coco.json").exists()
     console.verified()
@@ -69,7 +65,7 @@ class Forgetful(Local):
 def test_the_same_command_generates_shards_that_an_engine_lost(console: Console) -> None:
     store, job = opened(SHARDS, console)
     shutil.rmtree("set")
-    refused(console, lambda: writer.write(job, store, writer.Run(Forgetful(), jobs=1)))
+    refused(console, lambda: write(job, store, RunConfig(Forgetful(), jobs=1)))
     console.run(SHARDS)
     console.verified()
 

@@ -83,7 +83,7 @@ def test_generate_help_imports_nothing_heavy() -> None:
         (["--seed", "banana"], "seed 'banana' number"),
         (["--seed", 2**128], "seed 0..2**128-1"),
         (["-o", "file"], "file"),
-        (["-o", "s3://"], "'s3://' bucket"),
+        (["-o", "s3://"], "'s3://' BUCKET"),
         (["-j", 0], "--jobs 0 1"),
         (["-o", ""], "output empty"),
         (["--blob", "-o", "x"], "--blob standard output"),
@@ -140,20 +140,33 @@ def test_a_plain_run_prints_the_manifest_and_how_to_load_the_dataset(
     assert run("generate", "-n", 12, "-s", "20x10", "-q").stderr == ""
 
 
-def test_json_is_one_object_with_the_names_of_the_endpoint(run: Run) -> None:
+def test_json_is_one_object_of_documented_names(run: Run) -> None:
     done = json.loads(run("generate", "-n", 5, "-s", 8, "--json").stdout)
     again = json.loads(run("generate", "-n", 5, "-s", 8, "--json").stdout)
     failed = run("generate", "-n", -5, "--json")
     conflict = json.loads(run("generate", "-n", 6, "-s", 8, "--json").stdout)
+    partition = ("--layout", "webdataset", "--partition", "1/2", "-o", "partitions")
+    partial = json.loads(run("generate", "-n", 8, "-s", 8, *partition, "--json").stdout)
 
-    assert done["status"] == 200
-    assert done["link"] == "negatives/metadata.jsonl"
+    assert done.keys() == {
+        "state",
+        "id",
+        "manifest",
+        "count",
+        "created",
+        "existing",
+        "bytes",
+        "seconds",
+    }
+    assert done["state"] == "complete"
+    assert done["manifest"] == "negatives/metadata.jsonl"
     assert re.fullmatch("[0-9a-f]{64}", done["id"])
-    assert (done["count"], done["made"], done["found"]) == (5, 5, 0)
-    assert (again["made"], again["found"], again["id"]) == (0, 5, done["id"])
-    assert json.loads(failed.stdout)["status"] == 400
+    assert (done["count"], done["created"], done["existing"]) == (5, 5, 0)
+    assert (again["created"], again["existing"], again["id"]) == (0, 5, done["id"])
+    assert json.loads(failed.stdout)["exit_code"] == failed.returncode == 2
     assert "count -5" in json.loads(failed.stdout)["error"]
-    assert conflict["status"] == 409
+    assert conflict["exit_code"] == 3
+    assert (partial["state"], partial["partition"], partial["created"]) == ("partial", "1/2", 4)
 
 
 @pytest.mark.cli
@@ -215,7 +228,8 @@ def test_a_dry_run_counts_existing_images(make: Callable[..., Done], run: Run) -
 
     assert "10 images" in run("generate", "-n", 10, "-s", 8, "--dry-run").stdout
     assert (
-        json.loads(run("generate", "-n", 10, "-s", 8, "--dry-run", "--json").stdout)["found"] == 10
+        json.loads(run("generate", "-n", 10, "-s", 8, "--dry-run", "--json").stdout)["existing"]
+        == 10
     )
     assert run("generate", "-n", 11, "-s", 8, "--dry-run").returncode == 3
 
@@ -376,13 +390,13 @@ def test_a_summary_is_appended_in_markdown(tmp_path: Path, run: Run) -> None:
     job = ("-n", 30, "-s", 16, "--layout", "webdataset:per_shard=10", "--summary", summary, "-q")
     assert run("generate", *job).returncode == 0
     assert run("generate", *job).returncode == 0
-    assert run("generate", *job, "--shard", "2/3", "-o", "other").returncode == 0
+    assert run("generate", *job, "--partition", "2/3", "-o", "other").returncode == 0
     text = summary.read_text()
     assert text.startswith("before\n### pixelgen: 30 images\n\n| | |\n|-|-|\n")
     assert "| where | `negatives/metadata.jsonl` |" in text
-    assert "| made now | 30 images" in text
-    assert "| there before | 30 images |" in text
-    assert "| where | `other, shard 2/3` |" in text
+    assert "| created | 30 images" in text
+    assert "| existing | 30 images |" in text
+    assert "| where | `other, partition 2/3` |" in text
     assert text.count("### ") == 3
 
 
@@ -432,7 +446,7 @@ def test_an_interrupted_run_with_a_random_seed_is_resumed_by_the_same_command(
     assert "nothing to do" in make(*command).stderr
     make(*command, "--force")
     assert tree_digest(tmp_path / "set") != whole
-    refused = run("generate", "-n", 3, "--seed", "random", "--shard", "1/2", "-o", "parts")
+    refused = run("generate", "-n", 3, "--seed", "random", "--partition", "1/2", "-o", "parts")
     assert refused.returncode == 2
     assert "--seed random" in refused.stderr
-    assert "--shard" in refused.stderr
+    assert "--partition" in refused.stderr

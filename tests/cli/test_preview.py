@@ -11,7 +11,7 @@ from PIL import Image
 
 from pixelgen.cli import main
 from pixelgen.contact_sheet import Tile, fit, sheet, tiles_of_dataset, tiles_of_job
-from pixelgen.dataset import writer
+from pixelgen.dataset.run_config import RunConfig
 from pixelgen.families import Family
 from pixelgen.formats import Format
 from pixelgen.generator import MODES
@@ -19,6 +19,7 @@ from pixelgen.job import Job
 from pixelgen.registry import components
 from pixelgen.storage import LocalStore
 from tests.support.command import Done, Run
+from tests.support.datasets import write
 
 Here = Callable[..., Done]
 Levels = npt.NDArray[np.uint8]
@@ -52,7 +53,7 @@ def here(
 def make(folder: Path, **fields: Any) -> Job:
     """Make a dataset; return its job."""
     job = Job.parse(**fields)
-    assert writer.write(job, LocalStore(str(folder), "none"), writer.Run(jobs=1)).complete
+    assert write(job, LocalStore(str(folder), "none"), RunConfig(jobs=1)).is_complete
     return job
 
 
@@ -375,7 +376,7 @@ def test_a_preview_of_a_dataset_takes_no_options_of_generate(
     options: list[str], here: Here, tmp_path: Path
 ) -> None:
     make(tmp_path / "set", count=1, width=8, height=8)
-    assert "leave out" in one_line(here("set", *options), 2)
+    assert "cannot be combined" in one_line(here("set", *options), 2)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen.dataset.writer import write
 from pixelgen.job import Job
 from pixelgen.storage import LocalStore
+from tests.support.datasets import write
 from tests.support.upgrades import JOB, SERIAL
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pixelgen.dataset.existing_plan import MANIFESTS
 from pixelgen.dataset.plan import PLAN, plan_text
-from pixelgen.dataset.verify import MANIFESTS
 from tests.support.command import Run, tree_digest
 from tests.support.faults import layouts
 from tests.support.partitions import JOB, Make, partition
@@ -48,7 +48,7 @@ def test_finish_joins_partitions_of_several_directories(
     assert "out" in done.stderr
     assert "3, 7, 11, 15, 19" in done.stderr
     done = run("finish", "out", names[3], "--json", "-q")
-    assert json.loads(done.stdout)["brought"] == 50
+    assert json.loads(done.stdout)["copied"] == 50
     assert tree_digest(tmp_path / "out") == tree_digest(tmp_path / "whole")
     assert [tree_digest(place) for place in places] == digests
     assert run("finish", *names, "-q").returncode == 0
@@ -100,7 +100,7 @@ def test_finish_refuses_and_keeps_partitions_of_another_version(
         ("finish", "out", "place-1", "place-2"),
         ("finish", "place-2", "place-1"),
         ("finish", "shared"),
-        ("generate", *JOB, "--shard", "2/2", "-o", "shared"),
+        ("generate", *JOB, "--partition", "2/2", "-o", "shared"),
     ):
         done = run(*command)
         assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), command

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelgen.dataset.journal import JOURNAL, Journal
-from pixelgen.dataset.writer import Run as How
-from pixelgen.dataset.writer import write
+from pixelgen.dataset.journal import Journal
+from pixelgen.dataset.plan import JOURNAL, Plan
+from pixelgen.dataset.run_config import RunConfig as How
 from pixelgen.engines import Serial
 from pixelgen.job import Job
 from pixelgen.layouts import ShardRecord
 from pixelgen.storage import LocalStore
 from pixelgen.storage.append_log import encode_line
 from tests.support.command import Run, tree_digest
+from tests.support.datasets import write
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def test_a_journal_line_without_a_record_is_ignored(tmp_path: Path, body: str) -
     write(job, store, How(stopped=lambda: True))
     (tmp_path / JOURNAL).write_text(f"{crc32(body.encode()):08x} {body}\n")
 
-    assert write(job, store, How()).made == 5
+    assert write(job, store, How()).created == 5
 
 
 @pytest.mark.parametrize(
@@ -52,9 +53,9 @@ def test_a_valid_journal_line_with_an_impossible_record_is_ignored(
     assert job.shard_size == job.count
     store = LocalStore(str(tmp_path))
     write(job, store, How(stopped=lambda: True))
-    (tmp_path / JOURNAL).write_bytes(Journal(store, job).line(record))
+    (tmp_path / JOURNAL).write_bytes(Journal(store, Plan.of(job)).line(record))
 
-    assert write(job, store, How(Serial())).made == 10
+    assert write(job, store, How(Serial())).created == 10
 
 
 @pytest.mark.slow
@@ -76,7 +77,7 @@ def test_images_of_a_journal_line_are_generated_again_if_missing_or_truncated(
     outcome = write(job, cut, How())
     (tmp_path / "cut/images/.000001.png.part").unlink()
 
-    assert outcome.found == 1000
+    assert outcome.existing == 1000
     assert tree_digest(tmp_path / "cut") == tree_digest(tmp_path / "whole")
 
 
@@ -104,7 +105,7 @@ def test_journal_lines_of_another_boot_or_mount_need_matching_checksums(
     journal.write_text("".join(lines))
     outcome = write(job, store, How())
 
-    assert outcome.found == 1000
+    assert outcome.existing == 1000
     assert np.asarray(Image.open(tmp_path / "images/000005.png")).any()
 
 

@@ -12,15 +12,16 @@ from PIL import Image
 from pixelgen.cli import main
 from pixelgen.dataset.missing_files import missing_files
 from pixelgen.dataset.plan import plan_text
-from pixelgen.dataset.writer import Run, write
+from pixelgen.dataset.run_config import RunConfig
 from pixelgen.engines import Serial
 from pixelgen.job import Job
 from pixelgen.layouts.layout import UNIVERSAL
 from pixelgen.storage import LocalStore
 from tests.support.command import tree_digest
+from tests.support.datasets import write
 from tests.support.faults import format_of, layouts
 
-SERIAL = Run(Serial())
+SERIAL = RunConfig(Serial())
 GENERATE = (
     "generate",
     "-n",
@@ -39,7 +40,7 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "generate": GENERATE,
     "more sidecars": (*GENERATE, "--layout", "files,csv"),
     "dry run": (*GENERATE, "--dry-run"),
-    "partition": (*GENERATE, "--shard", "1/2"),
+    "partition": (*GENERATE, "--partition", "1/2"),
     "index": ("index", "set", "--layout", "csv", "-q"),
     "finish": ("finish", "set", "-q"),
     "status": ("status", "set"),
@@ -99,7 +100,7 @@ def test_status_counts_existing_images(dataset: Path, capfd: pytest.CaptureFixtu
 
     assert main(("status", "set", "--json")) == 3
     status = json.loads(capfd.readouterr().out)
-    assert (status["status"], status["found"], status["count"]) == (409, 10, 12)
+    assert (status["state"], status["existing"], status["count"]) == ("damaged", 10, 12)
     assert status["missing_files"] == ["images/000003.png", "images/000004.png"]
     assert main(("status", "set")) == 3
     assert "10 of 12" in capfd.readouterr().out

@@ -6,15 +6,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pixelgen.dataset.journal import JOURNAL, SUMS
-from pixelgen.dataset.overwrite import clear
-from pixelgen.dataset.plan import PLAN
-from pixelgen.dataset.writer import Run as How
-from pixelgen.dataset.writer import write
+from pixelgen.dataset.plan import JOURNAL, PLAN, SUMS
+from pixelgen.dataset.run_config import RunConfig as How
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.storage import LocalStore
 from tests.support.command import Done, Run, tree_digest
+from tests.support.datasets import remove_existing, write
 
 SMALL = ("-n", 300, "-s", "64x48")
 
@@ -60,9 +58,9 @@ def test_force_keeps_foreign_checksums(tmp_path: Path) -> None:
     (tmp_path / SUMS).write_text("mine")
     before = tree_digest(tmp_path)
     with pytest.raises(Conflict, match=SUMS):
-        clear(store, Job.parse(count=6, width=8, height=8), How())
+        remove_existing(store, Job.parse(count=6, width=8, height=8), How())
     assert tree_digest(tmp_path) == before
-    clear(store, Job.parse(count=6, width=8, height=8, checksum="none"), How())
+    remove_existing(store, Job.parse(count=6, width=8, height=8, checksum="none"), How())
 
     assert [path.name for path in tmp_path.iterdir()] == [SUMS]
     assert (tmp_path / SUMS).read_text() == "mine"
@@ -79,7 +77,7 @@ def test_force_keeps_files_beside_a_plan_without_manifest(tmp_path: Path) -> Non
             continue
         before = tree_digest(tmp_path)
         with pytest.raises(Conflict):
-            clear(store, Job.parse(count=6, width=8, height=8), How())
+            remove_existing(store, Job.parse(count=6, width=8, height=8), How())
         assert tree_digest(tmp_path) == before
         (tmp_path / name).unlink()
 
@@ -105,7 +103,7 @@ def test_force_removes_nothing_if_the_new_dataset_cannot_be_written(
     before = tree_digest(tmp_path)
     family = f"pixel_shuffle:source={tmp_path}/photos"
     with pytest.raises(Conflict):
-        clear(store, Job.parse(count=6, width=8, height=8, family=family), How())
+        remove_existing(store, Job.parse(count=6, width=8, height=8, family=family), How())
     assert tree_digest(tmp_path) == before
 
 
@@ -150,6 +148,6 @@ def test_force_stopped_during_its_check_removes_nothing(tmp_path: Path) -> None:
     write(Job.parse(count=5, width=8, height=8), store, How())
     (tmp_path / "images/000003.png").write_text("mine")
     before = tree_digest(tmp_path)
-    clear(store, Job.parse(count=6, width=8, height=8), How(stopped=lambda: True))
+    remove_existing(store, Job.parse(count=6, width=8, height=8), How(stopped=lambda: True))
 
     assert tree_digest(tmp_path) == before

@@ -13,19 +13,21 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from pixelgen.dataset.existing_plan import finished_plan
 from pixelgen.dataset.plan import plan_text
-from pixelgen.dataset.repair import mend, repair
-from pixelgen.dataset.verify import check, finished_plan
-from pixelgen.dataset.writer import Run, write
+from pixelgen.dataset.repair import repair, repair_plan
+from pixelgen.dataset.run_config import RunConfig
+from pixelgen.dataset.verify import check
 from pixelgen.engines import Serial
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.storage import LocalStore
 from tests.support.command import COMMAND, Done, tree_digest
 from tests.support.command import Run as Command
+from tests.support.datasets import write
 from tests.support.faults import flip
 
-SERIAL = Run(Serial())
+SERIAL = RunConfig(Serial())
 KINDS: dict[str, dict[str, object]] = {
     "files": {"count": 12},
     "deflated": {"count": 30, "family": "stripes", "color": "red"},
@@ -43,7 +45,7 @@ def made(root: Path, **options: object) -> LocalStore:
 
 def repaired_files(store: LocalStore, *, deep: bool = False) -> list[str]:
     """Repair a dataset and return the names of what was written again."""
-    job, found = mend(store)
+    job, found = repair_plan(store)
     for checked in repair(job, store, SERIAL, deep=deep):
         found += checked.damage
     return [damage.name for damage in found]
@@ -71,14 +73,21 @@ def test_every_changed_digit_of_a_row_is_found_and_repaired(kind: str, tmp_path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("checksum", ["sha256", "none"])
-def test_every_flipped_bit_of_a_plan_is_found_and_repaired(checksum: str, tmp_path: Path) -> None:
+def test_every_flipped_bit_of_a_plan_is_found_and_restored_or_refused(
+    checksum: str, tmp_path: Path
+) -> None:
     store = made(tmp_path / "set", count=2, checksum=checksum)
     plan = tmp_path / "set/pixelgen.json"
     whole = plan.read_bytes()
     for bit in range(0, 8 * len(whole), 41):
         flip(plan, bit)
+        flipped = plan.read_bytes()
         assert is_found(store)
-        assert mend(store)[1]
+        try:
+            assert repair_plan(store)[1]
+        except Conflict:
+            assert plan.read_bytes() == flipped
+            plan.write_bytes(whole)
         assert plan.read_bytes() == whole
 
 
@@ -158,8 +167,8 @@ def test_a_stopped_repair_is_resumed(tmp_path: Path) -> None:
     for again in (lambda: repaired_files(store), lambda: write(Job.parse(**JOB), store, SERIAL)):
         (tmp_path / "set/images/000003.png").unlink()
         stopped = partial(next, iter([False] * 3), True)
-        job, _ = mend(store)
-        list(repair(job, store, Run(Serial(), stopped=stopped)))
+        job, _ = repair_plan(store)
+        list(repair(job, store, RunConfig(Serial(), stopped=stopped)))
         assert (tmp_path / "set/.pixelgen.journal").exists()
         again()
         assert tree_digest(tmp_path / "set") == whole
@@ -207,23 +216,55 @@ def test_images_of_another_encoder_are_not_repaired(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [('"seed": "0x0"', '"seed": "0x77"'), ('"numpy": "', '"numpy": "9.9'),
-     ('"schema": 1,', '"schema" :1,'), ("{", "no"), ("crc32", "crc23")],
-)  # fmt: skip
-def test_a_plan_that_cannot_be_repaired_is_refused_and_all_files_stay(
+    [('"schema": 1,', '"schema" :1,'), ('"crc32": "', '"crc32": "0'), ("}\n", "}\n\n")],
+)
+def test_a_plan_that_only_its_spelling_damages_is_restored(
     tmp_path: Path, old: str, new: str
 ) -> None:
     store = made(tmp_path / "set", count=3)
+    whole = tree_digest(tmp_path)
+    plan = tmp_path / "set/pixelgen.json"
+    plan.write_text(new.join(plan.read_text().rsplit(old, 1)))
+    assert tree_digest(tmp_path) != whole
+    assert is_found(store)
+    assert repaired_files(store) == ["pixelgen.json"]
+    assert tree_digest(tmp_path) == whole
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"seed": "0x0"', '"seed": "0x77"'), ('"numpy": "', '"numpy": "9.9'), ("{", "no"),
+     ("crc32", "crc23")],
+)  # fmt: skip
+def test_a_plan_that_cannot_be_restored_is_refused_and_all_files_stay(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    store = made(tmp_path / "set", count=3)
+    whole = tree_digest(tmp_path)
     plan = tmp_path / "set/pixelgen.json"
     plan.write_text(plan.read_text().replace(old, new, 1))
     before = tree_digest(tmp_path)
-    with pytest.raises(Conflict, match="damaged beyond repair"):
+    assert before != whole
+    with pytest.raises(Conflict, match=r"damaged.* restore it.* remove it.* command.* again"):
         repaired_files(store)
     assert is_found(store)
     assert tree_digest(tmp_path) == before
     plan.unlink()
     with pytest.raises(Conflict, match=r"pixelgen\.json .*missing"):
         repaired_files(store)
+    made(tmp_path / "set", count=3)
+    assert tree_digest(tmp_path) == whole
+
+
+def test_a_damaged_plan_without_checksums_is_refused_without_a_way_that_fails(
+    tmp_path: Path,
+) -> None:
+    store = made(tmp_path / "set", count=3, checksum="none")
+    flip(tmp_path / "set/pixelgen.json", 99)
+    before = tree_digest(tmp_path)
+    with pytest.raises(Conflict, match=r"damaged.* restore it, or move the dataset away"):
+        repaired_files(store)
+    assert tree_digest(tmp_path) == before
 
 
 def test_a_source_record_is_written_again_from_the_same_images(
@@ -261,11 +302,11 @@ def test_repair_prints_what_it_generated_again(
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
         "images/000007.png", "images/000009.png"
     ]  # fmt: skip
-    assert "20 images checked, 2 remade" in done.stderr
+    assert "20 images checked, 2 repaired" in done.stderr
     assert tree_digest(tmp_path / "set") == whole
     (tmp_path / "set/images/000007.png").unlink()
     printed = json.loads(run("repair", "set", "--json", "-q").stdout)
-    assert [each["file"] for each in printed["remade"]] == ["images/000007.png"]
+    assert [each["file"] for each in printed["repaired"]] == ["images/000007.png"]
     assert run("repair", "nowhere").returncode == 1
 
 
@@ -384,7 +425,7 @@ def test_repair_finishes_an_unfinished_dataset_and_then_checks_it(tmp_path: Path
     store = LocalStore(str(tmp_path / "set"), "none")
     rounds = iter(range(2))
     job = Job.parse(count=3000, width=4, height=4)
-    write(job, store, Run(Serial(), stopped=lambda: next(rounds, None) is None))
+    write(job, store, RunConfig(Serial(), stopped=lambda: next(rounds, None) is None))
     flip(tmp_path / "set/images/000005.png", 300)
     assert repaired_files(store) == ["images/000005.png"]
     write(job, LocalStore(str(tmp_path / "whole")), SERIAL)
@@ -402,7 +443,7 @@ def test_the_original_command_restores_the_plan(tmp_path: Path) -> None:
         write(Job.parse(**JOB), store, SERIAL)
         assert tree_digest(tmp_path / "set") == whole
     plan.unlink()
-    with pytest.raises(Conflict, match="not of this set"):
+    with pytest.raises(Conflict, match="not of this dataset"):
         write(Job.parse(**JOB, seed=1), store, SERIAL)
 
 

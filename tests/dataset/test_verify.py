@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
+from pixelgen.dataset.existing_plan import finished_plan
 from pixelgen.dataset.plan import plan_text
-from pixelgen.dataset.verify import check, finished_plan
-from pixelgen.dataset.writer import Run as How
-from pixelgen.dataset.writer import write
+from pixelgen.dataset.run_config import RunConfig as How
+from pixelgen.dataset.verify import check
 from pixelgen.errors import PixelgenError
 from pixelgen.job import Job
 from pixelgen.storage import LocalStore
 from tests.support.command import Done, Run
+from tests.support.datasets import write
 
 JOBS: dict[str, dict[str, Any]] = {
     "files": {"count": 30, "width": 16, "height": 8},
@@ -207,7 +208,7 @@ def test_verify_names_damaged_files_and_exits_with_3(
     for fact in ("SHA-256", "metadata.jsonl", "7 bytes"):
         assert fact in fault
     assert "1 damaged" in done.stderr
-    assert listed["status"] == 409
+    assert listed["state"] == "damaged"
     assert [found["file"] for found in listed["damage"]] == ["images/000003.png"]
 
 

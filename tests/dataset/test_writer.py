@@ -14,10 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelgen.dataset.journal import JOURNAL
-from pixelgen.dataset.plan import PLAN
-from pixelgen.dataset.writer import Run as How
-from pixelgen.dataset.writer import write
+from pixelgen.dataset.plan import JOURNAL, PLAN
+from pixelgen.dataset.run_config import RunConfig as How
 from pixelgen.engines import Check, Engine, Local, Serial, Work
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
@@ -25,6 +23,7 @@ from pixelgen.layouts.base import MANIFEST
 from pixelgen.storage import LocalStore
 from pixelgen.storage.lock import LOCK
 from tests.support.command import COMMAND, Done, Run, tree_digest
+from tests.support.datasets import write
 from tests.support.faults import PATIENCE, children, layouts, living, manifest_of, running, wait_for
 from tests.support.planted import status
 
@@ -283,7 +282,7 @@ def test_a_dataset_killed_after_its_last_rename_is_complete(tmp_path: Path) -> N
     (tmp_path / JOURNAL).write_bytes(b"left behind\n")
     (tmp_path / LOCK).write_bytes(b"")
 
-    assert write(job, store, How()).complete
+    assert write(job, store, How()).is_complete
     assert tree_digest(tmp_path) == whole
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import pixelgen
-from pixelgen.dataset.journal import JOURNAL
+from pixelgen.dataset.plan import JOURNAL
 from tests.support.command import COMMAND, Done, Run, tree_digest
 from tests.support.dask_cluster import ROOT, Cluster, cluster, end, kill
 from tests.support.dask_counted import COUNTED, DRAWN, drawers, gate

@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from pixelgen.dataset.writer import Run as How
-from pixelgen.dataset.writer import write
+from pixelgen.dataset.run_config import RunConfig as How
 from pixelgen.engines import Work, dask
 from pixelgen.engines.dask import Dask
 from pixelgen.errors import PixelgenError
@@ -24,6 +23,7 @@ from tests.support.command import Run, tree_digest
 from tests.support.dask_cluster import ROOT, Cluster, cluster, end, kill
 from tests.support.dask_counted import COUNTED, DRAWN, drawers, gate
 from tests.support.dask_inside import NEVER_BY_THEMSELVES, pause_own_worker, set_status
+from tests.support.datasets import write
 from tests.support.faults import running, wait_for
 
 pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
@@ -161,7 +161,7 @@ def test_a_run_whose_workers_are_all_paused_ends_and_is_resumed(
             limited(lambda: write(job, store, how))
         set_all(made, "running", 2)
         outcome = limited(lambda: write(job, store, how))
-    assert outcome.found >= 6
+    assert outcome.existing >= 6
     assert tree_digest(tmp_path / "out") == tree_digest(whole)
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from pixelgen import Job, source_images
+from pixelgen import Job
 from pixelgen.dataset.source_record import SOURCES
 from pixelgen.errors import BadValue
 from pixelgen.families import Shape
@@ -174,7 +174,7 @@ def test_sixteen_bits_gray_and_alpha_are_taken_as_they_are(tmp_path: Path) -> No
         count=1, width=40, height=48, color="tr", density=1,
         family=f"pixel_shuffle:source={tmp_path / 'faded'}",
     )  # fmt: skip
-    alpha = job[0][..., 3]
+    alpha = job.scan_sources()[0][..., 3]
     assert (alpha == 200).sum() == 24 * 40
     assert (alpha == 0).sum() == 24 * 40
 
@@ -228,7 +228,7 @@ def test_a_set_can_be_verified_without_its_sources(photos: Path, run: Run) -> No
     deep = run("verify", "--deep", "set")
     assert deep.returncode == 1
     assert "photos" in deep.stderr
-    assert "old one" in deep.stderr
+    assert "restore the file" in deep.stderr
 
 
 def test_an_image_that_changed_meanwhile_stops_the_run(photos: Path, run: Run) -> None:
@@ -358,15 +358,20 @@ def test_a_folder_is_looked_at_where_the_process_is(
         (tmp_path / str(level) / "images").mkdir(parents=True)
         Image.new("L", (8, 8), level).save(tmp_path / str(level) / "images/a.png")
         monkeypatch.chdir(tmp_path / str(level))
-        assert (job[0] == level).all()
+        assert (job.scan_sources()[0] == level).all()
 
 
 def test_the_folder_counts_by_what_is_in_it(photos: Path, tmp_path: Path) -> None:
     job = Job.parse(count=3, width=40, height=40, family=f"pixel_shuffle:source={photos}")
-    before = job.digest
+    before = job.scan_sources().digest
     Image.new("RGB", (99, 99)).save(photos / "new.png")
-    source_images.remember(source_images.scan(str(photos)))
-    assert job.digest != before
+    assert job.scan_sources().digest != before
+
+
+def test_images_that_were_not_scanned_are_asked_for(photos: Path) -> None:
+    job = Job.parse(count=3, width=40, height=40, family=f"pixel_shuffle:source={photos}")
+    with pytest.raises(BadValue, match=r"scan_sources\(\)"):
+        job[0]
 
 
 def test_a_frame_larger_than_its_image_is_refused(photos: Path) -> None:

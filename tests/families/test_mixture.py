@@ -140,7 +140,7 @@ def test_a_smaller_set_is_the_beginning_of_a_larger_one() -> None:
 def test_an_image_of_a_mix_is_that_of_its_family_alone() -> None:
     mixed = Job.parse(count=20, width=9, height=7, family=MIXED, seed=5)
     for index in range(20):
-        family = str(Generator(mixed).origin(index).family)
+        family = str(Generator(mixed.image).origin(index).family)
         alone = Job.parse(count=20, width=9, height=7, family=family, seed=5)
         assert (mixed[index] == alone[index]).all()
 

@@ -12,10 +12,10 @@ from zlib import crc32
 
 import pytest
 
-from pixelgen.dataset.writer import Run as How
-from pixelgen.dataset.writer import write
+from pixelgen.dataset.run_config import RunConfig as How
 from pixelgen.job import Job
 from pixelgen.storage import LocalStore
+from tests.support.datasets import write
 from tests.support.disks import (
     memory_disk,
     need,

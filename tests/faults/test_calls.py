@@ -17,8 +17,7 @@ from random import Random
 import pytest
 from PIL import Image
 
-from pixelgen.dataset.journal import JOURNAL, SUMS
-from pixelgen.dataset.plan import PLAN
+from pixelgen.dataset.plan import JOURNAL, PLAN, SUMS
 from pixelgen.layouts.base import MANIFEST
 from tests.support.command import Done, tree_digest
 from tests.support.faults import PATIENCE, Shared, finish, flip, layouts, running, torn, trials

@@ -17,11 +17,12 @@ from random import Random
 
 import pytest
 
-from pixelgen.dataset.journal import JOURNAL, SUMS, is_finished, look
-from pixelgen.dataset.plan import PLAN
-from pixelgen.dataset.verify import finished_plan
+from pixelgen.dataset.existing_plan import finished_plan
+from pixelgen.dataset.journal import replay_journals
+from pixelgen.dataset.plan import JOURNAL, PLAN, SUMS, is_finished
 from pixelgen.storage import LocalStore
 from tests.support.command import Done, tree_digest
+from tests.support.datasets import read_plan
 from tests.support.faults import (
     ENGINES,
     PATIENCE,
@@ -165,7 +166,7 @@ def test_a_stopped_run_reports_it_keeps_its_images_and_is_resumed(
             assert number.name in complaint, (seed, complaint)
             assert "same command" in complaint, (seed, complaint)
         kept = images_kept(scene)
-        assert assert_resumed(scene, dice, seed)["found"] == kept, seed
+        assert assert_resumed(scene, dice, seed)["existing"] == kept, seed
         return process.returncode != 0
 
     repeat(scene, trials(1), number.name, trial)
@@ -188,7 +189,7 @@ def catches(process: Process, number: signal.Signals) -> bool:
 def images_kept(scene: Scene) -> int:
     """Return how many images the journal, or the whole dataset, has."""
     store, job = LocalStore(str(scene.cut)), finished_plan(LocalStore(str(scene.whole))).job
-    return job.count if is_finished(store, job) else look(store, job).images
+    return job.count if is_finished(store, job) else replay_journals(store, read_plan(store)).images
 
 
 def test_a_second_signal_of_any_kind_ends_a_run_at_once(tmp_path: Path, shared: Shared) -> None:

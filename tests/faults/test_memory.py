@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen.dataset.journal import JOURNAL
+from pixelgen.dataset.plan import JOURNAL
 from tests.support.command import COMMAND, MEASURED, Done
 from tests.support.faults import (
     PATIENCE,

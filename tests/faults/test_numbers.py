@@ -19,7 +19,7 @@ pytestmark = pytest.mark.faults
 EACH = """
 import json, os, sys, time, traceback
 from pixelgen.cli import main
-lines, results = json.load(sys.stdin), os.fdopen(os.dup(1), "w")
+lines, output = json.load(sys.stdin), os.fdopen(os.dup(1), "w")
 for line in lines:
     for stream in (1, 2):
         os.dup2(os.open(f"../{stream}", os.O_RDWR | os.O_CREAT | os.O_TRUNC), stream)
@@ -29,7 +29,7 @@ for line in lines:
         code = traceback.print_exc()
     sys.stdout.flush(), sys.stderr.flush()
     said = [open(f"../{stream}", errors="replace").read() for stream in (1, 2)]
-    print(json.dumps([code, *said, time.process_time()]), file=told)
+    print(json.dumps([code, *said, time.process_time()]), file=output)
 """
 
 

@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen.dataset.journal import JOURNAL, SUMS
-from pixelgen.dataset.plan import PLAN
-from pixelgen.dataset.writer import Run as How
-from pixelgen.dataset.writer import write
+from pixelgen.dataset.plan import JOURNAL, PLAN, SUMS
+from pixelgen.dataset.run_config import RunConfig as How
 from pixelgen.job import Job
 from pixelgen.layouts.base import MANIFEST
 from pixelgen.storage import LocalStore
 from pixelgen.storage.lock import LOCK
 from tests.support.command import COMMAND, Done, Run, tree_digest
+from tests.support.datasets import write
 from tests.support.disk_jobs import assert_one_line
 from tests.support.disks import (
     need,

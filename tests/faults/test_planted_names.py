@@ -9,17 +9,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pixelgen.dataset.journal import JOURNAL, SUMS
-from pixelgen.dataset.plan import PLAN
-from pixelgen.dataset.sidecar_files import index_names
+from pixelgen.dataset.plan import JOURNAL, PLAN, SUMS
+from pixelgen.dataset.run_config import RunConfig as How
+from pixelgen.dataset.sidecar_files import sidecar_names
 from pixelgen.dataset.source_record import SOURCES
-from pixelgen.dataset.writer import Run as How
-from pixelgen.dataset.writer import write
 from pixelgen.job import Job
 from pixelgen.layouts.base import MANIFEST
 from pixelgen.storage import LocalStore
 from pixelgen.storage.lock import LOCK
 from tests.support.command import Run, tree_digest
+from tests.support.datasets import write
 from tests.support.planted import (
     CUT,
     FIRST,
@@ -121,7 +120,7 @@ def test_a_foreign_file_planted_before_a_resume_is_refused_and_kept(
     out = cut_short(tmp_path / "set", layout)
     job = Job.parse(layout=layout, **CUT)
     first, *_, last = job.files()
-    indexed = next(chain(*index_names(job)), last)
+    indexed = next(chain(*sidecar_names(job)), last)
     places = {"done": first, "missing": last, "index": indexed, "manifest": job.manifest}
     name = places.get(place, place)
     (out / name).parent.mkdir(parents=True, exist_ok=True)

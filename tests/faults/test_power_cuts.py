@@ -13,9 +13,8 @@ from zlib import crc32
 
 import pytest
 
-from pixelgen.dataset.journal import JOURNAL
-from pixelgen.dataset.plan import PLAN
-from pixelgen.dataset.verify import MANIFESTS, finished_plan
+from pixelgen.dataset.existing_plan import MANIFESTS, finished_plan
+from pixelgen.dataset.plan import JOURNAL, PLAN
 from pixelgen.storage import LocalStore
 from tests.support.command import Run, tree_digest
 from tests.support.disk_jobs import (

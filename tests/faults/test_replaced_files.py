@@ -7,18 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen.dataset.journal import JOURNAL, SUMS
-from pixelgen.dataset.overwrite import clear
-from pixelgen.dataset.plan import PLAN
-from pixelgen.dataset.verify import check, finished_plan
-from pixelgen.dataset.writer import Run as How
-from pixelgen.dataset.writer import write
+from pixelgen.dataset.existing_plan import finished_plan
+from pixelgen.dataset.plan import JOURNAL, PLAN, SUMS
+from pixelgen.dataset.run_config import RunConfig as How
+from pixelgen.dataset.verify import check
 from pixelgen.engines import Serial
 from pixelgen.errors import Conflict, PixelgenError
 from pixelgen.job import Job
 from pixelgen.layouts.base import MANIFEST
 from pixelgen.storage import LocalStore
 from tests.support.command import Run
+from tests.support.datasets import remove_existing, write
 from tests.support.faults import (
     PATIENCE,
     Process,
@@ -134,7 +133,7 @@ def verified(out: Path, *, deep: bool = False) -> tuple[int, str]:
 def force(out: Path, **job: object) -> None:
     """Replace a dataset, as --force does."""
     store, new = LocalStore(str(out), "none"), Job.parse(**job)
-    clear(store, new, How(Serial()))
+    remove_existing(store, new, How(Serial()))
     write(new, store, How(Serial()))
 
 

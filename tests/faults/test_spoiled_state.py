@@ -10,15 +10,14 @@ from zlib import crc32
 
 import pytest
 
-from pixelgen.dataset.journal import JOURNAL, SUMS
-from pixelgen.dataset.plan import PLAN
-from pixelgen.dataset.writer import Run as How
-from pixelgen.dataset.writer import write
+from pixelgen.dataset.plan import JOURNAL, PLAN, SUMS
+from pixelgen.dataset.run_config import RunConfig as How
 from pixelgen.engines import Serial
 from pixelgen.job import Job
 from pixelgen.storage import LocalStore
 from pixelgen.storage.lock import LOCK
 from tests.support.command import tree_digest
+from tests.support.datasets import write
 from tests.support.faults import (
     manifest_of,
     trials,

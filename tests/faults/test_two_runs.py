@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen.dataset.journal import JOURNAL
+from pixelgen.dataset.plan import JOURNAL
 from tests.support.command import COMMAND, tree_digest
 from tests.support.faults import (
     PATIENCE,

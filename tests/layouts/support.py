@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from pixelgen.dataset.writer import Run as How
-from pixelgen.dataset.writer import write
+from pixelgen.dataset.run_config import RunConfig as How
 from pixelgen.engines import Serial
 from pixelgen.job import Job
 from pixelgen.storage import LocalStore
+from tests.support.datasets import write
 
 SPLIT = "train=0.75,val=0.25"
 

@@ -4,15 +4,13 @@ import json
 import shutil
 import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pixelgen import registry
-from pixelgen.dataset.sidecar_files import index_names, manifest_view
-from pixelgen.dataset.writer import Run as How
-from pixelgen.dataset.writer import write
+from pixelgen.dataset.run_config import RunConfig as How
+from pixelgen.dataset.sidecar_files import sidecar_files, sidecar_names
 from pixelgen.engines import Serial
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
@@ -21,6 +19,7 @@ from pixelgen.layouts.layout import Layout
 from pixelgen.storage import LocalStore
 from tests.layouts.support import SPLIT, files, make_dataset, missing
 from tests.support.command import Done, Run, tree_digest
+from tests.support.datasets import write
 from tests.support.faults import layouts
 
 SIDECARS = [
@@ -56,7 +55,7 @@ def test_a_sidecar_added_later_equals_one_made_at_once(
 ) -> None:
     job = make_dataset(tmp_path / "at once", layout=layout, split=split)
     later = tmp_path / "later"
-    bare = replace(job, layout=Layout(job.layout.container))
+    bare = job.with_layout(Layout(job.layout.container))
     write(bare, LocalStore(str(later), "none"), How(Serial()))
     images = {later / name: (later / name).read_bytes() for name in job.files()}
     for image, data in images.items():
@@ -71,7 +70,7 @@ def test_a_sidecar_added_later_equals_one_made_at_once(
 @pytest.mark.parametrize("layout", layouts(5))
 def test_the_names_of_index_files_are_known_before_the_rows(layout: str, tmp_path: Path) -> None:
     job = make_dataset(tmp_path, layout=layout)
-    named = [name for names in index_names(job) for name in names]
+    named = [name for names in sidecar_names(job) for name in names]
 
     assert len(named) == len(set(named))
     assert files(tmp_path) == {
@@ -91,7 +90,7 @@ def test_an_index_of_any_size_needs_constant_memory(layout: str) -> None:
                 yield shard, ShardRecord(shard.number, [300] * images, ["0" * 64] * images)
 
         def consume() -> None:
-            for _, data in job.layout.index(manifest_view(job, records)):
+            for _, data in sidecar_files(job, records):
                 for _ in (data,) if isinstance(data, bytes) else data:
                     pass
 

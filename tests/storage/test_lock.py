@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen.dataset.writer import Run as How
-from pixelgen.dataset.writer import write
+from pixelgen.dataset.run_config import RunConfig as How
 from pixelgen.errors import Busy
 from pixelgen.job import Job
 from pixelgen.storage import LocalStore
-from pixelgen.storage.lock import LOCK, shared_lock, lock
+from pixelgen.storage.lock import LOCK, lock, shared_lock
 from tests.support.command import Run
+from tests.support.datasets import write
 from tests.support.faults import PATIENCE
 from tests.support.planted import status
 

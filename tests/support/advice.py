@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from pixelgen.cli import main
-from pixelgen.dataset.journal import JOURNAL
+from pixelgen.dataset.plan import JOURNAL
 from pixelgen.errors import PixelgenError
 from tests.support.command import COMMAND
 

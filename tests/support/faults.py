@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pixelgen import registry
-from pixelgen.dataset.journal import JOURNAL
-from pixelgen.dataset.verify import finished_plan
+from pixelgen.dataset.existing_plan import finished_plan
+from pixelgen.dataset.plan import JOURNAL
 from pixelgen.layouts import Container, Sidecar
 from pixelgen.layouts.layout import Layout
 from pixelgen.storage import LocalStore

@@ -26,12 +26,13 @@ from PIL import Image
 
 from pixelgen.cli import main
 from pixelgen.dataset.plan import plan_text
-from pixelgen.dataset.writer import Run, write
+from pixelgen.dataset.run_config import RunConfig
 from pixelgen.engines import Serial
 from pixelgen.job import Job
 from pixelgen.layouts.layout import UNIVERSAL
 from pixelgen.storage import LocalStore
 from pixelgen.storage.append_log import encode_line
+from tests.support.datasets import write
 
 HANG = 300  # seconds; a case of a few files that takes so long does not end
 FILES = ("pixelgen.json", "metadata.jsonl", "SHA256SUMS", "sources.jsonl", ".pixelgen.journal")
@@ -95,7 +96,7 @@ def make_datasets(root: Path) -> None:
     (root / "evilmod.py").write_text("raise SystemExit('imported')\n")
     for name, options in JOBS.items():
         job = Job.parse(count=10, width=9, height=7, **options)
-        write(job, LocalStore(name, "none"), Run(Serial()))
+        write(job, LocalStore(name, "none"), RunConfig(Serial()))
 
 
 @st.composite

@@ -13,4 +13,4 @@ SLOW = ("-n", 80, "-s", 512, "--family", "gradient", "-j", 1, "-q")
 
 
 def partition(out: Path, number: int, job: tuple[object, ...] = JOB, total: int = 4) -> Done:
-    return finish(out.parent, "generate", *job, "--shard", f"{number}/{total}", "-o", out.name)
+    return finish(out.parent, "generate", *job, "--partition", f"{number}/{total}", "-o", out.name)

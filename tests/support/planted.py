@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen.dataset.writer import Run as How
-from pixelgen.dataset.writer import write
+from pixelgen.dataset.run_config import RunConfig as How
 from pixelgen.engines import Serial
 from pixelgen.errors import PixelgenError
 from pixelgen.job import Job
 from pixelgen.storage import LocalStore
 from tests.support.command import Done, tree_digest
+from tests.support.datasets import write
 
 FIRST = "images/000000.png"
 SHARD = "negatives-000000.tar"

@@ -4,10 +4,10 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from pixelgen.dataset.writer import Run
+from pixelgen.dataset.run_config import RunConfig
 from pixelgen.engines import Serial
 
-SERIAL = Run(Serial())
+SERIAL = RunConfig(Serial())
 JOB: dict[str, Any] = {"count": 12, "width": 9, "height": 7, "color": "red", "layout": "files,coco"}
 GENERATE = (
     "-n",
@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "more sidecars": ("generate", *GENERATE, "--layout", "files,coco,csv"),
     "force": ("generate", *GENERATE, "--seed", "5", "--force"),
     "dry run": ("generate", *GENERATE, "--dry-run"),
-    "partition": ("generate", *GENERATE, "--shard", "1/2"),
+    "partition": ("generate", *GENERATE, "--partition", "1/2"),
     "repair": ("repair", "set", "-q", "-j", "1"),
     "deep repair": ("repair", "set", "-q", "--deep", "-j", "1"),
     "finish": ("finish", "set", "-q"),

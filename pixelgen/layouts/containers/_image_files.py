@@ -59,6 +59,10 @@ class ImageFiles(Container):
                 self.path(info, image_record.number), image_record.size, image_record.sha256
             )
 
+    def read_one(self, store: Store, info: DatasetInfo, shard: Shard, index: int) -> bytes:
+        """Return the bytes of an image's file."""
+        return next(self.read(store, info, Shard(shard.number, index, index + 1)))
+
     def read(self, store: Store, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
         """Yield each file."""
         return (store.read(name, info.most_bytes) for name in self.files(info, shard))

@@ -30,13 +30,13 @@ class Npy(Sharded):
     def pack(self, info: DatasetInfo, shard: Shard, samples: Samples) -> Iterator[Data]:
         """Write one header for all images, then the levels of each."""
         yield _header(info, shard)
-        skipped = len(npy_header(_shape(info), info.depth))
+        skipped = len(npy_header(_shape(info), info.image.depth))
         for sample in samples:
             yield memoryview(sample.data)[skipped:]
 
     def size(self, info: DatasetInfo, shard: Shard, record: ShardRecord) -> int:
         """Add up the images without their headers."""
-        skipped = len(npy_header(_shape(info), info.depth))
+        skipped = len(npy_header(_shape(info), info.image.depth))
         return len(_header(info, shard)) + sum(size - skipped for size in record.sizes)
 
     def unpack(self, file: BinaryIO, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
@@ -44,9 +44,9 @@ class Npy(Sharded):
         header = _header(info, shard)
         if read_exactly(file, len(header), len(header)) != header:
             raise ValueError("its header does not match the dataset")
-        image_header = npy_header(_shape(info), info.depth)
+        image_header = npy_header(_shape(info), info.image.depth)
         height, width, channels = _shape(info)
-        size = height * width * channels * info.depth // 8
+        size = height * width * channels * info.image.depth // 8
         for _ in range(shard.start, shard.stop):
             yield image_header + read_exactly(file, size, size)
 
@@ -57,8 +57,8 @@ class Npy(Sharded):
 
 
 def _shape(info: DatasetInfo) -> tuple[int, int, int]:
-    return info.height, info.width, info.channels
+    return info.image.height, info.image.width, info.image.shape.channels
 
 
 def _header(info: DatasetInfo, shard: Shard) -> bytes:
-    return npy_header((shard.stop - shard.start, *_shape(info)), info.depth)
+    return npy_header((shard.stop - shard.start, *_shape(info)), info.image.depth)

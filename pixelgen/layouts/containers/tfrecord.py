@@ -92,10 +92,10 @@ def _wrap(info: DatasetInfo, image_record: ImageRecord) -> tuple[bytes, bytes]:
     after = b"".join((
         _entry(b"image/filename", info.file(image_record.number).encode()),
         _entry(b"image/format", info.format.encode()),
-        _entry(b"image/height", info.height),
+        _entry(b"image/height", info.image.height),
         _entry(b"image/key/sha256", image_record.sha256.encode()),
         _entry(b"image/source_id", str(image_record.number).encode()),
-        _entry(b"image/width", info.width),
+        _entry(b"image/width", info.image.width),
     ))  # fmt: skip
     head = _entry_head(_IMAGE, image_record.size)
     return _prefix(

@@ -53,8 +53,9 @@ def _annotation(info: DatasetInfo, key: str) -> bytes:
     """Write an annotation without an object."""
     return (
         f"<annotation>\n <folder>VOC2012</folder>\n <filename>{key}{info.suffix}</filename>\n"
-        f" <size>\n  <width>{info.width}</width>\n  <height>{info.height}</height>\n"
-        f"  <depth>{info.channels}</depth>\n </size>\n <segmented>0</segmented>\n</annotation>\n"
+        f" <size>\n  <width>{info.image.width}</width>\n  <height>{info.image.height}</height>\n"
+        f"  <depth>{info.image.shape.channels}</depth>\n </size>\n"
+        " <segmented>0</segmented>\n</annotation>\n"
     ).encode()
 
 

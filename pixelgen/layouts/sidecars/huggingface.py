@@ -42,7 +42,7 @@ def _card(info: DatasetInfo, container: Container) -> bytes:
     lines = ["---", "configs:", "- config_name: default", "  data_files:"]
     for split, paths in _paths(info, container).items():
         lines += [f"  - split: {split}", "    path:", *(f'    - "{path}"' for path in paths)]
-    body = _BODY.format(count=info.count, width=info.width, height=info.height)
+    body = _BODY.format(count=info.count, width=info.image.width, height=info.image.height)
     return "\n".join([*lines, "---", body]).encode()
 
 

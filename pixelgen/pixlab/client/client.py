@@ -146,7 +146,7 @@ class Client:
     def _read(self, response: Response, host: str | None, image_id: str) -> FetchedImage:
         """Return the image of a response, and the columns that its manifest row adds: FETCHED."""
         job = self._job
-        image = read_image(response, job.format.name, job.width, job.height)
+        image = read_image(response, job.format.name, job.image.width, job.image.height)
         columns = {
             "mode": image.mode, "depth": image.depth, "host": host, "id": image_id, "status": 200,
         }  # fmt: skip
@@ -166,12 +166,12 @@ class Client:
     def _url(self) -> str:
         job = self._job
         parameters = {
-            "width": str(job.width),
-            "height": str(job.height),
+            "width": str(job.image.width),
+            "height": str(job.image.height),
             "export": job.format.name.upper(),
         }
-        if job.color is not None:
-            parameters["color"] = color_parameter(job.color)
+        if job.image.color is not None:
+            parameters["color"] = color_parameter(job.image.color)
         if not self._config.by_link:
             parameters["blob"] = "true"
         if self._config.key_in_query:
@@ -187,7 +187,7 @@ class Client:
 
 def max_image_bytes(job: Job) -> int:
     """Return the most bytes that the file of an image may have; a longer response is refused."""
-    return 8 * job.width * job.height + (64 << 10)
+    return 8 * job.image.width * job.image.height + (64 << 10)
 
 
 def _retry_delay(failure: Failure, failures: int) -> float:

@@ -104,7 +104,7 @@ _FORMAT = PixelCost(65, 24)  # PNG of noise over a color, and the blending; most
 
 def check_cost(job: Job, max_seconds: float, max_bytes: int) -> Cost:
     """Return what the image of a job costs; raise HttpError if that is too much."""
-    cost = estimate(job.family, job.width, job.height, job.format.name)
+    cost = estimate(job.image.family, job.image.width, job.image.height, job.format.name)
     if cost.seconds > max_seconds:
         needed = f"{cost.seconds:,.1f} seconds of CPU time, and at most {max_seconds:g}"
         raise _too_much(job, needed, "--max-seconds")
@@ -115,9 +115,11 @@ def check_cost(job: Job, max_seconds: float, max_bytes: int) -> Cost:
 
 
 def _too_much(job: Job, needed: str, option: str) -> HttpError:
+    image = job.image
     return bad_request(
-        f"{job.width}x{job.height} of {str(job.family)[:60]} would take about {needed} are allowed;"
-        f" ask for fewer pixels or a cheaper noise, or start the server with a larger {option}"
+        f"{image.width}x{image.height} of {str(image.family)[:60]} would take about {needed} are"
+        f" allowed; ask for fewer pixels or a cheaper noise, or start the server with a"
+        f" larger {option}"
     )
 
 

@@ -42,7 +42,7 @@ def parse_job(path: str, fields: Fields, max_pixels: int) -> Job:
         seed = parse_seed(fields["seed"]) if fields.get("seed") else secrets.randbits(128)
     except BadValue as error:
         raise bad_request(str(error)) from None
-    return _parse_unseeded_job(path, job_fields, max_pixels).seeded(seed)
+    return _parse_unseeded_job(path, job_fields, max_pixels).with_seed(seed)
 
 
 @lru_cache(maxsize=16)  # most clients repeat a request, and parsing takes as long as a small image
@@ -81,7 +81,7 @@ def _preferred_modes(color: str) -> Iterator[str]:
 
 
 def _without_files(job: Job) -> Job:
-    if job.sources:
+    if job.source_paths:
         raise BadValue("invalid noise: must not be made of files of the server")
     return job
 

@@ -16,12 +16,14 @@ import pytest
 from PIL import Image
 
 from pixelgen import registry
-from pixelgen.dataset.verify import Damage, check, finished_plan
-from pixelgen.dataset.writer import Run as Running
+from pixelgen.dataset.existing_plan import finished_plan
+from pixelgen.dataset.run_config import Damage
+from pixelgen.dataset.run_config import RunConfig as Running
+from pixelgen.dataset.verify import check
 from pixelgen.job import Job
 from pixelgen.layouts import Container, Sidecar
 from pixelgen.storage import LocalStore
-from pixelgen.storage.append_log import seal
+from pixelgen.storage.append_log import encode_line
 from tests.support.command import COMMAND, ROOT, Run, tree_digest
 from tests.support.faults import wait_for
 from tests.support.pixlab_endpoint import FAULTS, KEY, Endpoint, remote_command, rows_of, run_remote
@@ -187,7 +189,7 @@ def test_fetched_images_are_never_regenerated(run: Run, tmp_path: Path, endpoint
     (tmp_path / "set/images/000001.png").unlink()
     assert run("verify", "set").returncode == 3
     assert tree_digest(tmp_path / "set") != before
-    with pytest.raises(ValueError, match="cannot be made"):
+    with pytest.raises(ValueError, match="cannot be generated"):
         Job.parse(count=1, remote=endpoint.url)[0]
 
 
@@ -323,7 +325,7 @@ def test_paid_images_of_another_dataset_are_not_removed(
 ) -> None:
     (tmp_path / "set").mkdir()
     cache_file = tmp_path / "set/.pixelgen.fetched"
-    cache_file.write_bytes(seal(["0" * 64, 0, "", "AAAA"]))
+    cache_file.write_bytes(encode_line(["0" * 64, 0, "", "AAAA"]))
     before = cache_file.read_bytes()
     done = run("generate", "-n", 3, "-s", 8, "--remote", "--remote-url", endpoint.url, "-o", "set",
                PIXLAB_API_KEY="abcdefghijklmnop")  # fmt: skip

@@ -334,7 +334,9 @@ def requested_job(noise: str, size: str = "1000x1000", export: str = "png") -> J
 
 
 def test_every_family_has_a_cost() -> None:
-    ours = [part for part in components("family").values() if part.__module__.startswith("pixelgen.")]
+    ours = [
+        part for part in components("family").values() if part.__module__.startswith("pixelgen.")
+    ]
     assert sorted(FAMILY_COSTS) == sorted(part.name for part in ours)
 
 

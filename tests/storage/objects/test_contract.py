@@ -2,16 +2,18 @@
 
 import pickle
 from collections.abc import Callable, Iterator
+from copy import copy
 from pathlib import Path, PurePath
 
 import pytest
 
-from pixelgen.dataset.writer import Run, write
+from pixelgen.dataset.run_config import RunConfig
 from pixelgen.engines import Serial
 from pixelgen.errors import Busy, Conflict
 from pixelgen.job import Job
 from pixelgen.storage import Store, open_store
 from pixelgen.storage.lock import LOCK, lock
+from tests.support.datasets import write
 from tests.support.memory_store import MemoryStore
 from tests.support.s3_server import Server
 
@@ -129,8 +131,7 @@ def test_what_is_ours_is_replaced_staged_and_removed(place: Place) -> None:
         False,
     ]
     with store.probe_file(b"a token") as name:
-        again = pickle.loads(pickle.dumps(store))  # noqa: S301 – our own
-        assert again.read(name, 1 << 20) == b"a token"
+        assert copy(store).read(name, 1 << 20) == b"a token"
     for name in ("one", "two", "blank"):
         store.remove(name)
     assert store.list_names("") == []
@@ -215,7 +216,7 @@ def test_a_path_is_one_of_this_machine_where_the_store_says_so(place: Place) -> 
 def test_a_dataset_is_written_to_any_store(place: Place) -> None:
     store, _ = place
     job = Job.parse(count=3, width=8, height=8)
-    outcome = write(job, store, Run(Serial(), 1, lambda *_: None))
-    assert (outcome.made, outcome.complete) == (3, True)
-    assert write(job, store, Run(Serial(), 1, lambda *_: None)).found == 3
+    outcome = write(job, store, RunConfig(Serial(), 1, lambda *_: None))
+    assert (outcome.created, outcome.is_complete) == (3, True)
+    assert write(job, store, RunConfig(Serial(), 1, lambda *_: None)).existing == 3
     assert store.size(job.manifest)

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from pixelgen.dataset.partition import Partition
-from pixelgen.dataset.writer import Run as How
-from pixelgen.dataset.writer import write, write_partition
+from pixelgen.dataset.run_config import RunConfig as How
 from pixelgen.engines import Serial
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
@@ -19,6 +18,7 @@ from pixelgen.storage import LocalStore
 from pixelgen.storage.object_log import ObjectLog
 from pixelgen.storage.objects import ObjectStore
 from tests.support.command import Done, Run, tree_digest
+from tests.support.datasets import write, write_partition
 from tests.support.s3_front import Answer, Front, Request
 from tests.support.s3_server import Server
 
@@ -74,7 +74,7 @@ def begin_between(run: Run, url: str, moment: str, *options: object) -> Raced:
     """Return a store in which another run makes its portion at a moment of ours."""
 
     def other() -> None:
-        done = run("generate", *JOB, *options, "--shard", "2/2", "-o", url)
+        done = run("generate", *JOB, *options, "--partition", "2/2", "-o", url)
         assert done.returncode == 0, done.stderr
 
     return Raced(url, looks=once(other), moment=moment)
@@ -86,7 +86,7 @@ def test_a_set_that_another_portion_begins_at_the_same_moment_is_resumed(
 ) -> None:
     url = f"s3://sets/{tmp_path.name}"
     store = begin_between(run, url, moment)
-    assert write_partition(job, store, HERE, Partition(1, 2)).made == 40
+    assert write_partition(job, store, HERE, Partition(1, 2)).created == 40
     assert run("finish", url, "-q").returncode == 0
     assert s3.digest(tmp_path.name) == tree_digest(tmp_path / "whole")
 
@@ -106,7 +106,8 @@ def test_four_processes_that_begin_a_set_together_make_it(
     url = f"s3://sets/{tmp_path.name}"
     with ThreadPoolExecutor(4) as pool:
         made = pool.map(
-            lambda number: run("generate", *JOB, "--shard", f"{number}/4", "-o", url), range(1, 5)
+            lambda number: run("generate", *JOB, "--partition", f"{number}/4", "-o", url),
+            range(1, 5),
         )
         assert [(each.returncode, each.stderr) for each in made] == [(0, "")] * 4
     assert run("finish", url, "-q").returncode == 0
@@ -167,7 +168,7 @@ def test_a_whole_run_that_begins_at_the_same_moment_in_a_directory_is_told_to_wa
     others: list[Done] = []
     out = tmp_path / "out"
     looks = once(lambda: others.append(run("generate", *JOB, "-o", out)))
-    assert write(job, RacedFolder(str(out), looks=looks), HERE).made == 80
+    assert write(job, RacedFolder(str(out), looks=looks), HERE).created == 80
     assert [(each.returncode, "in use" in each.stderr) for each in others] == [(5, True)]
     assert tree_digest(out) == tree_digest(tmp_path / "whole")
 
@@ -178,10 +179,10 @@ def test_a_portion_that_begins_at_the_same_moment_in_a_directory_waits_for_the_p
     out = tmp_path / "out"
     others: list[Future[Done]] = []
     with ThreadPoolExecutor(1) as pool:
-        command = ("generate", *JOB, "--shard", "2/2", "-o", out)
+        command = ("generate", *JOB, "--partition", "2/2", "-o", out)
         looks = once(lambda: others.append(pool.submit(run, *command)))
         store = RacedFolder(str(out), looks=looks)
-        assert write_partition(job, store, HERE, Partition(1, 2)).made == 40
+        assert write_partition(job, store, HERE, Partition(1, 2)).created == 40
         assert [each.result().returncode for each in others] == [0]
     assert run("finish", out, "-q").returncode == 0
     assert tree_digest(out) == tree_digest(tmp_path / "whole")

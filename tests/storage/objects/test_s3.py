@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from pixelgen.cli import main
-from pixelgen.dataset.journal import JOURNAL
+from pixelgen.dataset.plan import JOURNAL
 from pixelgen.storage import PROBE_PREFIX, object_requests, open_store
 from tests.support.command import Done, Run, tree_digest
 from tests.support.dask_cluster import ROOT, cluster
@@ -46,7 +46,7 @@ def test_it_is_verified_repaired_indexed_and_previewed(
     job = ("-n", 30, "-s", 40, "--layout", "webdataset:per_shard=10", "-j", 1, "-q")
     make(*job, "-o", url)
     whole = s3.digest(prefix)
-    assert json.loads(make(*job, "--json", "-o", url).stdout)["made"] == 0
+    assert json.loads(make(*job, "--json", "-o", url).stdout)["created"] == 0
     assert run("verify", url, "--deep", "-j", 1).returncode == 0
     tar = f"{prefix}/negatives-000001.tar"
     data = bytearray(s3.read(tar))
@@ -156,8 +156,8 @@ def test_what_the_journal_tells_is_not_made_again(
     fronted.rule = lambda _, forward: forward()
     kept = told(s3, prefix)
     done = json.loads(make(*job, "--json", "-o", url).stdout)
-    assert done["found"] == 2 * kept
-    assert done["made"] == 20 - 2 * kept
+    assert done["existing"] == 2 * kept
+    assert done["created"] == 20 - 2 * kept
 
 
 def told(s3: Server, prefix: str) -> int:
@@ -219,7 +219,7 @@ def test_a_url_that_is_none_is_refused(run: Run, url: str) -> None:
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
 
 
-def test_what_is_about_a_directory_is_refused(s3: Server, run: Run) -> None:
+def test_options_that_need_a_directory_are_refused(s3: Server, run: Run) -> None:
     for option in ("--force", "--remote"):
         done = run("generate", "-n", 3, option, "-o", "s3://sets/none", PIXLAB_API_KEY="none")
         assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
@@ -253,22 +253,22 @@ def test_an_object_of_somebody_elses_stays(s3: Server, prefix: str, make: Make, 
     assert "--force" not in other.stderr
 
 
-def test_portions_in_the_store_become_one_set(
+def test_partitions_in_the_store_become_one_dataset(
     s3: Server, prefix: str, tmp_path: Path, make: Make, run: Run
 ) -> None:
     job = ("-n", 80, "-s", 40, "--layout", "webdataset:per_shard=10", "-j", 1, "-q")
     make(*job, "-o", "whole")
     url = f"s3://sets/{prefix}/set"
-    make(*job, "--shard", "1/2", "-o", url)
+    make(*job, "--partition", "1/2", "-o", url)
     done = run("finish", url)
     assert done.returncode == 1
-    assert re.search(r"--shard I/2 .*I = 2\b", done.stderr)
-    make(*job, "--shard", "2/2", "-o", url)
+    assert re.search(r"--partition I/2 .*I = 2\b", done.stderr)
+    make(*job, "--partition", "2/2", "-o", url)
     assert run("status", url, "--missing").stdout == "\n"
     assert run("finish", url, "-q").returncode == 0
     assert s3.digest(f"{prefix}/set") == tree_digest(tmp_path / "whole")
     for number in (1, 2):
-        make(*job, "--shard", f"{number}/2", "-o", f"part-{number}")
+        make(*job, "--partition", f"{number}/2", "-o", f"part-{number}")
     assert run("finish", f"{url}-2", "part-1", "part-2", "-q").returncode == 0
     assert s3.digest(f"{prefix}/set-2") == tree_digest(tmp_path / "whole")
 

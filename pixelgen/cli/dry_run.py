@@ -1,0 +1,78 @@
+"""``pixelgen generate --dry-run``: what would be made, and what exists already."""
+
+from typing import TYPE_CHECKING
+
+from pixelgen.cli.output import human_bytes, pluralize, print_json, print_line
+
+if TYPE_CHECKING:
+    from pixelgen.cli.generate_options import GenerateOptions
+    from pixelgen.dataset.plan import Plan
+    from pixelgen.job import Job
+    from pixelgen.storage import Store
+
+_REMOTE_BYTES = 4  # a pixel: PixLab sends RGBA where no color is asked for
+_SAMPLED = 32  # images of a mixture, to estimate the size of all
+
+
+def print_dry_run(job: "Job", store: "Store", options: "GenerateOptions") -> int:
+    """Print the size of the job and what of it is done, without writing anything."""
+    from pixelgen.dataset.plan import Plan
+    from pixelgen.dataset.run_config import RunConfig
+    from pixelgen.dataset.writer import bind_sources
+
+    plan = Plan.read(store)
+    if plan and not options.force:
+        plan.check_usable(job, store)
+    known = None if options.force else plan
+    job = bind_sources(job, store, RunConfig(skip_damaged=options.skip_damaged), known)
+    expected, existing = _expected_bytes(job), _existing(job, store, known)
+    if options.as_json:
+        print_json({
+            "count": job.count,
+            "shards": job.shard_count,
+            "bytes": expected,
+            "existing": existing,
+            "id": job.digest,
+        })  # fmt: skip
+        return 0
+    image = job.image
+    about = "about " if job.encoder or not image.family.is_fixed or job.remote else ""
+    what = f"{image.mode}, {job.format}, {image.family}"
+    if job.remote:
+        what = f"{job.format}, from {job.remote}"
+    print_line(f"{pluralize(job.count, 'image')} of {image.width}x{image.height} {what}")
+    shards, size = pluralize(job.shard_count, "shard"), pluralize(job.shard_size, "image")
+    print_line(f"{shards} of up to {size}")
+    most = "at most " if job.remote else ""
+    print_line(f"{most}{about}{expected:,} bytes ({human_bytes(expected)})")
+    print_line(f"{pluralize(existing, 'image')} already {'exists' if existing == 1 else 'exist'}")
+    if job.remote:
+        requests = pluralize(job.count - existing, "request")
+        print_line(f"at least {requests} to {job.remote}")
+    return 0
+
+
+def _existing(job: "Job", store: "Store", plan: "Plan | None") -> int:
+    """Return how many images are there, or in the download cache."""
+    from pixelgen.dataset.journal import replay_journals
+    from pixelgen.dataset.missing_files import check_present
+    from pixelgen.dataset.plan import Plan, is_finished
+
+    if plan and is_finished(store, job):
+        check_present(plan.job, store)
+        return job.count
+    existing = replay_journals(store, plan).images if plan else 0
+    if job.remote:
+        from pixelgen.dataset.download_cache import count_cached
+
+        existing += count_cached(store, plan or Plan.of(job))
+    return existing
+
+
+def _expected_bytes(job: "Job") -> int:
+    """Estimate the bytes of all files by those of the first, or by those of the pixels."""
+    if job.remote:
+        return job.count * job.image.width * job.image.height * _REMOTE_BYTES
+    sampled = range(min(job.count, 1 if job.image.family.is_fixed else _SAMPLED))
+    make = job.maker()
+    return sum(len(make(index)) for index in sampled) * job.count // max(len(sampled), 1)

@@ -1,0 +1,85 @@
+"""What ``pixelgen generate`` prints when it is done."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pixelgen.cli.output import (
+    Progress,
+    human_bytes,
+    pluralize,
+    print_json,
+    print_path,
+    report,
+    report_loader_calls,
+)
+from pixelgen.errors import shell_path
+
+if TYPE_CHECKING:
+    from pixelgen.cli.generate_options import GenerateOptions
+    from pixelgen.dataset.api import Manifest
+    from pixelgen.dataset.partition import Partition
+    from pixelgen.job import Job
+    from pixelgen.storage import Store
+
+
+@dataclass(frozen=True)
+class Result:
+    """A run that ended: its job, where, what it left, how fast, and by how many requests."""
+
+    job: "Job"
+    store: "Store"
+    manifest: "Manifest"
+    progress: Progress
+    requests: int | None
+
+    def describe(self) -> str:
+        """Return what the run did, in a line."""
+        manifest = self.manifest
+        if not manifest.created:
+            done = "sidecars added" if manifest.has_new_sidecars else "nothing to do"
+            exist = "exists" if manifest.count == 1 else "exist"
+            return f"{done}: {pluralize(manifest.count, 'image')} already {exist}"
+        existing = f" ({manifest.existing:,} existed)" if manifest.existing else ""
+        requests = f", {pluralize(self.requests, 'request')}" if self.requests else ""
+        return (
+            f"{pluralize(manifest.created, 'image')}, {human_bytes(manifest.bytes)}{existing},"
+            f" {self.progress.speed}{requests}"
+        )
+
+    def figures(self) -> dict[str, object]:
+        """Return what was created, by its name in JSON."""
+        return {
+            "count": self.manifest.count,
+            "created": self.manifest.created,
+            "existing": self.manifest.existing,
+            "bytes": self.manifest.bytes,
+            "seconds": round(self.progress.seconds, 3),
+        }
+
+
+def print_dataset(result: Result, options: "GenerateOptions") -> None:
+    """Say on stderr what was done, and print the result on stdout."""
+    manifest = result.manifest
+    if not options.quiet:
+        report(result.describe())
+        if manifest.count:
+            report_loader_calls(result.job, result.store, options.trainer)
+    if options.as_json:
+        requests = {"requests": result.requests} if result.job.remote else {}
+        head = {"state": "complete", "id": manifest.id, "manifest": manifest.path}
+        print_json(head | result.figures() | requests)
+    else:
+        print_path(manifest.path)
+
+
+def print_partition(result: Result, partition: "Partition", options: "GenerateOptions") -> None:
+    """Say what was done of a dataset that is not complete yet, and how it is completed."""
+    if not options.quiet:
+        report(f"partition {partition}: {result.describe()}")
+        when = "to complete it"
+        if partition.total > 1:
+            when = f"when all {partition.total:,} are done"
+        report(f"{when}, run: pixelgen finish {shell_path(options.out)}")
+    if options.as_json:
+        head = {"state": "partial", "id": result.manifest.id, "partition": str(partition)}
+        print_json(head | result.figures())

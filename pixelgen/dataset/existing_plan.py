@@ -1,0 +1,74 @@
+"""The plan of a dataset that must be there, and what restores it where it is lost."""
+
+from pixelgen.dataset.plan import JOURNAL, PLAN, SUMS, Plan, is_finished
+from pixelgen.errors import BadValue, Conflict, PixelgenError, shell_path
+from pixelgen.job import Job
+from pixelgen.storage import Store
+
+MANIFESTS = ("metadata.jsonl", "manifest.jsonl")
+
+
+def read_plan(store: Store) -> Plan:
+    """Return the plan of a dataset; raise Conflict or PixelgenError where there is none."""
+    plan = Plan.read(store)
+    if plan is None and any(map(store.exists, (PLAN, *MANIFESTS))):
+        raise Conflict(f"{store.path(PLAN)} is missing or empty; {way_to_plan(store)}")
+    if plan is None:
+        raise PixelgenError(f"{store.root} holds no dataset of pixelgen (it has no {PLAN})")
+    return plan
+
+
+def way_to_plan(store: Store, first: str = "") -> str:
+    """Say what brings back a plan that is lost; only a journal or sums tell what it was.
+
+    ``first`` is what to do before the command is run again.
+    """
+    if not any(map(store.exists, (JOURNAL, SUMS))):
+        return "restore it, or move the dataset away"
+    return (
+        f"restore it or, unless its images were fetched with --remote, {first}run the command"
+        " that made the dataset again, with the same seed and all sidecars"
+    )
+
+
+def finished_plan(store: Store) -> Plan:
+    """Return the plan of a finished dataset; raise PixelgenError where there is none."""
+    plan = read_plan(store)
+    check_finished(plan.job, store)
+    return plan
+
+
+def check_finished(job: Job, store: Store) -> None:
+    """Raise PixelgenError where a dataset is not finished, Conflict where its manifest is lost."""
+    if not store.exists(JOURNAL) and store.size(job.manifest) is None:
+        raise Conflict(f"{store.path(job.manifest)} is {_way_to_manifest(store, job)}")
+    if not is_finished(store, job):
+        way = "" if job.remote else f", or: pixelgen repair {shell_path(store.root)}"
+        raise PixelgenError(
+            f"the dataset in {store.root} is not finished; run the command that makes it again{way}"
+        )
+
+
+def _way_to_manifest(store: Store, job: Job) -> str:
+    """Say what is wrong with a manifest that is not there, and what brings it back."""
+    is_there = store.exists(job.manifest)
+    what = "not a regular file" if is_there else "missing"
+    if job.remote:
+        return f"{what}; move the dataset away"
+    if is_there:
+        return f"{what}; move it away, then run: pixelgen repair {shell_path(store.root)}"
+    return f"{what}; to write it again, run: pixelgen repair {shell_path(store.root)}"
+
+
+def check_generated(job: Job, store: Store) -> None:
+    """Raise BadValue where images cannot be generated again, to compare or to replace others.
+
+    Raises what :func:`check_finished` does where they are not all there yet.
+    """
+    if job.remote:
+        check_finished(job, store)
+        raise BadValue(
+            f"the images in {store.root} came from {job.remote} and cannot be made again; to"
+            " fetch others, move the dataset away; to check these by their SHA-256, run: pixelgen"
+            f" verify {shell_path(store.root)}"
+        )

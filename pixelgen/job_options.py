@@ -1,0 +1,178 @@
+"""What a job is made from: its fields by name, and how each is read from text."""
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple, TypedDict
+
+from pixelgen import pixlab_api, registry
+from pixelgen.colors import Color, parse_color
+from pixelgen.errors import BadValue
+from pixelgen.families import Family
+from pixelgen.families.mixture import Member, Mixture
+from pixelgen.families.pointwise import Uniform
+from pixelgen.formats import Format
+from pixelgen.generator import ImageSpec
+from pixelgen.layouts import Splits
+from pixelgen.layouts.layout import Layout
+from pixelgen.rng import parse_seed
+
+_LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
+_SPLIT_WORDS = ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval",
+                "evaluation")  # fmt: skip
+_UNIFORM = Mixture((Member(Uniform()),))
+_SIZE = re.compile(r"(-?\d{1,12})(?:[xX](-?\d{1,12}))?", re.ASCII)
+
+
+class JobOptions(TypedDict, total=False):
+    """What :class:`Job` takes by keyword; each value may also be given as text."""
+
+    count: int | str
+    size: str | int | tuple[int, int]
+    width: int | str
+    height: int | str
+    mode: str
+    depth: int | str
+    color: str | Color | None
+    density: float | str | None
+    family: str | Family | Mixture | Sequence[str]
+    format: str | Format
+    layout: str | Layout
+    checksum: str
+    seed: int | str
+    label: str | None
+    split: str | Splits | None
+    remote: str
+
+
+class _Field(NamedTuple):
+    """What a field is called in messages, of what type it is, and how it is read from text."""
+
+    noun: str
+    type: type
+    read: Callable[[Any], Any]
+
+
+def _read_int(text: str) -> int:
+    return int(text.strip())
+
+
+def _read_mixture(value: object) -> Mixture:
+    """Make a mixture of a family, or of families as text."""
+    if isinstance(value, Mixture):
+        return value
+    if isinstance(value, Family):
+        return Mixture((Member(value),))
+    texts = [value] if isinstance(value, str) else value
+    if isinstance(texts, list | tuple) and all(isinstance(each, str) for each in texts):
+        return Mixture.parse(texts)
+    raise TypeError
+
+
+def _read_label(text: str) -> str:
+    label = text.strip()
+    if not _LABEL.fullmatch(label):
+        raise BadValue(
+            f"invalid class {label[:50]!r}: must be of ASCII letters, digits, _ and - (it may"
+            " become the name of a folder)"
+        )
+    if label in _SPLIT_WORDS:
+        raise BadValue(
+            f"invalid class {label!r}: it would be taken for a split; choose another name"
+        )
+    return label
+
+
+_READERS: Mapping[str, _Field] = {
+    "count": _Field("a whole number", int, _read_int),
+    "width": _Field("a whole number", int, _read_int),
+    "height": _Field("a whole number", int, _read_int),
+    "mode": _Field("a mode", str, str.upper),
+    "depth": _Field("a whole number", int, _read_int),
+    "color": _Field("a color", Color, parse_color),
+    "density": _Field("a number", float, float),
+    "family": _Field("a family, or a list of them", Mixture, _read_mixture),
+    "format": _Field("a format", Format, partial(registry.parse, Format)),
+    "layout": _Field("a layout", Layout, Layout.parse),
+    "checksum": _Field("a checksum", str, str.lower),
+    "seed": _Field("a whole number", int, parse_seed),
+    "label": _Field("the name of a class", str, _read_label),
+    "split": _Field("shares of a dataset", Splits, Splits.parse),
+    "remote": _Field("an address", str, pixlab_api.parse_address),
+}
+
+
+_MAY_BE_NONE = ("color", "density", "format", "label", "split")
+
+
+def parse_size(size: object) -> tuple[int, int]:
+    """Read "WxH", "N", N or (W, H) as width and height in pixels; raise BadValue for all else."""
+    if isinstance(size, list | tuple) and len(size) == 2:
+        width, height = (_read_field("size", side, _READERS["width"]) for side in size)
+        return width, height
+    sides = _SIZE.fullmatch(str(size).strip())
+    if not sides:
+        raise BadValue(
+            f"invalid size {str(size)[:50]!r}: must be WIDTHxHEIGHT; write it as 300x200, or 300"
+            " for a square"
+        )
+    return int(sides[1]), int(sides[2] or sides[1])
+
+
+def read_fields(values: Mapping[str, object]) -> dict[str, Any]:
+    """Bring the fields that are given to their types; None is not given, where that is allowed."""
+    given = {
+        name: value
+        for name, value in values.items()
+        if value is not None or name not in _MAY_BE_NONE
+    }
+    for name in given:
+        if name not in _READERS and name != "size":
+            names = {**_READERS, "size": None}
+            near = registry.suggest_name(name, names)
+            raise BadValue(f"unknown field {name!r} of a job{near} (it has {', '.join(names)})")
+    if "size" in given:
+        if given.keys() & {"width", "height"}:
+            raise BadValue("size cannot be combined with width or height; give either")
+        given["width"], given["height"] = parse_size(given.pop("size"))
+    return {name: _read_field(name, value, _READERS[name]) for name, value in given.items()}
+
+
+def read_image(fields: Mapping[str, Any]) -> ImageSpec:
+    """Return what the images are like, with defaults for what is not given.
+
+    Raises BadValue for what cannot be drawn.
+    """
+    color: Color | None = fields.get("color")
+    is_opaque = color is None or color.alpha == 255
+    return ImageSpec(
+        width=fields.get("width", 300),
+        height=fields.get("height", 300),
+        mode=fields.get("mode") or ("RGB" if is_opaque else "RGBA"),
+        depth=fields.get("depth", 8),
+        color=color,
+        density=fields.get("density"),
+        family=fields.get("family", _UNIFORM),
+        seed=fields.get("seed", 0),
+    )
+
+
+def _read_field(name: str, value: object, field_type: _Field) -> Any:
+    """Bring one field from text, or from a like type (numpy's integers), to its own."""
+    try:
+        if isinstance(value, str) or name == "family":
+            return field_type.read(value)
+        if isinstance(value, bool):
+            raise TypeError
+        if isinstance(value, field_type.type):
+            return value
+        if field_type.type is int:
+            return operator.index(value)  # type: ignore[arg-type]
+        if field_type.type is float and isinstance(value, int):
+            return float(value)
+    except BadValue:
+        raise
+    except (ValueError, TypeError, OverflowError):
+        pass
+    raise BadValue(f"invalid {name} {str(value)[:50]!r}: must be {field_type.noun}")
