@@ -23,8 +23,9 @@ from tests.support.advice import GAP
 from tests.support.command import ROOT
 
 COMMANDS = {
-    name: cli.get_command(click.Context(cli), name)
+    name: command
     for name in cli.list_commands(click.Context(cli))
+    if (command := cli.get_command(click.Context(cli), name))
 }
 
 TESTED_ELSEWHERE = {

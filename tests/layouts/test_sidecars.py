@@ -101,7 +101,7 @@ def test_an_index_of_any_size_needs_constant_memory(layout: str) -> None:
         tracemalloc.stop()
         return most
 
-    assert peak(16_000) < peak(8_000) + 50_000
+    assert peak(4_000) < peak(2_000) + 50_000
 
 
 def test_a_dataset_keeps_sidecars_that_a_later_command_does_not_name(tmp_path: Path) -> None:

@@ -76,6 +76,11 @@ def trials(default: int) -> int:
     return max(1, default * int(os.environ.get("PIXELGEN_FAULT_FACTOR", "1")))
 
 
+def stride(default: int) -> int:
+    """Every how many bytes or bits to try: ``default``, or less by PIXELGEN_FAULT_FACTOR."""
+    return max(1, default // trials(1))
+
+
 @contextmanager
 def running(folder: Path, *arguments: object, under: Sequence[str] = ()) -> Iterator[Process]:
     """Start ``pixelgen`` in a session of its own, ``under`` another command if one is given.
