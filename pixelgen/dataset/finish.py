@@ -9,7 +9,7 @@ from pixelgen.dataset.missing_files import check_present
 from pixelgen.dataset.partition import abbreviate_ranges
 from pixelgen.dataset.plan import JOURNAL, PLAN, Plan, is_finished
 from pixelgen.dataset.source_record import read_sources
-from pixelgen.dataset.writer import Outcome, complete, prepare_or_resume
+from pixelgen.dataset.writer import Outcome, check_digest, complete, prepare_or_resume
 from pixelgen.errors import Conflict, PixelgenError, shell_path
 from pixelgen.job import Job
 from pixelgen.layouts import FileEntry, ShardRecord
@@ -52,7 +52,9 @@ def finish(plan: Plan, places: Sequence[Store]) -> Outcome:
     done = Journal(store, plan)
     store.create()
     with lock(store):
-        prepare_or_resume(plan, job, store, done, Plan.read(store, known=plan))
+        found = Plan.read(store, known=plan)
+        check_digest(plan, job, store)
+        prepare_or_resume(plan, job, store, done, found)
         with done.opened():
             for partition in partitions(store):
                 done.take_over(partition.journal)

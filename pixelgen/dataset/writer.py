@@ -81,9 +81,10 @@ def write(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> Outcome:
     with lock(store):
         found = Plan.read(store, known=plan)  # another process may have begun it, or ended it
         is_extended = found is not None and found.job.layout != wanted.layout
+        if found:
+            check_digest(found, wanted, store)
         if found and is_extended:
             found.check_usable(wanted, store)
-            _check_digest(found, wanted, store)
             store.remove_stale_files("")
             found = add_sidecars(found, wanted, store)
         prepare_or_resume(target, wanted, store, done, found)
@@ -120,6 +121,8 @@ def write_partition(
     plan = _begin_together(target, job, store, done, plan)
     with shared_lock(store), lock(store, partition.lock):
         found = Plan.read(store, known=plan)
+        if found:
+            check_digest(found, job, store)
         plan = prepare_or_resume(target, job, store, done, found)
         if is_finished(store, job):
             check_present(job, store)
@@ -217,12 +220,11 @@ def prepare_or_resume(
         check_sources(found, job.sources, store.root)
         if store.size(record_files(job)[0]) is None:
             write_record(store, job.sources)
-    _check_digest(found, job, store)
     _sweep(job, store)
     return found
 
 
-def _check_digest(plan: Plan, job: Job, store: Store) -> None:
+def check_digest(plan: Plan, job: Job, store: Store) -> None:
     """Refuse an unfinished dataset whose plan was edited: what is done is of another job."""
     if plan.digest != job.digest and not is_finished(store, job):
         raise Conflict(
