@@ -82,9 +82,9 @@ def write(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> Outcome:
         found = Plan.read(store, known=plan)  # another process may have begun it, or ended it
         is_extended = found is not None and found.job.layout != wanted.layout
         if found:
+            found.check_usable(wanted, store)
             check_digest(found, wanted, store)
         if found and is_extended:
-            found.check_usable(wanted, store)
             store.remove_stale_files("")
             found = add_sidecars(found, wanted, store)
         prepare_or_resume(target, wanted, store, done, found)
@@ -122,6 +122,7 @@ def write_partition(
     with shared_lock(store), lock(store, partition.lock):
         found = Plan.read(store, known=plan)
         if found:
+            found.check_usable(job, store)
             check_digest(found, job, store)
         plan = prepare_or_resume(target, job, store, done, found)
         if is_finished(store, job):
