@@ -184,7 +184,7 @@ class Job:
 
     def with_sources(self, sources: SourceCatalog) -> Self:
         """Return the same job, whose families are made from these images of the user's."""
-        other = copy(self)
+        other = copy(self) if sources != self.sources else self
         other._assign(sources=sources)
         return other
 

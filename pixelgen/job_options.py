@@ -22,7 +22,7 @@ _LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
 _SPLIT_WORDS = ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval",
                 "evaluation")  # fmt: skip
 _UNIFORM = Mixture((Member(Uniform()),))
-_SIZE = re.compile(r"(-?\d{1,12})(?:[xX](-?\d{1,12}))?", re.ASCII)
+_SIZE = re.compile(r"(-?\d{1,12})(?:[xX](-?\d{1,12}))?")
 
 
 class JobOptions(TypedDict, total=False):

@@ -93,7 +93,13 @@ class Seconds(click.FloatRange):
 
 
 class HomePath(click.Path):
-    """A path, of which a leading ~ is expanded also where the shell does not: in --out=~/x."""
+    """A path, of which a leading ~ is expanded also where the shell does not: in --out=~/x.
+
+    Whether it can be read or written is found out by what opens it.
+    """
+
+    def __init__(self, *, allow_dash: bool = False) -> None:
+        super().__init__(readable=False, allow_dash=allow_dash)
 
     def convert(
         self,

@@ -18,16 +18,13 @@ def read_plan(store: Store) -> Plan:
     return plan
 
 
-def way_to_plan(store: Store, first: str = "") -> str:
-    """Say what brings back a plan that is lost; only a journal or sums tell what it was.
-
-    ``first`` is what to do before the command is run again.
-    """
+def way_to_plan(store: Store) -> str:
+    """Return what brings back a plan that is lost; only a journal or checksums tell what it was."""
     if not any(map(store.exists, (JOURNAL, SUMS))):
         return "restore it, or move the dataset away"
     return (
-        f"restore it or, unless its images were fetched with --remote, {first}run the command"
-        " that made the dataset again, with the same seed and all sidecars"
+        "restore it or, unless its images were fetched with --remote, remove it, if it is there,"
+        " and run the command that made the dataset again, with the same seed and all sidecars"
     )
 
 

@@ -12,10 +12,11 @@ from typing import NamedTuple
 from pixelgen.dataset.manifest_reader import ShardLines, align_rows, group_aligned, read_rows
 from pixelgen.dataset.plan import checksum_files
 from pixelgen.dataset.sidecar_files import sidecar_names
-from pixelgen.dataset.source_record import record_files
+from pixelgen.dataset.source_record import read_record, record_files
 from pixelgen.errors import Conflict, shell_path
 from pixelgen.job import Job
 from pixelgen.layouts import FileEntry, ShardRecord
+from pixelgen.source_images import NO_SOURCES
 from pixelgen.storage import Store
 
 _BYTES = re.compile(rb'"bytes":(\d{1,16})[,}]')
@@ -34,8 +35,10 @@ class MissingFile(NamedTuple):
 def missing_files(job: Job, store: Store) -> Iterator[MissingFile]:
     """Yield the files of a finished dataset that are missing or have another size.
 
-    A manifest has another size where it has fewer rows than there are images, or more.
+    A manifest has another size where it has fewer rows than there are images, or more. Raises
+    Conflict where the record of the user's images is damaged.
     """
+    job = job.with_sources(read_record(store, job) or NO_SOURCES)
     with store.size_lookup() as size_of:
         rows = align_rows(job, store.lines(job.manifest))
         is_manifest_whole = True
@@ -78,6 +81,9 @@ def describe_missing(job: Job, store: Store, missing: list[MissingFile]) -> str:
 def _files(job: Job, entry: ShardLines) -> Iterator[FileEntry]:
     """Yield the files of a shard with the sizes that the rows tell; None where they tell none."""
     shard, container = entry.shard, job.layout.container
+    if job.source_paths and not job.sources.folders:  # their record is missing, and rows need it
+        yield from (FileEntry(name, None, "") for name in container.files(job.info, shard))
+        return
     sizes = [int(found[1]) if (found := _BYTES.search(row)) else 0 for row in entry.rows]
     if job.remote:
         record, _ = read_rows(job, entry)

@@ -71,19 +71,18 @@ def write(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> Outcome:
             store.touch(job.manifest)
             remove_stale_lock(store)
             return Outcome(plan.digest, existing=job.count)
-    if job.sources.folders:
-        wanted = wanted.with_sources(job.sources)
-    wanted = bind_sources(wanted, store, run, plan)
+    wanted = bind_sources(wanted.with_sources(job.sources), store, run, plan)
     check_fetcher(wanted, store, run, plan)
     target = plan.with_layout(wanted.layout) if plan else Plan.of(wanted)
     done = Journal(store, target)
     store.create()
     with lock(store):
         found = Plan.read(store, known=plan)  # another process may have begun it, or ended it
-        is_extended = found is not None and found.job.layout != wanted.layout
+        is_extended = False
         if found:
             found.check_usable(wanted, store)
             check_digest(found, wanted, store)
+            is_extended = found.job.layout != wanted.layout
         if found and is_extended:
             store.remove_stale_files("")
             found = add_sidecars(found, wanted, store)
@@ -212,6 +211,8 @@ def prepare_or_resume(
             _begin(target, job, store)
         except Conflict:
             found = Plan.read(store)
+            if found:
+                found.compare(job, store.root)
             if found is None or found.job != job:
                 raise
         else:

@@ -52,8 +52,8 @@ def test_a_missing_manifest_is_written_again(console: Console) -> None:
 
 
 @follows_advice(
-    "or, unless its images were fetched with --remote, run the command"
-    " that made the dataset again, with the same seed and all sidecars"
+    "restore it or, unless its images were fetched with --remote, remove it, if it is there, and"
+    " run the command that made the dataset again, with the same seed and all sidecars"
 )
 def test_the_command_with_all_sidecars_restores_a_plan(console: Console) -> None:
     console.run(f"{DATASET} --seed random")
@@ -68,8 +68,8 @@ def test_the_command_with_all_sidecars_restores_a_plan(console: Console) -> None
 
 
 @follows_advice(
-    "… is damaged, and … does not tell what it was; restore it or, unless its images were fetched"
-    " with --remote, remove it and run the command that made the dataset again"
+    "restore it or, unless its images were fetched with --remote, remove it, if it is there, and"
+    " run the command that made the dataset again, with the same seed and all sidecars"
 )
 def test_a_plan_that_cannot_be_told_is_restored_or_removed_and_made_again(
     console: Console,

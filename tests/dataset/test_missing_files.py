@@ -17,7 +17,7 @@ from pixelgen.engines import Serial
 from pixelgen.job import Job
 from pixelgen.layouts.layout import UNIVERSAL
 from pixelgen.storage import LocalStore
-from tests.support.command import tree_digest
+from tests.support.command import Run, tree_digest
 from tests.support.datasets import write
 from tests.support.faults import format_of, layouts
 
@@ -181,3 +181,22 @@ def test_a_truncated_manifest_is_not_complete(dataset: Path) -> None:
     assert main(GENERATE) == 3
     assert main(("repair", "set", "-q", "-j", "1")) == 0
     assert main(GENERATE) == 0
+
+
+@pytest.mark.parametrize("layout", ["tar:per_shard=2", "mds", "files,yolo"])
+def test_a_dataset_of_the_users_images_is_complete_in_any_layout(
+    run: Run, tmp_path: Path, layout: str
+) -> None:
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (20, 20), (9, 9, 9)).save(tmp_path / "photos/a.png")
+    command = ("generate", "-n", 5, "-s", 8, "-q", "--layout", layout,
+               "--family", "pixel_shuffle:source=photos", "-o", "out")  # fmt: skip
+    for _ in range(2):
+        assert run(*command).returncode == 0
+    (tmp_path / "photos/a.png").unlink()
+    assert run("status", "out").returncode == 0
+    assert run(*command).returncode == 0
+    (tmp_path / "out/sources.jsonl").unlink()
+    done = run("status", "out")
+    assert done.returncode == 3
+    assert "sources.jsonl" in done.stderr

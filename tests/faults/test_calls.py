@@ -62,8 +62,8 @@ OTHERS: dict[str, tuple[object, ...]] = {
 # strace counts the calls of each thread by themselves; in one thread they are in one order.
 ONE_THREAD = """
 import sys
-from pixelgen import aside
-aside.aside = lambda function, *arguments: function(*arguments)
+from pixelgen import threads
+threads.run_in_thread = lambda function, *arguments: function(*arguments)
 from pixelgen.__main__ import run
 sys.argv = sys.argv[1:]
 run()
@@ -201,7 +201,8 @@ def make_sets(folder: Path, kind: str) -> None:
         assert done.returncode == 0, done.stderr
     shutil.copytree(folder / "whole", folder / "damaged")
     if BEFORE.get(kind) == "damaged":
-        flip(folder / "damaged" / PLAN, 1000)
+        plan = folder / "damaged" / PLAN
+        plan.write_bytes(plan.read_bytes().replace(b'"schema": 1', b'"schema" :1'))
     if kind == "repair":
         flip(folder / "damaged" / MANIFEST, 2000)
         flip(folder / "damaged" / SUMS, 1000)
@@ -309,7 +310,7 @@ def test_each_durability_syncs_what_it_promises(
     calls = (tmp_path / "log").read_text().splitlines()
     (published,) = (place for place, call in enumerate(calls) if f'"{MANIFEST}"' in call)
     if durability == "none":
-        assert not any("sync" in call for call in calls)
+        assert not any("sync" in call.partition("(")[0] for call in calls)
         return
     assert "syncfs(" in calls[published - 1]
     assert sum(f"/{JOURNAL}>" in call for call in calls) == (3 if durability == "each" else 0)

@@ -46,7 +46,7 @@ from pixelgen.cli.output import Progress
 
 pauses = [signal.SIGSTOP]
 
-def pause(self, images, size):
+def pause(self, images, size, count):
     while pauses:
         os.kill(os.getpid(), pauses.pop())
 

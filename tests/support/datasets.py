@@ -27,5 +27,6 @@ def write_partition(job: Job, store: Store, run: RunConfig, partition: Partition
 
 
 def remove_existing(store: Store, new: Job, run: RunConfig) -> None:
-    """Remove the finished dataset that is there, as --force does."""
-    overwrite.remove_existing(read_plan(store), new, store, run)
+    """Remove the finished dataset that is there, if there is one, as --force does."""
+    if plan := Plan.read(store):
+        overwrite.remove_existing(plan, new, store, run)
