@@ -108,6 +108,12 @@ def test_what_is_not_a_finished_dataset_is_not_loaded(tmp_path: Path) -> None:
     (tmp_path / "out/images/000001.png").write_bytes(b"damaged")
     with pytest.raises(Conflict, match="damaged"):
         pixelgen.load(tmp_path / "out").images[1]
+    manifest = tmp_path / "out/metadata.jsonl"
+    text = manifest.read_text()
+    for damaged in (text.replace("{", "[", 1), text.partition("\n")[2], text + "{}\n"):
+        manifest.write_text(damaged)
+        with pytest.raises(Conflict, match=r"metadata\.jsonl.* repair"):
+            pixelgen.load(tmp_path / "out").rows[0]
 
 
 def test_another_job_is_refused_and_replaced_on_demand(tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
 """A finished dataset, read back: its rows and its images, by index."""
 
 import json
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelgen.contact_sheet import decode_image
+from pixelgen.dataset.manifest_reader import list_damaged
 from pixelgen.dataset.plan import Plan
 from pixelgen.errors import Conflict
 from pixelgen.image_types import Pixels
@@ -17,6 +19,7 @@ from pixelgen.source_images import UnusableImage
 from pixelgen.storage import Store
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 class LoadedImage(NamedTuple):
@@ -26,7 +29,23 @@ class LoadedImage(NamedTuple):
     row: Row
 
 
-class Rows(Sequence[Row]):
+class Items(Sequence[T]):
+    """A sequence whose slices are lists; a subclass writes ``__len__`` and :meth:`at`."""
+
+    @abstractmethod
+    def at(self, index: int) -> T:
+        """Return item ``index`` of 0 … ``len(self)`` − 1."""
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        found = range(len(self))[index]
+        return self.at(found) if isinstance(found, int) else [self.at(each) for each in found]
+
+
+class Rows(Items[Row]):
     """The rows of a manifest, one an image, in the order of their indices."""
 
     def __init__(self, store: Store, job: Job) -> None:
@@ -36,35 +55,33 @@ class Rows(Sequence[Row]):
     def __len__(self) -> int:
         return self._job.count
 
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Row]: ...
-    def __getitem__(self, index: int | slice) -> Row | list[Row]:
-        if isinstance(index, slice):
-            return [self[each] for each in range(len(self))[index]]
+    def at(self, index: int) -> Row:
+        """Return item ``index`` of 0 … ``len(self)`` − 1."""
         with self._store.reader(self._job.manifest) as file:
-            file.seek(int(self._places[range(len(self))[index]]))
-            return _parse(file.readline())
+            file.seek(int(self._places[index]))
+            return self._parse(file.readline())
 
     def __iter__(self) -> Iterator[Row]:
-        return map(_parse, self._store.lines(self._job.manifest))
+        return map(self._parse, self._store.lines(self._job.manifest))
 
     @cached_property
     def _places(self) -> npt.NDArray[np.int64]:
         """Where each row begins, 8 bytes an image."""
-        places = np.zeros(self._job.count + 1, np.int64)
-        lengths = (len(line) for line in self._store.lines(self._job.manifest))
-        np.cumsum(np.fromiter(lengths, np.int64), out=places[1:])
-        return places
+        lines = self._store.lines(self._job.manifest)
+        lengths = np.fromiter((len(line) for line in lines), np.int64)
+        if lengths.size != self._job.count:
+            raise list_damaged(self._job, self._store, self._job.manifest)
+        return lengths.cumsum() - lengths
+
+    def _parse(self, line: bytes) -> Row:
+        try:
+            row: Row = json.loads(line)
+        except (ValueError, RecursionError):
+            raise list_damaged(self._job, self._store, self._job.manifest) from None
+        return row
 
 
-def _parse(line: bytes) -> Row:
-    row: Row = json.loads(line)
-    return row
-
-
-class Images(Sequence[Pixels]):
+class Images(Items[Pixels]):
     """The images of a dataset, decoded from their files: (height, width, channels).
 
     They are uint8, as Pillow decodes them; in format npy also uint16, for a depth of 16.
@@ -77,14 +94,8 @@ class Images(Sequence[Pixels]):
     def __len__(self) -> int:
         return self._job.count
 
-    @overload
-    def __getitem__(self, index: int) -> Pixels: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Pixels]: ...
-    def __getitem__(self, index: int | slice) -> Pixels | list[Pixels]:
-        if isinstance(index, slice):
-            return [self[each] for each in range(len(self))[index]]
-        index = range(len(self))[index]
+    def at(self, index: int) -> Pixels:
+        """Return item ``index`` of 0 … ``len(self)`` − 1."""
         job = self._job
         shard = job.shard(index // job.shard_size)
         return self._decode(job.layout.container.read_one(self._store, job.info, shard, index))
@@ -101,7 +112,7 @@ class Images(Sequence[Pixels]):
             raise Conflict(f"an image of {self._store.root} is damaged: {error}") from None
 
 
-class Dataset(Sequence[LoadedImage]):
+class Dataset(Items[LoadedImage]):
     """A finished dataset: ``len(dataset)`` images, ``dataset[i]`` the pixels and the row of one.
 
     ``rows`` and ``images`` are the two by themselves; ``job`` is what the dataset was made from,
@@ -123,13 +134,8 @@ class Dataset(Sequence[LoadedImage]):
     def __len__(self) -> int:
         return self.job.count
 
-    @overload
-    def __getitem__(self, index: int) -> LoadedImage: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[LoadedImage]: ...
-    def __getitem__(self, index: int | slice) -> LoadedImage | list[LoadedImage]:
-        if isinstance(index, slice):
-            return [self[each] for each in range(len(self))[index]]
+    def at(self, index: int) -> LoadedImage:
+        """Return item ``index`` of 0 … ``len(self)`` − 1."""
         return LoadedImage(self.images[index], self.rows[index])
 
     def __iter__(self) -> Iterator[LoadedImage]:
