@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pixelgen.errors import BadValue, PixelgenError
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from fsspec import AbstractFileSystem
 
 _EXTRAS = {
@@ -52,7 +54,18 @@ def open_client(root: str) -> "tuple[AbstractFileSystem, str]":
         raise PixelgenError(f"{scheme}:// needs another package ({error}){fix}") from None
     except ValueError as error:
         raise BadValue(f"invalid output {root!r}: {error}; use a directory or a bucket") from None
+    if loop := getattr(files, "loop", None):
+        loop.set_exception_handler(_handle_task_error)
     return files, path.rstrip("/")
+
+
+def _handle_task_error(loop: "AbstractEventLoop", context: dict[str, Any]) -> None:
+    """Drop the errors of connections that broke; a request that is repeated may leave its task.
+
+    By itself asyncio would print each with its traceback, though the run goes well.
+    """
+    if not isinstance(context.get("exception"), OSError):
+        loop.default_exception_handler(context)
 
 
 def put_options(root: str, size: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import pytest
 from pixelgen.cli import main
 from pixelgen.dataset.plan import JOURNAL
 from pixelgen.storage import PROBE_PREFIX, object_requests, open_store
+from pixelgen.storage.fsspec_clients import open_client
 from tests.support.command import Done, Run, tree_digest
 from tests.support.dask_cluster import ROOT, cluster
 from tests.support.faults import format_of, layouts, running, trials, wait_for
@@ -179,6 +180,17 @@ def test_a_server_that_cuts_connections_for_a_while_costs_nothing_but_time(
         assert (process.returncode, complaint) == (0, "")
         assert s3.proxy.is_through()
     assert s3.digest(prefix) == tree_digest(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_printed"), [(ConnectionResetError("closing"), False), (ValueError("odd"), True)]
+)
+def test_a_broken_connection_of_a_repeated_request_is_not_printed(
+    s3: Server, prefix: str, caplog: pytest.LogCaptureFixture, error: Exception, is_printed: bool
+) -> None:
+    files, _ = open_client(f"s3://sets/{prefix}")
+    files.loop.call_exception_handler({"message": "never retrieved", "exception": error})
+    assert ("never retrieved" in caplog.text) is is_printed
 
 
 def test_a_run_that_an_outage_ended_is_resumed_by_the_same_command(
