@@ -11,7 +11,7 @@ import pytest
 import pixelgen
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs/CONTRIBUTING.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^\$ (?:\w+=\w+ )?(pytest .+)$", TEXT, re.MULTILINE)
 ROWS = re.findall(r"^\| (.+) \| `(pytest .+)` \|$", TEXT, re.MULTILINE)
 
