@@ -61,6 +61,6 @@ def parse_color(text: str) -> Color:
         bytes(color)  # raises ValueError past 255
     except ValueError:
         raise BadValue(
-            f"unknown color {text!r}; write a name (red, gray50), hex (#cef48e), rgb(…) or tr"
+            f"unknown color {text!r}: must be a name (red, gray50), hex (#cef48e), rgb(…) or tr"
         ) from None
     return color

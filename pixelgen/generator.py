@@ -69,10 +69,15 @@ class ImageSpec:
 
     def _check_color(self) -> None:
         if self.density is not None:
-            if self.color is None:
-                raise BadValue("a density needs a color to show between the drawn pixels")
             if not 0 <= self.density <= 1:
-                raise BadValue(f"density {self.density} is out of range 0..1")
+                percent = 1 < self.density <= 100
+                hint = f"; write {self.density:g} percent as {self.density / 100:g}" * percent
+                raise BadValue(f"density {self.density:g} is out of range 0..1{hint}")
+            if self.color is None:
+                raise BadValue(
+                    f"density {self.density:g} needs a color, which shows between the drawn pixels;"
+                    " give one, such as --color white"
+                )
         if not self.is_opaque and not self.mode.endswith("A"):
             raise BadValue(
                 f"color {self.color} is not opaque and mode {self.mode} has no alpha channel;"
@@ -81,7 +86,7 @@ class ImageSpec:
 
     @property
     def is_opaque(self) -> bool:
-        """Whether no background shows through: there is none, or it is opaque."""
+        """Whether no background shows through: it does not exist, or is opaque."""
         return self.color is None or self.color.alpha == 255
 
     @property
@@ -103,7 +108,7 @@ class ImageSpec:
         return 1.0 if family.has_coverage else 0.5
 
     def texture_of(self, family: Family) -> Texture:
-        """Tell how images of a family compress: as it says, unless a background shows between."""
+        """Return how images of a family compress: as it says, unless a background shows between."""
         return family.texture if self.density_of(family) == 1 else Texture.SPARSE
 
 

@@ -17,12 +17,14 @@ from pixelgen.generator import ImageSpec
 from pixelgen.layouts import Splits
 from pixelgen.layouts.layout import Layout
 from pixelgen.rng import parse_seed
+from pixelgen.suggestions import suggest_choice
 
 _LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
 _SPLIT_WORDS = ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval",
                 "evaluation")  # fmt: skip
 _UNIFORM = Mixture((Member(Uniform()),))
 _SIZE = re.compile(r"(-?\d{1,12})(?:[xX](-?\d{1,12}))?")
+_LIKE_SIZE = re.compile(r"[\[(]?(\d{1,6})\s*[,;:×xX*/ ]\s*(\d{1,6})[\])]?")
 
 
 class JobOptions(TypedDict, total=False):
@@ -113,9 +115,10 @@ def parse_size(size: object) -> tuple[int, int]:
         return width, height
     sides = _SIZE.fullmatch(str(size).strip())
     if not sides:
+        near = _LIKE_SIZE.fullmatch(str(size).strip())
+        written = f"{near[1]}x{near[2]}" if near else "300x200, or 300 for a square"
         raise BadValue(
-            f"invalid size {str(size)[:50]!r}: must be WIDTHxHEIGHT; write it as 300x200, or 300"
-            " for a square"
+            f"invalid size {str(size)[:50]!r}: must be WIDTHxHEIGHT in pixels; write {written}"
         )
     return int(sides[1]), int(sides[2] or sides[1])
 
@@ -130,8 +133,7 @@ def read_fields(values: Mapping[str, object]) -> dict[str, Any]:
     for name in given:
         if name not in _READERS and name != "size":
             names = {**_READERS, "size": None}
-            near = registry.suggest_name(name, names)
-            raise BadValue(f"unknown field {name!r} of a job{near} (it has {', '.join(names)})")
+            raise BadValue(f"unknown field {name!r} of a job{suggest_choice(name, names)}")
     if "size" in given:
         if given.keys() & {"width", "height"}:
             raise BadValue("size cannot be combined with width or height; give either")

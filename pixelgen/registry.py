@@ -33,6 +33,7 @@ from types import ModuleType
 from typing import Any, ClassVar, Self, TypeVar, cast
 
 from pixelgen.errors import BadValue
+from pixelgen.suggestions import suggest_choice, suggest_name
 
 Value = int | float | bool | str
 T = TypeVar("T", int, float, bool, str)
@@ -174,8 +175,8 @@ def find_component(base: type[P], name: str) -> type[P]:
     if name in plugins:
         return _require_subclass(base, import_component(base.kind, plugins[name]))
     raise BadValue(
-        f"unknown {base.kind} {name!r}{suggest_name(name, dict.fromkeys([*names, *plugins]))}"
-        f" (see: pixelgen list {plural_of(base.kind)})"
+        f"unknown {base.kind} {name!r}"
+        f"{suggest_choice(name, [*sorted(_REGISTRY[base.kind]), *plugins], base.kind)}"
     )
 
 
@@ -248,14 +249,6 @@ def plural_of(kind: str) -> str:
     return kind[:-1] + "ies" if kind.endswith("y") else kind + "s"
 
 
-def suggest_name(word: str, words: Mapping[str, object]) -> str:
-    """Return ``: did you mean …?`` with the most similar of the words, or nothing."""
-    import difflib
-
-    near = difflib.get_close_matches(word, list(words), n=1)
-    return f": did you mean {near[0]!r}?" if near else ""
-
-
 def parse_parameters(cls: type[Component], text: str) -> dict[str, str]:
     """Split ``key=value,key=value``; a backslash escapes the next character of a value."""
     declared = {each.name: each for each in fields(cls)}
@@ -292,8 +285,10 @@ def _convert(component: Component, declared: "Field[Any]", value: object) -> Val
         converted: Value = wanted(value)
     except (ValueError, TypeError, KeyError, OverflowError):
         allowed = {bool: "true or false", int: "a whole number", float: "a number"}[wanted]
+        span = re.fullmatch(r"([0-9.]+)\s*[-:–]\s*([0-9.]+)", str(value))
+        hint = f"; write a range as {declared.name}={span[1]}..{span[2]}" if span else ""
         raise BadValue(
-            f"{component.kind} {component.name!r}: {declared.name}={value} must be {allowed}"
+            f"{component.kind} {component.name!r}: {declared.name}={value} must be {allowed}{hint}"
         ) from None
     return converted
 

@@ -122,7 +122,7 @@ class SourceImage(NamedTuple):
 class SourceFolder:
     """The images of a folder, as they were when it was scanned.
 
-    ``skipped`` says of each file that was left out why it cannot be used.
+    ``skipped`` says of each skipped file why it cannot be used.
     """
 
     path: str
@@ -142,7 +142,7 @@ class SourceFolder:
             named = ", ".join(f"{name} ({w}x{h})" for name, _, w, h in small[:_NAMED])
             more = f" and {len(small) - _NAMED:,} more" if len(small) > _NAMED else ""
             raise BadValue(
-                f"images of {self.path} are smaller than {width}x{height}: {named}{more}; remove"
+                f"images in {self.path} are smaller than {width}x{height}: {named}{more}; remove"
                 " them, or choose a smaller --size"
             )
 
@@ -176,10 +176,10 @@ class SourceCatalog:
         return tuple(folder.digest for folder in self.folders)
 
     def skipped(self) -> Iterator[str]:
-        """Yield a line for each folder of which files were left out."""
+        """Yield a line for each folder in which files were skipped."""
         for folder in self.folders:
             if folder.skipped:
-                yield f"left out of {folder.path!r}: {shorten_list(folder.skipped)}"
+                yield f"skipped in {folder.path!r}: {shorten_list(folder.skipped)}"
 
     def paths(self) -> Iterator[str]:
         """Yield the paths of all images."""
@@ -195,8 +195,8 @@ def scan_folder(path: str, *, skip_damaged: bool = False) -> SourceFolder:
     """List the images of a folder, each of which is decoded once, whole.
 
     Raises BadValue if it holds none, or naming every file that is not an image, or a damaged one;
-    with ``skip_damaged`` those are left out. Links to files are followed, links to folders are
-    not; hidden files and folders are left out.
+    with ``skip_damaged`` those are skipped. Links to files are followed, links to folders are
+    not; hidden files and folders are skipped.
     """
     images: list[SourceImage] = []
     damaged: list[str] = []
@@ -212,7 +212,7 @@ def scan_folder(path: str, *, skip_damaged: bool = False) -> SourceFolder:
         count = f"{len(damaged):,} {'file' if len(damaged) == 1 else 'files'}"
         raise BadValue(
             f"{count} in the source {path!r} cannot be used: {shorten_list(damaged)}; remove them,"
-            " or leave them out with --skip-damaged"
+            " or skip them with --skip-damaged"
         )
     if not images:
         raise BadValue(f"the source {path!r} holds no images (.png, .jpg, .webp, …)")

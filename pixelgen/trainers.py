@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pixelgen.errors import BadValue
 from pixelgen.job import Job
 from pixelgen.layouts.base import split_file
-from pixelgen.registry import suggest_name
+from pixelgen.suggestions import suggest_choice
 
 _PILLOW = ("png", "jpeg", "bmp", "tiff", "webp")
 
@@ -44,7 +44,7 @@ class Trainer(NamedTuple):
             yield f"{self.title} clips 16-bit gray to white; use depth 8, or mode RGB"
 
     def can_read_layout(self, job: Job) -> bool:
-        """Tell whether a job's layout includes all components that this stack reads."""
+        """Return whether a job's layout includes all components that this stack reads."""
         names = {component.name for component in job.layout.components}
         return set(self.layout.split(",")) <= names
 
@@ -91,12 +91,9 @@ TRAINERS = {
 
 
 def find_trainer(name: str) -> Trainer:
-    """Return the trainer with a name; raise BadValue if there is none."""
+    """Return the trainer with a name; raise BadValue if it does not exist."""
     if name not in TRAINERS:
-        raise BadValue(
-            f"unknown trainer {name!r}{suggest_name(name, TRAINERS)}; choose one"
-            f" of {', '.join(TRAINERS)}"
-        )
+        raise BadValue(f"unknown trainer {name!r}{suggest_choice(name, TRAINERS, 'trainer')}")
     return TRAINERS[name]
 
 

@@ -30,6 +30,9 @@ _COMMANDS = {
 """The commands: each is a function in the module of the command's name."""
 
 
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
 class CommandGroup(click.Group):
     """The commands, each imported when it is needed: most runs need one of them."""
 
@@ -45,11 +48,26 @@ class CommandGroup(click.Group):
         command: click.Command = getattr(module, _COMMANDS[cmd_name])
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; for an unknown one, name the most similar."""
+        from pixelgen.suggestions import suggest_choice
 
-@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            choice = suggest_choice(name, _COMMANDS)
+            raise click.UsageError(f"unknown command {name!r}{choice}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=CommandGroup, context_settings=_CONTEXT)
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
-    """Generate negative (background) images for machine learning, any number, offline."""
+    """Generate negative (background) images for machine learning.
+
+    Start with: pixelgen generate -n 100 -s 300x300 -o negatives
+    """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,13 +5,12 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeAlias
 
 import click
 from click.shell_completion import CompletionItem
 
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-Decorator = Callable[[Decorated], Decorated]
+Decorator: TypeAlias = Callable[[Any], Any]
 
 
 @dataclass
@@ -36,6 +35,8 @@ class HeadedCommand(click.Command):
         """Write the options, those of one heading together."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
+            if not isinstance(parameter, click.Option):
+                continue  # the usage line shows the arguments
             heading = getattr(parameter, "heading", "Options")
             if record := parameter.get_help_record(ctx):
                 sections.setdefault(heading, []).append(record)
@@ -46,15 +47,26 @@ class HeadedCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options; where one is unknown, --json has its effect all the same."""
         given = list(args)
+        ctx.allow_extra_args = True  # so that the message about them is our own
         try:
-            return super().parse_args(ctx, args)
+            extra = super().parse_args(ctx, args)
+            if extra and not ctx.resilient_parsing:
+                raise click.UsageError(self.describe_extra(extra[0], ctx), ctx)
+            return extra
         except click.UsageError:
             if any(parameter.name == "as_json" for parameter in self.params):
                 ctx.ensure_object(OutputMode).as_json |= "--json" in given
             raise
 
+    def describe_extra(self, argument: str, ctx: click.Context) -> str:
+        """Return what is wrong with an argument that the command does not take."""
+        return (
+            f"unexpected argument {argument!r}: {ctx.command_path} takes"
+            f" {' '.join(self.collect_usage_pieces(ctx))}"
+        )
 
-def together(options: Sequence[Decorator[Any]]) -> Decorator[Any]:
+
+def together(options: Sequence[Decorator]) -> Decorator:
     """Make one decorator of many options."""
 
     def decorate(command: Any) -> Any:
@@ -65,13 +77,42 @@ def together(options: Sequence[Decorator[Any]]) -> Decorator[Any]:
     return decorate
 
 
-def headed(heading: str) -> Callable[..., Decorator[Any]]:
+def headed(heading: str) -> Callable[..., Decorator]:
     """Return what declares options under a heading, as click.option does."""
 
-    def option(*arguments: Any, **attributes: Any) -> Decorator[Any]:
+    def option(*arguments: Any, **attributes: Any) -> Decorator:
         return click.option(*arguments, cls=HeadedOption, heading=heading, **attributes)
 
     return option
+
+
+class Count(click.ParamType):  # type: ignore[type-arg] # no generic before click 8.4
+    """A number of images; suggests the digits of 1k, 2M, 1,000 and 1e6."""
+
+    name = "n"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read a whole number."""
+        text = str(value).strip()
+        try:
+            return int(text)
+        except ValueError:
+            self.fail(f"{text[:50]!r} must be a whole number; write {_digits(text)}", param, ctx)
+
+
+def _digits(text: str) -> str:
+    """Return a number that is written with a unit, separators or an exponent in digits.
+
+    >>> _digits("1k"), _digits("2.5M"), _digits("1,000"), _digits("1e6"), _digits("many")
+    ('1000', '2500000', '1000', '1000000', '100')
+    """
+    found = re.fullmatch(
+        r"(\d{1,9}(?:\.\d{1,6})?)(?:([kKmM])|[eE]([0-9]))?", re.sub("[,_' ]", "", text)
+    )
+    if not found:
+        return "100"
+    power = int(found[3] or {"k": 3, "m": 6}.get((found[2] or "").lower(), 0))
+    return str(round(float(found[1]) * 10**power))
 
 
 class Seconds(click.FloatRange):
@@ -118,8 +159,8 @@ class ComponentName(click.ParamType):  # type: ignore[type-arg] # no generic bef
         self.name = kind
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """Show in help how a component is written."""
-        return "NAME[:KEY=VALUE,…]" if self.name != "layout" else "NAME[:KEY=VALUE,…],…"
+        """Show in help that it is written as a component is, which the end of the help explains."""
+        return "SPEC"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Import the components of other projects that the command line names; files name none."""
@@ -141,7 +182,7 @@ class ComponentName(click.ParamType):  # type: ignore[type-arg] # no generic bef
 
             about |= {name: preset.about for name, preset in PRESETS.items()}
         if self.name == "layout":
-            about["universal"] = "All that one directory can be at once."
+            about["universal"] = "All that can share one directory."
         before, comma, last = incomplete.rpartition(",") if self.name == "layout" else ("", "", "")
         begun = last if comma else incomplete
         return [
@@ -168,22 +209,18 @@ json_option = headed("Running")(
     "--json", "as_json", is_flag=True, is_eager=True, callback=_note_json,
     help="Print the result as one JSON object.",
 )  # fmt: skip
-quiet_option = headed("Running")(
-    "-q", "--quiet", is_flag=True, help="Print nothing on stderr but errors."
-)
+quiet_option = headed("Running")("-q", "--quiet", is_flag=True, help="Print only errors on stderr.")
 jobs_option = headed("Running")(
-    "-j", "--jobs", type=click.IntRange(1),
-    help="Worker processes.  [default: the processors this process may use]",
+    "-j", "--jobs", type=click.IntRange(1), metavar="N",
+    help="Worker processes.  [default: the CPUs that this process may use]",
 )  # fmt: skip
 durability_option = headed("Running")(
     "--durability", type=click.Choice(["commit", "none", "each"]), default="commit",
     show_default=True,
-    help="Against power cuts. commit: a dataset that has its manifest is complete; syncs the disk"
-         " once. each: so is every file that has its name; syncs every shard. none: no promise, no"
-         " sync. Kills cost nothing under any.",
+    help="When data is synced to disk, against power cuts: once before the manifest (commit), after"
+         " every shard (each), or never.",
 )  # fmt: skip
 skip_damaged_option = headed("What to draw")(
     "--skip-damaged", is_flag=True,
-    help="Leave out images of yours that cannot be decoded, and name them, instead of refusing"
-         " them all.",
+    help="Skip source images that cannot be decoded, and name them.",
 )  # fmt: skip

@@ -31,10 +31,10 @@ class FinishOptions:
 @json_option
 @quiet_option
 def finish(**values: Any) -> int:
-    """Make one dataset of what runs with --partition have made; no image is made here.
+    """Join the partitions of a dataset into one.
 
-    Of several places, what the others hold is copied to the first, which may be new. Exits with 1
-    where a shard is missing, and names it. Prints the path of the manifest, which is written last.
+    Generates no image. Several directories are copied into the first, which may be new. Exits with
+    1 and names the shards if any are missing. Prints the path of the manifest.
     """
     from pixelgen.dataset.finish import finish as finish_dataset
     from pixelgen.dataset.finish import read_common_plan

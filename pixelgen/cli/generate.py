@@ -1,36 +1,26 @@
 """``pixelgen generate``: make a dataset."""
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.command import (
-    HeadedCommand,
-    skip_damaged_option,
-)
+from pixelgen.cli.command import HeadedCommand, skip_damaged_option
 from pixelgen.cli.generate_options import GenerateOptions, run_options
 from pixelgen.cli.generate_result import Result, print_dataset, print_partition
 from pixelgen.cli.options import (
+    count_option,
     dataset_options,
     image_options,
     read_recipe,
     with_epoch,
 )
-from pixelgen.cli.output import (
-    Progress,
-    pluralize,
-    report,
-)
-from pixelgen.cli.remote import (
-    check_named_address,
-    fetcher,
-    remote_address,
-    remote_options,
-)
+from pixelgen.cli.output import Progress, pluralize, report
+from pixelgen.cli.remote import check_named_address, fetcher, remote_address, remote_options
 from pixelgen.cli.signals import Stop
 from pixelgen.cli.summary import append_summary, check_summary
-from pixelgen.errors import AnotherJob, BadValue
+from pixelgen.errors import AnotherJob, BadValue, shell_path
 
 if TYPE_CHECKING:
     from pixelgen.dataset.fetch import Fetcher
@@ -42,17 +32,47 @@ if TYPE_CHECKING:
 _DEFAULT_OUT = "negatives"
 
 
-@click.command(cls=HeadedCommand)
+class GenerateCommand(HeadedCommand):
+    """The command, which names the option for an argument without one."""
+
+    def describe_extra(self, argument: str, ctx: click.Context) -> str:
+        """Return which option an argument is probably the value of."""
+        option = "-o"
+        if argument.isdecimal():
+            option = "-n"
+        elif re.fullmatch(r"\d+[xX]\d+", argument):
+            option = "-s"
+        return (
+            f"unexpected argument {argument!r}: every value needs an option;"
+            f" write {option} {shell_path(argument)}"
+        )
+
+
+_EXAMPLES = """\b
+Examples:
+  pixelgen generate -n 1000 -s 300x300 -o negatives
+  pixelgen generate -n 200 -s 640 --for ultralytics -o backgrounds
+  pixelgen generate -n 100 -s 64 --family default -f jpeg:quality=90 -o mixed
+  pixelgen generate -n 100 -s 64 --layout webdataset:per_shard=50 -o shards
+  pixelgen generate -n 1 -s 64 --color '#cef48e' -o - > one.png
+
+SPEC is a name, with parameters if needed: jpeg, gaussian:sigma=20. See 'pixelgen list
+families', and the same for presets, formats, layouts and engines.
+"""
+
+
+@click.command(cls=GenerateCommand, epilog=_EXAMPLES)
+@count_option
 @image_options
 @skip_damaged_option
 @dataset_options
 @run_options
 @remote_options
 def generate(**values: Any) -> int:
-    """Generate a dataset of images: the same job gives the same pixels on any machine.
+    """Generate a dataset of negative images, with a manifest.
 
-    The same command again does nothing when the dataset is complete, and resumes it when it was
-    interrupted. Prints the path of the manifest, which is written last.
+    The same options give the same pixels on any machine. Run again, the command resumes an
+    interrupted dataset and does nothing for a complete one. Prints the path of the manifest.
     """
     options = GenerateOptions(**values)
     if options.blob and options.out not in (_DEFAULT_OUT, "-"):

@@ -21,20 +21,18 @@ _run = headed("Running")
 run_options = together([
     jobs_option,
     _run("--engine", type=ComponentName("engine"), default="local", show_default=True,
-         help="What runs the workers; see 'pixelgen list engines'."),
-    _run("--partition", metavar="I/N|slurm",
-         help="Make every N-th shard alone, beginning with the I-th, as the I-th of N runs of this"
-              " command; 'pixelgen finish' ends the dataset. slurm: as the task of a Slurm job"
-              " array that this is."),
+         help="What runs the workers: local, serial, dask or dask://HOST:PORT."),
+    _run("--partition", metavar="I/N",
+         help="Make partition I of N; 'pixelgen finish' joins them. 'slurm' takes I and N from the"
+              " job array."),
     durability_option,
     _run("--force", is_flag=True,
-         help="Replace the finished dataset that is in the directory, if nothing of it was"
-              " changed."),
+         help="Replace the finished dataset in the directory, if its files are unchanged."),
     _run("--dry-run", is_flag=True,
-         help="Print what would be made, and what exists already."),
+         help="Print what would be made and what exists; write nothing."),
     json_option,
     _run("--summary", metavar="FILE", type=HomePath(),
-         help="Append a summary in Markdown, as for $GITHUB_STEP_SUMMARY."),
+         help="Append a summary in Markdown, as to $GITHUB_STEP_SUMMARY."),
     quiet_option,
     _run("-v", "--verbose", is_flag=True, help="Print how the work is split."),
 ])

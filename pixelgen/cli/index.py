@@ -31,16 +31,15 @@ class IndexOptions:
 @click.command(cls=HeadedCommand)
 @dataset_argument
 @click.option("--layout", type=ComponentName("layout"), required=True, multiple=True,
-              help="What to add, as a list: coco,yolo; see 'pixelgen list layouts'. Several add"
-                   " up.")  # fmt: skip
+              help="Sidecars to add, as a list: coco,yolo.")  # fmt: skip
 @durability_option
 @json_option
 @quiet_option
 def index(**values: Any) -> int:
-    """Add sidecars to a finished DATASET ('negatives' by default), without opening an image.
+    """Add sidecars to a finished dataset.
 
-    They are made of the manifest, to the bytes that 'generate' would have written. Prints the path
-    of the manifest.
+    DATASET is 'negatives' by default. Opens no image: sidecars are made from the manifest, with the
+    bytes that 'generate' would have written. Prints the path of the manifest.
     """
     from pixelgen.dataset.existing_plan import finished_plan
     from pixelgen.dataset.run_config import RunConfig

@@ -18,7 +18,10 @@ _KINDS = ("family", "format", "layout", "engine")
 @click.argument("kind", type=click.Choice([*map(plural_of, _KINDS), "presets"]))
 @json_option
 def list_components(kind: str, as_json: bool) -> int:
-    """List families, formats, layouts or engines, with their parameters; or presets of families."""
+    """List families, presets, formats, layouts or engines.
+
+    Each with its parameters, their defaults and their ranges.
+    """
     if kind == "presets":
         return _list_presets(as_json)
     singular = next(name for name in _KINDS if plural_of(name) == kind)
@@ -36,7 +39,7 @@ def list_components(kind: str, as_json: bool) -> int:
     if singular == "layout":
         from pixelgen.layouts.layout import UNIVERSAL
 
-        print_line(f"universal      All that one directory can be at once: {UNIVERSAL}.")
+        print_line(f"universal      All that can share one directory: {UNIVERSAL}.")
     return 0
 
 

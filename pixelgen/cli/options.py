@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.command import ComponentName, HomePath, expand_source, headed, together
+from pixelgen.cli.command import ComponentName, Count, HomePath, expand_source, headed, together
 from pixelgen.errors import BadValue
 
 if TYPE_CHECKING:
@@ -18,50 +18,46 @@ _draw, _output = headed("What to draw"), headed("Output")
 
 # fmt: off
 image_options = together([
-    _draw("-s", "--size", metavar="WxH|N", help="Size in pixels.  [default: 300x300]"),
-    _draw("--width", type=int, help="Width in pixels; alone, also the height."),
-    _draw("--height", type=int, help="Height in pixels; alone, also the width."),
+    _draw("-s", "--size", metavar="WxH",
+          help="Width x height in pixels; one number is a square.  [default: 300x300]"),
+    _draw("--width", type=int, metavar="N", help="Width in pixels; alone, a square."),
+    _draw("--height", type=int, metavar="N", help="Height in pixels; alone, a square."),
     _draw("--color", metavar="COLOR",
-          help="Background: a name, hex, rgb(…), gray0 … gray100, or tr for a transparent one."
-               "  [default: none, every pixel is random]"),
-    _draw("--density", type=float,
-          help="Fraction of the pixels drawn over the background.  [default: 0.5, or 1 of a family"
-               " that does not fill the frame]"),
+          help="Background: a name, hex, rgb(…), or tr (transparent).  [default: none]"),
+    _draw("--density", type=float, metavar="SHARE",
+          help="Share of pixels drawn over --color, 0..1.  [default: 0.5; 1 for families that leave"
+               " background free]"),
     _draw("--family", "--noise", type=ComponentName("family"), multiple=True,
-          help="What fills an image; see 'pixelgen list families'. Several, as NAME=WEIGHT, make a"
-               " mixture, and so does a preset; see 'pixelgen list presets'.  [default: uniform]"),
+          help="Kind of noise, or a preset; repeat it for a mixture.  [default: uniform]"),
     _draw("--mode", type=click.Choice(["RGB", "RGBA", "L", "LA"], case_sensitive=False),
-          help="Channels.  [default: RGB, or RGBA over a transparent background]"),
-    _draw("--depth", type=click.Choice(["8", "16"]), help="Bits a level.  [default: 8]"),
-    _draw("--seed", metavar="N|0x…|random",
-          help="Up to 128 bits; 'random' draws one and records it.  [default: 0]"),
+          help="Channels.  [default: RGB; RGBA if --color is transparent]"),
+    _draw("--depth", type=click.Choice(["8", "16"]), help="Bits per channel.  [default: 8]"),
+    _draw("--seed", metavar="N",
+          help="Whole number, decimal or 0x…; 'random' draws and records one.  [default: 0]"),
 ])
+count_option = _draw("-n", "--count", type=Count(), help="Number of images.  [default: 100]")
 dataset_options = together([
-    _draw("-n", "--count", type=int, help="How many images.  [default: 100]"),
     _output("-f", "--format", "--export", "format", type=ComponentName("format"),
-            help="Format of the files; see 'pixelgen list formats'.  [default: png]"),
+            help="File format.  [default: png]"),
     _output("--layout", type=ComponentName("layout"), multiple=True,
-            help="Where images go and what indexes them, as a list: yolo,coco or"
-                 " webdataset:per_shard=500,wids; 'universal' is all that one directory can be; see"
-                 " 'pixelgen list layouts'. Several add up.  [default: files]"),
+            help="How files are arranged and indexed; a list adds sidecars: files,coco,yolo."
+                 "  [default: files]"),
     _output("--for", "trainer", metavar="TRAINER",
-            help="Layout, limits and loader call of a training stack: ultralytics, detectron2,"
-                 " mmdet, torchvision, huggingface, opencv, dlib, keras, dali or streaming."),
+            help="Layout and checks for a trainer: ultralytics, detectron2, mmdet, torchvision,"
+                 " huggingface, opencv, dlib, keras, dali or streaming."),
     _output("--class", "label", metavar="NAME", multiple=True,
-            help="Class of the images, or that they are void of, in layouts that have one."
-                 "  [default: negatives; in yolo and coco object]"),
+            help="Class name, in layouts that have classes.  [default: negatives; object in coco"
+                 " and yolo]"),
     _output("--split", metavar="NAME=SHARE,…", multiple=True,
-            help="Split the dataset: train=0.9,val=0.1. Several add up."),
-    _output("-o", "--out", default="negatives", metavar="DIR|URL|-", show_default=True,
+            help="Split the dataset by shares, as in train=0.9,val=0.1."),
+    _output("-o", "--out", default="negatives", metavar="PATH", show_default=True,
             type=HomePath(allow_dash=True),
-            help="Directory of the dataset, or its URL in an object store; - writes the one image,"
-                 " or a tar stream of many, to standard output."),
-    _output("--blob", is_flag=True, help="The same as -o -."),
+            help="Directory, URL such as s3://bucket/prefix, or - for standard output."),
+    _output("--blob", is_flag=True, help="Same as -o -."),
     _output("--recipe", metavar="FILE", type=HomePath(),
-            help="Take what no option gives from a TOML file, or from the pixelgen.json of a"
-                 " dataset."),
+            help="Read defaults from a TOML file or the pixelgen.json of a dataset."),
     _output("--checksum", type=click.Choice(["sha256", "none"]),
-            help="Hash every file into the manifest and SHA256SUMS.  [default: sha256]"),
+            help="Checksum of every file.  [default: sha256]"),
 ])
 # fmt: on
 
@@ -153,7 +149,27 @@ def read_recipe(path: str) -> dict[str, Any]:
         raise BadValue(
             f"the recipe {path} must be a TOML file or a pixelgen.json: {error}"
         ) from None
+    _check_keys(fields, path)
     return _with_sides(_with_home(fields), path)
+
+
+def _check_keys(fields: dict[str, Any], path: str) -> None:
+    """Refuse keys that are options of the command, and say how each is given."""
+    from pixelgen.job_options import JobOptions
+
+    context = click.get_current_context(silent=True)
+    for option in context.command.params if context else ():
+        for key in fields.keys() & {each.lstrip("-").replace("-", "_") for each in option.opts}:
+            is_field = option.name in JobOptions.__annotations__
+            if is_field and option.name != key:
+                raise BadValue(
+                    f"unknown key {key!r} in the recipe {path}; write it as {option.name}"
+                )
+            if not is_field:
+                raise BadValue(
+                    f"unknown key {key!r} in the recipe {path}: it is an option of the command;"
+                    f" give --{key.replace('_', '-')} on the command line"
+                )
 
 
 def _with_home(fields: dict[str, Any]) -> dict[str, Any]:

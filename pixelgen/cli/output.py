@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 _PATIENCE = 0.3  # seconds before a bar is worth showing
-_HEARTBEAT = 10.0  # seconds between lines where there is no terminal
+_HEARTBEAT = 10.0  # seconds between lines without a terminal
 
 
 def report(message: str) -> None:

@@ -35,21 +35,29 @@ class PreviewOptions(ImageOptions):
 @click.argument("dataset", required=False, metavar="[DATASET]", type=HomePath())
 @image_options
 @skip_damaged_option
-@_output("-n", "--count", type=click.IntRange(1, 1000), default=20, show_default=True,
-         help="How many images.")  # fmt: skip
+@_output("-n", "--count", type=click.IntRange(1, 1000), metavar="N", default=20, show_default=True,
+         help="Number of images.")  # fmt: skip
 @_output("-o", "--out", metavar="FILE", type=HomePath(), help="Write the sheet to a picture file.")
-@_output("--columns", type=click.IntRange(1), default=5, show_default=True, help="Tiles a row.")
-@_output("--tile", type=click.IntRange(8, 1024), default=128, show_default=True,
+@_output(
+    "--columns",
+    type=click.IntRange(1),
+    metavar="N",
+    default=5,
+    show_default=True,
+    help="Tiles per row.",
+)
+@_output("--tile", type=click.IntRange(8, 1024), metavar="N", default=128, show_default=True,
          help="Side of a tile of the picture, in pixels.")  # fmt: skip
 def preview(**values: Any) -> int:
-    """Show a contact sheet of a DATASET, or of a family ('all': every one) before one is made.
+    """Show sample images of a dataset or a family.
 
-    In the terminal, or with -o as a picture.
+    Shows a contact sheet of DATASET or, without one, of --family ('all': one image of each family),
+    in the terminal or, with -o, as a picture.
     """
     options = PreviewOptions(**values)
     tiles = _dataset_tiles(options.dataset, options) if options.dataset else _family_tiles(options)
     if not tiles:
-        raise BadValue("there is no image to show")
+        raise BadValue(f"{options.dataset} has no images to show; choose another dataset")
     if options.out is not None:
         _save(tiles, options.out, options)
     else:
@@ -63,9 +71,7 @@ def _dataset_tiles(dataset: str, options: PreviewOptions) -> "list[Tile]":
     from pixelgen.storage import open_store
 
     if options.image_fields() or options.skip_damaged:
-        raise BadValue(
-            "a dataset is shown as it is: options of what to draw cannot be combined with it"
-        )
+        raise BadValue("options of what to draw cannot be combined with a dataset; remove either")
     store = open_store(dataset)
     return list(tiles_of_dataset(finished_plan(store).job, store, options.count))
 
@@ -105,7 +111,9 @@ def _save(tiles: "list[Tile]", out: str, options: PreviewOptions) -> None:
     try:
         sheet(tiles, options.columns, options.tile).save(buffer, kind)
     except (OSError, KeyError, ValueError):
-        raise BadValue(f"{out!r} does not end like a picture in color; name it sheet.png") from None
+        raise BadValue(
+            f"the format of {out!r} cannot be written; use a name such as sheet.png"
+        ) from None
     with attach_path(out):
         path.write_bytes(buffer.getvalue())
     print_path(out)

@@ -29,26 +29,24 @@ _pixlab = headed("PixLab")
 # fmt: off
 remote_options = together([
     _pixlab("--remote", is_flag=True,
-            help="Fetch the images from PixLab's pixelgenerate, one billed request each, -j at"
-                 " once (2 by default)."),
+            help="Fetch images from PixLab, which bills each; -j requests at once (2)."),
     _pixlab("--remote-url", metavar="URL",
-            help=f"Another endpoint, such as that of 'pixelgen serve'.  [env: {URL}]"),
+            help=f"Address of another endpoint.  [env: {URL}]"),
     _pixlab("--remote-auth", type=click.Choice(["header", "query"]), default="header",
-            show_default=True, help="Where the key goes."),
+            show_default=True, help="Where the key is sent."),
     _pixlab("--remote-mode", type=click.Choice(["blob", "link"]), default="blob",
-            show_default=True, help="Have the image itself sent, or a link to it."),
-    _pixlab("--remote-rate", metavar="N/s|N/min|N/h",
-            help="Most requests in a time: 7/min.  [default: no limit of our own]"),
+            show_default=True, help="Ask for the image itself or a link to it."),
+    _pixlab("--remote-rate", metavar="RATE",
+            help="Limit of requests: 2/s, 7/min or 100/h.  [default: none]"),
     _pixlab("--remote-timeout", type=Seconds(0.1), default=240.0, show_default=True,
-            metavar="SECONDS", help="Time for one image, with all tries and waits."),
+            metavar="SECONDS", help="Time for one image, retries included."),
     _pixlab("--remote-allow-host", multiple=True, metavar="NAME",
-            help="Host that links may lead to, besides PixLab's."),
+            help="Host that links may lead to, besides PixLab's; repeatable."),
     _pixlab("--key", metavar="KEY",
-            help=f"The key itself, which shells and process lists keep: {KEY} or --key-file is"
-                 " better."),
+            help=f"The key; {KEY} or --key-file keep it out of process lists."),
     _pixlab("--key-file", metavar="FILE", type=HomePath(allow_dash=True),
-            help=f"File with the key, - for standard input; taken where {KEY} is not set."
-                 "  [default: pixelgen/key in ~/.config]"),
+            help=f"File with the key, or - for standard input; used if {KEY} is not set."
+                 "  [default: ~/.config/pixelgen/key]"),
 ])
 # fmt: on
 
@@ -163,4 +161,4 @@ def _key(options: RemoteOptions) -> "Secret":
     if own and own.exists():
         return Secret(read_key(str(own)))
     kept = f", or put it in {own}" if own else ""
-    raise BadValue(f"there is no key: set {KEY} or give --key-file{kept}; see console.pixlab.io")
+    raise BadValue(f"the key is missing: set {KEY} or give --key-file{kept}; see console.pixlab.io")

@@ -31,17 +31,17 @@ class RepairOptions:
 
 @click.command(cls=HeadedCommand)
 @dataset_argument
-@click.option("--deep", is_flag=True, help="Generate every image again and compare its bytes.")
+@click.option("--deep", is_flag=True, help="Generate every image again and compare it.")
 @jobs_option
 @durability_option
 @json_option
 @quiet_option
 def repair(**values: Any) -> int:
-    """Make again what 'verify' finds damaged or missing in a DATASET ('negatives' by default).
+    """Restore missing or damaged files of a dataset.
 
-    It is made from the job, to the same bytes. What is right is not touched, nor is any file that
-    is not of the dataset. Prints a line for each file that it repaired. Finishes a dataset that is
-    not finished. A dataset of another version, whose images cannot be made here, is not changed.
+    DATASET is 'negatives' by default. Generates the files again, with the same bytes, and prints a
+    line for each. Intact files and files that do not belong to the dataset are not changed, nor is
+    a dataset of another version. Also finishes an unfinished dataset.
     """
     from pixelgen.dataset.api import repair as repair_dataset
     from pixelgen.dataset.run_config import RunConfig
@@ -68,6 +68,6 @@ def repair(**values: Any) -> int:
         for name, what in checked.damage:
             print_line(f"{name}: {what}; repaired")
     if not options.quiet:
-        verdict = f"{repaired:,} repaired" if repaired else "all well"
+        verdict = f"{repaired:,} repaired" if repaired else "no damage found"
         report(f"{checked.count:,} images checked, {verdict} ({progress.speed})")
     return 0

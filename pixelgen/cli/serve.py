@@ -17,36 +17,37 @@ KEY = "PIXELGEN_SERVE_KEY"
 
 # fmt: off
 _options = together([
-    click.option("--host", default="127.0.0.1", show_default=True,
-                 help="Address to listen on. One that others reach needs a key."),
-    click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True,
+    click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS",
+                 help="IP address to listen on; one that others reach needs a key."),
+    click.option("--port", type=click.IntRange(0, 65535), metavar="N", default=8000,
+                 show_default=True,
                  help="Port; 0 takes a free one."),
     click.option("--key-file", metavar="FILE", type=HomePath(allow_dash=True),
-                 help=f"File with the key that requests must bring; {KEY} may hold it instead."
-                      "  [default: any key that is not empty will do]"),
-    click.option("--no-auth", is_flag=True, help="Ask for no key at all."),
+                 help=f"File with the key that requests must have; or set {KEY}."
+                      "  [default: any key]"),
+    click.option("--no-auth", is_flag=True, help="Accept requests without a key."),
     click.option("--public-url", default="", metavar="URL",
-                 help="What links begin with.  [default: as the request names this machine]"),
+                 help="Start of links.  [default: the address in the request]"),
     click.option("--allow-host", multiple=True, metavar="NAME",
-                 help="Name that requests may call this machine by, besides localhost."),
+                 help="Name of this machine in requests, besides localhost; repeatable."),
     click.option("--allow-origin", multiple=True, metavar="ORIGIN",
-                 help="Origin whose web pages may use this server, such as http://localhost:3000."
-                      "  [default: none but the server's own]"),
+                 help="Origin whose web pages may use this server, such as http://localhost:3000;"
+                      " repeatable."),
     click.option("--max-pixels", type=click.IntRange(1, 1 << 27), default=1 << 24,
-                 show_default=True, help="Largest image."),
+                 show_default=True, metavar="N", help="Largest image, in pixels."),
     click.option("--max-seconds", type=Seconds(0), default=30.0, show_default=True,
-                 help="CPU time that an image may take, as estimated before it is made."),
+                 help="Largest estimate of CPU time for an image."),
     click.option("--max-memory", type=click.IntRange(1), default=1 << 30, show_default=True,
-                 help="Bytes that making an image may take, as estimated; in all, --jobs times as"
-                      " many."),
-    click.option("-j", "--jobs", type=click.IntRange(1), help="Images made at once.  [default: the"
-                 " processors this process may use]"),
-    click.option("--queue", type=click.IntRange(0), default=32, show_default=True,
-                 help="Requests that wait for their turn; more are refused (503)."),
-    click.option("--keep-bytes", type=click.IntRange(0), default=64 << 20, show_default=True,
-                 help="Images kept in memory under their links; the oldest go first."),
+                 metavar="BYTES", help="Largest estimate of memory for an image."),
+    click.option("-j", "--jobs", type=click.IntRange(1), metavar="N",
+                 help="Images made at once.  [default: the CPUs that this process may use]"),
+    click.option("--queue", type=click.IntRange(0), metavar="N", default=32, show_default=True,
+                 help="Requests that may wait; more are refused with 503."),
+    click.option("--keep-bytes", type=click.IntRange(0), metavar="N", default=64 << 20,
+                 show_default=True,
+                 help="Memory for linked images, in bytes; the oldest are dropped first."),
     click.option("--keep-seconds", type=Seconds(0), default=3600.0, show_default=True,
-                 help="How long an image is kept."),
+                 help="How long a linked image is kept."),
     json_option,
     click.option("-q", "--quiet", is_flag=True, help="Log no requests."),
 ])
@@ -99,10 +100,11 @@ class ServeOptions:
 @click.command(cls=HeadedCommand)
 @_options
 def serve(**values: Any) -> int:
-    """Serve PixLab's pixelgenerate and newimage on this machine, offline.
+    """Serve PixLab's endpoint on this machine, offline.
 
-    Prints its address once it answers, logs each request without its query on stderr, and runs
-    until a signal ends it. Takes seed, noise and density besides PixLab's own parameters.
+    Answers pixelgenerate and newimage, with seed, noise and density as additional parameters.
+    Prints its address when it is ready, logs requests without their queries on stderr, and runs
+    until a signal ends it.
     """
     from pixelgen.pixlab_api import is_loopback
 

@@ -29,17 +29,17 @@ class StatusOptions:
 @click.command(cls=HeadedCommand)
 @dataset_argument
 @click.option("--missing", is_flag=True,
-              help="Print nothing but the numbers I whose --partition I/N is to be run again, as"
-                   " job arrays take them: 3,7-9.")  # fmt: skip
+              help="Print only the partitions to run again, as job arrays take them: 3,7-9."
+              )  # fmt: skip
 @click.option("--of", "total", type=click.IntRange(1, 1_000_000), metavar="N",
-              help="In how many partitions it is made.  [default: as the runs there were]"
+              help="Number of partitions.  [default: that of the runs so far]"
               )  # fmt: skip
 @json_option
 def status(**values: Any) -> int:
-    """Tell how much of a DATASET ('negatives' by default) is there, and what is missing.
+    """Show how much of a dataset exists, and what is missing.
 
-    Of a finished dataset the names and sizes of all files are compared with the disk; exits with 3
-    if any is missing.
+    DATASET is 'negatives' by default. For a finished dataset, compares the names and sizes of all
+    files with the disk, and exits with 3 if any is missing.
     """
     from pixelgen.dataset.existing_plan import read_plan
     from pixelgen.dataset.plan import is_finished
@@ -62,7 +62,9 @@ def _print_unfinished(plan: "Plan", store: "Store", options: StatusOptions) -> i
     plan.check_usable(plan.job, store)
     done, runs = replay_journals(store, plan), totals([store])
     if options.missing and options.total is None and len(runs) != 1:
-        raise BadValue(f"{store.root} does not tell in how many partitions it is made; give --of N")
+        raise BadValue(
+            f"the number of partitions of {store.root} is not recorded there; give --of N"
+        )
     total = options.total or (runs.pop() if len(runs) == 1 else 0)
     shards = ",".join(ranges(shard.number for shard in done.missing()))
     again = ",".join(ranges(partitions_missing(done, total))) if total else ""
@@ -88,7 +90,7 @@ def _print_unfinished(plan: "Plan", store: "Store", options: StatusOptions) -> i
         place = shell_path(store.root)
         print_line(f"nothing is missing; to complete it, run: pixelgen finish {place}")
     if again:
-        print_line(f"to be run again: --partition I/{total} for I = {again}")
+        print_line(f"run again: --partition I/{total} for I = {again}")
     return 0
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def check_summary(path: str) -> None:
-    """Make the file if there is none; raise BadValue where nothing can be appended to it."""
+    """Make the file if it does not exist; raise BadValue where nothing can be appended to it."""
     _append(path, "")
 
 

@@ -33,18 +33,18 @@ class VerifyOptions:
 
 @click.command(cls=HeadedCommand)
 @dataset_argument
-@click.option("--deep", is_flag=True, help="Generate every image again and compare its bytes.")
-@click.option("--max-errors", type=click.IntRange(1), default=1000, show_default=True,
-              help="Stop when so much damage was found.")  # fmt: skip
+@click.option("--deep", is_flag=True, help="Generate every image again and compare it.")
+@click.option("--max-errors", type=click.IntRange(1), metavar="N", default=1000, show_default=True,
+              help="Stop after this many.")  # fmt: skip
 @jobs_option
 @json_option
 @quiet_option
 def verify(**values: Any) -> int:
-    """Check a finished DATASET ('negatives' by default): rows, sizes and SHA-256 of every file.
+    """Check every file of a finished dataset.
 
-    Files that are not of the dataset are ignored. Prints a line for each damaged file as it is
-    found, and exits with 3 if there is any. In a dataset made with --checksum none only --deep
-    finds every damage.
+    DATASET is 'negatives' by default. Compares the rows of the manifest, sizes and SHA-256, and
+    ignores files that do not belong to the dataset. Prints a line for each damaged file, and exits
+    with 3 if there are any. For a dataset made with --checksum none, only --deep finds all damage.
     """
     from pixelgen.dataset.api import verify as verify_dataset
     from pixelgen.dataset.run_config import RunConfig
@@ -85,5 +85,5 @@ def _verdict(images: int, damaged: int, progress: Progress, most: int) -> str:
     """Return what a check came to, in a line."""
     if damaged == most:
         return f"{damaged:,} damaged, and the check stopped there (see --max-errors)"
-    verdict = f"{damaged:,} damaged" if damaged else "all well"
+    verdict = f"{damaged:,} damaged" if damaged else "no damage found"
     return f"{images:,} images checked, {verdict} ({progress.speed})"

@@ -60,7 +60,9 @@ def _put(job: Job, store: Store) -> None:
     """Put the files of some sidecars in place, once it is clear that no name of theirs is taken."""
     for name, data in _files(job, store):
         if store.exists(name) and not store.content_equals(name, data):
-            raise Conflict(f"{store.path(name)} exists and is not of this dataset; move it away")
+            raise Conflict(
+                f"{store.path(name)} exists and does not belong to this dataset; move it away"
+            )
     deque(put_sidecars(store, _files(job, store)), maxlen=0)
     try:
         store.sync()

@@ -109,7 +109,7 @@ def verify(
     """Check a finished dataset: rows, sizes and SHA-256 of every file.
 
     With ``deep`` every image is generated again and its bytes are compared. Raises PixelgenError
-    where there is no finished dataset.
+    where no finished dataset exists.
 
     >>> import tempfile
     >>> from pixelgen import Job, generate, verify
@@ -153,7 +153,7 @@ def repair(
 
 
 def _take(result: CheckResult, report: Report, run: RunConfig) -> None:
-    """Add what the check of a shard found to a report, and tell the caller."""
+    """Add what the check of a shard found to a report, and report it to the caller."""
     run.progress(result.images, result.bytes, report.count)
     for damage in result.damage[: run.max_damage - len(report.damage)]:
         report.damage.append(damage)
@@ -163,7 +163,7 @@ def _take(result: CheckResult, report: Report, run: RunConfig) -> None:
 def load(path: Place) -> Dataset:
     """Open a finished dataset, to read its rows and images.
 
-    Raises PixelgenError where there is none, Conflict where its plan or manifest is damaged.
+    Raises PixelgenError where it does not exist, Conflict where its plan or manifest is damaged.
 
     >>> import tempfile
     >>> from pixelgen import Job, generate, load

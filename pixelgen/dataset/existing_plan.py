@@ -9,17 +9,19 @@ MANIFESTS = ("metadata.jsonl", "manifest.jsonl")
 
 
 def read_plan(store: Store) -> Plan:
-    """Return the plan of a dataset; raise Conflict or PixelgenError where there is none."""
+    """Return the plan of a dataset; raise Conflict or PixelgenError where it does not exist."""
     plan = Plan.read(store)
     if plan is None and any(map(store.exists, (PLAN, *MANIFESTS))):
         raise Conflict(f"{store.path(PLAN)} is missing or empty; {way_to_plan(store)}")
     if plan is None:
-        raise PixelgenError(f"{store.root} holds no dataset of pixelgen (it has no {PLAN})")
+        raise PixelgenError(
+            f"{store.root} holds no pixelgen dataset ({PLAN} is missing); give the directory of one"
+        )
     return plan
 
 
 def way_to_plan(store: Store) -> str:
-    """Return what brings back a plan that is lost; only a journal or checksums tell what it was."""
+    """Return what brings back a plan that is lost; only a journal or checksums show what it was."""
     if not any(map(store.exists, (JOURNAL, SUMS))):
         return "restore it, or move the dataset away"
     return (
@@ -29,7 +31,7 @@ def way_to_plan(store: Store) -> str:
 
 
 def finished_plan(store: Store) -> Plan:
-    """Return the plan of a finished dataset; raise PixelgenError where there is none."""
+    """Return the plan of a finished dataset; raise PixelgenError where it does not exist."""
     plan = read_plan(store)
     check_finished(plan.job, store)
     return plan

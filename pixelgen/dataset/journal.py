@@ -104,7 +104,7 @@ class Journal:
                 place += len(line)
 
     def _durable_place(self, lines: Iterable[bytes]) -> int:
-        """Return the place up to which all that lines tell of was on the disk."""
+        """Return the place up to which everything in its lines was on the disk."""
         place, durable = 0, 0
         for line in lines:
             if len(line) <= _DURABLE_SIZE and decode_line(line) == [self._id, _DURABLE]:
@@ -226,7 +226,7 @@ class Journal:
 
 
 def _places(shards: int) -> npt.NDArray[np.int64]:
-    """Return an array of a place a shard: 0 is none, and takes no memory until it is written."""
+    """Return an array of a place a shard: 0 is unknown; takes no memory until it is written."""
     try:
         return np.zeros(shards, np.int64)
     except MemoryError:

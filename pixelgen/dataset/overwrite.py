@@ -45,7 +45,7 @@ def remove_existing(plan: Plan, new: Job, store: Store, run: RunConfig) -> Job:
         check_fetcher(new, store, run, None)  # last, because its image is paid for
         if run.stopped():
             return new
-        if is_complete:  # so that what is left never looks complete, but can be told from others
+        if is_complete:  # so that what remains never looks complete, yet is recognized
             store.move(old.manifest, JOURNAL)
         sidecars = sidecar_names(old) if store.exists(JOURNAL) else ()  # it is the last to go
         lists = _own_lists(plan, store)
@@ -60,9 +60,7 @@ def _check_whole(plan: Plan, store: Store, run: RunConfig) -> None:
     """Refuse to remove a dataset that is not byte for byte as it was made."""
     for result in check(plan, store, run):
         for name, what in result.damage:
-            raise Conflict(
-                f"{store.path(name)} is not as it was made ({what}); move the dataset away"
-            )
+            raise Conflict(f"{store.path(name)} was changed ({what}); move the dataset away")
 
 
 def _check_rest(plan: Plan, store: Store, run: RunConfig) -> None:
@@ -83,8 +81,8 @@ def _check_rest(plan: Plan, store: Store, run: RunConfig) -> None:
     for name in chain((name for name, _ in damage), foreign):
         if name == old.manifest or store.exists(name):
             raise Conflict(
-                f"the dataset in {store.root} is not finished, so its files cannot be told from"
-                " others; finish it with the command that began it, or remove the directory"
+                f"the dataset in {store.root} is not finished, so its files cannot be distinguished"
+                " from others; finish it with the command that began it, or remove the directory"
             )
 
 
@@ -130,4 +128,4 @@ def _check_free(plan: Plan, new: Job, store: Store) -> None:
     taken = {name for name in chain(lists, new.files()) if store.exists(name)}
     own = chain(_own_lists(plan, store), (old.manifest,), *sidecar_names(old))
     for name in taken.difference(own, old.files()):
-        raise Conflict(f"{store.path(name)} is not of the dataset there; move it away")
+        raise Conflict(f"{store.path(name)} does not belong to the dataset there; move it away")

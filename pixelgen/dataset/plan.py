@@ -104,7 +104,7 @@ class Plan:
 
     @classmethod
     def read(cls, store: Store, known: "Plan | None" = None) -> "Plan | None":
-        """Return the plan of a dataset, or None where there is none.
+        """Return the plan of a dataset, or None where it does not exist.
 
         ``known`` is the plan as it was read before; it is returned where the file still has its
         text. Raises Conflict where the file is damaged, not pixelgen's, or of a newer pixelgen.

@@ -58,7 +58,7 @@ _MOST_DAMAGE = 1_000_000  # files and rows; what is damaged is kept in memory
 def repair_plan(store: Store) -> tuple[Plan, list[Damage]]:
     """Restore the plan and the record of sources, if need be; return the plan, and what was wrong.
 
-    Raises Conflict where that cannot be done, PixelgenError where there is no dataset.
+    Raises Conflict where that cannot be done, PixelgenError where no dataset exists.
     """
     repaired: list[Damage] = []
     try:
@@ -125,7 +125,7 @@ def _repair_damage(
 
 
 def _hash_of(store: Store, name: str) -> str | None:
-    """Return the SHA-256 of a file, None where there is none."""
+    """Return the SHA-256 of a file, None where it does not exist."""
     return None if store.size(name) is None else sha256_of(store.chunks(name))
 
 
@@ -252,7 +252,7 @@ def _restore_plan(store: Store) -> bool:
         text = b""
     if hashlib.sha256(text).hexdigest() != listed_checksum(store, PLAN):
         raise Conflict(
-            f"{store.path(PLAN)} is damaged, and {SUMS} does not tell what it was;"
+            f"{store.path(PLAN)} is damaged, and {SUMS} does not say what it was;"
             f" {way_to_plan(store)}"
         )
     with lock(store):
@@ -266,7 +266,7 @@ def _restore_sources(store: Store, plan: Plan) -> bool:
     _check_regular(store, SOURCES)
     if is_intact(store, plan):
         return False
-    # Where others are left out now than were then, the digest differs.
+    # Where other images are skipped now than were then, the digest differs.
     sources = plan.job.scan_sources(skip_damaged=True).sources
     if sources.digests != plan.sources:
         raise Conflict(

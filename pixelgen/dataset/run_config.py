@@ -37,7 +37,7 @@ class RunConfig:
     ``jobs`` workers (0: as many as there are processors); ``progress`` gets the images and bytes of
     each shard, and the number of all images; once ``stopped`` returns true no further shard is
     begun. Jobs of images that are fetched need a ``fetcher``. With ``skip_damaged``, source images
-    that cannot be decoded are left out, and ``note`` gets a line that names them. A run makes one
+    that cannot be decoded are skipped, and ``note`` gets a line that names them. A run makes one
     ``partition`` if there is one, and with ``overwrite`` it replaces a finished dataset of which
     nothing was changed. A check calls ``on_damage`` for each damage, and ends after ``max_damage``.
     """

@@ -181,7 +181,7 @@ def _check_size(store: Store, found: FileEntry) -> Iterator[Damage]:
 def _check_hash(store: Store, job: Job, found: FileEntry, line: bytes | None) -> Iterator[Damage]:
     """Compare a file with its row and its line of SHA256SUMS; what two agree on is right.
 
-    The line is None where there is no such file.
+    The line is None where the file does not exist.
     """
     size = store.size(found.name)
     if size is None:

@@ -179,7 +179,7 @@ def bind_sources(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> J
 
 
 def check_fetcher(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> None:
-    """Raise PixelgenError where images are to be fetched and none can be had."""
+    """Raise PixelgenError where images are to be fetched and nothing can fetch them."""
     if job.remote and plan is None:
         from pixelgen.dataset.download_cache import check_download_cache  # rarely needed
 
@@ -270,8 +270,8 @@ def _check_free(target: Plan, job: Job, store: Store, done: Journal) -> None:
     for name in chain(foreign, others, _planned_files(job, store)):
         if store.exists(name) and not (is_torn and store.is_empty_or_zeros(name)):
             raise Conflict(
-                f"{store.path(name)} exists and is not of this dataset; move it away, or choose"
-                " another directory"
+                f"{store.path(name)} exists and does not belong to this dataset; move it away, or"
+                " choose another directory"
             )
 
 

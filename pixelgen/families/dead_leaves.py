@@ -159,7 +159,7 @@ def _batches(limit: int) -> Iterator[tuple[int, int]]:
 
 
 class _Canvas:
-    """Which leaf each pixel shows, row by row, and where there is none yet."""
+    """Which leaf each pixel shows, row by row, and where it does not exist yet."""
 
     def __init__(self, shape: Shape) -> None:
         self._height, self._width = shape.height, shape.width

@@ -68,6 +68,11 @@ class Member(NamedTuple):
     def parse(cls, text: str) -> Self:
         """Read ``name=weight:key=value,…``; raise BadValue for what is unknown or out of range."""
         head, _, rest = text.strip().partition(":")
+        if "," in head:
+            options = " ".join(f"--family {each}" for each in re.findall(r"[^,\s]+", head))
+            raise BadValue(
+                f"family {head!r} is a list; give each family of a mixture by itself: {options}"
+            )
         name, equals, weight = head.partition("=")
         family = find_component(Family, name)
         if equals and not re.fullmatch(r"0*[1-9][0-9]{0,5}", weight, re.ASCII):

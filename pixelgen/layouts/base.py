@@ -151,7 +151,7 @@ class LayoutComponent(Component):
         yield from ()
 
     def loader(self, root: str, info: DatasetInfo) -> str:
-        """Return the Python call that loads the dataset, as text; '' if there is none."""
+        """Return the Python call that loads the dataset, as text; '' if it has none."""
         return ""
 
 

@@ -29,6 +29,7 @@ Row: TypeAlias = Callable[[ImageRecord], bytes]
 """Turns the record of an image into its line of the manifest."""
 
 _CYCLE_LIMIT = 10_000
+_USUAL_SPLITS = ("train", "val", "test")
 _SPLIT = re.compile(
     r"([A-Za-z][A-Za-z0-9]{0,30})=([0-9]{0,6}(?:\.[0-9]{1,6}|/[0-9]{1,6})?)", re.ASCII
 )
@@ -40,6 +41,19 @@ class Shard(NamedTuple):
     number: int
     start: int
     stop: int
+
+
+def _suggest_splits(text: str) -> str:
+    """Return how shares written without names, such as 80/20, are probably meant.
+
+    >>> _suggest_splits("80/20"), _suggest_splits("0.7,0.2,0.1"), _suggest_splits("yes")
+    ('train=0.8,val=0.2', 'train=0.7,val=0.2,test=0.1', 'train=0.9,val=0.1')
+    """
+    shares = [float(each) for each in re.findall(r"\d+(?:\.\d+)?", text[:50])]
+    if not 2 <= len(shares) <= len(_USUAL_SPLITS) or not sum(shares):
+        shares = [0.9, 0.1]
+    pairs = zip(_USUAL_SPLITS, shares, strict=False)
+    return ",".join(f"{name}={share / sum(shares):.4g}" for name, share in pairs)
 
 
 @dataclass(frozen=True)
@@ -69,7 +83,10 @@ class Splits:
             except (ValueError, ZeroDivisionError):
                 share = Fraction(0)
             if share <= 0:
-                raise BadValue(f"split {pair.strip()!r}: write splits as train=0.9,val=0.1")
+                raise BadValue(
+                    f"invalid split {text[:50]!r}: must be NAME=SHARE,… with shares that add up to"
+                    f" 1; write {_suggest_splits(text)}"
+                )
             if name in shares:
                 raise BadValue(f"split {name!r} is given twice; give each name once")
             shares[name] = share

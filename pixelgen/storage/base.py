@@ -163,7 +163,7 @@ class Store(ABC):
 
     @abstractmethod
     def list_names(self, prefix: str) -> list[str]:
-        """Return the names in the root with a prefix; none if there is no root."""
+        """Return the names in the root with a prefix; none if the root does not exist."""
 
     @abstractmethod
     def is_known_empty(self) -> bool:

@@ -214,7 +214,7 @@ class LocalStore(Store):
         return False
 
     def size(self, name: str) -> int | None:
-        """Return the size of a regular file, or None if there is none."""
+        """Return the size of a regular file, or None if it does not exist."""
         folder, base = os.path.split(name)
         try:
             with attach_path(self.path(name)), open_folder(self.root, folder) as fd:
@@ -230,7 +230,7 @@ class LocalStore(Store):
             os.close(fd)
 
     def list_names(self, prefix: str) -> list[str]:
-        """Return the names in the root with a prefix; none if there is no root."""
+        """Return the names in the root with a prefix; none if the root does not exist."""
         try:
             with attach_path(self.root):
                 return [name for name in os.listdir(self.root) if name.startswith(prefix)]

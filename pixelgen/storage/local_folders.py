@@ -44,7 +44,7 @@ def _open_subfolder(root: str, fd: int, step: str, name: str, *, create: bool) -
 
 
 def open_file(root: str, name: str) -> int:
-    """Open a regular file for reading; raise FileNotFoundError if there is none."""
+    """Open a regular file for reading; raise FileNotFoundError if it does not exist."""
     folder, base = os.path.split(name)
     try:
         with attach_path(os.path.join(root, name)), open_folder(root, folder) as fd:
@@ -59,7 +59,7 @@ def open_file(root: str, name: str) -> int:
 
 
 def size_in(fd: int, base: str) -> int | None:
-    """Return the size of a regular file in an open folder, or None if there is none."""
+    """Return the size of a regular file in an open folder, or None if it does not exist."""
     try:
         status = os.stat(base, dir_fd=fd, follow_symlinks=False)
     except FileNotFoundError:
@@ -93,7 +93,7 @@ def size_lookup(root: str) -> Iterator[SizeLookup]:
 
 
 def _open_descriptor(root: str, folder: str) -> int | None:
-    """Return a folder's descriptor, which the caller closes, or None if there is no folder."""
+    """Return a folder's descriptor, which the caller closes, or None if it does not exist."""
     with suppress(FileNotFoundError, NotADirectoryError, Conflict), open_folder(root, folder) as fd:
         return os.dup(fd)
     return None

@@ -144,7 +144,7 @@ class ObjectStore(Store):
             is_sent = request(self.root, send, name)
         except FileNotFoundError:
             raise PixelgenError(
-                f"cannot write {self.path(name)}: there is no such bucket; create it first"
+                f"cannot write {self.path(name)}: the bucket does not exist; create it first"
             ) from None
         if is_sent and (size := self.size(name)) != expected:
             raise PixelgenError(

@@ -105,7 +105,7 @@ def test_the_ci_steps_pass(tmp_path: Path) -> None:
 
     assert len(commands) == 2
     assert '"state": "complete"' in shell(commands[0], tmp_path)
-    assert "all well" in shell(commands[1], tmp_path)
+    assert "no damage found" in shell(commands[1], tmp_path)
 
 
 def test_the_row_of_the_manifest_is_the_first_of_the_example(run: Run, tmp_path: Path) -> None:

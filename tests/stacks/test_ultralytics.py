@@ -52,7 +52,10 @@ def losses(folder: Path) -> dict[str, float]:
 
 def is_whole(run: Run, count: int) -> bool:
     done = run("verify", "negatives")
-    return done.returncode == 0 and f"{count} images checked, all well" in done.stdout + done.stderr
+    return (
+        done.returncode == 0
+        and f"{count} images checked, no damage found" in done.stdout + done.stderr
+    )
 
 
 def test_every_image_comes_with_no_box(make: Callable[..., Done], run: Run) -> None:

@@ -57,19 +57,23 @@ class Front:
         self.port: int = self.server.server_address[1]
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
-        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        length = int(handler.headers.get("Content-Length") or 0)
+        body = handler.rfile.read(length)
+        if len(body) < length:  # the client was killed as it sent; S3 stores no part of an object
+            handler.close_connection = True
+            return
         request = Request(handler.command, handler.path, dict(handler.headers), body)
         answer = self.rule(request, lambda: self._forward(request))
         if answer is None:
             handler.close_connection = True
             return
         is_head = request.method == "HEAD"
-        length = answer.headers.get("Content-Length", "0") if is_head else str(len(answer.body))
+        size = answer.headers.get("Content-Length", "0") if is_head else str(len(answer.body))
         handler.send_response(answer.status)
         for name, value in answer.headers.items():
             if name.lower() not in _HOP:
                 handler.send_header(name, value)
-        handler.send_header("Content-Length", length)
+        handler.send_header("Content-Length", size)
         handler.end_headers()
         handler.wfile.write(b"" if is_head else answer.body)
 

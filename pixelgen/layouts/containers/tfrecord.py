@@ -136,7 +136,7 @@ def _varint(value: int) -> bytes:
 
 
 def _image(example: bytes) -> bytes:
-    """Find the image in an example; raise ValueError if there is none."""
+    """Find the image in an example; raise ValueError if it does not exist."""
     offset = example.find(_IMAGE) + len(_IMAGE)
     size = 0
     for _ in range(3):  # the value, its list of bytes, and the first of these

@@ -104,7 +104,7 @@ def _parse_retry_after(response: Response) -> float | None:
 
 
 def parse_link(payload: dict[str, Any]) -> tuple[str, str]:
-    """Return the link and the id of a JSON response; raise Failure where there is no link.
+    """Return the link and the id of a JSON response; raise Failure where it has no link.
 
     The id is returned whole, so that a key in it is found before it is shortened.
     """

@@ -20,7 +20,7 @@ def bad_request(message: str) -> HttpError:
 
 
 def busy() -> HttpError:
-    """Return the error for a request that there is no capacity for at the moment: 503."""
+    """Return the error for a request that exceeds the capacity at the moment: 503."""
     return HttpError(
         HTTPStatus.SERVICE_UNAVAILABLE, "busy; try again in a second", **{"retry-after": "1"}
     )

@@ -21,7 +21,7 @@ _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 class Request(NamedTuple):
     """A request: its method and path, headers by lower-case name, and parameters.
 
-    ``base_url`` is what links begin with; ``receive`` tells when the client disconnects.
+    ``base_url`` is what links begin with; ``receive`` returns when the client disconnects.
     """
 
     method: str

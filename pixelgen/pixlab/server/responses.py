@@ -29,7 +29,7 @@ def json_response(payload: dict[str, Any]) -> ServerResponse:
 
 
 def error_response(error: HttpError) -> ServerResponse:
-    """Return the response that tells a client of an error."""
+    """Return the response that reports an error to the client."""
     response = json_response({"status": error.status.value, "error": str(error)})
     return response._replace(headers=tuple(error.headers.items()))
 

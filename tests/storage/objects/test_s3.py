@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -101,6 +102,16 @@ def test_a_run_killed_at_any_moment_leaves_whole_objects_and_is_gone_on_with(
         fronted.rule = StopAt(0)
         make(*job, "-o", f"s3://sets/{where}")
         assert s3.digest(where) == tree_digest(tmp_path / "whole")
+
+
+def test_an_upload_that_its_client_breaks_off_does_not_reach_the_server(fronted: Front) -> None:
+    passed = []
+    fronted.rule = lambda request, _: passed.append(request)
+    with socket.create_connection(("127.0.0.1", fronted.port)) as client:
+        client.sendall(b"PUT /sets/cut HTTP/1.1\r\nHost: s3\r\nContent-Length: 10\r\n\r\n12345")
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(100) == b""
+    assert passed == []
 
 
 class StopAt:

@@ -84,7 +84,7 @@ def check_bmp(data: bytes, width: int, height: int) -> list[bytes]:
 
 
 def _profile_end(data: bytes, header: _Header) -> int:
-    """Return where an embedded color profile ends; 0 if there is none."""
+    """Return where an embedded color profile ends; 0 if it has none."""
     if header.size < _V5:
         return 0
     offset, size = struct.unpack_from("<II", data, 14 + 112)
