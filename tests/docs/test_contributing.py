@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import pixelgen
+from tests.support.command import ROOT
+from tests.test_package import ORDER
 
-ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs/CONTRIBUTING.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^\$ (?:\w+=\w+ )?(pytest .+)$", TEXT, re.MULTILINE)
 ROWS = re.findall(r"^\| (.+) \| `(pytest .+)` \|$", TEXT, re.MULTILINE)
 
@@ -41,6 +42,19 @@ def test_the_table_names_every_module() -> None:
     found = {path.parent.name for path in package.glob("*/__init__.py")}
     found |= {path.stem for path in package.glob("*.py")} - {"__init__"}
     assert named - {"perlin", "webdataset"} == found
+
+
+def test_the_page_gives_the_order_of_imports() -> None:
+    paragraph = re.search(r"^`cli` → .*?\n\n", TEXT, re.DOTALL | re.MULTILINE)
+    assert paragraph
+    assert ["__main__", *re.findall(r"`(\w+)`", paragraph[0])] == ORDER[::-1]
+
+
+def test_the_table_of_folders_has_each_folder() -> None:
+    table = TEXT.partition("| folder of `pixelgen` |")[2].partition("\n\n")[0]
+    folders = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    found = {path.parent.name for path in Path(pixelgen.__file__).parent.glob("*/__init__.py")}
+    assert sorted(folders) == sorted(found)
 
 
 def test_the_page_has_the_command_of_the_readme() -> None:
