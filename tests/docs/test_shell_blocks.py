@@ -1,0 +1,267 @@
+"""The ``sh`` blocks of the documentation: each is run on loopback, or a guard fails.
+
+A block is run by bash as it is written, but for what its test replaces: hosts, ports, buckets,
+folders and counts. Programs that are not here (sbatch, GNU parallel) have stand-ins that run each
+task, one after the other.
+"""
+
+import json
+import os
+import re
+import shlex
+import socket
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from tests.support.command import COMMAND, ROOT, Run, tree_digest
+from tests.support.dask_cluster import Process, end
+from tests.support.faults import wait_for
+from tests.support.s3_server import s3_server
+from tests.support.serving import Server, serving
+
+PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+SET_UP = "python3 -m venv .venv && .venv/bin/pip install"  # .ci/run runs these blocks
+TIMEOUT = 300.0  # seconds, which nothing takes unless it hangs
+RECIPE = 'count = 40\nsize = 16\nlayout = "webdataset"\nseed = 7\n'
+STAND_INS = {
+    "sbatch": """#!/usr/bin/env bash
+        ids=(); for range in $(tr , ' ' <<< "${1#--array=}"); do
+            ids+=($(seq "${range%-*}" "${range#*-}")); done
+        export SLURM_ARRAY_TASK_MIN=${ids[0]} SLURM_ARRAY_TASK_MAX=${ids[-1]}
+        export SLURM_ARRAY_TASK_COUNT=${#ids[@]}
+        [ "$2" = --wrap ] || exit 2
+        for id in "${ids[@]}"; do SLURM_ARRAY_TASK_ID=$id bash -c "$3" || exit 1; done
+        """,
+    "parallel": """#!/usr/bin/env bash
+        [ "$1 $2" = "--retries 3" ] || exit 2
+        shift 2; exec xargs -I{} "$@"
+        """,
+}
+TestT = TypeVar("TestT", bound=Callable[..., None])
+_claimed: set[tuple[str, str]] = set()
+
+
+def blocks_of(page: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def runs(page: str, *starts: str) -> Callable[[TestT], TestT]:
+    """Claim the blocks of a page that start so; the test gets their texts as ``blocks``."""
+    found = []
+    for start in starts:
+        (block,) = (each for each in blocks_of(page) if each.startswith(start))
+        _claimed.add((page, block))
+        found.append(block)
+    return pytest.mark.parametrize("blocks", [found], ids=[starts[0]])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_is_run_by_a_test_or_by_the_checks(page: str) -> None:
+    run = {block for where, block in _claimed if where == page}
+    assert [b for b in blocks_of(page) if b not in run and not b.startswith(SET_UP)] == []
+
+
+def test_the_checks_run_the_command_of_the_readme() -> None:
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    pattern = next(re.finditer(r"sed -n '/\^(.+)/p' README\.md", script))[1]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (line,) = re.findall(rf"^{pattern}.*$", readme, re.MULTILINE)
+    assert line.startswith(SET_UP)
+
+
+def replaced(block: str, replacements: Mapping[str, object]) -> str:
+    """Replace parts of a block, each of which must be there."""
+    for old, new in replacements.items():
+        assert old in block, old
+        block = block.replace(old, str(new))
+    return block
+
+
+def surroundings(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment with the command, Python and the stand-ins first in the path."""
+    programs = folder / "stand-ins"
+    programs.mkdir(exist_ok=True)
+    for name, text in STAND_INS.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    places = (str(programs), str(Path(COMMAND).parent), os.environ["PATH"])
+    ours = {"PATH": os.pathsep.join(places), "PYTHONPATH": str(ROOT)}
+    return {**os.environ, **ours, **environment}
+
+
+def bash(block: str, folder: Path, **environment: str) -> str:
+    """Run a block, which must succeed, and return what it prints."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block], check=False, cwd=folder, text=True,
+        env=surroundings(folder, environment), capture_output=True, timeout=TIMEOUT,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@contextmanager
+def running(block: str, folder: Path, sign: str) -> Iterator[Process]:
+    """Run a block that does not end, until it has printed a sign; end it at the end."""
+    log = folder / f"{len([*folder.iterdir()])}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["bash", "-c", block], cwd=folder, env=surroundings(folder, {}), stdout=output,
+            stderr=output, start_new_session=True,
+        )  # fmt: skip
+    try:
+        assert wait_for(lambda: sign in log.read_text(), TIMEOUT), log.read_text()
+        yield process
+    finally:
+        end(process)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@runs("docs/pixlab.md", "pixelgen serve --port 8000\n", "curl -s ", "PIXLAB_API_KEY=any ")
+@pytest.mark.cli
+@pytest.mark.slow
+def test_the_server_answers_curl_and_the_client(blocks: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("granian", reason="the extra 'serve' is not installed")
+    port = free_port()
+    serve, curl, fetch = (replaced(block, {"8000": port}) for block in blocks)
+    with running(serve, tmp_path, f"http://127.0.0.1:{port}"):
+        answer = json.loads(bash(curl, tmp_path))
+        bash(f"curl -sf -o linked {shlex.quote(answer['link'])}", tmp_path)
+        bash(fetch, tmp_path)
+    assert (tmp_path / "linked").read_bytes().startswith(b"\xff\xd8\xff")  # JPEG
+    assert (tmp_path / "noise.png").read_bytes().startswith(b"\x89PNG")
+    assert len((tmp_path / "fetched/metadata.jsonl").read_text().splitlines()) == 10
+
+
+@runs("docs/pixlab.md", "export PIXLAB_API_KEY=")
+@pytest.mark.cli
+@pytest.mark.slow
+def test_a_dataset_is_fetched_with_the_key(blocks: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("granian", reason="the extra 'serve' is not installed")
+    fetch = replaced(blocks[0], {"-n 100": "-n 3", "7/min": "100/s"})
+    with serving(tmp_path, PIXELGEN_SERVE_KEY="YOUR_KEY") as server:
+        bash(fetch, tmp_path, PIXELGEN_REMOTE_URL=f"http://127.0.0.1:{server.port}")
+        assert server.statuses == [200] * 3
+    assert len([*(tmp_path / "negatives/images").iterdir()]) == 3
+
+
+@runs("docs/pixlab.md", "pixelgen serve --allow-origin ")
+@pytest.mark.cli
+@pytest.mark.slow
+def test_a_page_of_an_allowed_origin_may_use_the_server(blocks: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("granian", reason="the extra 'serve' is not installed")
+    port = free_port()
+    serve = replaced(blocks[0], {"pixelgen serve": f"pixelgen serve --port {port}"})
+    path = "/pixelgenerate?width=8&blob=true&key=any"
+    with running(serve, tmp_path, f"http://127.0.0.1:{port}") as process:
+        server = Server(process, port, tmp_path)  # type: ignore[arg-type]
+        allowed = server.send("GET", path, Origin="http://localhost:3000")
+        other = server.send("GET", path, Origin="http://localhost:3001")
+    assert allowed.status == 200
+    assert allowed.headers["access-control-allow-origin"] == "http://localhost:3000"
+    assert other.status == 403
+
+
+@runs("docs/clusters.md", "sbatch --array=1-64 ", "missing=")
+@pytest.mark.cli
+@pytest.mark.slow
+def test_a_job_array_makes_the_dataset_and_what_is_missing(
+    blocks: list[str], tmp_path: Path, run: Run
+) -> None:
+    (tmp_path / "negatives.toml").write_text(RECIPE)
+    shared = tmp_path / "shared/negatives"
+    places = {"/shared/": f"{tmp_path}/shared/"}
+    array = replaced(blocks[0], places | {"1-64": "1-4"})
+    bash(array, tmp_path)
+    assert run("finish", shared).returncode == 0
+    digest = tree_digest(shared)
+
+    for each in shared.iterdir():
+        each.unlink()
+    for number in (1, 3):
+        run("generate", "--recipe", "negatives.toml", "-o", shared, "--partition", f"{number}/4")
+    assert run("finish", shared).returncode == 1
+    bash(replaced(blocks[1], places | {"/64": "/4"}), tmp_path)
+    assert run("finish", shared).returncode == 0
+    assert tree_digest(shared) == digest
+
+
+@runs("docs/clusters.md", "seq 64 | parallel ")
+@pytest.mark.cli
+@pytest.mark.slow
+def test_gnu_parallel_makes_all_partitions(blocks: list[str], tmp_path: Path, run: Run) -> None:
+    (tmp_path / "negatives.toml").write_text(RECIPE)
+    bash(replaced(blocks[0], {"seq 64": "seq 3", "/64": "/3"}), tmp_path)
+    assert run("finish", "negatives").returncode == 0
+
+
+@pytest.mark.cli
+@pytest.mark.slow
+def test_the_jobs_of_a_matrix_make_the_dataset(tmp_path: Path) -> None:
+    (tmp_path / "negatives.toml").write_text(RECIPE)
+    text = (ROOT / "docs/clusters.md").read_text(encoding="utf-8")
+    (workflow,) = re.findall(r"^```yaml\n(jobs:.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    partition, finish, verify = re.findall(r"- run: (.+)", workflow)
+    (numbers,) = re.findall(r"number: \[(.+)\]", workflow)
+    for number in numbers.split(", "):
+        bash(replaced(partition, {"${{ matrix.number }}": number}), tmp_path)
+    bash(finish, tmp_path)
+    bash(verify, tmp_path)
+
+
+@runs("docs/clusters.md", "pixelgen generate -n 4000 ")
+@pytest.mark.engine
+def test_a_bucket_takes_a_dataset(blocks: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("s3fs", reason="the extra 's3' is not installed")
+    pytest.importorskip("moto", reason="a server: moto is not installed")
+    with s3_server(tmp_path) as server:
+        block = replaced(blocks[0], {"BUCKET": "sets", "-n 4000": "-n 40"})
+        bash(block, tmp_path, **server.environment)
+        assert "metadata.jsonl" in server.names("negatives")
+
+
+@runs("docs/clusters.md", "dask scheduler ")
+@pytest.mark.engine
+def test_a_dask_cluster_makes_the_dataset(blocks: list[str], tmp_path: Path, run: Run) -> None:
+    pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
+    port = free_port()
+    names = {"--host A": "--host 127.0.0.1", "//A:": "//127.0.0.1:", "8786": port}
+    more = {"-n 20000": "-n 40", "/shared/": f"{tmp_path}/shared/"}
+    scheduler, worker, generate = replaced(blocks[0], names | more).splitlines()
+    with (
+        running(scheduler, tmp_path, f"127.0.0.1:{port}"),
+        running(worker, tmp_path, "Starting established connection"),
+    ):
+        bash(generate, tmp_path)
+    assert run("verify", "shared/negatives").returncode == 0
+
+
+@runs("docs/benchmarks.md", "python -m benchmarks ")
+@pytest.mark.cli
+@pytest.mark.slow
+def test_the_benchmarks_print_a_row(blocks: list[str], tmp_path: Path) -> None:
+    for line in blocks[0].splitlines():
+        command = re.sub(r" --rounds \d", "", line) + " --smoke"
+        printed = bash(f"cd {shlex.quote(str(ROOT))}; {command}", tmp_path, TMPDIR=str(tmp_path))
+        assert re.search(r" : (pixelgen|none) +1 +[\d.]+ \(", printed), printed
+
+
+def test_the_table_of_remote_options_is_complete() -> None:
+    from pixelgen.cli.remote import remote_options
+
+    def command() -> None: ...
+
+    declared = {option for each in remote_options(command).__click_params__ for option in each.opts}
+    text = (ROOT / "docs/pixlab.md").read_text(encoding="utf-8")
+    table = text.partition("| option | meaning |")[2].partition("\n\n")[0]
+    named = " ".join(re.findall(r"^\| (.+?) \|", table, re.MULTILINE))
+    assert set(re.findall(r"`(--[a-z-]+)`", named)) == declared
