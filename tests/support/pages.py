@@ -76,4 +76,5 @@ def _run_python(code: str, folder: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     expected = re.findall(r"^ *print\(.*\)  # (.+)$", code, re.MULTILINE)
-    assert done.stdout.splitlines()[len(done.stdout.splitlines()) - len(expected) :] == expected
+    printed = done.stdout.splitlines()
+    assert printed[len(printed) - len(expected) :] == expected, f"{code}\n{done.stdout}"
