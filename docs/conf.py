@@ -10,7 +10,13 @@ sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 project = "pixelgen"
 author = "pixelgen contributors"
 version = release = pixelgen.__version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click", "families"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_click",
+    "families",
+]
 exclude_patterns = ["_build", "_ext"]
 html_theme = "furo"
 html_title = "pixelgen"

@@ -1,7 +1,56 @@
-"""The errors of pixelgen, and the exit code of the command for each.
+"""The errors of pixelgen, the exit code for each, and what their messages suggest.
 
 A message is one line: what is wrong, with the value; what is allowed; what to do.
 """
+
+from collections.abc import Iterable, Mapping
+
+_SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "family": {
+        "noise": ("uniform", "gaussian"), "random": ("uniform",), "normal": ("gaussian",),
+        "white": ("uniform", "gaussian"), "pink": ("spectrum",), "clouds": ("fbm", "plasma"),
+        "cloud": ("fbm", "plasma"), "simplex": ("perlin",), "fourier": ("spectrum",),
+        "wavelet": ("wmm",), "worley": ("voronoi",), "cells": ("voronoi",), "circles": ("shapes",),
+        "constant": ("solid",), "blank": ("solid",), "black": ("solid",), "lines": ("stripes",),
+        "texture": ("dead_leaves", "fbm"), "blur": ("smooth",), "mixed": ("default",),
+    },
+    "format": {"jpe": ("jpeg",), "numpy": ("npy",), "raw": ("npy", "ppm"), "pgm": ("ppm",)},
+    "layout": {
+        "imagenet": ("imagefolder",), "folder": ("imagefolder",), "keras": ("imagefolder",),
+        "tar": ("webdataset",), "wds": ("webdataset",), "pascal": ("voc",), "arrow": ("parquet",),
+        "huggingface": ("hf",), "streaming": ("mds",), "ultralytics": ("yolo",),
+        "numpy": ("npy",),
+    },
+    "trainer": {
+        "yolo": ("ultralytics",), "yolov8": ("ultralytics",), "pytorch": ("torchvision",),
+        "torch": ("torchvision",), "tensorflow": ("keras",), "tf": ("keras",),
+        "hf": ("huggingface",), "datasets": ("huggingface",), "transformers": ("huggingface",),
+        "mosaicml": ("streaming",), "mmdetection": ("mmdet",), "coco": ("detectron2", "mmdet"),
+    },
+}  # fmt: skip
+"""Other words for a name of a kind, each with the names that it may stand for."""
+
+
+def suggest_name(word: str, names: Iterable[str], kind: str = "") -> str:
+    """Return ``: did you mean …?`` with the names that a word may stand for, or nothing.
+
+    These are the synonyms of the kind of name, if the word is one; else the most similar name.
+    """
+    import difflib
+
+    meant = _SYNONYMS.get(kind, {}).get(word.lower(), ())
+    found = meant or difflib.get_close_matches(word, list(names), n=1)
+    return f": did you mean {' or '.join(map(repr, found))}?" if found else ""
+
+
+def suggest_choice(word: str, names: Iterable[str], kind: str = "") -> str:
+    """Return the end of a message about an unknown name: what was meant, and all the choices.
+
+    >>> suggest_choice("jpg", ["png", "jpeg"]), suggest_choice("x", ["png", "jpeg"])
+    (": did you mean 'jpeg'? choose one of png, jpeg", '; choose one of png, jpeg')
+    """
+    choices = list(names)
+    return f"{suggest_name(word, choices, kind) or ';'} choose one of {', '.join(choices)}"
 
 
 def shell_path(path: str) -> str:

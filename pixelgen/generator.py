@@ -72,10 +72,10 @@ class ImageSpec:
             if not 0 <= self.density <= 1:
                 percent = 1 < self.density <= 100
                 hint = f"; write {self.density:g} percent as {self.density / 100:g}" * percent
-                raise BadValue(f"density {self.density:g} is out of range 0..1{hint}")
+                raise BadValue(f"density {self.density} is out of range 0..1{hint}")
             if self.color is None:
                 raise BadValue(
-                    f"density {self.density:g} needs a color, which shows between the drawn pixels;"
+                    f"density {self.density} needs a color, which shows between the drawn pixels;"
                     " give one, such as --color white"
                 )
         if not self.is_opaque and not self.mode.endswith("A"):

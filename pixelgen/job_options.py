@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypedDict
 
 from pixelgen import pixlab_api, registry
 from pixelgen.colors import Color, parse_color
-from pixelgen.errors import BadValue
+from pixelgen.errors import BadValue, suggest_choice
 from pixelgen.families import Family
 from pixelgen.families.mixture import Member, Mixture
 from pixelgen.families.pointwise import Uniform
@@ -17,7 +17,6 @@ from pixelgen.generator import ImageSpec
 from pixelgen.layouts import Splits
 from pixelgen.layouts.layout import Layout
 from pixelgen.rng import parse_seed
-from pixelgen.suggestions import suggest_choice
 
 _LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
 _SPLIT_WORDS = ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval",

@@ -32,8 +32,7 @@ from dataclasses import Field, dataclass, field, fields
 from types import ModuleType
 from typing import Any, ClassVar, Self, TypeVar, cast
 
-from pixelgen.errors import BadValue
-from pixelgen.suggestions import suggest_choice, suggest_name
+from pixelgen.errors import BadValue, suggest_choice, suggest_name
 
 Value = int | float | bool | str
 T = TypeVar("T", int, float, bool, str)

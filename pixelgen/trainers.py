@@ -4,10 +4,9 @@ import shlex
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pixelgen.errors import BadValue
+from pixelgen.errors import BadValue, suggest_choice
 from pixelgen.job import Job
 from pixelgen.layouts.base import split_file
-from pixelgen.suggestions import suggest_choice
 
 _PILLOW = ("png", "jpeg", "bmp", "tiff", "webp")
 

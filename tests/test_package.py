@@ -11,7 +11,7 @@ import pixelgen
 
 ROOT = Path(pixelgen.__file__).parent
 ORDER = [
-    "errors", "suggestions", "threads", "image_types", "source_images", "colors", "pixlab_api",
+    "errors", "threads", "image_types", "source_images", "colors", "pixlab_api",
     "rng", "registry", "numeric", "families", "formats", "generator", "storage", "layouts",
     "manifest_rows", "job_options", "job", "contact_sheet", "trainers", "engines", "pixlab",
     "dataset", "cli", "__main__",

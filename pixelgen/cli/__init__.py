@@ -19,7 +19,7 @@ import click
 from pixelgen import __version__
 from pixelgen.cli.command import OutputMode
 from pixelgen.cli.output import ReaderGone, report_failure
-from pixelgen.errors import PixelgenError
+from pixelgen.errors import PixelgenError, suggest_choice
 
 _BROKEN_PIPE = 141
 _COMMANDS = {
@@ -52,8 +52,6 @@ class CommandGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; for an unknown one, name the most similar."""
-        from pixelgen.suggestions import suggest_choice
-
         name = args[0]
         if name not in _COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
             choice = suggest_choice(name, _COMMANDS)

@@ -48,7 +48,9 @@ class GenerateCommand(HeadedCommand):
         )
 
 
-_EXAMPLES = """\b
+@click.command(
+    cls=GenerateCommand,
+    epilog="""\b
 Examples:
   pixelgen generate -n 1000 -s 300x300 -o negatives
   pixelgen generate -n 200 -s 640 --for ultralytics -o backgrounds
@@ -58,10 +60,8 @@ Examples:
 
 SPEC is a name, with parameters if needed: jpeg, gaussian:sigma=20. See 'pixelgen list
 families', and the same for presets, formats, layouts and engines.
-"""
-
-
-@click.command(cls=GenerateCommand, epilog=_EXAMPLES)
+""",
+)
 @count_option
 @image_options
 @skip_damaged_option

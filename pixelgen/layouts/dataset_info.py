@@ -50,7 +50,7 @@ def _suggest_splits(text: str) -> str:
     ('train=0.8,val=0.2', 'train=0.7,val=0.2,test=0.1', 'train=0.9,val=0.1')
     """
     shares = [float(each) for each in re.findall(r"\d+(?:\.\d+)?", text[:50])]
-    if not 2 <= len(shares) <= len(_USUAL_SPLITS) or not sum(shares):
+    if not 2 <= len(shares) <= len(_USUAL_SPLITS) or not all(shares):
         shares = [0.9, 0.1]
     pairs = zip(_USUAL_SPLITS, shares, strict=False)
     return ",".join(f"{name}={share / sum(shares):.4g}" for name, share in pairs)

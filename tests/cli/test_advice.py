@@ -121,7 +121,9 @@ def texts_in(node: ast.AST, *, help_too: bool) -> Iterator[str]:
     """Yield the strings in a piece of code; docstrings and help of options only if asked for."""
     for child in ast.iter_child_nodes(node):
         is_docstring = isinstance(node, ast.Expr) and isinstance(child, ast.Constant)
-        is_help = isinstance(child, ast.Call) and any(each.arg == "help" for each in child.keywords)
+        is_help = isinstance(child, ast.Call) and any(
+            each.arg in ("help", "epilog") for each in child.keywords
+        )
         if not help_too and (is_docstring or is_help):
             continue
         if isinstance(child, ast.expr) and (text := text_of(child)) and text != GAP:

@@ -79,7 +79,7 @@ def test_tasks_of_an_array_with_gaps_give_their_number(console: Console) -> None
     console.verified()
 
 
-@follows_advice("… does not tell in how many partitions it is made; give --of N")
+@follows_advice("the number of partitions of … is not recorded there; give --of N")
 def test_status_takes_the_number_of_partitions(console: Console) -> None:
     console.run(f"{SHARDS} --partition 1/2")
     console.run(f"{SHARDS} --partition 1/3")
@@ -87,7 +87,7 @@ def test_status_takes_the_number_of_partitions(console: Console) -> None:
     assert console.run("status set --missing --of 2") == "2\n"
 
 
-@follows_advice("to be run again: --partition I/… for I = …")
+@follows_advice("run again: --partition I/… for I = …")
 def test_status_names_the_partitions_to_be_run_again(console: Console) -> None:
     console.run(f"{SHARDS} --partition 2/3")
     console.run("status set")

@@ -62,7 +62,7 @@ def test_the_url_of_a_recipe_is_used_only_if_given_as_an_option(
     console.verified("again")
 
 
-@follows_advice("there is no key: set … or give --key-file…")
+@follows_advice("the key is missing: set … or give --key-file…")
 def test_a_key_is_read_from_each_named_place(
     console: Console, endpoint: "Endpoint", monkeypatch: pytest.MonkeyPatch
 ) -> None:

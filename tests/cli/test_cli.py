@@ -62,7 +62,7 @@ def test_generate_help_imports_nothing_heavy() -> None:
         (["-s", 5, "--width", 5], "--size --width --height"),
         (["-n", -1], "count -1 0.."),
         (["-n", 2**60], f"{2**60} 0.."),
-        (["-n", "many"], "'many' integer"),
+        (["-n", "many"], "'many' whole"),
         (["--color", "octarine"], "color 'octarine'"),
         (["--color", "#ggg"], "color '#ggg'"),
         (["--color", ""], "color ''"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import click
@@ -24,7 +25,9 @@ def test_the_help_of_generate_shows_every_option_under_its_heading() -> None:
         ("--family", 0), ("--seed", 0), ("--count", 0), ("--layout", 1), ("--out", 1),
         ("--partition", 2), ("--json", 2), ("--remote-url", 3), ("--key-file", 3),
     ):  # fmt: skip
-        place = text.index(f"{option} ") if f"{option} " in text else text.index(option)
+        shown = re.search(rf"^  (-\w, )?(--[\w-]+, )*{option}\b", text, re.MULTILINE)
+        assert shown, option
+        place = shown.start()
         end = [*places[1:], len(text)][heading]
         assert places[heading] < place < end, option
 

@@ -443,7 +443,7 @@ def test_the_original_command_restores_the_plan(tmp_path: Path) -> None:
         write(Job.parse(**JOB), store, SERIAL)
         assert tree_digest(tmp_path / "set") == whole
     plan.unlink()
-    with pytest.raises(Conflict, match="not of this dataset"):
+    with pytest.raises(Conflict, match="not belong to this dataset"):
         write(Job.parse(**JOB, seed=1), store, SERIAL)
 
 
