@@ -1,14 +1,10 @@
 """A real Dask cluster on loopback: the same bytes whatever dies, and clear words elsewhere."""
 
 import os
-import re
 import signal
-import socket
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -23,7 +19,6 @@ from tests.support.faults import finish, running, wait_for
 pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 pytestmark = pytest.mark.engine
 
-README = (Path(ROOT) / "README.md").read_text(encoding="utf-8")
 PER_SHARD = 12
 SHARDS = 20
 SOME = 8 * PER_SHARD  # images, of which two workers make six shards at least
@@ -155,26 +150,6 @@ def test_a_run_that_is_stopped_is_finished_by_the_same_command(
         assert "Traceback" not in complaint
     assert finish(tmp_path, "generate", *command, "-o", "cut").returncode == 0
     assert tree_digest(tmp_path / "cut") == whole
-
-
-def test_the_commands_of_the_readme_start_a_cluster_and_use_it(tmp_path: Path) -> None:
-    (commands,) = re.findall(r"^```sh\n(dask scheduler.*?)^```$", README, re.DOTALL | re.MULTILINE)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    for name, real in {"8786": port, "/shared": str(tmp_path), "A:": "127.0.0.1:"}.items():
-        commands = commands.replace(name, real)
-    lines = [line.partition("#")[0].replace(" A ", " 127.0.0.1 ") for line in commands.splitlines()]
-    with ExitStack() as stack:
-        for line in lines[:2]:
-            process = subprocess.Popen(
-                [sys.executable, "-m", *line.split()], cwd=tmp_path, start_new_session=True,
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-            stack.callback(end, process)
-        made = finish(tmp_path, *lines[2].split()[1:])
-    assert made.returncode == 0, made.stderr
-    assert made.stdout == f"{tmp_path}/negatives/metadata.jsonl\n"
 
 
 def test_a_worker_of_many_threads_makes_the_same(

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -24,7 +23,7 @@ from pixelgen.job import Job
 from pixelgen.layouts import Container, Sidecar
 from pixelgen.storage import LocalStore
 from pixelgen.storage.append_log import encode_line
-from tests.support.command import COMMAND, ROOT, Run, tree_digest
+from tests.support.command import COMMAND, Run, tree_digest
 from tests.support.faults import wait_for
 from tests.support.pixlab_endpoint import FAULTS, KEY, Endpoint, remote_command, rows_of, run_remote
 from tests.support.serving import TIMEOUT, serving
@@ -285,19 +284,6 @@ def test_one_image_goes_to_a_pipe_and_more_as_a_tar_stream(run: Run, endpoint: E
     with tarfile.open(fileobj=io.BytesIO(piped("-n", "2", "-o", "-", "--layout", "tar"))) as tar:
         row = json.loads(tar.extractfile("000001.json").read())  # type: ignore[union-attr]
         assert row["host"] == "127.0.0.1"
-
-
-def test_the_command_of_the_readme_fetches(run: Run, tmp_path: Path, endpoint: Endpoint) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"^pixelgen (generate --remote -n 100 .+)$", readme, re.M)
-    assert found
-    words = [*shlex.split(found[1].replace("7/min", "9999/s").replace("300x300", "64x48"))]
-    done = run(*words, PIXLAB_API_KEY=KEY, PIXELGEN_REMOTE_URL=endpoint.url)
-
-    assert done.returncode == 0, done.stderr
-    assert all("color=%23cef48e" in head for head in endpoint.request_heads)
-    with Image.open(tmp_path / "negatives/images/000099.jpg") as last:
-        assert last.format == "JPEG"
 
 
 def test_empty_dataset_needs_no_request(run: Run, endpoint: Endpoint) -> None:

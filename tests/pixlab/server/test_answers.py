@@ -20,7 +20,7 @@ from PIL import Image
 from pixelgen.job import Job
 from pixelgen.pixlab.server.app import create_app
 from pixelgen.pixlab.server.config import ServerConfig
-from tests.support.command import ROOT, Run
+from tests.support.command import Run
 from tests.support.serving import KEY, TIMEOUT, Server
 
 pytest.importorskip("granian", reason="granian is not installed")
@@ -298,20 +298,6 @@ def test_pixlab_clients_work_unchanged(server: Server, tmp_path: Path, language:
     for name in ("link", "blob"):
         with Image.open(tmp_path / name) as image:
             assert image.size == (32, 24)
-
-
-def test_readme_commands_work(server: Server, tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = re.search(r"^```sh\npixelgen serve --port 8000\n(.+?)^```", readme, re.M | re.S)
-    assert block
-    stdout = subprocess.run(
-        ["bash", "-ec", block[1].replace(":8000/", f":{server.port}/")],
-        check=True, cwd=tmp_path, capture_output=True, text=True,
-    ).stdout  # fmt: skip
-
-    assert list(json.loads(stdout)) == ["status", "link", "ssl_link", "id"]
-    with Image.open(tmp_path / "noise.png") as image:
-        assert image.size == (64, 64)
 
 
 def test_server_is_not_imported_by_other_commands(run: Run) -> None:

@@ -17,7 +17,7 @@ from pixelgen.dataset.plan import JOURNAL
 from pixelgen.storage import PROBE_PREFIX, object_requests, open_store
 from pixelgen.storage.fsspec_clients import open_client
 from tests.support.command import Done, Run, tree_digest
-from tests.support.dask_cluster import ROOT, cluster
+from tests.support.dask_cluster import cluster
 from tests.support.faults import format_of, layouts, running, trials, wait_for
 from tests.support.s3_front import Answer, Front, Request
 from tests.support.s3_server import Server
@@ -294,14 +294,6 @@ def test_partitions_in_the_store_become_one_dataset(
         make(*job, "--partition", f"{number}/2", "-o", f"part-{number}")
     assert run("finish", f"{url}-2", "part-1", "part-2", "-q").returncode == 0
     assert s3.digest(f"{prefix}/set-2") == tree_digest(tmp_path / "whole")
-
-
-def test_the_commands_of_the_readme_write_there(s3: Server, prefix: str, run: Run) -> None:
-    text = (Path(ROOT) / "README.md").read_text(encoding="utf-8")
-    (commands,) = re.findall(r"^```sh\n([^`]*BUCKET[^`]*)^```$", text, re.MULTILINE)
-    for line in commands.replace("BUCKET", f"sets/{prefix}").splitlines():
-        done = run(*line.split()[1:])
-        assert done.returncode == 0, done.stderr
 
 
 def test_workers_of_a_cluster_write_to_it(
