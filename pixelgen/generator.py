@@ -172,7 +172,7 @@ class Generator:
         return Image(noise, self._spec.texture_of(family))
 
     def origin(self, index: int) -> Origin:
-        """Tell what image ``index`` is made of, without making it."""
+        """Return what image ``index`` is made of, without making it."""
         member, words = self._spec.family.choose(self._stream, index)
         family = member.at(words)
         self._seek(index, family)

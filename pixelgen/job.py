@@ -206,7 +206,7 @@ class Job:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the job in plain values, which :meth:`parse` takes back. None is left out."""
+        """Return the job in plain values, which :meth:`parse` takes back. None is omitted."""
         values = {name: getattr(self, name, None) for name in _FIELDS}
         values |= {each.name: getattr(self.image, each.name) for each in fields(self.image)}
         values |= {"seed": hex(self.image.seed), "family": self.image.family.to_spec()}

@@ -42,7 +42,7 @@ class Format(Component):
         return self.encode
 
     def is_lossless(self, mode: str) -> bool:
-        """Tell whether a reader gets exactly the same pixels."""
+        """Return whether a reader gets exactly the same pixels."""
         return True
 
     def suffix_for(self, mode: str) -> str:

@@ -99,7 +99,7 @@ class Webp(PillowFormat):
         return asdict(self) | {"exact": self.lossless}
 
     def is_lossless(self, mode: str) -> bool:
-        """Tell whether pixels are preserved."""
+        """Return whether pixels are preserved."""
         return self.lossless
 
 
@@ -146,7 +146,7 @@ class Jpeg2000(PillowFormat):
         return {"irreversible": True, "quality_mode": "dB", "quality_layers": [self.quality]}
 
     def is_lossless(self, mode: str) -> bool:
-        """Tell whether pixels are preserved."""
+        """Return whether pixels are preserved."""
         return self.quality == 0
 
 

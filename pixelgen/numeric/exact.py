@@ -70,7 +70,7 @@ def product(left: Field, right: Field) -> Field:
 
 @cache
 def blas_is_exact() -> bool:
-    """Tell whether matrix products are right in this process, by known products; checked once.
+    """Return whether matrix products are right in this process, by known products; checked once.
 
     OpenBLAS 0.3.20 picks a kernel for some processors that returns wrong entries from about 200
     rows on, without an error.

@@ -69,7 +69,7 @@ class ImageFiles(Container):
 
 
 def has_subfolders(info: DatasetInfo) -> bool:
-    """Tell whether a dataset has too many images for one folder."""
+    """Return whether a dataset has too many images for one folder."""
     return info.count > FLAT_LIMIT
 
 
