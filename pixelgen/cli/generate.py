@@ -150,7 +150,7 @@ def _job(fields: dict[str, Any], options: GenerateOptions) -> "Job":
     image = job.image
     is_hidden = image.density == 1 and not any(each.has_coverage for each in image.family.families)
     if is_hidden and image.color is not None and image.color.alpha and not options.quiet:
-        report(f"note: at density 1 nothing of the color {image.color} is visible")
+        report(f"note: the color {image.color} is not visible at density 1")
     return job
 
 

@@ -129,7 +129,7 @@ def _check_shard(plan: Plan, store: Store, extent: Extent, entry: ShardLines) ->
         known = {name for name, _ in damage}
         made = make_samples(plan, store, entry.shard)
         differ = [name for name in differing(job, store, entry.shard, made) if name not in known]
-        damage += [Damage(name, "its bytes are not those of the job") for name in differ]
+        damage += [Damage(name, "its bytes differ from those that the job makes") for name in differ]
     return CheckResult(len(record.sizes), sum(record.sizes), damage, entry.shard)
 
 
@@ -284,6 +284,6 @@ def _check_sidecar(store: Store, file: File, line: bytes | None) -> Iterator[Dam
         yield Damage(name, "missing, or not a regular file")
     elif line != f"{sha256_of(store.chunks(name))}  {name}\n".encode():
         if not store.content_equals(name, data):
-            yield Damage(name, "it is not what the rows of the manifest make")
+            yield Damage(name, "it does not match the rows of the manifest")
         elif line is not None:
             yield Damage(SUMS, f"the line of {name} is {'damaged' if line else 'missing'}")
