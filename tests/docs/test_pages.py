@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+import pixelgen
 from pixelgen import registry
 from pixelgen.families.presets import PRESETS
 from pixelgen.job import Job
+from pixelgen.manifest_rows import FETCHED
 from pixelgen.trainers import TRAINERS, loader_calls
 from tests.support.command import ROOT, Run
 from tests.support.pages import PAGES, blocks, run_block, shell
@@ -107,6 +109,36 @@ def test_the_row_of_the_manifest_is_the_first_of_the_example(run: Run, tmp_path:
     shown = [each.text for each in blocks(ROOT / "docs/layouts.md") if each.language == "json"]
 
     assert shown == [first + "\n"]
+
+
+def test_the_table_of_columns_has_those_of_every_manifest(tmp_path: Path) -> None:
+    jobs = [
+        Job(count=8, size=16),
+        Job(count=8, size=16, color="red", layout="webdataset", split="train=0.5,val=0.5"),
+        Job(count=8, size=16, layout="imagefolder", label="noise", family="solid"),
+        Job(count=8, size=16, family=f"pixel_shuffle:source={tmp_path}/0/images"),
+    ]
+    columns = set(FETCHED)
+    for number, job in enumerate(jobs):
+        pixelgen.generate(job, tmp_path / str(number), jobs=1)
+        columns |= pixelgen.load(tmp_path / str(number)).rows[0].keys()
+    table = text("layouts.md").partition("| column |")[2].partition("\n\n")[0]
+    names = " ".join(line.split(" | ")[0] for line in table.splitlines()[2:])
+
+    assert set(re.findall(r"`(\w+)`", names)) == columns
+
+
+def test_the_table_of_remote_options_is_that_of_the_help(run: Run) -> None:
+    shown = run("generate", "--help").stdout.partition("PixLab:")[2]
+    options = set(re.findall(r"^  (--[a-z-]+)", shown, re.MULTILINE))
+    table = text("pixlab.md").partition("| option |")[2].partition("\n\n")[0]
+
+    named = " ".join(line.split(" | ")[0] for line in table.splitlines()[2:])
+    assert set(re.findall(r"`(--[a-z-]+)`", named)) == options
+
+
+def test_the_readme_counts_the_families() -> None:
+    assert f"{len(registry.components('family'))} families" in README.read_text(encoding="utf-8")
 
 
 def rows(page: str, head: str) -> dict[str, list[str]]:
