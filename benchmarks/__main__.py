@@ -82,7 +82,7 @@ class Bench:
                 obstacle = self._obstacle(row)
                 rounds = () if obstacle else tuple(self._race(row))
                 skipped = obstacle if row.peer else obstacle or "no peer"
-                note = tell(row, [ours for ours, *_ in rounds]) if rounds else ""
+                note = describe(row, [ours for ours, *_ in rounds]) if rounds else ""
                 yield Comparison(work, name, "pixelgen", rounds, skipped, note)
 
     def _obstacle(self, row: Row) -> str:
@@ -127,7 +127,7 @@ class Bench:
         return replace(usage, bytes=int(subprocess.check_output(check)))
 
 
-def tell(row: Row, runs: list[Usage]) -> str:
+def describe(row: Row, runs: list[Usage]) -> str:
     """Tell the peak, the speed, and the figures to reach."""
     ours = middle(runs)
     goals = {"must": row.must, "stretch": row.stretch}

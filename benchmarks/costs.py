@@ -88,11 +88,11 @@ def compare(options: Options) -> Iterator[Comparison]:
             taken = [measure(family, size, options.seconds) for _ in range(options.rounds)]
             estimate = Usage(estimated.seconds, estimated.seconds, estimated.bytes / _MIB)
             rounds = tuple((Usage(wall, cpu, peak / _MIB), estimate) for wall, cpu, peak in taken)
-            note = tell(size, estimated, rounds)
+            note = describe(size, estimated, rounds)
             yield Comparison(f"{family} {size}", "estimate", "measured", rounds, note=note)
 
 
-def tell(size: str, estimated: Cost, rounds: tuple[tuple[Usage, Usage], ...]) -> str:
+def describe(size: str, estimated: Cost, rounds: tuple[tuple[Usage, Usage], ...]) -> str:
     """Tell what a pixel takes, and how the memory compares."""
     width, height = sides(size)
     used = report.middle(measured for measured, _ in rounds)

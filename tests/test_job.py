@@ -71,8 +71,8 @@ def test_whatever_decides_the_bytes_decides_the_digest(changed: dict[str, Any]) 
 def test_a_field_of_another_kind_is_refused_by_name(fields: dict[str, Any], facts: str) -> None:
     with pytest.raises(BadValue) as caught:
         Job.parse(**fields)
-    told = str(caught.value)
-    assert [fact for fact in facts.split() if fact not in told] == [], told
+    message = str(caught.value)
+    assert [fact for fact in facts.split() if fact not in message] == [], message
 
 
 def test_a_job_of_another_seed_is_the_one_that_would_be_parsed() -> None:

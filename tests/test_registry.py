@@ -132,9 +132,9 @@ def test_a_bad_spelling_is_one_clear_line(base: type[Component], text: str, fact
     with pytest.raises(BadValue) as caught:
         parse(base, text)
 
-    told = str(caught.value)
-    assert [fact for fact in facts.split() if fact not in told] == [], told
-    assert "\n" not in told
+    message = str(caught.value)
+    assert [fact for fact in facts.split() if fact not in message] == [], message
+    assert "\n" not in message
 
 
 def test_values_may_be_given_as_values() -> None:

@@ -26,12 +26,12 @@ def main() -> None:
     make = parse_job("/pixelgenerate", parse_query(query.encode()), MAX_PIXELS).maker()
     make(0)
     if seconds:
-        tell(make, float(seconds[0]))
+        report(make, float(seconds[0]))
     else:
         serve(make)
 
 
-def tell(make: Callable[[int], Data], seconds: float) -> None:
+def report(make: Callable[[int], Data], seconds: float) -> None:
     """Make images for so long."""
     begun, cpu = time.perf_counter(), time.process_time()
     for images in count(1):

@@ -129,7 +129,9 @@ def _check_shard(plan: Plan, store: Store, extent: Extent, entry: ShardLines) ->
         known = {name for name, _ in damage}
         made = make_samples(plan, store, entry.shard)
         differ = [name for name in differing(job, store, entry.shard, made) if name not in known]
-        damage += [Damage(name, "its bytes differ from those that the job makes") for name in differ]
+        damage += [
+            Damage(name, "its bytes differ from those that the job makes") for name in differ
+        ]
     return CheckResult(len(record.sizes), sum(record.sizes), damage, entry.shard)
 
 

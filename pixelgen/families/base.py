@@ -31,7 +31,7 @@ class Family(Component):
 
     @property
     def has_coverage(self) -> bool:
-        """Tell whether :meth:`render` returns a coverage; if not, the noise covers the image."""
+        """Return whether :meth:`render` returns a coverage; if not, the noise covers the image."""
         return False
 
     @property

@@ -86,7 +86,7 @@ class DeadLeaves(Family):
 
     @property
     def has_coverage(self) -> bool:
-        """Tell whether the number of leaves is limited."""
+        """Return whether the number of leaves is limited."""
         return self.leaves > 0
 
     def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
@@ -169,7 +169,7 @@ class _Canvas:
 
     @property
     def is_full(self) -> bool:
-        """Tell whether each pixel shows a leaf."""
+        """Return whether each pixel shows a leaf."""
         return bool(self._rank[-1] == 0)
 
     def cover(self, outlines: Outlines, last: int) -> None:

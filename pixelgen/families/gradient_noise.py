@@ -65,7 +65,7 @@ class Perlin(Family):
 
     @property
     def has_coverage(self) -> bool:
-        """Tell whether a threshold is set."""
+        """Return whether a threshold is set."""
         return self.threshold > 0
 
     def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:

@@ -161,7 +161,7 @@ class Mixture:
 
     @property
     def is_fixed(self) -> bool:
-        """Tell whether every image has the same family with the same parameters."""
+        """Return whether every image has the same family with the same parameters."""
         return len(self.members) == 1 and not self.members[0].drawn
 
     @property

@@ -71,7 +71,7 @@ def test_the_command_with_all_sidecars_restores_a_plan(console: Console) -> None
     "restore it or, unless its images were fetched with --remote, remove it, if it is there, and"
     " run the command that made the dataset again, with the same seed and all sidecars"
 )
-def test_a_plan_that_cannot_be_told_is_restored_or_removed_and_made_again(
+def test_a_damaged_plan_is_restored_or_removed_and_made_again(
     console: Console,
 ) -> None:
     console.run(DATASET)

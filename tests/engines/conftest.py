@@ -11,8 +11,8 @@ from tests.support.dask_counted import DRAWN
 @pytest.fixture(scope="session")
 def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("lasting")
-    told = {DRAWN: str(folder / "drawn"), "PYTHONPATH": ROOT}
-    with cluster(folder / "dask", 2, told) as made:
+    variables = {DRAWN: str(folder / "drawn"), "PYTHONPATH": ROOT}
+    with cluster(folder / "dask", 2, variables) as made:
         yield made
 
 

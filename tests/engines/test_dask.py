@@ -29,10 +29,10 @@ JOB = ("-n", SHARDS * PER_SHARD, "-s", 32, "--layout", f"webdataset:per_shard={P
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Count what is drawn, here and in workers."""
-    told = {DRAWN: str(tmp_path / "drawn"), "PYTHONPATH": ROOT}
-    for name, value in told.items():
+    variables = {DRAWN: str(tmp_path / "drawn"), "PYTHONPATH": ROOT}
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    return told
+    return variables
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the digest of the set as one process makes it."""
     folder = tmp_path_factory.mktemp("whole")
     command = [COMMAND, "generate", *map(str, JOB), "--engine", "serial"]
-    told = {DRAWN: str(folder / "drawn"), "PYTHONPATH": ROOT}
-    subprocess.run(command, check=True, cwd=folder, env=os.environ | told)
+    variables = {DRAWN: str(folder / "drawn"), "PYTHONPATH": ROOT}
+    subprocess.run(command, check=True, cwd=folder, env=os.environ | variables)
     return tree_digest(folder / "negatives")
 
 
@@ -77,7 +77,7 @@ def test_thousands_of_images_are_the_same_by_every_engine(
 
 
 @pytest.mark.parametrize("whom", ["worker", "worker and nanny"])
-def test_a_killed_worker_costs_the_shard_at_hand_and_one_it_had_not_told_of(
+def test_a_killed_worker_costs_the_current_shard_and_one_not_yet_reported(
     tmp_path: Path, two: Cluster, whole: str, whom: str
 ) -> None:
     with (
@@ -174,14 +174,14 @@ def test_a_cluster_over_tls(tmp_path: Path, run: Run) -> None:
     files = {"CA_FILE": "ca.pem"}
     for part in ("SCHEDULER", "WORKER", "CLIENT"):
         files |= {f"{part}__CERT": "all.pem", f"{part}__KEY": "all.pem"}
-    told = {
+    variables = {
         f"DASK_DISTRIBUTED__COMM__TLS__{name}": f"{tmp_path}/{file}" for name, file in files.items()
     }
-    told["DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION"] = "True"
-    with cluster(tmp_path / "dask", 2, told | {"PROTOCOL": "tls"}) as made:
+    variables["DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION"] = "True"
+    with cluster(tmp_path / "dask", 2, variables | {"PROTOCOL": "tls"}) as made:
         assert made.address.startswith("tls://")
         engine = made.address.replace("tls", "dask+tls")
-        done = run("generate", "-n", 300, "--engine", engine, "-q", "-o", "out", **told)
+        done = run("generate", "-n", 300, "--engine", engine, "-q", "-o", "out", **variables)
         assert (done.returncode, done.stderr) == (0, "")
         refused(
             run("generate", "-n", 300, "--engine", engine, "-q", "-o", "other"),
@@ -261,7 +261,7 @@ def test_a_relative_source_is_refused(tmp_path: Path, shared: Cluster, run: Run)
     assert run("generate", "-n", 8, *family, "--engine", shared.engine, "-o", "all").returncode == 0
 
 
-def test_an_address_that_is_none_or_where_nobody_is_is_told(tmp_path: Path, run: Run) -> None:
+def test_an_invalid_or_unreachable_address_is_reported(tmp_path: Path, run: Run) -> None:
     for engine, code, words in (
         ("dask://", 2, "dask://HOST:8786"),
         ("ray://host", 2, "dask+tls://HOST:8786"),

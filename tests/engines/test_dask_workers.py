@@ -37,10 +37,10 @@ JOB = ("-n", 40, "-s", 64, "--layout", "webdataset:per_shard=2",
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    told = {DRAWN: str(tmp_path / "drawn"), "PYTHONPATH": ROOT, **NEVER_BY_THEMSELVES}
-    for name, value in told.items():
+    variables = {DRAWN: str(tmp_path / "drawn"), "PYTHONPATH": ROOT, **NEVER_BY_THEMSELVES}
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    return told
+    return variables
 
 
 @pytest.fixture

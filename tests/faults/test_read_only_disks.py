@@ -15,7 +15,7 @@ from tests.support.disks import (
     fill,
     need,
     remount,
-    tell,
+    run_system,
     why_no_ext4,
 )
 from tests.support.faults import (
@@ -87,7 +87,7 @@ def test_a_disk_that_turns_read_only_during_a_run_is_reported_in_one_line(
 
 def turn_read_only(disk: Disk) -> None:
     """Have the file system find an error in itself, at which it lets nobody write any more."""
-    device = Path(tell("findmnt", "-no", "SOURCE", disk.root).strip()).name
+    device = Path(run_system("findmnt", "-no", "SOURCE", disk.root).strip()).name
     trigger = Path("/sys/fs/ext4") / device / "trigger_fs_error"
     need("disk that turns read-only", "" if trigger.exists() else f"there is no {trigger}")
     trigger.write_text("1\n")

@@ -91,7 +91,7 @@ def test_a_data_package_is_valid_and_has_every_image(sets: Sets, options: tuple[
     assert [task.place for task in report.tasks] == [row["file_name"] for row in made.rows]
 
 
-def test_a_data_package_tells_which_image_was_tampered_with(sets: Sets, tmp_path: Path) -> None:
+def test_a_data_package_finds_the_image_that_was_changed(sets: Sets, tmp_path: Path) -> None:
     copy = sets("files").copy(tmp_path)
     flip(copy / "images/000011.png")
     (copy / "images/000013.png").write_bytes(b"short")

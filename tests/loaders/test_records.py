@@ -74,7 +74,7 @@ def test_every_record_of_a_tfrecord_has_the_checksums_of_its_length_and_its_data
         assert file.read() == b""
 
 
-def test_a_parquet_file_tells_hugging_face_which_column_is_the_image(
+def test_a_parquet_file_declares_its_image_column_to_hugging_face(
     sets: Sets, options: tuple[str, ...]
 ) -> None:
     pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
@@ -147,8 +147,8 @@ def test_every_shard_of_mds_holds_what_its_header_and_its_index_say(
         assert index["version"] == 2
         found = []
         for shard in index["shards"]:
-            told = dict(zip(shard["column_names"], shard["column_encodings"], strict=True))
-            assert told == ENCODINGS
+            encodings = dict(zip(shard["column_names"], shard["column_encodings"], strict=True))
+            assert encodings == ENCODINGS
             assert shard["column_names"] == sorted(shard["column_names"])
             assert (shard["version"], shard["format"]) == (2, "mds")
             assert [shard[key] for key in ("compression", "hashes", "zip_data")] == [None, [], None]

@@ -168,15 +168,15 @@ def test_both_tools_of_opencv_find_every_image_in_a_list(
 def test_a_coco_file_has_unique_ids_from_one_a_category_and_annotations(
     sets: Sets, name: str, options: tuple[str, ...]
 ) -> None:
-    told = sets("files", *options).json(name)
-    ids = [image["id"] for image in told["images"]]
+    coco = sets("files", *options).json(name)
+    ids = [image["id"] for image in coco["images"]]
 
     assert len(ids) == len(set(ids))
     assert min(ids) >= 1
-    assert told["annotations"] == []
-    assert [category["id"] for category in told["categories"]] == [1]
-    assert told["categories"][0]["name"]
-    assert {"info", "licenses"} <= set(told)
+    assert coco["annotations"] == []
+    assert [category["id"] for category in coco["categories"]] == [1]
+    assert coco["categories"][0]["name"]
+    assert {"info", "licenses"} <= set(coco)
 
 
 def test_data_yaml_has_no_path_and_each_image_a_label_file_of_no_bytes(
@@ -239,8 +239,8 @@ def test_members_of_archives_bear_no_owner_and_no_time(
 def test_source_date_epoch_dates_the_members_and_stands_in_the_plan(
     make: Callable[..., Done], tmp_path: Path
 ) -> None:
-    told = {"SOURCE_DATE_EPOCH": "1700000000"}
-    for out, environment in (("dated", told), ("again", told), ("plain", {})):
+    variables = {"SOURCE_DATE_EPOCH": "1700000000"}
+    for out, environment in (("dated", variables), ("again", variables), ("plain", {})):
         make("-n", 9, "-s", 8, "--layout", "webdataset", "-o", out, **environment)
     plan = json.loads((tmp_path / "dated/pixelgen.json").read_text())
     for path in (tmp_path / "dated").glob("*.tar"):
@@ -252,7 +252,7 @@ def test_source_date_epoch_dates_the_members_and_stands_in_the_plan(
     assert tree_digest(tmp_path / "dated") != tree_digest(tmp_path / "plain")
 
 
-def test_source_date_epoch_changes_nothing_where_no_time_is_told(
+def test_source_date_epoch_changes_nothing_where_no_time_is_written(
     make: Callable[..., Done], tmp_path: Path
 ) -> None:
     for out, environment in (("dated", {"SOURCE_DATE_EPOCH": "1700000000"}), ("plain", {})):

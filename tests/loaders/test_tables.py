@@ -60,21 +60,21 @@ def test_a_family_with_commas_stays_one_cell_of_the_table(sets: Sets) -> None:
 def test_data_yaml_names_folders_that_are_there_and_no_path(sets: Sets) -> None:
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
     made = sets("files")
-    told = yaml.safe_load(made.read("data.yaml"))
+    data_yaml = yaml.safe_load(made.read("data.yaml"))
 
-    assert told == {"train": "images", "val": "images", "names": {0: "object"}}
-    assert len(list((made.root / told["train"]).iterdir())) == COUNT
+    assert data_yaml == {"train": "images", "val": "images", "names": {0: "object"}}
+    assert len(list((made.root / data_yaml["train"]).iterdir())) == COUNT
 
 
 def test_data_yaml_names_a_list_of_images_for_each_split(sets: Sets) -> None:
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
     made = sets("files", *SPLIT)
-    told = yaml.safe_load(made.read("data.yaml"))
+    data_yaml = yaml.safe_load(made.read("data.yaml"))
 
-    assert list(told) == ["train", "val", "names"]
-    assert told["names"] == {0: "bird"}
+    assert list(data_yaml) == ["train", "val", "names"]
+    assert data_yaml["names"] == {0: "bird"}
     for split, share in SHARES.items():
-        paths = made.read(told[split]).splitlines()
+        paths = made.read(data_yaml[split]).splitlines()
         assert len(paths) == share
         assert [path.removeprefix("./") for path in paths] == [
             row["file_name"] for row in made.rows if row["split"] == split
@@ -142,8 +142,8 @@ def below(made: Made, pattern: str) -> list[str]:
     return sorted(path.relative_to(made.root).as_posix() for path in found)
 
 
-def held(told: list[dict[str, Any]], kind: str) -> dict[str, Any]:
-    (found,) = (each for each in told if each["@type"] == kind)
+def held(nodes: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    (found,) = (each for each in nodes if each["@type"] == kind)
     return found
 
 
@@ -153,9 +153,9 @@ def test_the_description_in_croissant_covers_every_image_and_the_very_manifest(
     sets: Sets, options: tuple[str, ...], form: str
 ) -> None:
     made = sets("files,croissant", "-f", form, *options)
-    told = made.json("croissant.json")
-    manifest = held(told["distribution"], "cr:FileObject")
-    images = held(told["distribution"], "cr:FileSet")
+    croissant = made.json("croissant.json")
+    manifest = held(croissant["distribution"], "cr:FileObject")
+    images = held(croissant["distribution"], "cr:FileSet")
     matched = below(made, images["includes"])
 
     assert matched == [row["file_name"] for row in made.rows]
@@ -163,7 +163,7 @@ def test_the_description_in_croissant_covers_every_image_and_the_very_manifest(
     assert images["encodingFormat"] == f"image/{form}"
     assert manifest["contentUrl"] == made.manifest.name
     assert manifest["sha256"] == hashlib.sha256(made.manifest.read_bytes()).hexdigest()
-    records = {each["@id"]: each["field"] for each in told["recordSet"]}
+    records = {each["@id"]: each["field"] for each in croissant["recordSet"]}
     columns = {field["source"]["extract"]["column"] for field in records["manifest"]}
     assert columns == set(made.rows[0])
     assert {field["source"]["fileObject"]["@id"] for field in records["manifest"]} == {

@@ -161,7 +161,7 @@ SLOW = ("-n", "200", "-s", "128", "--durability", "none", "--family", "wmm")
 SEEN_ENOUGH = 40
 
 
-def in_the_making(
+def in_progress(
     folder: Path, layout: str, look: tuple[str, ...] = MANY, waited_for: str = ""
 ) -> set[str]:
     """Kill a run at work, once a name with an end was seen; return all names that were seen."""
@@ -185,10 +185,8 @@ def in_the_making(
 
 @pytest.mark.cli
 @pytest.mark.parametrize("name", ["files", "imagefolder", "webdataset:per_shard=2"])
-def test_what_is_in_the_making_is_hidden_and_bears_no_image_s_suffix(
-    tmp_path: Path, name: str
-) -> None:
-    seen = in_the_making(tmp_path, name, waited_for=".part")
+def test_files_in_progress_are_hidden_and_have_no_image_suffix(tmp_path: Path, name: str) -> None:
+    seen = in_progress(tmp_path, name, waited_for=".part")
     final = re.compile(r"\d{6}\.png|negatives-\d{6}\.tar|pixelgen\.json")
     unfinished = {each for each in seen if not final.fullmatch(each)}
 
@@ -203,7 +201,7 @@ def test_what_is_in_the_making_is_hidden_and_bears_no_image_s_suffix(
 def test_an_unfinished_set_loads_its_finished_images_and_nothing_else(
     tmp_path: Path, offline: Offline
 ) -> None:
-    in_the_making(tmp_path, "files")
+    in_progress(tmp_path, "files")
     root = tmp_path / "negatives"
     (root / "images/.000000.png.host.1.00000000.part").write_bytes(b"torn")
     whole = len([path for path in (root / "images").iterdir() if path.suffix == ".png"])
@@ -219,7 +217,7 @@ print(json.dumps([table.num_rows, table.column_names, len([i.size for i in table
 
 @pytest.mark.cli
 def test_the_root_of_an_unfinished_imagefolder_has_no_folder_but_the_class(tmp_path: Path) -> None:
-    in_the_making(tmp_path, "imagefolder")
+    in_progress(tmp_path, "imagefolder")
     folders = [path.name for path in (tmp_path / "negatives").iterdir() if path.is_dir()]
 
     assert folders == ["negatives"]
@@ -227,10 +225,10 @@ def test_the_root_of_an_unfinished_imagefolder_has_no_folder_but_the_class(tmp_p
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["files,coco,csv,opencv", "webdataset:per_shard=5,csv,wids"])
-def test_a_set_that_was_gone_on_with_lists_each_image_once(
+def test_a_resumed_dataset_lists_each_image_once(
     make: Callable[..., Done], tmp_path: Path, layout: str
 ) -> None:
-    in_the_making(tmp_path, layout, SLOW)
+    in_progress(tmp_path, layout, SLOW)
     assert not (tmp_path / "negatives/metadata.jsonl").exists()
     for out in ("negatives", "anew"):
         make(*SLOW, "--layout", layout, "-o", out)

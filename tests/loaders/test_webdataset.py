@@ -89,7 +89,7 @@ def test_the_index_of_wids_lists_each_archive_with_its_samples_and_its_size(
 @pytest.mark.cli
 @pytest.mark.parametrize("options", [(), SPLIT], ids=["whole", "split"])
 @pytest.mark.parametrize("extension", ["png", "bmp"])
-def test_the_index_of_dali_tells_where_each_file_lies_to_the_byte(
+def test_the_index_of_dali_has_the_offset_of_each_file(
     sets: Sets, options: tuple[str, ...], extension: str
 ) -> None:
     made = sets("webdataset,dali", "-f", extension, *options)
@@ -100,14 +100,16 @@ def test_the_index_of_dali_tells_where_each_file_lies_to_the_byte(
         with tarfile.open(archive) as tar:
             held = [(each.name, each.offset_data, each.size) for each in tar]
         head, *lines = archive.with_suffix(".idx").read_text().splitlines()
-        told = [line.split(" ") for line in lines]
-        flat = [word for line in told for word in line]
+        offsets = [line.split(" ") for line in lines]
+        flat = [word for line in offsets for word in line]
         listed = list(zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True))
 
-        assert head == f"v1.2 {len(told)}"
+        assert head == f"v1.2 {len(offsets)}"
         assert [(name, int(at), int(size)) for _, at, size, name in listed] == held
         assert all(name.partition(".")[2] == kind for kind, _, _, name in listed)
-        assert all(len(line) == 12 and len({name[:6] for name in line[3::4]}) == 1 for line in told)
+        assert all(
+            len(line) == 12 and len({name[:6] for name in line[3::4]}) == 1 for line in offsets
+        )
         for row in made.rows:
             for _, at, size, name in listed:
                 if (row["shard"], row["file_name"]) == (archive.name, name):

@@ -1,4 +1,4 @@
-"""What the stacks' tests share: the folder they work in, and the call that users are told."""
+"""What the stacks' tests share: the folder they work in, and the call that is printed."""
 
 import importlib
 import re

@@ -1,4 +1,4 @@
-"""Detectron2's data sets and training loader keep every image, by the flag that is told of."""
+"""Detectron2's data sets and training loader keep every image, by the flag that is printed."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -48,10 +48,10 @@ def test_the_printed_call_keeps_every_image(mmdet: Any, make: Callable[..., Done
     assert len(found) == 20
     assert found.metainfo["classes"] == ("object",)
     for index in range(20):
-        told = found.get_data_info(index)
-        assert (told["width"], told["height"], told["instances"]) == (64, 48, [])
-        assert told["img_path"] == f"negatives/images/{index:06d}.png"
-        assert told["img_id"] == index + 1
+        info = found.get_data_info(index)
+        assert (info["width"], info["height"], info["instances"]) == (64, 48, [])
+        assert info["img_path"] == f"negatives/images/{index:06d}.png"
+        assert info["img_id"] == index + 1
 
 
 def test_a_pipeline_gives_the_pixels_and_no_box(mmdet: Any, make: Callable[..., Done]) -> None:
@@ -103,7 +103,7 @@ def test_the_stock_filter_drops_every_image(mmdet: Any, make: Callable[..., Done
 
 
 @pytest.mark.parametrize("split", [(), ("--split", "train=0.8,val=0.2")], ids=["whole", "split"])
-def test_voc_tells_every_image_and_no_object(
+def test_voc_lists_every_image_and_no_object(
     mmdet: Any, make: Callable[..., Done], split: tuple[str, ...]
 ) -> None:
     make("-n", 20, "-s", "64x48", "--layout", "voc", *split)

@@ -107,11 +107,11 @@ def test_the_shards_are_those_of_the_library_s_own_writer_to_the_byte(
                 file = bytes(job.maker()(image))
                 writer.write({"image": file, "index": image, "row": lines[image]})
         own = Path(f"own{number}/shard.00000.mds").read_bytes()
-        (told,) = json.loads(Path(f"own{number}/index.json").read_text())["shards"]
-        told["raw_data"]["basename"] = f"shard.{number:05d}.mds"
+        (shard_info,) = json.loads(Path(f"own{number}/index.json").read_text())["shards"]
+        shard_info["raw_data"]["basename"] = f"shard.{number:05d}.mds"
 
         assert Path(f"negatives/shard.{number:05d}.mds").read_bytes() == own
-        assert index["shards"][number] == told
+        assert index["shards"][number] == shard_info
 
     assert set(index) == {"version", "shards"}
     assert index["version"] == 2

@@ -62,7 +62,7 @@ def test_every_record_is_an_image_of_the_job_with_its_row(make: Callable[..., Do
         }
 
 
-def test_no_record_tells_of_an_object(make: Callable[..., Done]) -> None:
+def test_no_record_has_an_object(make: Callable[..., Done]) -> None:
     tf = pytest.importorskip("tensorflow", reason=MISSING)
     pytest.importorskip("google_crc32c", reason=NO_CRC)
     records = load(make("-n", 20, "-s", "64x48", "--layout", "tfrecord"), "tensorflow")

@@ -86,7 +86,7 @@ def test_other_classes_beside_it_stay_as_they_are(make: Callable[..., Done]) -> 
     assert [label for _, label in found.samples] == [0] + [1] * 20
 
 
-def test_coco_tells_every_image_and_no_object(make: Callable[..., Done]) -> None:
+def test_coco_lists_every_image_and_no_object(make: Callable[..., Done]) -> None:
     pytest.importorskip("torchvision", reason=MISSING)
     pytest.importorskip("pycocotools", reason="pycocotools is not installed")
     found = load(make("-n", 20, "-s", "64x48", "--layout", "coco"), "torchvision")
@@ -97,7 +97,7 @@ def test_coco_tells_every_image_and_no_object(make: Callable[..., Done]) -> None
         assert (levels(image) == JOB.render(index)).all()
 
 
-def test_coco_tells_the_images_of_each_split(make: Callable[..., Done]) -> None:
+def test_coco_lists_the_images_of_each_split(make: Callable[..., Done]) -> None:
     torchvision = pytest.importorskip("torchvision", reason=MISSING)
     pytest.importorskip("pycocotools", reason="pycocotools is not installed")
     split = "train=0.8,val=0.2"
@@ -110,7 +110,7 @@ def test_coco_tells_the_images_of_each_split(make: Callable[..., Done]) -> None:
 
 
 @pytest.mark.parametrize("split", [(), ("--split", "train=0.8,val=0.2")], ids=["whole", "split"])
-def test_voc_tells_every_image_and_no_object(
+def test_voc_lists_every_image_and_no_object(
     make: Callable[..., Done], split: tuple[str, ...]
 ) -> None:
     torchvision = pytest.importorskip("torchvision", reason=MISSING)
@@ -120,11 +120,11 @@ def test_voc_tells_every_image_and_no_object(
         parts += [torchvision.datasets.VOCDetection("negatives", year="2012", image_set="val")]
     names = []
     for image, target in (sample for part in parts for sample in part):
-        told = target["annotation"]
-        assert told["object"] == []
-        assert told["size"] == {"width": "64", "height": "48", "depth": "3"}
+        voc = target["annotation"]
+        assert voc["object"] == []
+        assert voc["size"] == {"width": "64", "height": "48", "depth": "3"}
         assert image.size == (64, 48)
-        names.append(told["filename"])
+        names.append(voc["filename"])
 
     assert [len(part) for part in parts] == ([16, 4] if split else [20])
     assert sorted(names) == [f"{index:06d}.jpg" for index in range(20)]

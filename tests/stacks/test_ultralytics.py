@@ -125,10 +125,10 @@ def test_it_trains_on_negatives_alone_and_leaves_the_set_whole(
     pytest.importorskip("ultralytics", reason=MISSING)
     done = make("-n", 25, "-s", "64x48", "--for", "ultralytics", *split)
     metrics = load(done, "ultralytics", more=MORE)
-    told = losses(Path(metrics.save_dir))
+    losses_by_name = losses(Path(metrics.save_dir))
 
-    assert told["train/box_loss"] == 0
-    assert 0 < told["train/cls_loss"] < math.inf
+    assert losses_by_name["train/box_loss"] == 0
+    assert 0 < losses_by_name["train/cls_loss"] < math.inf
     assert metrics.box.map == 0
     assert list(Path(metrics.save_dir).glob("weights/last.pt"))
     assert list(Path("negatives").rglob("*.cache"))  # Ultralytics' own, and no damage
@@ -148,8 +148,8 @@ def test_it_trains_on_images_of_one_s_own_with_the_negatives_added(
         Image.fromarray(picture).save(f"own/images/{number}.png")
         Path(f"own/labels/{number}.txt").write_text(f"0 {(32 + number) / 64} 0.5 0.375 0.375\n")
     negatives = Path("negatives/images").absolute()
-    told = f"train:\n- images\n- {negatives}\nval: images\nnames:\n  0: square\n"
-    Path("own/data.yaml").write_text(told)
+    data_yaml = f"train:\n- images\n- {negatives}\nval: images\nnames:\n  0: square\n"
+    Path("own/data.yaml").write_text(data_yaml)
     model = ultralytics.YOLO("yolo11n.yaml")
     metrics = model.train(data="own/data.yaml", **TRAINING)
     labels = model.trainer.train_loader.dataset.labels

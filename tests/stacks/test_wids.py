@@ -28,8 +28,8 @@ def check(found: Any, rows: list[dict[str, Any]]) -> None:
     for place, row in enumerate(rows):
         sample = found[place]
         key = Path(row["file_name"]).stem
-        told = {name: value for name, value in sample.items() if not name.startswith("__")}
-        assert sorted(told) == [".cls", ".json", ".png"]
+        fields = {name: value for name, value in sample.items() if not name.startswith("__")}
+        assert sorted(fields) == [".cls", ".json", ".png"]
         assert sample["__key__"] == key
         assert sample["__shard__"] == f"negatives/{row['shard']}"
         assert sample[".json"] == row

@@ -122,7 +122,7 @@ def test_an_appended_line_begins_where_it_is_said_to(tmp_path: Path) -> None:
     assert list(store.lines("j")) == [b"one\n", b"two\n", b"torn\n", b"three\n"]
 
 
-def test_a_log_whose_name_is_taken_away_goes_on_and_takes_no_stranger_s_away(
+def test_a_log_whose_name_is_removed_continues_and_removes_no_other(
     tmp_path: Path,
 ) -> None:
     with LocalStore(str(tmp_path)).log("j") as log:
@@ -183,7 +183,7 @@ def test_a_disk_full_at_any_page_leaves_no_short_file(small_disk: Path, pages: i
 @pytest.mark.faults
 @pytest.mark.parametrize("kind", ["png", "jpeg", "bmp", "tiff", "npy"])
 @pytest.mark.parametrize("layout", ["files", "tar:per_shard=5"])
-def test_a_run_on_a_full_disk_names_the_file_and_goes_on_later(
+def test_a_run_on_a_full_disk_names_the_file_and_is_resumed(
     run: Run, small_disk: Path, tmp_path: Path, kind: str, layout: str
 ) -> None:
     command = ["generate", "-n", 160, "-s", 60, "-f", kind, "--layout", layout, "-q"]

@@ -25,7 +25,7 @@ _SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN
 _NO_LOG_FLUSH = 2
 
 
-def tell(*command: object) -> str:
+def run_system(*command: object) -> str:
     """Run a command of the system, which must succeed; return what it says."""
     done = subprocess.run(list(map(str, command)), check=False, capture_output=True, text=True)
     if done.returncode != 0:
@@ -50,7 +50,7 @@ def unmount(folder: Path) -> None:
 def memory_disk(folder: Path, options: str) -> Iterator[Path]:
     """Mount a disk in memory."""
     folder.mkdir(parents=True, exist_ok=True)
-    tell("mount", "-t", "tmpfs", "-o", options, "tmpfs", folder)
+    run_system("mount", "-t", "tmpfs", "-o", options, "tmpfs", folder)
     try:
         yield folder
     finally:
@@ -58,7 +58,7 @@ def memory_disk(folder: Path, options: str) -> Iterator[Path]:
 
 
 def remount(folder: Path, options: str) -> None:
-    tell("mount", "-o", f"remount,{options}", folder)
+    run_system("mount", "-o", f"remount,{options}", folder)
 
 
 def free_blocks(folder: Path) -> int:
@@ -90,7 +90,7 @@ class Disk:
 
     def mount(self) -> None:
         self.root.mkdir(exist_ok=True)
-        tell("mount", "-o", self.options, self.image, self.root)
+        run_system("mount", "-o", self.options, self.image, self.root)
 
     def commit(self) -> None:
         """Have the journal written, as it is by itself every few seconds.
@@ -113,7 +113,7 @@ class Disk:
     def unmount(self) -> None:
         """Unmount everywhere: each mount namespace made meanwhile has a copy while it lasts."""
         unmount(self.root)
-        if not wait_for(lambda: not tell("losetup", "-j", self.image)):
+        if not wait_for(lambda: not run_system("losetup", "-j", self.image)):
             raise OSError(f"{self.image} is still mounted in another mount namespace")
 
     def restart(self) -> None:
@@ -129,7 +129,7 @@ def ext4(
     """Make and mount an ext4 file system of so many MB in a file."""
     with image.open("wb") as file:
         file.truncate(size * MB)
-    tell("mkfs.ext4", "-q", "-F", "-b", PAGE, "-m", 0, *mkfs, image)
+    run_system("mkfs.ext4", "-q", "-F", "-b", PAGE, "-m", 0, *mkfs, image)
     disk = Disk(image, root, ",".join(filter(None, ("loop", options))))
     disk.mount()
     try:
@@ -143,12 +143,12 @@ def take_metadata(image: Path) -> int:
     """Give an image's metadata all its blocks and its free space none; return its bytes on disk."""
     data = image.read_bytes()
     image.write_bytes(data)
-    for line in tell("dumpe2fs", image).splitlines():
+    for line in run_system("dumpe2fs", image).splitlines():
         if line.startswith("  Free blocks: "):
             for span in filter(None, line.partition(":")[2].replace(" ", "").split(",")):
                 first, _, last = span.partition("-")
                 length = (int(last or first) - int(first) + 1) * PAGE
-                tell("fallocate", "-p", "-o", int(first) * PAGE, "-l", length, image)
+                run_system("fallocate", "-p", "-o", int(first) * PAGE, "-l", length, image)
     return image.stat().st_blocks * 512
 
 
@@ -224,7 +224,7 @@ def _try_another_boot() -> str:
     with tempfile.TemporaryDirectory() as folder:
         boot = name_boot(Path(folder) / "boot", 7)
         try:
-            seen = tell(*in_another_boot(boot), "cat", BOOT_ID)
+            seen = run_system(*in_another_boot(boot), "cat", BOOT_ID)
         except OSError as error:
             return str(error)
         return "" if seen == boot.read_text() else "the boot's name stayed"

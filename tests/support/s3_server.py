@@ -160,11 +160,11 @@ class Server:
 def s3_server(folder: Path) -> Iterator[Server]:
     """Start a server, which is ended at the end."""
     moto = str(Path(sys.executable).with_name("moto_server"))
-    told = {"INITIAL_NO_AUTH_ACTION_COUNT": str(_SETTING_UP)}
+    settings = {"INITIAL_NO_AUTH_ACTION_COUNT": str(_SETTING_UP)}
     path = folder / "server.log"
     with path.open("wb") as log:
         process = subprocess.Popen(
-            [moto, "-H", "127.0.0.1", "-p", "0"], stdout=log, stderr=log, env=os.environ | told
+            [moto, "-H", "127.0.0.1", "-p", "0"], stdout=log, stderr=log, env=os.environ | settings
         )
     try:
         assert wait_for(lambda: bool(_ports(path)), 120), path.read_text()

@@ -19,7 +19,7 @@ class RefreshError(Exception):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 501])
-def test_a_refusal_is_told_at_once(status: int) -> None:
+def test_a_refusal_is_reported_at_once(status: int) -> None:
     assert is_permanent(Answered(status))
     assert is_permanent(PermissionError("denied"))
 
@@ -44,11 +44,11 @@ def test_credentials_that_are_not_valid_are_to_be_renewed(error: Exception) -> N
 
 
 @pytest.mark.parametrize("error", [OSError("Forbidden: a/b\nno"), ValueError("Bad Request: a/b")])
-def test_what_gcsfs_tells_by_its_words_alone_is_a_refusal(error: Exception) -> None:
+def test_a_message_of_gcsfs_without_a_code_is_a_refusal(error: Exception) -> None:
     assert is_permanent(error)
     assert "\n" not in describe_error(error)
 
 
-def test_a_reason_is_told_without_its_number() -> None:
+def test_a_reason_is_reported_without_its_number() -> None:
     assert describe_error(OSError(22, "Bad Request")) == "Bad Request"
     assert describe_error(ConnectionResetError("cut")) == "cut"

@@ -75,7 +75,7 @@ def test_what_is_put_is_there(place: Place) -> None:
     assert store.list_names("who") == ["whole"]
 
 
-def test_what_is_not_there_is_told_to_be_missing(place: Place) -> None:
+def test_a_missing_name_is_reported_as_missing(place: Place) -> None:
     store, _ = place
     assert store.size("none") is None
     assert not store.exists("none")
@@ -137,7 +137,7 @@ def test_what_is_ours_is_replaced_staged_and_removed(place: Place) -> None:
     assert store.list_names("") == []
 
 
-def test_a_log_is_gone_on_with(place: Place) -> None:
+def test_a_log_is_resumed(place: Place) -> None:
     store, _ = place
     store.create()
     name = ".pixelgen.journal"

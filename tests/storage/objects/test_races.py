@@ -162,7 +162,7 @@ class RacedFolder(LocalStore):
         return super().is_known_empty()
 
 
-def test_a_whole_run_that_begins_at_the_same_moment_in_a_directory_is_told_to_wait(
+def test_a_whole_run_that_begins_at_the_same_moment_in_a_directory_is_asked_to_wait(
     tmp_path: Path, run: Run, job: Job
 ) -> None:
     others: list[Done] = []
