@@ -46,6 +46,9 @@ def parse_color(text: str) -> Color:
 
     >>> parse_color("cef48e"), str(parse_color("tr"))
     (Color(red=206, green=244, blue=142, alpha=255), 'transparent')
+
+    Raises:
+        BadValue: If it is none of these.
     """
     word = text.strip().lower()
     if word in _TRANSPARENT:

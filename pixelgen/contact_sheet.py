@@ -120,8 +120,10 @@ def _decode(data: bytes, job: Job) -> "Image":
 def decode_image(data: bytes, job: Job) -> Pixels:
     """Return the pixels of an image of a dataset, (height, width, channels).
 
-    They are uint8, as Pillow decodes them; in format npy also uint16. Raises UnusableImage for any
-    other image, whatever it claims to be.
+    They are uint8, as Pillow decodes them; in format npy also uint16.
+
+    Raises:
+        UnusableImage: For any other image, whatever it claims to be.
     """
     if job.format.name == "npy":
         return _read_npy(data, job)

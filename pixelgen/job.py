@@ -77,7 +77,8 @@ class Job:
     def parse(cls, **values: Any) -> Self:
         """Make a job from untyped values, such as those of a recipe or a plan.
 
-        Raises BadValue for an unknown name and for whatever does not parse.
+        Raises:
+            BadValue: For an unknown name and for whatever does not parse.
         """
         job = cls.__new__(cls)
         job._set(read_fields(values))
@@ -191,8 +192,9 @@ class Job:
     def scan_sources(self, *, skip_damaged: bool = False) -> Self:
         """Return the job with the images in the folders that its families are made from, if any.
 
-        Raises BadValue for images that cannot be used: those too small for a frame, and those that
-        cannot be decoded, which ``skip_damaged`` skips.
+        Raises:
+            BadValue: For images that cannot be used: those too small for a frame, and those that
+                cannot be decoded, which ``skip_damaged`` skips.
         """
         if not self.source_paths:
             return self

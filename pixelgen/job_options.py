@@ -143,7 +143,8 @@ def read_fields(values: Mapping[str, object]) -> dict[str, Any]:
 def read_image(fields: Mapping[str, Any]) -> ImageSpec:
     """Return what the images are like, with defaults for what is not given.
 
-    Raises BadValue for what cannot be drawn.
+    Raises:
+        BadValue: For what cannot be drawn.
     """
     color: Color | None = fields.get("color")
     is_opaque = color is None or color.alpha == 255

@@ -15,7 +15,8 @@ FORMATS = ("png", "jpeg", "bmp", "tiff", "gif")
 def parse_address(text: str) -> str:
     """Return the address of an endpoint in its canonical spelling; '' if it has none.
 
-    Raises BadValue unless it is https, or http to this machine, without a user or a query.
+    Raises:
+        BadValue: Unless it is https, or http to this machine, without a user or a query.
     """
     url = text.strip().rstrip("/").removesuffix("/pixelgenerate")
     if not url:

@@ -57,7 +57,15 @@ def parameter(
     high: T | None = None,
     choices: Sequence[T] = (),
 ) -> T:
-    """Declare a parameter of a component: default, one-line description and inclusive bounds."""
+    """Declare a parameter of a component.
+
+    Args:
+        default: Its value if none is given; also decides its type.
+        about: One line that help shows.
+        low: The smallest value, inclusive; None means no bound.
+        high: The largest value, inclusive; None means no bound.
+        choices: All values that are allowed; empty means any.
+    """
     declared: T = field(
         default=default, metadata={"about": about, "low": low, "high": high, "choices": choices}
     )
@@ -147,7 +155,8 @@ def components(kind: str) -> dict[str, type[Component]]:
 def parse(base: type[P], text: str) -> P:
     """Create a component of the kind of ``base`` from ``name:key=value,…``.
 
-    Raises BadValue for an unknown name or key, a pair without ``=`` and a value out of range.
+    Raises:
+        BadValue: For an unknown name or key, a pair without ``=`` and a value out of range.
     """
     name, _, rest = text.strip().partition(":")
     return find_component(base, name).build(rest)
@@ -156,7 +165,8 @@ def parse(base: type[P], text: str) -> P:
 def find_component(base: type[P], name: str) -> type[P]:
     """Return the component with a name; import the whole kind only if necessary.
 
-    Raises BadValue for an unknown name.
+    Raises:
+        BadValue: For an unknown name.
     """
     if "." in name:
         return _find_third_party(base, name.strip())

@@ -58,8 +58,10 @@ class UnusableImage(Exception):
 def read_file(path: str | os.PathLike[str], most: int = MOST_BYTES) -> bytes:
     """Return the bytes of a regular file.
 
-    Raises UnusableImage for one of more than ``most`` bytes, and for a pipe, a device or a folder,
-    none of which is waited for; OSError where it cannot be read.
+    Raises:
+        UnusableImage: For one of more than ``most`` bytes, and for a pipe, a device or a folder,
+            none of which is waited for.
+        OSError: Where it cannot be read.
     """
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(fd, "rb") as file:
@@ -74,9 +76,11 @@ def read_file(path: str | os.PathLike[str], most: int = MOST_BYTES) -> bytes:
 def decode(data: bytes, size: tuple[int, int] | None = None) -> "Image":
     """Return an image, decoded whole.
 
-    Raises UnusableImage where it is not one of :data:`FORMATS`, not of the ``size`` given as width
-    and height, of more than :data:`MOST_PIXELS`, or damaged. The image of a file of several is the
-    first.
+    The image of a file of several is the first.
+
+    Raises:
+        UnusableImage: Where it is not one of :data:`FORMATS`, not of the ``size`` given as width
+            and height, of more than :data:`MOST_PIXELS`, or damaged.
     """
     from PIL import Image
 
@@ -194,9 +198,11 @@ NO_SOURCES = SourceCatalog()
 def scan_folder(path: str, *, skip_damaged: bool = False) -> SourceFolder:
     """List the images of a folder, each of which is decoded once, whole.
 
-    Raises BadValue if it holds none, or naming every file that is not an image, or a damaged one;
-    with ``skip_damaged`` those are skipped. Links to files are followed, links to folders are
-    not; hidden files and folders are skipped.
+    Links to files are followed, links to folders are not; hidden files and folders are skipped.
+
+    Raises:
+        BadValue: If it holds none, or naming every file that is not an image, or a damaged one;
+            with ``skip_damaged`` those are skipped.
     """
     images: list[SourceImage] = []
     damaged: list[str] = []
@@ -256,7 +262,10 @@ def _read_entry(path: str, name: str) -> SourceImage:
 def decode_rgba(path: str, image: SourceImage) -> npt.NDArray[Any]:
     """Return the levels of an image of a folder: (height, width, 4), 8 or 16 bits, alpha last.
 
-    ``path`` is absolute. Raises PixelgenError where the file is not the one that was scanned.
+    ``path`` is absolute.
+
+    Raises:
+        PixelgenError: Where the file is not the one that was scanned.
     """
     file = os.path.join(path, image.name)
     way = "restore the file, or generate the dataset anew in another directory"

@@ -120,8 +120,10 @@ def _with_seed(
 ) -> dict[str, Any]:
     """Replace the seed "random" by that of the dataset that is there, or else by a drawn one.
 
-    So --seed random resumes a dataset; with --force it replaces a finished one. Raises BadValue for
-    a partition that would draw a seed of its own.
+    So --seed random resumes a dataset; with --force it replaces a finished one.
+
+    Raises:
+        BadValue: For a partition that would draw a seed of its own.
     """
     if fields.get("seed") != "random":
         return fields

@@ -22,9 +22,12 @@ def add_sidecars(plan: Plan, job: Job, store: Store) -> Plan:
     """Give a dataset the sidecars of ``job``; of an unfinished one change the plan alone.
 
     Returns the new plan. It is written last: until then the dataset is what it was, and the same
-    command resumes. Raises Conflict where another's file bears the name of one of the sidecars'
-    files, or where the plan, the manifest or the record of sources is damaged: nothing gets a new
-    checksum that was not found to be right.
+    command resumes.
+
+    Raises:
+        Conflict: Where another's file bears the name of one of the sidecars' files, or where the
+            plan, the manifest or the record of sources is damaged: nothing gets a new checksum that
+            was not found to be right.
     """
     old = set(plan.job.layout.sidecars)
     added = set(job.layout.sidecars) - old

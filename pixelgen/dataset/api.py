@@ -23,10 +23,17 @@ Progress: TypeAlias = Callable[[int, int, int], object]
 
 @dataclass(frozen=True)
 class Manifest:
-    """A dataset as a run left it: the path of its manifest, the id of its job, its images.
+    """A dataset as a run left it.
 
-    ``created`` images and ``bytes`` are of this run, ``existing`` ones were there. The manifest is
-    there where ``is_complete``; of a partition that means that all its shards are done.
+    Attributes:
+        path: The path or URL of its manifest.
+        id: The digest of its job, a SHA-256 in hexadecimal.
+        count: Images of the dataset, or of the partition.
+        created: Images that this run made.
+        existing: Images that existed before.
+        bytes: Size of the files that this run made.
+        is_complete: Whether the manifest exists; of a partition, whether all its shards do.
+        has_new_sidecars: Whether the run added sidecars to a complete dataset.
     """
 
     path: str
@@ -55,7 +62,12 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found: how many images there are, and what is damaged or was repaired."""
+    """What a check found.
+
+    Attributes:
+        count: Images of the dataset.
+        damage: What is damaged, or was and is repaired: the name of a file, and what is wrong.
+    """
 
     count: int
     damage: list[Damage]
@@ -69,12 +81,18 @@ def generate(
     progress: Progress | None = None,
     run: RunConfig | None = None,
 ) -> Manifest:
-    """Generate the dataset of a job in a directory or an object store, or resume it.
+    """Generate the dataset of a job, or resume it; do nothing where it is complete.
 
-    ``jobs`` is the number of worker processes, 0 as many as there are processors. Does nothing
-    where the dataset is complete. Raises Conflict where another job's dataset or other files are in
-    the way, Busy where another process writes there, BadValue for what cannot be made, and
-    PixelgenError where writing fails; the same call then resumes.
+    Args:
+        job: What to generate.
+        path: A directory, the URL of an object store such as s3://bucket/prefix, or a store.
+        jobs: Worker processes; 0 means one for each CPU that this process may use.
+        progress: Called as work is done, with the images and bytes done since the last call, and
+            the number of images in all.
+        run: All other settings of the run; ``jobs`` and ``progress`` replace its own.
+
+    Returns:
+        What the run did, and where the manifest is.
 
     >>> import tempfile
     >>> from pixelgen import Job, generate
@@ -82,6 +100,12 @@ def generate(
     ...     manifest = generate(Job(count=20, size=32), folder, jobs=1)
     >>> manifest.created, manifest.path.endswith("metadata.jsonl")
     (20, True)
+
+    Raises:
+        Conflict: Where another job's dataset or other files are in the way.
+        Busy: Where another process writes there.
+        BadValue: For what cannot be made.
+        PixelgenError: Where writing fails; the same call then resumes.
     """
     store, run = _open(path), _configure(run, jobs, progress)
     plan = Plan.read(store)
@@ -108,8 +132,17 @@ def verify(
 ) -> Report:
     """Check a finished dataset: rows, sizes and SHA-256 of every file.
 
-    With ``deep`` every image is generated again and its bytes are compared. Raises PixelgenError
-    where no finished dataset exists.
+    Args:
+        path: A directory, the URL of an object store such as s3://bucket/prefix, or a store.
+        deep: Generate every image again, and compare its bytes.
+        jobs: Worker processes; 0 means one for each CPU that this process may use.
+        progress: Called as work is done, with the images and bytes done since the last call, and
+            the number of images in all.
+        run: All other settings of the run; ``jobs`` and ``progress`` replace its own.
+
+    Returns:
+        The number of images, and the damage; an intact dataset has none. The check stops at
+        ``run.max_damage`` damages.
 
     >>> import tempfile
     >>> from pixelgen import Job, generate, verify
@@ -117,6 +150,10 @@ def verify(
     ...     manifest = generate(Job(count=2, size=32), folder, jobs=1)
     ...     verify(folder, jobs=1)
     Report(count=2, damage=[])
+
+    Raises:
+        PixelgenError: Where no finished dataset exists.
+        Conflict: Where its plan is damaged, or ``deep`` cannot generate its images here.
     """
     store, run = _open(path), _configure(run, jobs, progress)
     plan = finished_plan(store)
@@ -136,10 +173,22 @@ def repair(
     progress: Progress | None = None,
     run: RunConfig | None = None,
 ) -> Report:
-    """Make again, to the same bytes, what is damaged or missing in a dataset; finish it.
+    """Generate damaged and missing files of a dataset again, with the same bytes; finish it.
 
-    The report lists what was wrong. Raises Conflict where something cannot be restored, and then
-    changes nothing.
+    Args:
+        path: A directory, the URL of an object store such as s3://bucket/prefix, or a store.
+        deep: Generate every image again, and compare its bytes.
+        jobs: Worker processes; 0 means one for each CPU that this process may use.
+        progress: Called as work is done, with the images and bytes done since the last call, and
+            the number of images in all.
+        run: All other settings of the run; ``jobs`` and ``progress`` replace its own.
+
+    Returns:
+        The number of images, and what was damaged and is now repaired.
+
+    Raises:
+        Conflict: Where something cannot be restored; then nothing was changed.
+        PixelgenError: Where no dataset exists.
     """
     from pixelgen.dataset.repair import repair as check_and_repair
     from pixelgen.dataset.repair import repair_plan
@@ -163,7 +212,8 @@ def _take(result: CheckResult, report: Report, run: RunConfig) -> None:
 def load(path: Place) -> Dataset:
     """Open a finished dataset, to read its rows and images.
 
-    Raises PixelgenError where it does not exist, Conflict where its plan or manifest is damaged.
+    Args:
+        path: A directory, the URL of an object store such as s3://bucket/prefix, or a store.
 
     >>> import tempfile
     >>> from pixelgen import Job, generate, load
@@ -172,6 +222,10 @@ def load(path: Place) -> Dataset:
     ...     dataset = load(folder)
     ...     len(dataset), dataset.images[2].shape, dataset.rows[2]["file_name"]
     (3, (32, 32, 3), 'images/000002.png')
+
+    Raises:
+        PixelgenError: Where no finished dataset exists.
+        Conflict: Where its plan or manifest is damaged.
     """
     store = _open(path)
     return Dataset(store, finished_plan(store))

@@ -63,6 +63,9 @@ def check_generated(job: Job, store: Store) -> None:
     """Raise BadValue where images cannot be generated again, to compare or to replace others.
 
     Raises what :func:`check_finished` does where they are not all there yet.
+
+    Raises:
+        BadValue: If the images were fetched.
     """
     if job.remote:
         check_finished(job, store)

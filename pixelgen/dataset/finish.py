@@ -21,7 +21,9 @@ from pixelgen.storage.lock import lock
 def read_common_plan(places: Sequence[Store]) -> Plan:
     """Return the plan that all places have, of which the first may be empty.
 
-    Raises PixelgenError where one holds no dataset, Conflict where one holds another's.
+    Raises:
+        PixelgenError: Where one holds no dataset.
+        Conflict: Where one holds another's.
     """
     is_new = len(places) > 1 and places[0].size(PLAN) is None
     first, *others = places[is_new:]
@@ -38,8 +40,11 @@ def read_common_plan(places: Sequence[Store]) -> Plan:
 def finish(plan: Plan, places: Sequence[Store]) -> Outcome:
     """Copy what the other places hold to the first, and end the dataset there if it is complete.
 
-    The other places stay as they are. Generates no image: raises PixelgenError, which names what is
-    missing, where there is any. What was copied stays, and is not copied again.
+    The other places stay as they are. Generates no image. What was copied stays, and is not
+    copied again.
+
+    Raises:
+        PixelgenError: If something is missing, which it names.
     """
     store, *others = places
     is_begun = store.size(PLAN) is not None

@@ -168,7 +168,8 @@ def list_damaged(job: Job, store: Store, name: str) -> Conflict:
 def read_records(job: Job, store: Store) -> Iterator[tuple[Shard, ShardRecord]]:
     """Yield every shard with its record, without opening an image.
 
-    Raises Conflict where the manifest is damaged.
+    Raises:
+        Conflict: Where the manifest is damaged.
     """
     for entry in group_by_shard(job, store.lines(job.manifest), store.lines(SUMS)):
         record, wrong = read_rows(job, entry)

@@ -67,6 +67,9 @@ def _check_rest(plan: Plan, store: Store, run: RunConfig) -> None:
     """Refuse to remove an unfinished dataset, but not what is left of one that was being removed.
 
     The manifest of such a one is where its journal was.
+
+    Raises:
+        Conflict: If a file of the unfinished dataset may be somebody else's.
     """
     old = plan.job
     if old.remote:

@@ -45,8 +45,9 @@ class Partition(NamedTuple):
     def of_slurm(cls, environment: Mapping[str, str]) -> Self:
         """Return the partition of a task of a Slurm job array (``sbatch --array=1-64``).
 
-        Raises BadValue outside of one, and in one with gaps, whose variables do not say how many
-        tasks it has.
+        Raises:
+            BadValue: Outside of one, and in one with gaps, whose variables do not say how many
+                tasks it has.
         """
         try:
             task, first, last, count = (

@@ -79,8 +79,9 @@ class Plan:
     def parse(cls, text: bytes) -> Self:
         """Read a plan.
 
-        Raises ValueError, which says what the plan is, for one that is not to the bit as some
-        pixelgen wrote it, and for one that this pixelgen does not understand.
+        Raises:
+            ValueError: If it is not to the bit as some pixelgen wrote it, or if this pixelgen
+                does not understand it. The error says what the plan is.
         """
         try:
             members = json.loads(text)
@@ -107,7 +108,10 @@ class Plan:
         """Return the plan of a dataset, or None where it does not exist.
 
         ``known`` is the plan as it was read before; it is returned where the file still has its
-        text. Raises Conflict where the file is damaged, not pixelgen's, or of a newer pixelgen.
+        text.
+
+        Raises:
+            Conflict: Where the file is damaged, not pixelgen's, or of a newer pixelgen.
         """
         try:
             text = store.read(PLAN, PLAN_LIMIT)

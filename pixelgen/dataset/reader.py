@@ -115,8 +115,12 @@ class Images(Items[Pixels]):
 class Dataset(Items[LoadedImage]):
     """A finished dataset: ``len(dataset)`` images, ``dataset[i]`` the pixels and the row of one.
 
-    ``rows`` and ``images`` are the two by themselves; ``job`` is what the dataset was made from,
-    ``path`` the place of its manifest. Raises Conflict for an image or a row that is damaged.
+    An image or a row that is damaged raises Conflict when it is read.
+
+    Attributes:
+        rows: The rows of the manifest, by index and in order.
+        images: The images, by index and in order: arrays (height, width, channels).
+        job: What the dataset was made from.
     """
 
     def __init__(self, store: Store, plan: Plan) -> None:

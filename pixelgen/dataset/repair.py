@@ -58,7 +58,9 @@ _MOST_DAMAGE = 1_000_000  # files and rows; what is damaged is kept in memory
 def repair_plan(store: Store) -> tuple[Plan, list[Damage]]:
     """Restore the plan and the record of sources, if need be; return the plan, and what was wrong.
 
-    Raises Conflict where that cannot be done, PixelgenError where no dataset exists.
+    Raises:
+        Conflict: Where that cannot be done.
+        PixelgenError: Where no dataset exists.
     """
     repaired: list[Damage] = []
     try:
@@ -133,6 +135,9 @@ def _check_extent(plan: Plan, store: Store, run: RunConfig, *, deep: bool) -> It
     """Check a dataset; name the shard where something in it is to be made again.
 
     Refuses what would not be a repair: a plan of another manifest, or to make nearly all anew.
+
+    Raises:
+        Conflict: If the plan is not that of this dataset, or if too much is damaged.
     """
     job = plan.job
     lacks_sums = bool(checksum_files(job)) and store.size(SUMS) is None
@@ -158,6 +163,9 @@ def _check_plan(store: Store, damage: list[Damage]) -> None:
     """Refuse a plan that SHA256SUMS contradicts, unless all other files agree with it.
 
     To remake a dataset by the plan of another one would destroy it.
+
+    Raises:
+        Conflict: If it contradicts the plan, and other files do not agree with the plan.
     """
     names = {name for name, _ in damage}
     if PLAN in names and names - {PLAN, SUMS}:
@@ -192,8 +200,9 @@ def _differing_files(
 def _remake(plan: Plan, store: Store, entry: ShardLines) -> list[str]:
     """Make a shard again; return its files that are there with other bytes.
 
-    Raises Conflict where nothing that was made is what the manifest or SHA256SUMS lists: then the
-    images are of another version, though its name is the same.
+    Raises:
+        Conflict: Where nothing that was made is what the manifest or SHA256SUMS lists: then the
+            images are of another version, though its name is the same.
     """
     job = job_with_sources(plan, store)
     record, wrong = read_rows(job, entry)
@@ -239,7 +248,8 @@ def _reopen(job: Job, store: Store, done: Journal, damaged: list[str], wrong: se
 def _restore_plan(store: Store) -> bool:
     """Restore a damaged plan where SHA256SUMS has its checksum; return whether it was damaged.
 
-    Raises Conflict where the plan cannot be restored.
+    Raises:
+        Conflict: Where the plan cannot be restored.
     """
     if store.size(PLAN) is None:
         return False

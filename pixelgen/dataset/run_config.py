@@ -34,12 +34,18 @@ class Fetcher(Protocol):
 class RunConfig:
     """How to run a job, whatever the job.
 
-    ``jobs`` workers (0: as many as there are processors); ``progress`` gets the images and bytes of
-    each shard, and the number of all images; once ``stopped`` returns true no further shard is
-    begun. Jobs of images that are fetched need a ``fetcher``. With ``skip_damaged``, source images
-    that cannot be decoded are skipped, and ``note`` gets a line that names them. A run makes one
-    ``partition`` if there is one, and with ``overwrite`` it replaces a finished dataset of which
-    nothing was changed. A check calls ``on_damage`` for each damage, and ends after ``max_damage``.
+    Attributes:
+        engine: What runs the workers.
+        jobs: Workers; 0 means one for each CPU that this process may use.
+        progress: Called with the images and bytes of each shard, and the number of all images.
+        stopped: Once it returns true, no further shard is begun.
+        fetcher: Where images come from that are fetched; jobs of others need none.
+        skip_damaged: Skip source images that cannot be decoded, instead of refusing them.
+        note: Called with a line that names skipped images.
+        partition: The share of the shards to make; None means all.
+        overwrite: Replace a finished dataset whose files are unchanged.
+        on_damage: Called for each damage that a check finds.
+        max_damage: The number of damages after which a check ends.
     """
 
     engine: Engine = Local()

@@ -48,8 +48,9 @@ def _lines(sources: SourceCatalog) -> Iterator[bytes]:
 def read_record(store: Store, job: Job) -> SourceCatalog | None:
     """Return the images that a dataset is made from, None where the record is missing.
 
-    Raises Conflict if it cannot be read.
-    """
+    Raises:
+        Conflict: If it cannot be read.
+    """  # noqa: DOC501 - the ValueError is caught
     images: dict[str, list[SourceImage]] = {path: [] for path in job.source_paths}
     if not images:
         return SourceCatalog()
@@ -81,7 +82,8 @@ def _read_image(row: dict[str, Any]) -> SourceImage:
 def read_sources(plan: Plan, store: Store) -> Job:
     """Return the plan's job with the images that its dataset is made from.
 
-    Raises Conflict where the record is missing or damaged, or lists other images than the plan.
+    Raises:
+        Conflict: Where the record is missing or damaged, or lists other images than the plan.
     """
     sources = read_record(store, plan.job)
     if sources is None:

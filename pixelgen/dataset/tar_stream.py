@@ -14,7 +14,10 @@ def stream(job: Job, images: Iterator[tuple[Data, str]]) -> Iterator[Data]:
     """Yield the file of a job of one image, else a tar archive of all, in order.
 
     ``images`` are their bytes, each with its origin; see :class:`pixelgen.layouts.ImageRecord`. In
-    layout ``webdataset`` it is an archive of that layout. Raises BadValue for other layouts.
+    layout ``webdataset`` it is an archive of that layout.
+
+    Raises:
+        BadValue: For other layouts.
     """
     if job.layout == Layout():
         if job.count == 1:

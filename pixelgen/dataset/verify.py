@@ -66,8 +66,10 @@ def check(
 ) -> Iterator[CheckResult]:
     """Yield what the check of each shard found, and of the manifest, the checksums and the plan.
 
-    Of one shard at most ``most`` damages are listed. Raises Conflict for a ``deep`` check of images
-    that cannot be generated here again.
+    Of one shard at most ``most`` damages are listed.
+
+    Raises:
+        Conflict: For a ``deep`` check of images that cannot be generated here again.
     """
     job = plan.job
     if deep:
@@ -184,6 +186,9 @@ def _check_hash(store: Store, job: Job, found: FileEntry, line: bytes | None) ->
     """Compare a file with its row and its line of SHA256SUMS; what two agree on is right.
 
     The line is None where the file does not exist.
+
+    Raises:
+        OSError: If the file cannot be read for another reason than a failing disk.
     """
     size = store.size(found.name)
     if size is None:

@@ -16,6 +16,9 @@ def checked_workers(job: Job, store: Store, engine: Engine) -> Iterator[tuple[St
     """Yield the store as workers name it, and the check that each of them must pass.
 
     A directory that is not the same on two machines would lose what is written to it.
+
+    Raises:
+        BadValue: If workers may look up a relative path elsewhere.
     """
     if not engine.distributed:
         yield store, None

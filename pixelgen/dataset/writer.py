@@ -54,10 +54,13 @@ def write(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> Outcome:
     """Generate a dataset, or resume it; do nothing where it is complete.
 
     ``plan`` is the one that is there: ``Plan.read(store)``. Sidecars that the dataset lacks are
-    added, and those that it has besides are kept. Raises Conflict where the directory holds another
-    job or another's file under one of the dataset's names, or where files of a complete dataset are
-    missing or of another size; Busy where another process writes to it, PixelgenError where writing
-    fails.
+    added, and those that it has besides are kept.
+
+    Raises:
+        Conflict: Where the directory holds another job or another's file under one of the dataset's
+            names, or where files of a complete dataset are missing or of another size.
+        Busy: Where another process writes to it.
+        PixelgenError: Where writing fails.
     """
     wanted = job
     if plan:
@@ -162,8 +165,11 @@ def _begin_together(target: Plan, job: Job, store: Store, done: Journal, plan: P
 def bind_sources(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> Job:
     """Return the job with the user's images that it is made from, if it is made from any.
 
-    They are those that the dataset records, or else those in the folders now. Raises BadValue for
-    images that cannot be used, Conflict where the dataset was begun with others.
+    They are those that the dataset records, or else those in the folders now.
+
+    Raises:
+        BadValue: For images that cannot be used.
+        Conflict: Where the dataset was begun with others.
     """
     if plan and not job.source_paths:
         check_sources(plan, job.sources, store.root)
@@ -201,8 +207,10 @@ def prepare_or_resume(
 ) -> Plan:
     """Begin a dataset, or prepare to resume the one of the plan ``found``; return its plan.
 
-    Raises Conflict where neither can be done. Where there are no locks, what is in the way may be
-    this very job's, just begun by another run.
+    Where there are no locks, what is in the way may be this very job's, just begun by another run.
+
+    Raises:
+        Conflict: Where neither can be done.
     """
     store.remove_stale_files("")
     if found is None:
@@ -255,6 +263,9 @@ def _check_free(target: Plan, job: Job, store: Store, done: Journal) -> None:
     A dataset whose plan is lost is resumed where its journal or its checksums say what it is, or
     where nothing has any content, as after a power cut. Its checksums do not help where images are
     fetched: those that are there could not be compared with the ones that would come.
+
+    Raises:
+        Conflict: If a name of the dataset is taken.
     """
     if store.is_known_empty():
         return

@@ -45,7 +45,17 @@ class Family(Component):
 
     @abstractmethod
     def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
-        """Draw one image with the channels and depth of ``shape``, from ``stream`` alone."""
+        """Draw one image, from nothing but ``stream``.
+
+        Args:
+            stream: Random integers, already at the image and the family.
+            shape: Height and width in pixels, 1 or 3 channels, 8 or 16 bits per level.
+
+        Returns:
+            Levels 0 … ``shape.top`` in an array of ``shape.levels`` (height, width, channels) and
+            ``shape.dtype``; with a coverage (height, width) of uint8, 0 (background) … 255, if
+            ``has_coverage``.
+        """
 
     def render_from(
         self, folder: SourceFolder, stream: Stream, shape: Shape
@@ -54,7 +64,16 @@ class Family(Component):
         return self.render(stream, shape)
 
     def sample(self, seed: int, image: int, shape: Shape) -> Pixels:
-        """Render one image of a seed, without color or coverage."""
+        """Render one image, without color or coverage.
+
+        Args:
+            seed: 0 … 2¹²⁸ − 1.
+            image: The index of the image, from 0.
+            shape: What to draw.
+
+        Returns:
+            An array (height, width, channels) of uint8 or uint16.
+        """
         stream = Stream(seed)
         stream.seek(image)
         return _render_without_coverage(self, stream, shape)

@@ -35,7 +35,12 @@ class Format(Component):
 
     @abstractmethod
     def encode(self, pixels: Pixels) -> bytes:
-        """Return the bytes of a file with the pixels, of a mode and depth that the format holds."""
+        """Return the bytes of a file.
+
+        Args:
+            pixels: An array (height, width, channels) of uint8 or uint16, of a mode and a depth
+                that the format ``holds``.
+        """
 
     def encoder(self, shape: Shape, texture: Texture) -> Encode:
         """Return a faster :meth:`encode` for many images of one shape and texture."""

@@ -45,8 +45,10 @@ class Layout:
     def parse(cls, text: str) -> Self:
         """Parse a list with at most one container; the default container is ``files``.
 
-        ``universal`` stands for all components that can share one directory. Raises BadValue for
-        unknown names and for components that cannot be combined.
+        ``universal`` stands for all components that can share one directory.
+
+        Raises:
+            BadValue: For unknown names and for components that cannot be combined.
         """
         text = re.sub(r"(^|,)\s*universal\s*(?=,|$)", rf"\1{UNIVERSAL}", text)
         found = [parse(LayoutComponent, each) for each in _SEPARATOR.split(text)]

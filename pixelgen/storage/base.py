@@ -198,7 +198,10 @@ class Store(ABC):
     def open_lock(self, name: str) -> int:
         """Open a lock file in the root for ``flock``; create it if it does not exist.
 
-        Raises Conflict where something else has the name. For stores that ``can_lock``.
+        For stores that ``can_lock``.
+
+        Raises:
+            Conflict: Where something else has the name.
         """
         raise NotImplementedError(f"{type(self).__name__} has no locks")
 

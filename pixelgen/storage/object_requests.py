@@ -21,8 +21,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0  # seconds between two attempts
 def request(root: str, call: Callable[["AbstractFileSystem", str], T], name: str = "") -> T:
     """Make a request about a name; retry it while the store fails.
 
-    Raises FileNotFoundError for a missing object, PixelgenError if the store refuses or the outage
-    lasts.
+    Raises:
+        FileNotFoundError: For a missing object.
+        PixelgenError: If the store refuses or the outage lasts.
     """
     files, base = open_client(root)
     path = f"{base}/{name}" if name else base

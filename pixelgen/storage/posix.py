@@ -111,6 +111,9 @@ def rename_no_replace(fd: int, old: str, new: str) -> bool:
 
     Linux does it in one call. Where the call or the file system's support is missing, a hard link,
     which never replaces, and an unlink do the same.
+
+    Raises:
+        OSError: If it fails for another reason.
     """
     if hasattr(_libc(), "renameat2"):
         names = os.fsencode(old), os.fsencode(new)

@@ -107,9 +107,12 @@ def file_prefix(split: str) -> str:
 
 
 def read_exactly(file: BinaryIO, size: int, limit: int) -> bytes:
-    """Read ``size`` bytes; raise ValueError if there are fewer, or if ``size`` exceeds ``limit``.
+    """Read ``size`` bytes.
 
     The limit guards against sizes in a damaged or hostile file.
+
+    Raises:
+        ValueError: If there are fewer bytes, or if ``size`` exceeds ``limit``.
     """
     if size > limit:
         raise ValueError(f"it claims an image of {size:,} bytes, and at most {limit:,} are allowed")

@@ -35,9 +35,12 @@ class DownloadedImage(NamedTuple):
 
 
 def read_image(response: Response, name: str, width: int, height: int) -> DownloadedImage:
-    """Return the image of a response; raise Failure unless it is whole and what was requested.
+    """Return the image of a response.
 
     Only the bytes count, whatever Content-Type says about them.
+
+    Raises:
+        Failure: Unless it is whole and what was requested.
     """
     format_name = name.upper()
     if not response.body.startswith(SIGNATURES[name]):
@@ -104,9 +107,12 @@ def _parse_retry_after(response: Response) -> float | None:
 
 
 def parse_link(payload: dict[str, Any]) -> tuple[str, str]:
-    """Return the link and the id of a JSON response; raise Failure where it has no link.
+    """Return the link and the id of a JSON response.
 
     The id is returned whole, so that a key in it is found before it is shortened.
+
+    Raises:
+        Failure: If it has no link.
     """
     link = payload.get("ssl_link") or payload.get("link")
     if not isinstance(link, str):
@@ -115,10 +121,13 @@ def parse_link(payload: dict[str, Any]) -> tuple[str, str]:
 
 
 def check_link(link: str, base: str, allowed_hosts: tuple[str, ...]) -> SplitResult:
-    """Return the parts of a link that may be followed; raise Failure for every other.
+    """Return the parts of a link that may be followed.
 
     It must be https to PixLab's own hosts, to PixLab's folder of S3, to the endpoint at ``base``
     (there by the same scheme and port), or to a host that the user allows.
+
+    Raises:
+        Failure: For every other link.
     """
     parts = _split_link(link)
     endpoint, host = urlsplit(base), parts.hostname or ""

@@ -65,8 +65,10 @@ class Transport:
     ) -> Response:
         """Return the response to a GET; ``public_only`` refuses hosts of private networks.
 
-        Raises Failure for whatever is not a whole response of at most so many bytes, within the
-        deadline; Cancelled where that was cancelled.
+        Raises:
+            Failure: For whatever is not a whole response of at most so many bytes, within the
+                deadline.
+            Cancelled: Where that was cancelled.
         """
         host = urlsplit(url).hostname or ""
         proxy = _proxy_for(url, host)

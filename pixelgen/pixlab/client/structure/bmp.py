@@ -61,6 +61,9 @@ def check_bmp(data: bytes, width: int, height: int) -> list[bytes]:
     """Check that the file is as long as its header says, and ends with the pixels.
 
     Only a color profile may follow them.
+
+    Raises:
+        Damage: If anything of this does not hold.
     """
     header = _Header.read(data)
     check_size((header.width, header.height), width, height)

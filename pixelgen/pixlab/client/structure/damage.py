@@ -38,9 +38,11 @@ def check_metadata(size: int) -> None:
 def inflate(pieces: Iterable[bytes | memoryview], max_bytes: int, name: str) -> int:
     """Return how many bytes one zlib stream unpacks to, without ever holding them all.
 
-    Raises Damage if that is more than ``max_bytes``, or if the stream is not whole: its end and its
-    Adler-32 (RFC 1950) must be there and right, and nothing may follow. ``name`` is the part of the
-    file that it is in.
+    ``name`` is the part of the file that it is in.
+
+    Raises:
+        Damage: If that is more than ``max_bytes``, or if the stream is not whole: its end and its
+            Adler-32 (RFC 1950) must be there and right, and nothing may follow.
     """
     stream = zlib.decompressobj()
     size = 0

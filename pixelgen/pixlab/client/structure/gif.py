@@ -22,6 +22,9 @@ def check_gif(data: bytes, width: int, height: int) -> list[bytes]:
 
     The file that is returned ends with the image: Pillow reads on in what follows where the image's
     data has too few pixels.
+
+    Raises:
+        Damage: If anything of this does not hold.
     """
     if len(data) < 13:
         raise Damage(_NO_END)

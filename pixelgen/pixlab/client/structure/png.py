@@ -42,6 +42,9 @@ def check_png(data: bytes, width: int, height: int) -> list[bytes]:
     """Check every chunk with its CRC-32, their order, and the whole of the image data.
 
     An animated PNG passes if its only frame is the image itself.
+
+    Raises:
+        Damage: If anything of this does not hold.
     """
     chunks = list(_chunks(data, width, height))
     _check_order([chunk.kind for chunk in chunks])

@@ -158,6 +158,9 @@ def check_tiff(data: bytes, width: int, height: int) -> list[bytes]:
     """Check that all that the file refers to is in it, that this is one image, and nothing else.
 
     Deflated strips and tiles are inflated, and those that are JPEG are checked as that.
+
+    Raises:
+        Damage: If anything of this does not hold.
     """
     file = _File(data)
     fields = file.image()
