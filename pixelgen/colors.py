@@ -48,7 +48,7 @@ def parse_color(text: str) -> Color:
     (Color(red=206, green=244, blue=142, alpha=255), 'transparent')
 
     Raises:
-        BadValue: If it is none of these.
+        BadValue: If it has another form.
     """
     word = text.strip().lower()
     if word in _TRANSPARENT:

@@ -79,6 +79,7 @@ def test_a_loaded_dataset_has_the_images_and_the_rows_of_its_job(
         image, row = dataset[index]
         np.testing.assert_array_equal(image, job[index])
         assert row == job.row(index) == dataset.rows[index]
+        assert row == job.row(index - job.count)
     assert [row["index"] for row in dataset.rows] == [*range(7)]
     assert [row["index"] for _, row in dataset[-3:]] == [4, 5, 6]
     np.testing.assert_array_equal(np.stack(dataset.images[1:3]), np.stack([job[1], job[2]]))

@@ -86,12 +86,13 @@ def test_the_top_level_stays_small() -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_has_at_most_350_lines_and_a_function_40(path: Path) -> None:
+def test_a_module_has_at_most_350_lines_and_a_body_40(path: Path) -> None:
     text = path.read_text()
     assert len(text.splitlines()) <= 350
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert (node.end_lineno or 0) - node.lineno < 40, node.name
+            first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node
+            assert (node.end_lineno or 0) - first.lineno < 40, node.name
 
 
 TESTS = Path(__file__).parent

@@ -19,16 +19,17 @@ _WIDEST = 4096.0
 
 @dataclass(frozen=True)
 class Smooth(Family):
-    """Uniform noise blurred by a periodic Gaussian, brought to the full range of levels.
+    """Noise blurred by a periodic Gaussian, brought to the full range of levels.
 
-    ``scale`` says over what: ``global`` the whole image, ``channel`` each channel by itself;
-    ``colorrange`` gives each channel c + 2δ·(y − q)/(Q − q), clipped, with c uniform in 0 … 1,
-    δ in 0.1 … 0.3 and q, Q its 2.5 % quantiles. ``contrast`` γ then takes level v of 0 … 1 to
-    1/(1 + exp(−γ·(v − ½))). Scales, and "low freq" of sigma 10 … 85: the unit tests of Bitterwolf,
-    Mueller and Hein, ICML 2023; sigma 1 … 2.5: Hein, Andriushchenko and Bitterwolf, "Why ReLU
-    Networks Yield High-Confidence Predictions Far Away From the Training Data", CVPR 2019;
-    contrast 5 … 30: Meinke and Hein, "Towards Neural Networks That Provably Know When They Don't
-    Know", ICLR 2020.
+    ``scale`` says what is brought to the full range: ``global`` the whole image, ``channel`` each
+    channel for itself. ``colorrange`` gives each channel the levels c + 2δ·(y − q)/(Q − q),
+    clipped, with c uniform in 0 … 1, δ uniform in 0.1 … 0.3, and q, Q the 2.5 % and 97.5 %
+    quantiles. ``contrast`` γ then maps a level v of 0 … 1 to 1/(1 + exp(−γ·(v − ½))).
+
+    Source: Bitterwolf, Mueller and Hein, ICML 2023 (the scales; sigma 10 … 85); Hein,
+    Andriushchenko and Bitterwolf, "Why ReLU Networks Yield High-Confidence Predictions Far Away
+    From the Training Data", CVPR 2019 (sigma 1 … 2.5); Meinke and Hein, "Towards Neural Networks
+    That Provably Know When They Don't Know", ICLR 2020 (contrast 5 … 30).
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Smooth().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
@@ -89,12 +90,14 @@ def _sigmoid(contrast: float, depth: int) -> Pixels:
 
 @dataclass(frozen=True)
 class Blobs(Family):
-    """Soft blobs on a background: blurred coin tosses, where most of the coins near are heads.
+    """Soft blobs on a background, from blurred random bits.
 
-    Each channel of each pixel is one with probability ``p``; the blurred field is shown, as a level
-    of its full range, where it is at least ``threshold``, and leaves the background elsewhere
-    (black, without a color). As "blobs" of Hendrycks, Mazeika and Dietterich, "Deep Anomaly
-    Detection with Outlier Exposure", ICLR 2019, each channel by itself.
+    Each channel of each pixel is 1 with probability ``p``, else 0. The bits are blurred by a
+    periodic Gaussian. The blurred field, as a level of its full range, is shown where it is at
+    least ``threshold``. Elsewhere the background shows: black, or the color that is given.
+
+    Source: "blobs" of Hendrycks, Mazeika and Dietterich, "Deep Anomaly Detection with Outlier
+    Exposure", ICLR 2019; here each channel is independent.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Blobs().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]

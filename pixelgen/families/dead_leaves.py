@@ -46,17 +46,18 @@ class LeafLaw(NamedTuple):
 
 @dataclass(frozen=True)
 class DeadLeaves(Family):
-    """Shapes that overlap until they cover the image, as leaves on the ground.
+    """Overlapping shapes of all sizes that cover the image, like fallen leaves.
 
-    A leaf of radius r, in units of the shorter side, has density r**−sigma − 1 for r_min ≤ r ≤ 1,
-    and is a circle or a polygon inscribed in it (``square`` stands level, ``oriented`` is a square
-    turned at random), of a color uniform in all levels. ``leaves`` = N stops after the N frontmost
-    and leaves the rest uncovered. ``fill`` takes the leaves from an image of another family, each
-    from a place of its own, at half contrast around the color of the leaf.
+    The radius r of a leaf, in units of the shorter side, has density proportional to r^(−``sigma``)
+    minus 1, for ``r_min`` ≤ r ≤ 1. A leaf is a circle or a polygon inscribed in it: ``square`` is
+    axis-parallel, ``oriented`` is a square at a random angle. Its color is uniform over all levels.
+    ``leaves`` = N draws only the N frontmost and leaves the rest uncovered. ``fill`` cuts the
+    leaves from an image of another family, each at a place of its own, at half contrast around the
+    color of the leaf.
 
-    As "dead leaves: squares", "oriented", "shapes" and "textured" of Baradad, Wulff, Wang, Isola
-    and Torralba, "Learning to See by Looking at Noise", NeurIPS 2021, with the statistics of the
-    border equal to those of the center; the law of the radii is that of Lee, Mumford and Huang,
+    Source: "dead leaves: squares", "oriented", "shapes" and "textured" of Baradad, Wulff, Wang,
+    Isola and Torralba, "Learning to See by Looking at Noise", NeurIPS 2021; here the border has the
+    same statistics as the center. The law of the radii is that of Lee, Mumford and Huang,
     "Occlusion Models for Natural Images", IJCV 41, 2001.
 
     >>> from pixelgen.families import Shape, fingerprint
@@ -102,10 +103,12 @@ class DeadLeaves(Family):
 
 @dataclass(frozen=True)
 class Shapes(Family):
-    """A few overlapping shapes of one color each on a background of one color.
+    """A few overlapping shapes of one color each, on a background of one color.
 
-    ``count`` leaves as those of dead_leaves, on a color drawn for each image. Leaves of which but
-    a part lies in the frame count too, and some may be hidden. The coverage is their union.
+    Draws ``count`` leaves as ``dead_leaves`` does, on a color drawn for each image. Leaves that lie
+    partly outside the frame count, and some may be hidden. The coverage is their union.
+
+    Source: "dead leaves" of Baradad et al., NeurIPS 2021, with few leaves.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Shapes().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]

@@ -28,20 +28,23 @@ _MOST_MAPS = 7
 
 @dataclass(frozen=True)
 class Fractal(Family):
-    """Attractors of random contractions, a color for each of their maps.
+    """Attractors of random contractions, one color for each map.
 
-    2 to 7 affine maps x → Ax + b, each A a rotation, a contraction along two axes, a reflection
-    or none, and a rotation. 2048 particles start at the fixed point of the first and each goes,
-    step by step, where a random map sends it (the chaos game), a map's chance proportional to
-    1/64 + |det A|. After 16 steps, those ``points`` per pixel are shown that come next: each in the
-    color of the map that sent it there, over those before it; the rest of the frame is black and
-    not covered. The first 131,072 points just fit the frame, at one scale; of later ones, any
-    outside are lost.
+    An image has 2 to 7 affine maps x → Ax + b. Each A is a rotation, a contraction along two axes,
+    a reflection or not, and a rotation. 2048 particles start at the fixed point of the first map.
+    At each step a random map moves each particle (the chaos game); the probability of a map is
+    proportional to 1/64 + |det A|. After 16 steps, the next ``points`` per pixel are drawn, each in
+    the color of the map that moved it, over those before it. The rest of the frame is black and not
+    covered. The first 131,072 points are fitted to the frame, at one scale; later points outside of
+    it are lost.
 
-    The two singular values σ₁ ≥ σ₂ of each map are at most 0.95, and σ₁ + 2σ₂ adds up over all maps
-    to (5 + maps)/2 … (6 + maps)/2 (less what 0.95 cuts off), where C. Anderson and R. Farrell find
-    the shapes that fill, "Improving Fractal Pre-training", WACV 2022. M. F. Barnsley, "Fractals
-    Everywhere", 1988; H. Kataoka et al., "Pre-training without Natural Images", ACCV 2020.
+    The singular values σ₁ ≥ σ₂ of each map are at most 0.95. The sum of σ₁ + 2σ₂ over all maps is
+    (5 + maps)/2 … (6 + maps)/2, less what 0.95 cuts off; Anderson and Farrell find that such
+    systems fill the frame well.
+
+    Source: C. Anderson and R. Farrell, "Improving Fractal Pre-training", WACV 2022; H. Kataoka et
+    al., "Pre-training without Natural Images", ACCV 2020; M. F. Barnsley, "Fractals Everywhere",
+    1988.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Fractal().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]

@@ -18,10 +18,12 @@ from pixelgen.rng import Stream
 class PixelShuffle(Sourced):
     """The pixels of an image in random order.
 
-    With ``sigma`` the shuffled image is blurred by a periodic Gaussian, and with ``stretch``
-    brought to the full range of levels. As "pixel permutation" and "low freq pixel permutation" of
-    Bitterwolf, Mueller and Hein, ICML 2023, and (sigma 1 … 2.5, stretch) half of the noise of Hein,
-    Andriushchenko and Bitterwolf, CVPR 2019.
+    With ``sigma`` the shuffled image is blurred by a periodic Gaussian. With ``stretch`` its levels
+    are brought to the full range.
+
+    Source: "pixel permutation" and "low freq pixel permutation" of Bitterwolf, Mueller and Hein,
+    ICML 2023; with sigma 1 … 2.5 and stretch, half of the noise of Hein, Andriushchenko and
+    Bitterwolf, CVPR 2019.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(PixelShuffle().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
@@ -63,10 +65,13 @@ class PixelShuffle(Sourced):
 
 @dataclass(frozen=True)
 class PatchShuffle(Sourced):
-    """The square patches of an image in random order; what is left at the edges stays.
+    """The square patches of an image in random order.
 
-    A jigsaw of Noroozi and Favaro, "Unsupervised Learning of Visual Representations by Solving
-    Jigsaw Puzzles", ECCV 2016: texture and colors remain, the scene is gone.
+    Texture and colors remain, the arrangement is lost. Pixels at the right and lower edges that
+    fill no patch stay where they are.
+
+    Source: the jigsaw puzzles of Noroozi and Favaro, "Unsupervised Learning of Visual
+    Representations by Solving Jigsaw Puzzles", ECCV 2016.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(PatchShuffle(patch=2).sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
@@ -113,12 +118,14 @@ def _move(image: Pixels, side: int, order: npt.NDArray[np.uint32]) -> None:
 
 @dataclass(frozen=True)
 class PhaseScramble(Sourced):
-    """The waves of an image, each moved at random: its power spectrum without its contents.
+    """The power spectrum of an image with random phases, without its contents.
 
-    The Fourier coefficients of all channels are turned by the same random phases, so amplitudes
-    and, frequency by frequency, colors stay; the mean stays, and levels past the ends are clipped.
-    As in Oppenheim and Lim, "The Importance of Phase in Signals", Proc. IEEE 69, 1981; by Hartley
-    transforms of integers, which are exact.
+    The same random phases turn the Fourier coefficients of all channels. So the amplitudes and, at
+    each frequency, the relation of the channels are kept, and so is the mean. Levels outside the
+    range are clipped.
+
+    Source: Oppenheim and Lim, "The Importance of Phase in Signals", Proc. IEEE 69, 1981; here by
+    Hartley transforms of integers, which are exact.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(PhaseScramble().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]

@@ -20,14 +20,16 @@ _BLOCK = 64
 
 @dataclass(frozen=True)
 class Gabor(Family):
-    """Gabor noise: waves of one frequency under Gaussian windows, of random direction and phase.
+    """Gabor noise: waves of one frequency under Gaussian windows.
 
-    A channel is the sum of ``kernels`` of exp(−ρ²/2σ²)·cos(2πF·x_θ + φ), their centers uniform over
-    the frame and 4σ around it, so that borders get their share; windows are cut at 4σ along x and
-    y. Levels are scaled to the mean 128 and the standard deviation 36 of an endless such texture,
-    and clipped. Lagae, Lefebvre, Drettakis and Dutré, "Procedural Noise using Sparse Gabor
-    Convolution", SIGGRAPH 2009; Co, Muñoz-González, de Maupeou and Lupu, "Procedural Noise
-    Adversarial Examples for Black-Box Attacks on Deep Convolutional Networks", CCS 2019.
+    A channel is the sum of ``kernels`` terms exp(−ρ²/2σ²)·cos(2πF·x_θ + φ), with random direction θ
+    and phase φ. The centers are uniform over the frame and 4σ around it, so that the border is like
+    the center; windows are cut at 4σ along x and y. Levels are scaled to the mean 128 and the
+    standard deviation 36 of an unbounded texture of this kind, and clipped.
+
+    Source: Lagae, Lefebvre, Drettakis and Dutré, "Procedural Noise using Sparse Gabor Convolution",
+    SIGGRAPH 2009; Co, Muñoz-González, de Maupeou and Lupu, "Procedural Noise Adversarial Examples
+    for Black-Box Attacks on Deep Convolutional Networks", CCS 2019.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Gabor().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]

@@ -31,20 +31,21 @@ _BAND = 64
 
 @dataclass(frozen=True)
 class Perlin(Family):
-    """Gradient noise: smooth bumps of one size.
+    """Gradient noise: smooth bumps of one size; with a threshold, a mask.
 
-    A lattice of ``res`` × ``res`` cells lies over the frame (along an axis of fewer pixels: one
-    cell a pixel), with a unit gradient of random angle at each of its points. The field g at a
-    pixel's center is the mean of the four planes through the corners of its cell, weighted by
-    f(u) = 6u⁵ − 15u⁴ + 10u³ along both axes; v = √2·g lies in −1 … 1 and
-    level = 127.5 + 127.5·v, at 16 bits 257 times that. Channels are independent. K. Perlin,
-    "Improving Noise", SIGGRAPH 2002.
+    A lattice of ``res`` × ``res`` cells lies over the frame (if an axis has fewer pixels: one cell
+    per pixel), with a unit gradient at a random angle at each point. The field g at the center of a
+    pixel is the mean of the four planes through the corners of its cell, weighted by f(u) = 6u⁵ −
+    15u⁴ + 10u³ along both axes. v = √2·g lies in −1 … 1, and level = 127.5 + 127.5·v, at 16 bits
+    257 times that. Channels are independent.
 
-    ``threshold`` covers the pixels where v of one more field of the same ``res`` exceeds it, as the
-    anomaly masks (0.5) of Zavrtanik, Kristan and Skočaj, "DRAEM", ICCV 2021. ``sine`` puts
-    sin(π·sine·v) for v: so many periods from the lowest v to the highest, as the perturbations of
-    Co, Muñoz-González, de Maupeou and Lupu, "Procedural Noise Adversarial Examples for Black-Box
-    Attacks on Deep Convolutional Networks", CCS 2019.
+    ``threshold`` covers the pixels where v of one more field of the same ``res`` exceeds it, and
+    leaves the background elsewhere. ``sine`` replaces v by sin(π·sine·v): that many periods from
+    the lowest v to the highest.
+
+    Source: K. Perlin, "Improving Noise", SIGGRAPH 2002; the anomaly masks (threshold 0.5) of
+    Zavrtanik, Kristan and Skočaj, "DRAEM", ICCV 2021; the perturbations (sine) of Co,
+    Muñoz-González, de Maupeou and Lupu, CCS 2019.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Perlin().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
@@ -87,13 +88,15 @@ class Perlin(Family):
 
 @dataclass(frozen=True)
 class Fbm(Family):
-    """Gradient noise in octaves: clouds, with detail at every scale.
+    """Gradient noise in octaves: clouds with detail at every scale.
 
-    Σ v/2ᵒ over octaves o = 0 … ``octaves`` − 1 of independent fields v as of ``perlin``, each of a
-    lattice of ``res``·2ᵒ cells along each axis, or one cell a pixel where that is fewer;
-    level = 127.5 + 127.5·Σ, clipped, at 16 bits 257 times that. Fractional Brownian motion (B. B.
-    Mandelbrot and J. W. Van Ness, SIAM Review 10, 1968) as F. K. Musgrave builds it in Ebert et
-    al., "Texturing and Modeling: A Procedural Approach", 1994, with lacunarity 2 and gain ½.
+    The sum of v/2ᵒ over the octaves o = 0 … ``octaves`` − 1, each v an independent field as in
+    ``perlin``, on a lattice of ``res``·2ᵒ cells along each axis, or one cell per pixel where that
+    is fewer. level = 127.5 + 127.5·sum, clipped, at 16 bits 257 times that.
+
+    Source: fractional Brownian motion (B. B. Mandelbrot and J. W. Van Ness, SIAM Review 10, 1968),
+    as F. K. Musgrave builds it in Ebert et al., "Texturing and Modeling: A Procedural Approach",
+    1994, with lacunarity 2 and gain ½.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Fbm().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]

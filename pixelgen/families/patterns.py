@@ -14,10 +14,12 @@ from pixelgen.rng import PARAMETERS, Stream, Words
 class Stripes(Family):
     """Stripes of equal width, each of one color.
 
-    Column x of W has color ⌊x·n/W⌋ of n; horizontal stripes take rows. ``primary`` colors have
-    every channel at its lowest or highest level. As "horizontal stripes", "vertical stripes" and,
-    with n=3, "tricolor" of the unit tests in Bitterwolf, Mueller and Hein, "In or Out? Fixing
-    ImageNet Out-of-Distribution Detection Evaluation", ICML 2023.
+    With n stripes on W columns, column x has color ⌊x·n/W⌋; horizontal stripes divide the rows.
+    ``primary`` colors have every channel at its lowest or highest level.
+
+    Source: "horizontal stripes", "vertical stripes" and, with n=3, "tricolor" of Bitterwolf,
+    Mueller and Hein, "In or Out? Fixing ImageNet Out-of-Distribution Detection Evaluation", ICML
+    2023.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Stripes().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
@@ -54,13 +56,15 @@ class Stripes(Family):
 
 @dataclass(frozen=True)
 class Gradient(Family):
-    """A ramp from one color to another, along a line or out of a point.
+    """A ramp from one color to another, linear or radial.
 
-    With T = x·cos θ + y·sin θ, θ drawn, or T the distance from a drawn pixel, t is
-    (T − min T)/(max T − min T) in 1/256 (at 16 bits 1/65536), rounded down, and a level
-    c₀·(1−t) + c₁·t, rounded down. For the low-complexity images that likelihood models take for
-    likely: Serrà et al., "Input Complexity and Out-of-distribution Detection with Likelihood-based
-    Generative Models", ICLR 2020.
+    T is x·cos θ + y·sin θ with a random θ, or the distance from a random pixel. t = (T − min
+    T)/(max T − min T), rounded down to 1/256 (at 16 bits 1/65536), and a level is c₀·(1−t) + c₁·t,
+    rounded down.
+
+    Source: the low-complexity images that likelihood models take for likely, Serrà et al., "Input
+    Complexity and Out-of-distribution Detection with Likelihood-based Generative Models", ICLR
+    2020.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Gradient().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
@@ -111,8 +115,10 @@ def _radial(x: int, y: int, shape: Shape) -> Words:
 class Checker(Family):
     """A checkerboard of two colors.
 
-    Pixel (x, y) has color (⌊x/cell⌋ + ⌊y/cell⌋) mod 2. For the low-complexity images that
-    likelihood models take for likely: Serrà et al., ICLR 2020.
+    Pixel (x, y) has color (⌊x/cell⌋ + ⌊y/cell⌋) mod 2.
+
+    Source: the low-complexity images that likelihood models take for likely, Serrà et al., ICLR
+    2020.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Checker().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]

@@ -16,15 +16,17 @@ from pixelgen.rng import Stream
 class Plasma(Family):
     """Clouds by midpoint displacement (diamond-square).
 
-    On a torus of the least side 2ᵏ that holds the frame, from one point of height 0, each level
-    l = 0, 1, … puts a point in the middle of every four, then one in the middle of every edge: the
-    mean of its four neighbors (rounded down), plus an integer uniform in −32768 … 32767 times
-    2^(−l·h), in steps of 1/256 (rounded down; the factor is rounded to 1/65536, so that h need not
-    be whole); h=0 is the roughest. The frame is the torus's first corner, and each channel is
-    brought to the full range within it; square frames of side 2ᵏ tile without a seam.
-    A. Fournier, D. Fussell and L. Carpenter, "Computer Rendering of Stochastic Models", CACM 25,
-    1982; the fog of Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common
-    Corruptions and Perturbations", ICLR 2019.
+    The field is a torus of the smallest side 2ᵏ that holds the frame, and starts from one point of
+    height 0. Each level l = 0, 1, … adds a point in the middle of every four, then one in the
+    middle of every edge. Its height is the mean of its four neighbors, rounded down, plus an
+    integer uniform in −32768 … 32767 times 2^(−l·h), in steps of 1/256, rounded down. The factor is
+    rounded to 1/65536, so that ``h`` need not be whole; h=0 is the roughest. The frame is the first
+    corner of the torus. Each channel is brought to the full range within the frame. Square frames
+    of side 2ᵏ tile without a seam.
+
+    Source: A. Fournier, D. Fussell and L. Carpenter, "Computer Rendering of Stochastic Models",
+    CACM 25, 1982; the fog of Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to
+    Common Corruptions and Perturbations", ICLR 2019.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Plasma().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]

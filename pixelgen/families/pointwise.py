@@ -13,11 +13,13 @@ from pixelgen.rng import Stream
 
 @dataclass(frozen=True)
 class Uniform(Family):
-    """Independent levels, each of 0 … 255 (or 65535) equally likely.
+    """Random pixels: every level of 0 … 255 (or 65535) equally likely.
 
-    The plain background sample: levels are the bytes of the random stream. As in the "uniform
-    noise" test set of Liang, Li and Srikant, "Enhancing the Reliability of Out-of-distribution
-    Image Detection in Neural Networks" (ODIN), ICLR 2018, with both end levels at full weight.
+    Levels are independent: they are the bytes of the random stream.
+
+    Source: "uniform noise" of Liang, Li and Srikant, "Enhancing the Reliability of
+    Out-of-distribution Image Detection in Neural Networks" (ODIN), ICLR 2018; here both end levels
+    have full weight.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Uniform().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
@@ -36,9 +38,11 @@ class Uniform(Family):
 class Gaussian(Family):
     """Independent normal levels, clipped to the range of levels.
 
-    level = clip(round(mean + sigma·Φ⁻¹((k + ½)/65536))), k uniform in 0 … 65535; at 16 bits mean
-    and sigma are scaled by 257. As in ODIN (sigma=255), and in Hendrycks, Mazeika and
-    Dietterich, "Deep Anomaly Detection with Outlier Exposure", ICLR 2019 (sigma=63.75).
+    level = clip(round(mean + sigma·Φ⁻¹((k + ½)/65536))), with k uniform in 0 … 65535. At 16 bits
+    mean and sigma are multiplied by 257.
+
+    Source: ODIN, ICLR 2018 (sigma=255); Hendrycks, Mazeika and Dietterich, "Deep Anomaly Detection
+    with Outlier Exposure", ICLR 2019 (sigma=63.75).
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Gaussian().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
@@ -77,8 +81,11 @@ def _normal_levels(mean: float, sigma: float, depth: int) -> Pixels:
 class Rademacher(Family):
     """Independent levels, each the lowest or the highest.
 
-    level = 255 (or 65535) with probability ``p``, else 0. The fair coin takes the bits of the
-    stream, the most significant of a byte first. As in Outlier Exposure, ICLR 2019.
+    level = 255 (or 65535) with probability ``p``, else 0. With p=0.5 the levels are the bits of the
+    random stream, the most significant bit of a byte first.
+
+    Source: Hendrycks, Mazeika and Dietterich, "Deep Anomaly Detection with Outlier Exposure", ICLR
+    2019.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Rademacher().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
@@ -105,11 +112,13 @@ class Rademacher(Family):
 
 @dataclass(frozen=True)
 class Solid(Family):
-    """One level for all pixels of an image.
+    """One color for all pixels of an image.
 
-    ``random`` draws each channel, ``gray`` one level for all channels; ``black`` and ``white`` are
-    the ends. As "monochrome", "grey", "black" and "white" of the unit tests in Bitterwolf, Mueller
-    and Hein, "In or Out? Fixing ImageNet Out-of-Distribution Detection Evaluation", ICML 2023.
+    ``random`` draws each channel, ``gray`` draws one level for all channels; ``black`` and
+    ``white`` are the lowest and the highest level.
+
+    Source: "monochrome", "grey", "black" and "white" of Bitterwolf, Mueller and Hein, "In or Out?
+    Fixing ImageNet Out-of-Distribution Detection Evaluation", ICML 2023.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Solid().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
@@ -134,11 +143,12 @@ class Solid(Family):
 
 @dataclass(frozen=True)
 class SaltPepper(Family):
-    """Single pixels at the lowest or the highest level, over a background.
+    """Single black and white pixels over a background.
 
-    A pixel is hit with probability ``p``, and is then, in all channels, black or white alike. The
-    background is middle gray without a color. The impulse noise of Gonzalez and Woods, "Digital
-    Image Processing", section 5.2.
+    Each pixel is hit with probability ``p``. It is then black or white with equal probability, in
+    all channels. Without a color the background is middle gray.
+
+    Source: the impulse noise of Gonzalez and Woods, "Digital Image Processing", section 5.2.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(SaltPepper(p=0.5).sample(seed=1, image=2, shape=Shape(5, 7)))[:16]

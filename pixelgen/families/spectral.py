@@ -22,13 +22,14 @@ _KNOTS = 2048
 class Spectrum(Family):
     """Noise whose power falls with frequency f as 1/fᵃ; a = 2 is like photographs.
 
-    Each coefficient of a discrete Hartley transform is normal, with standard deviation f^(−a/2), or
-    1/(|f_x|^sx + |f_y|^sy) if ``sx`` is given (f in cycles per pixel), and zero at f = 0;
-    so every channel is a stationary Gaussian field, periodic in both directions. Levels have mean
-    127.5 and standard deviation 255/7, and are clipped. D. J. Field, "Relations between the
-    statistics of natural images and the response properties of cortical cells", J. Opt. Soc. Am. A
-    4, 1987; with sx and sy, of 0.5 … 3.5: Baradad, Wulff, Wang, Isola and Torralba, "Learning to
-    See by Looking at Noise", NeurIPS 2021.
+    Each coefficient of a discrete Hartley transform is normal, with standard deviation f^(−a/2).
+    With ``sx`` it is 1/(|f_x|^sx + |f_y|^sy) instead (f in cycles per pixel). At f = 0 it is zero.
+    So every channel is a stationary Gaussian field, periodic in both directions. Levels have mean
+    127.5 and standard deviation 255/7, and are clipped.
+
+    Source: D. J. Field, "Relations between the statistics of natural images and the response
+    properties of cortical cells", J. Opt. Soc. Am. A 4, 1987; with sx and sy of 0.5 … 3.5: Baradad,
+    Wulff, Wang, Isola and Torralba, "Learning to See by Looking at Noise", NeurIPS 2021.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Spectrum().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
@@ -66,13 +67,15 @@ class Spectrum(Family):
 
 @dataclass(frozen=True)
 class SpectrumColor(Spectrum):
-    """Three planes of 1/fᵃ noise, mixed to colors as the cones of the eye see them.
+    """1/fᵃ noise in correlated colors, as in photographs.
 
-    Luminance goes along (1, 1, 1)/√3, and two planes of color, ``chroma`` times as strong, along
-    (1, 1, −2)/√6 and (1, −1, 0)/√2: the axes along which Ruderman, Cronin and Chiao, "Statistics of
-    cone responses to natural images: implications for visual coding", J. Opt. Soc. Am. A 15, 1998,
-    found photographs to vary independently (taken for R, G, B here). Channels correlate by
-    (1 − c²)/(1 + 2c²), c being chroma. Gray images are the plane of luminance. Else as spectrum.
+    Three planes as in ``spectrum`` are mixed: luminance along (1, 1, 1)/√3, and two planes of
+    color, ``chroma`` times as strong, along (1, 1, −2)/√6 and (1, −1, 0)/√2. With c = chroma, the
+    correlation of two channels is (1 − c²)/(1 + 2c²). Gray images are the plane of luminance.
+
+    Source: the axes along which photographs vary independently, found for the cones of the eye by
+    Ruderman, Cronin and Chiao, "Statistics of cone responses to natural images: implications for
+    visual coding", J. Opt. Soc. Am. A 15, 1998; here they are applied to R, G and B.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(SpectrumColor().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]

@@ -30,14 +30,16 @@ _BATCH = 1 << 15
 
 @dataclass(frozen=True)
 class Voronoi(Family):
-    """Cells about random points: their colors, or the distances to them.
+    """Cells around random points: their colors, or the distances to the points.
 
-    Square cells of a grid, ``cells`` along the longer side of the frame (at most one a pixel) and
-    two more around it, hold one point each, uniform within. ``color`` gives a pixel the color of
-    the nearest point, of equal ones the first in raster order, all colors equally likely. ``f1``
-    gives it the distance to the nearest point, and ``f2-f1`` what the second nearest is farther,
-    with the side of a grid cell as the highest level; each channel has its own points. S. Worley,
-    "A Cellular Texture Basis Function", SIGGRAPH 1996.
+    A grid has ``cells`` square cells along the longer side of the frame (at most one per pixel),
+    and two more around it. Each cell holds one point, uniform within it. ``color`` gives a pixel
+    the color of the nearest point (of equally near ones the first in raster order), all colors
+    equally likely. ``f1`` shows the distance to the nearest point, ``f2-f1`` how much farther the
+    second nearest is; the side of a grid cell is the highest level, and each channel has its own
+    points.
+
+    Source: S. Worley, "A Cellular Texture Basis Function", SIGGRAPH 1996.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Voronoi().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]

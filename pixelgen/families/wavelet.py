@@ -25,16 +25,18 @@ _STEPS = 2048
 
 @dataclass(frozen=True)
 class WaveletMarginal(Family):
-    """Wavelet noise of heavy-tailed coefficients, with edges as in photographs.
+    """Wavelet noise with heavy tails, and so with edges.
 
-    In the bands of a steerable pyramid, four orientations of every octave, coefficients are
-    independent, with density ∝ exp(−|x/4ᵏ|ʳ) at scale k, so that octaves add alike to the variance
-    (a power of about 1/f²); each octave is drawn on a grid of half the side of the one below.
-    Levels have mean 127.5 and standard deviation 255/7, and are clipped; images are periodic. The
-    wavelet marginal model, with r of 0.4 … 0.8, of Baradad, Wulff, Wang, Isola and Torralba,
-    "Learning to See by Looking at Noise", NeurIPS 2021; bands after Portilla and Simoncelli, "A
-    Parametric Texture Model Based on Joint Statistics of Complex Wavelet Coefficients", IJCV 40,
-    2000, the finest with the residual above it.
+    The bands of a steerable pyramid have four orientations in every octave. Their coefficients are
+    independent, with density proportional to exp(−|x/4ᵏ|ʳ) at scale k, so that all octaves add the
+    same variance (a power of about 1/f²). Each octave is drawn on a grid of half the side of the
+    one below. Levels have mean 127.5 and standard deviation 255/7, and are clipped. Images are
+    periodic.
+
+    Source: the wavelet marginal model, with r of 0.4 … 0.8, of Baradad, Wulff, Wang, Isola and
+    Torralba, "Learning to See by Looking at Noise", NeurIPS 2021; the bands are those of Portilla
+    and Simoncelli, "A Parametric Texture Model Based on Joint Statistics of Complex Wavelet
+    Coefficients", IJCV 40, 2000, the finest with the residual above it.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(WaveletMarginal().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
