@@ -192,8 +192,7 @@ class Job:
         """Return the job with the images in the folders that its families are made from, if any.
 
         Raises:
-            BadValue: For images that cannot be used: those too small for a frame, and those that
-                cannot be decoded, which ``skip_damaged`` skips.
+            BadValue: For images that are too small or, unless ``skip_damaged``, damaged.
         """
         if not self.source_paths:
             return self
