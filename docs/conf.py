@@ -23,6 +23,7 @@ html_title = "pixelgen"
 html_static_path = ["_static"]
 html_css_files = ["pixelgen.css"]
 myst_heading_anchors = 3
+smartquotes = False  # they would join the two dashes of an option
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
