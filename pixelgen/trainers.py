@@ -17,7 +17,7 @@ class Trainer(NamedTuple):
     It reads the ``formats`` and sides of at least ``min_side`` pixels; ``below`` says what it does
     to smaller images. One that ``clips_gray`` turns 16-bit gray white. ``call`` is a template of
     the call that loads the dataset; '' means the call of the layout. Its fields are filled in by
-    :func:`loader_calls`.
+    :func:`loader_calls`, and that of ``hint`` by :func:`loader_hint`.
     """
 
     title: str
@@ -53,7 +53,7 @@ TRAINERS = {
         "Ultralytics", "files,yolo", ("png", "jpeg", "bmp", "webp", "tiff", "avif"), 10,
         "rejects as corrupt",
         call="ultralytics.YOLO('yolo11n.yaml').train(data={yolo})",
-        hint="to add it to your own dataset, list its images/ under 'train:' in your data.yaml",
+        hint="to add it to your own dataset, list {images} under 'train:' in your data.yaml",
     ),
     "detectron2": Trainer(
         "Detectron2", "coco,files", _PILLOW,
@@ -113,3 +113,10 @@ def loader_calls(trainer: Trainer, job: Job, root: str) -> list[str]:
             sides=(job.image.height, job.image.width),
         )
     ]
+
+
+def loader_hint(trainer: Trainer, job: Job, root: str) -> str:
+    """Return what else a user of a trainer must know to load a dataset; '' if nothing."""
+    split = job.info.first_split
+    images = split_file("images", split, ".txt") if split else "images"
+    return trainer.hint.format(images=f"{root}/{images}")

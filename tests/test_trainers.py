@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pixelgen.job import Job
-from pixelgen.trainers import TRAINERS, loader_calls
+from pixelgen.trainers import TRAINERS, find_trainer, loader_calls, loader_hint
 from tests.layouts.support import files, missing
 from tests.support.command import Done, Run
 
@@ -21,7 +21,7 @@ def test_the_dataset_of_a_trainer_is_made_and_its_call_is_printed(
 
     assert "negatives" in call
     assert run("verify").returncode == 0
-    assert TRAINERS[name].hint in done.stderr
+    assert loader_hint(TRAINERS[name], Job(count=9), "negatives") in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,12 @@ def test_every_trainer_is_in_the_help(run: Run) -> None:
         assert name in text
     job = Job.parse(count=1, layout="coco", split="all=1")
     assert loader_calls(TRAINERS["detectron2"], job, "x")[0].endswith("'x/coco-allset.json', 'x')")
+
+
+def test_the_hint_for_ultralytics_names_the_images_of_the_first_split() -> None:
+    trainer = find_trainer("ultralytics")
+    whole = Job.parse(count=40, layout=trainer.layout)
+    split = Job.parse(count=40, layout=trainer.layout, split="train=0.5,val=0.5")
+
+    assert "own/images under" in loader_hint(trainer, whole, "own")
+    assert "own/images-trainset.txt under" in loader_hint(trainer, split, "own")

@@ -71,13 +71,13 @@ def report_loader_calls(job: "Job", store: "Store", trainer: str | None) -> None
         for call in job.layout.loaders(store.root, job.info):
             report(f"load it: {call}")
         return
-    from pixelgen.trainers import find_trainer, loader_calls
+    from pixelgen.trainers import find_trainer, loader_calls, loader_hint
 
     found = find_trainer(trainer)
     for call in loader_calls(found, job, store.root):
         report(f"load it: {call}")
-    if found.hint:
-        report(f"note: {found.hint}")
+    if hint := loader_hint(found, job, store.root):
+        report(f"note: {hint}")
 
 
 class ReaderGone(Exception):

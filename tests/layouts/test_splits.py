@@ -1,10 +1,12 @@
 """Splits and classes."""
 
 import json
+import pathlib
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,3 +53,14 @@ def test_every_row_has_the_class_and_the_split(tmp_path: Path) -> None:
         row = json.loads(line)
         assert (row["label"], row["file_name"].split("/")[:2]) == ("bird", [row["split"], "bird"])
         assert (tmp_path / row["file_name"]).is_file()
+
+
+def test_the_printed_call_loads_the_arrays_of_the_first_split(tmp_path: Path) -> None:
+    job = make_dataset(tmp_path / "own", count=12, format="npy", split=SPLIT)
+    call = job.layout.loaders(str(tmp_path / "own"), job.info)[0]
+    loaded = eval(call, {"numpy": np, "pathlib": pathlib, "json": json})  # noqa: S307
+
+    expected = [index for index in range(12) if job.info.split(index) == "train"]
+    assert len(loaded) == len(expected) == 9
+    for array, index in zip(loaded, expected, strict=True):
+        np.testing.assert_array_equal(array, job[index])

@@ -21,7 +21,7 @@ TRAIN = SHARES["train"]
 CALLS = [
     Call("bagit", "bagit"),
     *(Call(layout, "pandas") for layout in LAYOUTS),
-    Call("files", "datasets"),
+    Call("files", "datasets", TRAIN),
     Call("files", "dlib", TRAIN),
     Call("files", "frictionless"),
     Call("files", "mlcroissant"),
@@ -101,7 +101,7 @@ def test_a_call_that_the_command_prints_loads_every_image(
     assert calls
     if each.module == "datasets":
         counts = request.getfixturevalue("hugging_face")
-        wanted = {"files": [COUNT, COUNT], "parquet": [count, COUNT], "webdataset": [COUNT]}
+        wanted = {"files": [count, COUNT], "parquet": [count, COUNT], "webdataset": [COUNT]}
         assert [counts[f"{made.root.parent} {call}"] for call in calls] == wanted[each.layout]
         return
     module = pytest.importorskip(each.module, reason=f"{each.module} is not installed")

@@ -22,7 +22,19 @@ class Files(ImageFiles):
         return subfolders("images", info)
 
     def loader(self, root: str, info: DatasetInfo) -> str:
-        """Return the call of Hugging Face datasets, or numpy's for arrays."""
-        if info.suffix == ".npy":
+        """Return the call of Hugging Face datasets, or numpy's for arrays.
+
+        With splits it loads the first one. All images are in one folder, which Hugging Face
+        datasets calls "train" whatever their split.
+        """
+        split, is_npy = info.first_split, info.suffix == ".npy"
+        if is_npy and split:
+            return (
+                f"[numpy.load(pathlib.Path({root!r}, row['file_name'])) for row in map(json.loads,"
+                f" pathlib.Path({root!r}, {self.manifest!r}).read_text().splitlines())"
+                f" if row['split'] == {split!r}]"
+            )
+        if is_npy:
             return f"[numpy.load(p) for p in sorted(pathlib.Path({root!r}).rglob('*.npy'))]"
-        return f'datasets.load_dataset("imagefolder", data_dir={root!r}, split="train")'
+        call = f'datasets.load_dataset("imagefolder", data_dir={root!r}, split="train")'
+        return f'{call}.filter(lambda row: row["split"] == {split!r})' if split else call
