@@ -5,7 +5,7 @@ A message is one line: what is wrong, with the value; what is allowed; what to d
 
 from collections.abc import Iterable, Mapping
 
-_SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "family": {
         "noise": ("uniform", "gaussian"), "random": ("uniform",), "normal": ("gaussian",),
         "white": ("uniform", "gaussian"), "pink": ("spectrum",), "clouds": ("fbm", "plasma"),
@@ -38,7 +38,7 @@ def suggest_name(word: str, names: Iterable[str], kind: str = "") -> str:
     """
     import difflib
 
-    meant = _SYNONYMS.get(kind, {}).get(word.lower(), ())
+    meant = SYNONYMS.get(kind, {}).get(word.lower(), ())
     found = meant or difflib.get_close_matches(word, list(names), n=1)
     return f": did you mean {' or '.join(map(repr, found))}?" if found else ""
 

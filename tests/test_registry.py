@@ -1,4 +1,4 @@
-"""Parts: one spelling, parsed and printed without loss."""
+"""Components: one spelling, parsed and printed without loss."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from pixelgen import registry
 from pixelgen.engines import Engine
-from pixelgen.errors import BadValue
+from pixelgen.errors import SYNONYMS, BadValue
 from pixelgen.families import Family, Shape
 from pixelgen.families.pointwise import Gaussian
+from pixelgen.families.presets import PRESETS
 from pixelgen.formats import Format
 from pixelgen.formats.pillow import Jpeg
 from pixelgen.image_types import Pixels
@@ -21,6 +22,7 @@ from pixelgen.job import Job
 from pixelgen.layouts import LayoutComponent
 from pixelgen.registry import Component, parameter, parse
 from pixelgen.rng import Stream
+from pixelgen.trainers import TRAINERS
 
 KINDS: tuple[type[Component], ...] = (Family, Format, LayoutComponent, Engine)
 EVERY = [(base, part) for base in KINDS for part in registry.components(base.kind).values()]
@@ -154,3 +156,11 @@ def test_two_parts_of_a_kind_cannot_bear_one_name() -> None:
 
     with pytest.raises(TypeError, match="uniform"):
         define()
+
+
+@pytest.mark.parametrize("kind", SYNONYMS)
+def test_a_synonym_is_no_name_itself_and_stands_for_names_that_exist(kind: str) -> None:
+    names = {*TRAINERS} if kind == "trainer" else {*registry.components(kind)}
+    for word, meant in SYNONYMS[kind].items():
+        assert word not in names
+        assert set(meant) <= names | set(PRESETS)

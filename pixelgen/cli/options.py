@@ -168,7 +168,7 @@ def _check_keys(fields: dict[str, Any], path: str) -> None:
             if not is_field:
                 raise BadValue(
                     f"unknown key {key!r} in the recipe {path}: it is an option of the command;"
-                    f" give --{key.replace('_', '-')} on the command line"
+                    f" give {max(option.opts, key=len)} on the command line"
                 )
 
 

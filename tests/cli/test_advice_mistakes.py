@@ -64,10 +64,10 @@ def test_a_density_needs_a_color(console: Console) -> None:
     console.run(f"generate {SMALL} --density 0.5 --color white")
 
 
-@follows_advice("it is an option of the command; give --… on the command line")
+@follows_advice("it is an option of the command; give … on the command line")
 def test_options_in_a_recipe_are_answered_with_where_they_go(console: Console) -> None:
     for key, answer in (("class", "label"), ("out", "--out"), ("for", "--for"),
-                        ("noise", "family"), ("dry_run", "--dry-run")):  # fmt: skip
+                        ("noise", "family"), ("dry_run", "--dry-run"), ("o", "--out")):  # fmt: skip
         Path("recipe.toml").write_text(f'{key} = "x"')
         console.run("generate --recipe recipe.toml", 2)
         assert f"'{key}'" in console.last
