@@ -19,8 +19,12 @@ from pixelgen.layouts.layout import Layout
 from pixelgen.rng import parse_seed
 
 _LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
+_PREFIX = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,31}", re.ASCII)
 _SPLIT_WORDS = ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval",
                 "evaluation")  # fmt: skip
+_LONGEST_CLASS = 200  # characters
+GENERATED = ("family", "density", "mode", "depth", "seed")
+"""The fields that only jobs of generated images have."""
 _UNIFORM = Mixture((Member(Uniform()),))
 _SIZE = re.compile(r"(-?\d{1,12})(?:[xX](-?\d{1,12}))?")
 _LIKE_SIZE = re.compile(r"[\[(]?(\d{1,6})\s*[,;:×xX*/ ]\s*(\d{1,6})[\])]?")
@@ -43,6 +47,9 @@ class JobOptions(TypedDict, total=False):
     checksum: str
     seed: int | str
     label: str | None
+    classes: str | Sequence[str] | None
+    first_id: int | str | None
+    prefix: str | None
     split: str | Splits | None
     remote: str
 
@@ -85,6 +92,34 @@ def _read_label(text: str) -> str:
     return label
 
 
+def _read_classes(value: object) -> tuple[str, ...]:
+    """Read names of classes, in their order; a backslash keeps a comma within a name."""
+    names = value if isinstance(value, list | tuple) else re.findall(r"(?:\\.|[^,\\])+", str(value))
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError
+    read = tuple(re.sub(r"\\(.)", r"\1", name).strip() for name in names)
+    for number, name in enumerate(read):
+        if not name or not name.isprintable() or len(name) > _LONGEST_CLASS:
+            raise BadValue(
+                f"invalid class {name[:50]!r}: must be 1 to {_LONGEST_CLASS} printable characters"
+            )
+        if name in read[:number]:
+            raise BadValue(f"the class {name[:50]!r} is given twice; give each once")
+    return read
+
+
+def _read_prefix(text: str) -> str:
+    if not _PREFIX.fullmatch(text):
+        raise BadValue(
+            f"invalid prefix {text[:50]!r}: must be of ASCII letters, digits, _ and -; write neg_"
+        )
+    if set(re.split("[-_]", text.lower())) & set(_SPLIT_WORDS):
+        raise BadValue(
+            f"invalid prefix {text!r}: loaders would take it for a split; choose another, as neg_"
+        )
+    return text
+
+
 _READERS: Mapping[str, _Field] = {
     "count": _Field("a whole number", int, _read_int),
     "width": _Field("a whole number", int, _read_int),
@@ -99,12 +134,16 @@ _READERS: Mapping[str, _Field] = {
     "checksum": _Field("a checksum", str, str.lower),
     "seed": _Field("a whole number", int, parse_seed),
     "label": _Field("the name of a class", str, _read_label),
+    "classes": _Field("names of classes, or a list of them", tuple, _read_classes),
+    "first_id": _Field("a whole number", int, _read_int),
+    "prefix": _Field("the beginning of file names", str, _read_prefix),
     "split": _Field("shares of a dataset", Splits, Splits.parse),
     "remote": _Field("an address", str, pixlab_api.parse_address),
 }
 
 
-_MAY_BE_NONE = ("color", "density", "format", "label", "split")
+_MAY_BE_NONE = ("color", "density", "format", "label", "classes", "first_id", "prefix",
+                "split")  # fmt: skip
 
 
 def parse_size(size: object) -> tuple[int, int]:
@@ -160,10 +199,39 @@ def read_image(fields: Mapping[str, Any]) -> ImageSpec:
     )
 
 
+def check_remote(
+    given: Mapping[str, object], image_format: Format, color: Color | None, checksum: str
+) -> None:
+    """Refuse what cannot be asked of a remote endpoint, rather than do without it.
+
+    Raises:
+        BadValue: For a field or a value that the endpoint does not have.
+    """
+    for name in GENERATED:
+        if name in given:
+            raise BadValue(
+                f"{name} cannot be combined with a remote endpoint, which has none; remove it"
+            )
+    if image_format != type(image_format)() or image_format.name not in pixlab_api.FORMATS:
+        raise BadValue(
+            f"the remote endpoint gives {', '.join(pixlab_api.FORMATS)}, without options; not"
+            f" {image_format}"
+        )
+    if color is not None and color.alpha not in (0, 255):
+        raise BadValue(
+            f"color {color} cannot be combined with a remote endpoint: it has opaque colors, and tr"
+        )
+    if checksum == "none":
+        raise BadValue(
+            "--checksum none cannot be combined with a remote endpoint, whose images cannot be"
+            " made again"
+        )
+
+
 def _read_field(name: str, value: object, field_type: _Field) -> Any:
     """Bring one field from text, or from a like type (numpy's integers), to its own."""
     try:
-        if isinstance(value, str) or name == "family":
+        if isinstance(value, str) or name in ("family", "classes"):
             return field_type.read(value)
         if isinstance(value, bool):
             raise TypeError

@@ -64,7 +64,7 @@ TRAINERS = {
     "mmdet": Trainer(
         "MMDetection", "coco,files", (*_PILLOW, "ppm"), 32, "drops",
         call="mmdet.datasets.CocoDataset(ann_file={coco}, data_prefix=dict(img={root}), metainfo="
-             "dict(classes=('{label}',)), filter_cfg=dict(filter_empty_gt=False, min_size=32))",
+             "dict(classes={categories}), filter_cfg=dict(filter_empty_gt=False, min_size=32))",
         hint="filter_empty_gt=False keeps MMDetection from dropping every image",
     ),
     "torchvision": Trainer("torchvision", "imagefolder", (*_PILLOW, "ppm"), clips_gray=True),
@@ -108,7 +108,7 @@ def loader_calls(trainer: Trainer, job: Job, root: str) -> list[str]:
             folder=repr(f"{root}/{split}".rstrip("/")),
             yolo=repr(f"{root}/data.yaml"),
             coco=repr(f"{root}/{split_file('coco', split, '.json')}"),
-            label=job.label or "object",
+            categories=job.info.categories,
             opencv=split_file("bg", split, ".txt"),
             sides=(job.image.height, job.image.width),
         )

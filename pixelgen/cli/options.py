@@ -48,6 +48,11 @@ dataset_options = together([
     _output("--class", "label", metavar="NAME", multiple=True,
             help="Class name, in layouts that have classes.  [default: negatives; object in coco"
                  " and yolo]"),
+    _output("--classes", metavar="NAMES",
+            help="Classes of your own dataset, in its order: cat,dog or a file with one per line."),
+    _output("--first-id", type=int, metavar="N",
+            help="Id of the first image in coco: that after your own.  [default: 1]"),
+    _output("--prefix", metavar="TEXT", help="Beginning of file names, such as neg_."),
     _output("--split", metavar="NAME=SHARE,…", multiple=True,
             help="Split the dataset by shares, as in train=0.9,val=0.1."),
     _output("-o", "--out", default="negatives", metavar="PATH", show_default=True,
@@ -105,6 +110,9 @@ class DatasetOptions(ImageOptions):
     layout: tuple[str, ...]
     trainer: str | None
     label: tuple[str, ...]
+    classes: str | None
+    first_id: int | None
+    prefix: str | None
     split: tuple[str, ...]
     out: str
     blob: bool
@@ -124,10 +132,28 @@ class DatasetOptions(ImageOptions):
             "checksum": self.checksum,
             "layout": ",".join(self.layout) if self.layout else None,
             "label": "".join(self.label) if self.label else None,
+            "classes": None if self.classes is None else _read_classes(self.classes),
+            "first_id": self.first_id,
+            "prefix": self.prefix,
             "split": ",".join(self.split) if self.split else None,
         }
         given = {name: value for name, value in fields.items() if value is not None}
         return given | self.image_fields()
+
+
+def _read_classes(text: str) -> str | list[str]:
+    """Return the names of classes: the lines of a file, if the text is the path of one."""
+    from pathlib import Path
+
+    path = Path(text)
+    if not path.is_file():
+        return text
+    try:
+        with path.open(encoding="utf-8") as file:
+            lines = file.read(_RECIPE_LIMIT).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadValue(f"cannot read the classes in {text}: {error}; write one per line") from None
+    return [line for line in lines if line.strip()]
 
 
 def read_recipe(path: str) -> dict[str, Any]:

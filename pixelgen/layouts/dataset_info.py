@@ -144,16 +144,20 @@ class Splits:
 class DatasetInfo:
     """The images of a dataset: ``count`` files of a ``format``, each with a name and a row.
 
-    ``image`` says what they are like, and ``suffix`` ends their names. ``label`` is the class that
-    the user named, or ''. A shard has ``shard_size`` images, and ``unit`` images go to one split
-    together.
+    ``image`` says what they are like; their names begin with ``prefix`` and end with ``suffix``.
+    ``label`` is the class that the user named, or '', and ``classes`` are those of the user's own
+    dataset. Ids of indexes count from ``first_id``. A shard has ``shard_size`` images, and ``unit``
+    images go to one split together.
     """
 
     count: int
     image: ImageSpec
     format: str
     suffix: str
+    prefix: str
     label: str
+    classes: tuple[str, ...]
+    first_id: int
     splits: Splits | None
     shard_size: int
     unit: int
@@ -166,7 +170,17 @@ class DatasetInfo:
 
     def key(self, index: int) -> str:
         """Return an image's name without suffix: its index, in at least six digits."""
-        return f"{index:0{max(6, len(str(self.count - 1)))}d}"
+        return f"{self.prefix}{index:0{max(6, len(str(self.count - 1)))}d}"
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The categories of a detector's index: the user's, or one that names the images."""
+        return self.classes or (self.label or "object",)
+
+    @property
+    def label_number(self) -> int:
+        """The class of the images as a number: one of the user's, or that after them."""
+        return (*self.classes, self.label).index(self.label)
 
     def file(self, index: int) -> str:
         """Return an image's file name."""

@@ -25,7 +25,7 @@ _MASK = 0xA282EAD8
 class TfRecord(Sharded):
     """TensorFlow's records: negatives.tfrecord-00000-of-00008 and so on; needs pixelgen[tfrecord].
 
-    Keys: image/encoded, format, filename, height, width, source_id, key/sha256, class/label (0) and
+    Keys: image/encoded, format, filename, height, width, source_id, key/sha256, class/label and
     class/text.
     """
 
@@ -88,7 +88,8 @@ def _wrap(info: DatasetInfo, image_record: ImageRecord) -> tuple[bytes, bytes]:
     Protocol Buffers of tensorflow/core/example: Example.features (1), Features.feature (1, a map),
     Feature.bytes_list (1) or int64_list (3), and their value (1).
     """
-    before = _entry(b"image/class/label", 0) + _entry(b"image/class/text", info.label.encode())
+    before = _entry(b"image/class/label", info.label_number)
+    before += _entry(b"image/class/text", info.label.encode())
     after = b"".join((
         _entry(b"image/filename", info.file(image_record.number).encode()),
         _entry(b"image/format", info.format.encode()),

@@ -17,14 +17,12 @@ from pixelgen.layouts.containers._ustar import END, LATEST, Member, archive, pad
 from pixelgen.layouts.dataset_info import DatasetInfo, Shard
 from pixelgen.registry import parameter
 
-_CLASS = b"0"
-
 
 @dataclass(frozen=True)
 class WebDataset(Sharded):
     """Tar archives, negatives-000000.tar and so on: for each image NAME.png, NAME.cls, NAME.json.
 
-    The class is 0, and the JSON is the image's row of the manifest.
+    The class is a number, and the JSON is the image's row of the manifest.
     """
 
     name = "webdataset"
@@ -85,13 +83,13 @@ def _content(tar: tarfile.TarFile, name: str, limit: int) -> bytes:
 
 def _members(info: DatasetInfo, samples: Samples) -> Iterator[Member]:
     """Yield the three files of each sample, in the order of their names."""
-    image_first = info.suffix < ".cls"
+    image_first, label = info.suffix < ".cls", str(info.label_number).encode()
     for sample in samples:
         key = info.key(sample.number)
         row = info.row(sample.image_record)[:-1]
         if image_first:
             yield key + info.suffix, sample.data
-        yield f"{key}.cls", _CLASS
+        yield f"{key}.cls", label
         yield f"{key}.json", row
         if not image_first:
             yield key + info.suffix, sample.data
@@ -101,10 +99,10 @@ def member_sizes(
     info: DatasetInfo, shard: Shard, record: ShardRecord
 ) -> Iterator[tuple[str, str, int]]:
     """Yield key, extension and size of each file of an archive, in its order."""
-    image_first = info.suffix < ".cls"
+    image_first, label_size = info.suffix < ".cls", len(str(info.label_number))
     for image_record in record.image_records(shard):
         key, image = info.key(image_record.number), (info.suffix[1:], image_record.size)
         row = len(info.row(image_record)) - 1
-        others = (("cls", len(_CLASS)), ("json", row))
+        others = (("cls", label_size), ("json", row))
         for extension, size in (image, *others) if image_first else (*others, image):
             yield key, extension, size

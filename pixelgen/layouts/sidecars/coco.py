@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pixelgen.layouts.base import File, ManifestView, Sidecar, json_array, split_file
 from pixelgen.layouts.dataset_info import DatasetInfo
 
-_TAIL = ',"annotations":[],"categories":[{"id":1,"name":%s,"supercategory":""}]}\n'
-
 
 @dataclass(frozen=True)
 class Coco(Sidecar):
@@ -34,11 +32,19 @@ class Coco(Sidecar):
 def _file(manifest: ManifestView, split: str) -> Iterator[bytes]:
     yield b'{"info":{"description":"negative samples"},"licenses":[],"images":'
     yield from json_array(_images(manifest, split))
-    yield (_TAIL % json.dumps(manifest.info.label or "object")).encode()
+    yield f',"annotations":[],"categories":[{_categories(manifest.info)}]}}\n'.encode()
+
+
+def _categories(info: DatasetInfo) -> str:
+    """Return the categories as JSON; their ids count from 1."""
+    return ",".join(
+        f'{{"id":{number},"name":{json.dumps(name)},"supercategory":""}}'
+        for number, name in enumerate(info.categories, 1)
+    )
 
 
 def _images(manifest: ManifestView, split: str) -> Iterator[str]:
     for row in manifest.rows(split):
-        image = {"id": row["index"] + 1, "file_name": row["file_name"]}
+        image = {"id": row["index"] + manifest.info.first_id, "file_name": row["file_name"]}
         image |= {"width": row["width"], "height": row["height"]}
         yield json.dumps(image, separators=(",", ":"))

@@ -56,7 +56,7 @@ def _description(info: DatasetInfo) -> bytes:
         key: split_file("images", split, ".txt") if split else "images"
         for key, split in (("train", train), ("val", val))
     }
-    values["names"] = {0: info.label or "object"}
+    values["names"] = dict(enumerate(info.categories))
     return "".join(f"{key}: {_yaml(value)}\n" for key, value in values.items()).encode()
 
 
