@@ -20,6 +20,7 @@ extensions = [
 exclude_patterns = ["_build", "_ext"]
 html_theme = "furo"
 html_title = "pixelgen"
+html_show_copyright = False
 html_static_path = ["_static"]
 html_css_files = ["pixelgen.css"]
 myst_heading_anchors = 3

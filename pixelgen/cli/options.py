@@ -52,7 +52,7 @@ dataset_options = together([
             help="Classes of your own dataset, in its order: cat,dog or a file with one per line."),
     _output("--first-id", type=int, metavar="N",
             help="Id of the first image in coco: that after your own.  [default: 1]"),
-    _output("--prefix", metavar="TEXT", help="Beginning of file names, such as neg_."),
+    _output("--prefix", metavar="TEXT", help="Start of the names of files, such as neg- or bg."),
     _output("--split", metavar="NAME=SHARE,…", multiple=True,
             help="Split the dataset by shares, as in train=0.9,val=0.1."),
     _output("-o", "--out", default="negatives", metavar="PATH", show_default=True,

@@ -113,7 +113,9 @@ class Blobs(Family):
         2.0, "standard deviation of the blur, in pixels", low=_NARROWEST, high=_WIDEST
     )
     p: float = parameter(0.7, "probability of a one", low=0.0, high=1.0)
-    threshold: float = parameter(0.75, "of the blurred field that shows", low=0.0, high=1.0)
+    threshold: float = parameter(
+        0.75, "lowest level of the blurred field that shows", low=0.0, high=1.0
+    )
 
     def render(self, stream: Stream, shape: Shape) -> tuple[Pixels, Coverage]:
         """Blur ones and zeros and cut."""

@@ -48,12 +48,12 @@ class LeafLaw(NamedTuple):
 class DeadLeaves(Family):
     """Overlapping shapes of all sizes that cover the image, like fallen leaves.
 
-    The radius r of a leaf, in units of the shorter side, has density proportional to r^(−``sigma``)
-    minus 1, for ``r_min`` ≤ r ≤ 1. A leaf is a circle or a polygon inscribed in it: ``square`` is
-    axis-parallel, ``oriented`` is a square at a random angle. Its color is uniform over all levels.
-    ``leaves`` = N draws only the N frontmost and leaves the rest uncovered. ``fill`` cuts the
-    leaves from an image of another family, each at a place of its own, at half contrast around the
-    color of the leaf.
+    The radius r of a leaf, in units of the shorter side, has density proportional to r^(−σ) − 1,
+    for ``r_min`` ≤ r ≤ 1 and σ = ``sigma``. A leaf is a circle or a polygon inscribed in it:
+    ``square`` is axis-parallel, ``oriented`` is a square at a random angle. Its color is uniform
+    over all levels. ``leaves`` = N draws only the N frontmost and leaves the rest uncovered.
+    ``fill`` cuts the leaves from an image of another family, each at a place of its own, at half
+    contrast around the color of the leaf.
 
     Source: "dead leaves: squares", "oriented", "shapes" and "textured" of Baradad, Wulff, Wang,
     Isola and Torralba, "Learning to See by Looking at Noise", NeurIPS 2021; here the border has the
@@ -69,9 +69,13 @@ class DeadLeaves(Family):
     number = 9
 
     shape: str = parameter("mixed", "shape of the leaves", choices=("mixed", *KINDS))
-    sigma: float = parameter(3.0, "decay of the density of radii", low=2.0, high=4.0)
-    r_min: float = parameter(0.03, "smallest radius, of the shorter side", low=0.005, high=1.0)
-    leaves: int = parameter(0, "number of leaves, 0 = until all is covered", low=0, high=1_000_000)
+    sigma: float = parameter(
+        3.0, "exponent of the density of radii; higher: smaller leaves", low=2.0, high=4.0
+    )
+    r_min: float = parameter(
+        0.03, "smallest radius, as a share of the shorter side", low=0.005, high=1.0
+    )
+    leaves: int = parameter(0, "number of leaves; 0: until all is covered", low=0, high=1_000_000)
     fill: str = parameter(
         "solid",
         "what the leaves are made of",
@@ -121,9 +125,13 @@ class Shapes(Family):
     has_coverage = True
 
     count: int = parameter(8, "number of shapes", low=1, high=1000)
-    shape: str = parameter("mixed", "shape of the shapes", choices=("mixed", *KINDS))
-    sigma: float = parameter(3.0, "decay of the density of radii", low=2.0, high=4.0)
-    r_min: float = parameter(0.1, "smallest radius, of the shorter side", low=0.005, high=1.0)
+    shape: str = parameter("mixed", "kind of the shapes", choices=("mixed", *KINDS))
+    sigma: float = parameter(
+        3.0, "exponent of the density of radii; higher: smaller shapes", low=2.0, high=4.0
+    )
+    r_min: float = parameter(
+        0.1, "smallest radius, as a share of the shorter side", low=0.005, high=1.0
+    )
 
     def render(self, stream: Stream, shape: Shape) -> tuple[Pixels, Coverage]:
         """Draw the background, then the shapes."""

@@ -40,9 +40,13 @@ class Gabor(Family):
     number = 16
     texture = Texture.SMOOTH
 
-    frequency: float = parameter(0.06, "of the waves, in cycles per pixel", low=0.02, high=0.25)
-    sigma: float = parameter(12.0, "of the windows, in pixels", low=1.0, high=64.0)
-    kernels: int = parameter(256, "how many, in each channel", low=1, high=4096)
+    frequency: float = parameter(
+        0.06, "frequency of the waves, in cycles per pixel", low=0.02, high=0.25
+    )
+    sigma: float = parameter(
+        12.0, "standard deviation of the windows, in pixels", low=1.0, high=64.0
+    )
+    kernels: int = parameter(256, "number of waves in each channel", low=1, high=4096)
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Add up each channel and scale it by theory."""

@@ -61,7 +61,7 @@ class Perlin(Family):
         0.0, "cover where a field of -1..1 exceeds this; 0 covers all", low=0.0, high=0.99
     )
     sine: float = parameter(
-        0.0, "sine periods from lowest to highest; 0 = plain", low=0.0, high=64.0
+        0.0, "sine periods from the lowest to the highest level; 0: none", low=0.0, high=64.0
     )
 
     @property

@@ -30,11 +30,11 @@ class Stripes(Family):
     number = 5
     texture = Texture.FLAT
 
-    n: int = parameter(6, "how many stripes", low=2, high=4096)
+    n: int = parameter(6, "number of stripes", low=2, high=4096)
     direction: str = parameter(
-        "random", "of each stripe", choices=("random", "horizontal", "vertical")
+        "random", "direction of the stripes", choices=("random", "horizontal", "vertical")
     )
-    tone: str = parameter("random", "which colors they have", choices=("random", "primary"))
+    tone: str = parameter("random", "colors of the stripes", choices=("random", "primary"))
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Index the colors by column or row."""
@@ -75,7 +75,7 @@ class Gradient(Family):
     number = 6
     texture = Texture.FLAT
 
-    form: str = parameter("random", "which way it spreads", choices=("random", "linear", "radial"))
+    form: str = parameter("random", "form of the ramp", choices=("random", "linear", "radial"))
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Look each pixel's place on the ramp up in a table of its levels."""

@@ -52,8 +52,10 @@ class Gaussian(Family):
     name = "gaussian"
     number = 2
 
-    mean: float = parameter(127.5, "mean level, of 255", low=0.0, high=255.0)
-    sigma: float = parameter(63.75, "standard deviation before clipping, of 255", low=0.0, high=1e4)
+    mean: float = parameter(127.5, "mean level, on a scale of 0..255", low=0.0, high=255.0)
+    sigma: float = parameter(
+        63.75, "standard deviation before clipping, on the same scale", low=0.0, high=1e4
+    )
 
     @property
     def texture(self) -> Texture:
@@ -129,7 +131,9 @@ class Solid(Family):
     number = 4
     texture = Texture.FLAT
 
-    tone: str = parameter("random", "which level", choices=("random", "gray", "black", "white"))
+    tone: str = parameter(
+        "random", "color of the image", choices=("random", "gray", "black", "white")
+    )
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Draw the levels of one pixel and repeat it."""

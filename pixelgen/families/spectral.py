@@ -40,9 +40,11 @@ class Spectrum(Family):
     number = 10
 
     a: float = parameter(2.0, "exponent of the power", low=0.0, high=7.0)
-    sx: float = parameter(0.0, "exponent along x of the amplitude, instead of a", low=0.0, high=7.0)
+    sx: float = parameter(
+        0.0, "exponent of the amplitude along x, instead of a; 0: use a", low=0.0, high=7.0
+    )
     sy: float = parameter(
-        0.0, "exponent along y of the amplitude; 0: that along x", low=0.0, high=7.0
+        0.0, "exponent of the amplitude along y; 0: as along x", low=0.0, high=7.0
     )
 
     @property
@@ -85,7 +87,7 @@ class SpectrumColor(Spectrum):
     name = "spectrum_color"
     number = 20
 
-    chroma: float = parameter(0.4, "strength of color, of that of luminance", low=0.0, high=1.0)
+    chroma: float = parameter(0.4, "strength of color relative to luminance", low=0.0, high=1.0)
 
     def _deviates(self, stream: Stream, shape: Shape) -> Table:
         """Mix the planes before the transform, which is linear."""

@@ -85,6 +85,9 @@ OTHERS: dict[str, tuple[Any, ...]] = {
     "job.checksum": ("none", "md5"),
     "job.seed": ("0x1", "seven"),
     "job.label": ("cat", "../cat"),
+    "job.classes": (["cat", "dog"], [1]),
+    "job.first_id": (7, -1),
+    "job.prefix": ("neg_", "../x"),
     "job.split": ("train=0.5,val=0.5", "train=2"),
     "job.remote": ("https://api.pixlab.io", "file:///etc"),
 }

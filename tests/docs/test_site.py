@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+import pixelgen
+from pixelgen.cli import cli
+from pixelgen.families.presets import PRESETS
 from tests.support.command import ROOT
 from tests.support.pages import PAGES
 
@@ -50,6 +54,12 @@ def test_the_readme_links_to_the_pages() -> None:
     assert {page.stem for page in DOCS.glob("*.md")} - linked == others
 
 
+def test_the_command_reference_names_every_command() -> None:
+    named = re.search(r":commands: (.+)", (DOCS / "cli.md").read_text(encoding="utf-8"))
+    assert named
+    assert named[1].split(", ") == cli.list_commands(click.Context(cli))
+
+
 @pytest.mark.cli
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
@@ -71,5 +81,10 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
         [*argv, str(DOCS), str(tmp_path / "site")], check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    pictures = [*(tmp_path / "site/_images").glob("family-*.png")]
-    assert len(pictures) == 24
+    pictures = {each.stem for each in (tmp_path / "site/_images").glob("family-*.png")}
+    assert pictures == {f"family-{name}" for name in pixelgen.families()}
+    page = (tmp_path / "site/families.html").read_text(encoding="utf-8")
+    entries = {name.replace("_", "-") for name in pixelgen.families()}
+    assert entries <= set(re.findall(r'<section id="([^"]+)"', page))
+    assert entries <= set(re.findall(r'href="#([^"]+)"', page))
+    assert all(preset.origin.partition(",")[0] in page for preset in PRESETS.values())
