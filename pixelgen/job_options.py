@@ -93,19 +93,21 @@ def _read_label(text: str) -> str:
 
 
 def _read_classes(value: object) -> tuple[str, ...]:
-    """Read names of classes, in their order; a backslash keeps a comma within a name."""
-    names = value if isinstance(value, list | tuple) else re.findall(r"(?:\\.|[^,\\])+", str(value))
+    """Read names of classes, in their order; in text a backslash keeps a comma within a name."""
+    given = value if isinstance(value, list | tuple) else None
+    names = [*map(registry.unescape, registry.split_list(str(value)))] if given is None else given
     if not all(isinstance(name, str) for name in names):
         raise TypeError
-    read = tuple(re.sub(r"\\(.)", r"\1", name).strip() for name in names)
-    for number, name in enumerate(read):
+    read: dict[str, None] = {}  # looked up by name: a plan may list very many
+    for name in map(str.strip, names):
         if not name or not name.isprintable() or len(name) > _LONGEST_CLASS:
             raise BadValue(
                 f"invalid class {name[:50]!r}: must be 1 to {_LONGEST_CLASS} printable characters"
             )
-        if name in read[:number]:
+        if name in read:
             raise BadValue(f"the class {name[:50]!r} is given twice; give each once")
-    return read
+        read[name] = None
+    return tuple(read)
 
 
 def _read_prefix(text: str) -> str:

@@ -262,7 +262,7 @@ def parse_parameters(cls: type[Component], text: str) -> dict[str, str]:
     """Split ``key=value,key=value``; a backslash escapes the next character of a value."""
     declared = {each.name: each for each in fields(cls)}
     given: dict[str, str] = {}
-    for pair in re.findall(r"(?:\\.|[^,\\])+", text, re.DOTALL):
+    for pair in split_list(text):
         key, equals, value = pair.partition("=")
         key = key.strip()
         if key not in declared:
@@ -275,8 +275,18 @@ def parse_parameters(cls: type[Component], text: str) -> dict[str, str]:
             raise BadValue(f"{cls.kind} {cls.name!r}: write {key!r} as {key}=VALUE")
         if key in given:
             raise BadValue(f"{cls.kind} {cls.name!r}: {key!r} is given twice; give it once")
-        given[key] = re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
+        given[key] = unescape(value)
     return given
+
+
+def split_list(text: str) -> list[str]:
+    """Split at commas, but for those that a backslash escapes."""
+    return re.findall(r"(?:\\.|[^,\\])+", text, re.DOTALL)
+
+
+def unescape(text: str) -> str:
+    """Remove the backslashes that escape the next character."""
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
 
 
 def _convert(component: Component, declared: "Field[Any]", value: object) -> Value:

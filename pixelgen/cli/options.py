@@ -132,7 +132,7 @@ class DatasetOptions(ImageOptions):
             "checksum": self.checksum,
             "layout": ",".join(self.layout) if self.layout else None,
             "label": "".join(self.label) if self.label else None,
-            "classes": None if self.classes is None else _read_classes(self.classes),
+            "classes": None if self.classes is None else _load_classes(self.classes),
             "first_id": self.first_id,
             "prefix": self.prefix,
             "split": ",".join(self.split) if self.split else None,
@@ -141,7 +141,7 @@ class DatasetOptions(ImageOptions):
         return given | self.image_fields()
 
 
-def _read_classes(text: str) -> str | list[str]:
+def _load_classes(text: str) -> str | list[str]:
     """Return the names of classes: the lines of a file, if the text is the path of one."""
     from pathlib import Path
 

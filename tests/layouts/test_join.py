@@ -144,6 +144,14 @@ def test_what_cannot_be_a_name_is_refused(options: dict[str, object], facts: str
     assert missing(facts, str(refusal.value)) == [], refusal.value
 
 
+def test_names_in_a_list_are_taken_as_they_are() -> None:
+    names = ("a\\b", r"c\,d", "e,f")
+    job = Job(classes=names)
+    assert job.classes == names
+    assert Job.parse(**job.to_dict()) == job
+    assert Job(classes=r"a\\b,c\,d").classes == ("a\\b", "c,d")
+
+
 @pytest.mark.parametrize("is_file", [False, True])
 def test_classes_are_given_as_a_list_or_as_a_file(
     run: Run, tmp_path: Path, *, is_file: bool
