@@ -18,13 +18,13 @@ from typing import TypeVar
 
 import pytest
 
+from tests.support import pages
 from tests.support.command import COMMAND, ROOT, Run, tree_digest
 from tests.support.dask_cluster import Process, end
 from tests.support.faults import wait_for
 from tests.support.s3_server import s3_server
 from tests.support.serving import Server, serving
 
-PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
 SET_UP = "python3 -m venv .venv && .venv/bin/pip install"  # .ci/run runs these blocks
 TIMEOUT = 300.0  # seconds, which nothing takes unless it hangs
 RECIPE = 'count = 40\nsize = 16\nlayout = "webdataset"\nseed = 7\n'
@@ -43,36 +43,37 @@ STAND_INS = {
         """,
 }
 TestT = TypeVar("TestT", bound=Callable[..., None])
-_claimed: set[tuple[str, str]] = set()
+_claimed: set[tuple[Path, str]] = set()
 
 
-def blocks_of(page: str) -> list[str]:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    return re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+def blocks_of(page: Path) -> list[str]:
+    return [block.text for block in pages.blocks(page) if block.language == "sh"]
 
 
 def runs(page: str, *starts: str) -> Callable[[TestT], TestT]:
     """Claim the blocks of a page that start so; the test gets their texts as ``blocks``."""
     found = []
     for start in starts:
-        (block,) = (each for each in blocks_of(page) if each.startswith(start))
-        _claimed.add((page, block))
+        (block,) = (each for each in blocks_of(ROOT / page) if each.startswith(start))
+        _claimed.add((ROOT / page, block))
         found.append(block)
     return pytest.mark.parametrize("blocks", [found], ids=[starts[0]])
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_block_is_run_by_a_test_or_by_the_checks(page: str) -> None:
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.stem)
+def test_every_block_is_run_by_a_test_or_by_the_checks(page: Path) -> None:
     run = {block for where, block in _claimed if where == page}
     assert [b for b in blocks_of(page) if b not in run and not b.startswith(SET_UP)] == []
 
 
-def test_the_checks_run_the_command_of_the_readme() -> None:
+def test_the_checks_run_both_commands_of_the_readme() -> None:
     script = (ROOT / ".ci/run").read_text(encoding="utf-8")
-    pattern = next(re.finditer(r"sed -n '/\^(.+)/p' README\.md", script))[1]
+    patterns = re.findall(r"sed -n '/\^(.+)/p' README\.md", script)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (line,) = re.findall(rf"^{pattern}.*$", readme, re.MULTILINE)
-    assert line.startswith(SET_UP)
+    assert len(patterns) == 2
+    for pattern in patterns:
+        (line,) = re.findall(rf"^{pattern}.*$", readme, re.MULTILINE)
+        assert line.startswith(SET_UP)
 
 
 def replaced(block: str, replacements: Mapping[str, object]) -> str:
@@ -253,15 +254,3 @@ def test_the_benchmarks_print_a_row(blocks: list[str], tmp_path: Path) -> None:
         command = re.sub(r" --rounds \d", "", line) + " --smoke"
         printed = bash(f"cd {shlex.quote(str(ROOT))}; {command}", tmp_path, TMPDIR=str(tmp_path))
         assert re.search(r" : (pixelgen|none) +1 +[\d.]+ \(", printed), printed
-
-
-def test_the_table_of_remote_options_is_complete() -> None:
-    from pixelgen.cli.remote import remote_options
-
-    def command() -> None: ...
-
-    declared = {option for each in remote_options(command).__click_params__ for option in each.opts}
-    text = (ROOT / "docs/pixlab.md").read_text(encoding="utf-8")
-    table = text.partition("| option | meaning |")[2].partition("\n\n")[0]
-    named = " ".join(re.findall(r"^\| (.+?) \|", table, re.MULTILINE))
-    assert set(re.findall(r"`(--[a-z-]+)`", named)) == declared
