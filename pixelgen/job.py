@@ -230,7 +230,7 @@ class Job:
 
     @property
     def digest(self) -> str:
-        """The id of the job: SHA-256 of all that decides its images, in hexadecimal.
+        """The id of the job, the SHA-256 of all that decides its images, in hexadecimal.
 
         Of a job that is made from the user's images, once they were scanned.
         """
