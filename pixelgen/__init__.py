@@ -7,8 +7,8 @@ A job says what to make; it is also a sequence of images:
 (300, 300, 3)
 
 ``generate`` writes the dataset of a job into a directory, ``load`` reads it back, ``verify`` checks
-it, ``repair`` makes again what is damaged. ``families``, ``formats`` and ``layouts`` list what a
-job can be made of.
+it, ``repair`` makes again what is damaged, ``remove`` drops images. ``families``, ``formats`` and
+``layouts`` list what a job can be made of.
 """
 
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pixelgen.dataset.api import Report as Report
     from pixelgen.dataset.api import generate as generate
     from pixelgen.dataset.api import load as load
+    from pixelgen.dataset.api import remove as remove
     from pixelgen.dataset.api import repair as repair
     from pixelgen.dataset.api import verify as verify
     from pixelgen.dataset.reader import Dataset as Dataset
@@ -40,6 +41,7 @@ __all__ = [
     "generate",
     "layouts",
     "load",
+    "remove",
     "repair",
     "verify",
 ]
@@ -52,6 +54,7 @@ _MODULES = {
     "RunConfig": "pixelgen.dataset.run_config",
     "generate": "pixelgen.dataset.api",
     "load": "pixelgen.dataset.api",
+    "remove": "pixelgen.dataset.api",
     "repair": "pixelgen.dataset.api",
     "verify": "pixelgen.dataset.api",
 }

@@ -34,12 +34,12 @@ class Tile(NamedTuple):
 
 def tiles_of_dataset(job: Job, store: Store, count: int) -> Iterator[Tile]:
     """Read the first images of a dataset from its files."""
-    count = min(count, job.count)
+    count = min(count, len(job))
     images = chain.from_iterable(
         job.layout.container.read(store, job.info, shard)
         for shard in map(job.shard, range(-(-count // job.shard_size)))
     )
-    for index, data in zip(range(count), images, strict=False):
+    for index, data in zip(job.indices[:count], images, strict=False):
         name = job.info.file(index)
         try:
             yield Tile(name, _decode(data, job))
@@ -53,7 +53,7 @@ def tiles_of_dataset(job: Job, store: Store, count: int) -> Iterator[Tile]:
 def tiles_of_job(job: Job) -> Iterator[Tile]:
     """Render the images of a job, without files, each over the name of its family."""
     generator = Generator(job.image, job.sources)
-    for index in range(job.count):
+    for index in job.indices:
         yield Tile(generator.origin(index).family, _to_image(generator.render(index).pixels))
 
 

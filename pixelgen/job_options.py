@@ -14,7 +14,8 @@ from pixelgen.families.mixture import Member, Mixture
 from pixelgen.families.pointwise import Uniform
 from pixelgen.formats import Format
 from pixelgen.generator import ImageSpec
-from pixelgen.layouts import Splits
+from pixelgen.layouts import Container, DatasetInfo, Splits
+from pixelgen.layouts.image_indices import ImageIndices, IndexRanges
 from pixelgen.layouts.layout import Layout
 from pixelgen.rng import parse_seed
 
@@ -23,7 +24,7 @@ _PREFIX = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,31}", re.ASCII)
 _SPLIT_WORDS = ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval",
                 "evaluation")  # fmt: skip
 _LONGEST_CLASS = 200  # characters
-GENERATED = ("family", "density", "mode", "depth", "seed")
+GENERATED = ("family", "density", "mode", "depth", "seed", "start")
 """The fields that only jobs of generated images have."""
 _UNIFORM = Mixture((Member(Uniform()),))
 _SIZE = re.compile(r"(-?\d{1,12})(?:[xX](-?\d{1,12}))?")
@@ -46,6 +47,8 @@ class JobOptions(TypedDict, total=False):
     layout: str | Layout
     checksum: str
     seed: int | str
+    start: int | str | None
+    removed: str | IndexRanges | None
     label: str | None
     classes: str | Sequence[str] | None
     first_id: int | str | None
@@ -135,6 +138,8 @@ _READERS: Mapping[str, _Field] = {
     "layout": _Field("a layout", Layout, Layout.parse),
     "checksum": _Field("a checksum", str, str.lower),
     "seed": _Field("a whole number", int, parse_seed),
+    "start": _Field("a whole number", int, _read_int),
+    "removed": _Field("indices, such as 17,20-30", IndexRanges, IndexRanges.parse),
     "label": _Field("the name of a class", str, _read_label),
     "classes": _Field("names of classes, or a list of them", tuple, _read_classes),
     "first_id": _Field("a whole number", int, _read_int),
@@ -144,8 +149,8 @@ _READERS: Mapping[str, _Field] = {
 }
 
 
-_MAY_BE_NONE = ("color", "density", "format", "label", "classes", "first_id", "prefix",
-                "split")  # fmt: skip
+_MAY_BE_NONE = ("color", "density", "format", "start", "removed", "label", "classes", "first_id",
+                "prefix", "split")  # fmt: skip
 
 
 def parse_size(size: object) -> tuple[int, int]:
@@ -228,6 +233,58 @@ def check_remote(
             "--checksum none cannot be combined with a remote endpoint, whose images cannot be"
             " made again"
         )
+
+
+def check_removed(indices: ImageIndices) -> None:
+    """Refuse to remove images that are not there, and to remove all.
+
+    Raises:
+        BadValue: For such indices.
+    """
+    ranges = indices.removed.ranges
+    if ranges and not indices.start <= ranges[0][0] <= ranges[-1][1] < indices.stop:
+        raise BadValue(
+            f"indices {indices.removed} are out of range: the images are {indices.start} to"
+            f" {indices.stop - 1}"
+        )
+    if ranges and not indices:
+        raise BadValue("all images would be removed; remove the dataset's directory instead")
+
+
+def check_layout(layout: Layout, image_format: Format, checksum: str) -> None:
+    """Refuse a layout that cannot hold the format, or that lacks checksums that it lists.
+
+    Raises:
+        BadValue: For such a layout.
+    """
+    for component in layout.components:
+        if component.needs_checksum and checksum == "none":
+            raise BadValue(
+                f"layout {component.name} lists checksums and cannot be combined with"
+                " --checksum none"
+            )
+    allowed = layout.container.formats
+    if allowed and image_format.name not in allowed:
+        raise BadValue(
+            f"layout {layout.container.name} holds {' or '.join(allowed)}, not {image_format.name}"
+        )
+
+
+def check_splits(container: Container, info: DatasetInfo) -> None:
+    """Refuse splits of which one would have no image.
+
+    Raises:
+        BadValue: For such splits.
+    """
+    for name in info.split_names:
+        if info.count and not info.has_images(name):
+            raise BadValue(
+                f"split {name} would be empty: {container.name} splits by the file, and there are"
+                f" {info.shard_count} of {info.shard_size:,} images; give per_shard=…, or make more"
+                " images"
+                if info.splits_shards and info.shard_size > 1
+                else f"split {name} would be empty: none of {info.count} images is in it; make more"
+            )
 
 
 def _read_field(name: str, value: object, field_type: _Field) -> Any:

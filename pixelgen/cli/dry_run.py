@@ -21,14 +21,21 @@ def print_dry_run(job: "Job", store: "Store", options: "GenerateOptions") -> int
     from pixelgen.dataset.writer import bind_sources
 
     plan = Plan.read(store)
-    if plan and not options.force:
-        plan.check_usable(job, store)
+    from pixelgen.dataset.resize import is_growth, without_removed
+
     known = None if options.force else plan
+    is_grown = False
+    if known:
+        job = without_removed(known, job)
+        is_grown = is_growth(known.job, job)
+    if known and not is_grown:
+        known.check_usable(job, store)
     job = bind_sources(job, store, RunConfig(skip_damaged=options.skip_damaged), known)
-    expected, existing = _expected_bytes(job), _existing(job, store, known)
+    existing = _existing(known.job if known and is_grown else job, store, known)
+    expected = _expected_bytes(job)
     if options.as_json:
         print_json({
-            "count": job.count,
+            "count": len(job),
             "shards": job.shard_count,
             "bytes": expected,
             "existing": existing,
@@ -40,14 +47,14 @@ def print_dry_run(job: "Job", store: "Store", options: "GenerateOptions") -> int
     what = f"{image.mode}, {job.format}, {image.family}"
     if job.remote:
         what = f"{job.format}, from {job.remote}"
-    print_line(f"{pluralize(job.count, 'image')} of {image.width}x{image.height} {what}")
+    print_line(f"{pluralize(len(job), 'image')} of {image.width}x{image.height} {what}")
     shards, size = pluralize(job.shard_count, "shard"), pluralize(job.shard_size, "image")
     print_line(f"{shards} of up to {size}")
     most = "at most " if job.remote else ""
     print_line(f"{most}{about}{expected:,} bytes ({human_bytes(expected)})")
     print_line(f"{pluralize(existing, 'image')} already {'exists' if existing == 1 else 'exist'}")
     if job.remote:
-        requests = pluralize(job.count - existing, "request")
+        requests = pluralize(len(job) - existing, "request")
         print_line(f"at least {requests} to {job.remote}")
     return 0
 
@@ -60,7 +67,7 @@ def _existing(job: "Job", store: "Store", plan: "Plan | None") -> int:
 
     if plan and is_finished(store, job):
         check_present(plan.job, store)
-        return job.count
+        return len(job)
     existing = replay_journals(store, plan).images if plan else 0
     if job.remote:
         from pixelgen.dataset.download_cache import count_cached
@@ -72,7 +79,7 @@ def _existing(job: "Job", store: "Store", plan: "Plan | None") -> int:
 def _expected_bytes(job: "Job") -> int:
     """Estimate the bytes of all files by those of the first, or by those of the pixels."""
     if job.remote:
-        return job.count * job.image.width * job.image.height * _REMOTE_BYTES
-    sampled = range(min(job.count, 1 if job.image.family.is_fixed else _SAMPLED))
+        return len(job) * job.image.width * job.image.height * _REMOTE_BYTES
+    sampled = job.indices[: 1 if job.image.family.is_fixed else _SAMPLED]
     make = job.maker()
-    return sum(len(make(index)) for index in sampled) * job.count // max(len(sampled), 1)
+    return sum(len(make(index)) for index in sampled) * len(job) // max(len(sampled), 1)

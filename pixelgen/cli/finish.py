@@ -46,14 +46,14 @@ def finish(**values: Any) -> int:
     outcome = finish_dataset(plan, places)
     job, manifest = plan.job, places[0].path(plan.job.manifest)
     if not options.quiet:
-        report(f"{pluralize(job.count, 'image')}, complete")
+        report(f"{pluralize(len(job), 'image')}, complete")
         report_loader_calls(job, places[0], None)
     if options.as_json:
         print_json({
             "state": "complete",
             "id": plan.digest,
             "manifest": manifest,
-            "count": job.count,
+            "count": len(job),
             "copied": outcome.created,
         })  # fmt: skip
     else:

@@ -14,6 +14,7 @@ from pixelgen.cli.options import (
     dataset_options,
     image_options,
     read_recipe,
+    start_option,
     with_epoch,
 )
 from pixelgen.cli.output import Progress, pluralize, report
@@ -63,6 +64,7 @@ families', and the same for presets, formats, layouts and engines.
 """,
 )
 @count_option
+@start_option
 @image_options
 @skip_damaged_option
 @dataset_options

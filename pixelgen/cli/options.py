@@ -35,6 +35,8 @@ image_options = together([
     _draw("--seed", metavar="N",
           help="Whole number, decimal or 0x…; 'random' draws and records one.  [default: 0]"),
 ])
+start_option = _draw("--start", type=int, metavar="N",
+                     help="Index of the first image: others of the same seed.  [default: 0]")
 count_option = _draw("-n", "--count", type=Count(), help="Number of images.  [default: 100]")
 dataset_options = together([
     _output("-f", "--format", "--export", "format", type=ComponentName("format"),
@@ -106,6 +108,7 @@ class DatasetOptions(ImageOptions):
     """What a dataset is like, as the options of ``dataset_options`` give it."""
 
     count: int | None
+    start: int | None
     format: str | None
     layout: tuple[str, ...]
     trainer: str | None
@@ -128,6 +131,7 @@ class DatasetOptions(ImageOptions):
             )
         fields: dict[str, Any] = {
             "count": self.count,
+            "start": self.start,
             "format": self.format,
             "checksum": self.checksum,
             "layout": ",".join(self.layout) if self.layout else None,

@@ -121,11 +121,11 @@ def fetcher(
         client = _client(job, options)
         if job.remote == PIXLAB and not options.quiet:
             report(
-                f"note: up to {pluralize(job.count, 'request')} to {PIXLAB}, and PixLab bills each"
+                f"note: up to {pluralize(len(job), 'request')} to {PIXLAB}, and PixLab bills each"
             )
         return client
 
-    return Fetcher(connect, lambda images, size: progress(images, size, job.count), stopped)
+    return Fetcher(connect, lambda images, size: progress(images, size, len(job)), stopped)
 
 
 def _client(job: "Job", options: RemoteOptions) -> "Client":

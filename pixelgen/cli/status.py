@@ -71,7 +71,7 @@ def _print_unfinished(plan: "Plan", store: "Store", options: StatusOptions) -> i
     if options.as_json:
         print_json({
             "state": "partial",
-            "count": plan.job.count,
+            "count": len(plan.job),
             "existing": done.images,
             "shards": plan.job.shard_count,
             "shards_missing": done.shards_missing,
@@ -83,7 +83,7 @@ def _print_unfinished(plan: "Plan", store: "Store", options: StatusOptions) -> i
     if options.missing:
         print_line(again)
         return 0
-    print_line(f"{done.images:,} of {pluralize(plan.job.count, 'image')} exist")
+    print_line(f"{done.images:,} of {pluralize(len(plan.job), 'image')} exist")
     if done.shards_missing:
         print_line(f"missing shards: {shards} ({done.shards_missing:,})")
     else:
@@ -99,12 +99,12 @@ def _print_finished(job: "Job", store: "Store", options: StatusOptions) -> int:
     from pixelgen.dataset.missing_files import COUNTED, describe_missing, missing_files
 
     missing = list(islice(missing_files(job, store), COUNTED))
-    existing = job.count - sum(each.images for each in missing)
+    existing = len(job) - sum(each.images for each in missing)
     is_counted = len(missing) < COUNTED
     if options.as_json:
         print_json({
             "state": "damaged" if missing else "complete",
-            "count": job.count,
+            "count": len(job),
             "existing": existing,
             "shards": job.shard_count,
             "shards_missing": 0,
@@ -118,7 +118,7 @@ def _print_finished(job: "Job", store: "Store", options: StatusOptions) -> int:
         print_line("")
     else:
         most = "" if is_counted else "at most "
-        print_line(f"{most}{existing:,} of {pluralize(job.count, 'image')} exist")
+        print_line(f"{most}{existing:,} of {pluralize(len(job), 'image')} exist")
     if missing:
         report(f"pixelgen: {describe_missing(job, store, missing)}")
     return 3 if missing else 0

@@ -36,10 +36,10 @@ def write_stream(job: "Job", options: "GenerateOptions") -> int:
     if job.remote:
         source = fetcher(job, options, lambda *_: None, lambda: False)
         images: Iterator[tuple[Data, str]] = (
-            (image.data, image.origin) for _, image in source.images(range(job.count))
+            (image.data, image.origin) for _, image in source.images(job.indices)
         )
     else:
-        images = ((data, "") for data in map(job.maker(), range(job.count)))
+        images = ((data, "") for data in map(job.maker(), job.indices))
     for data in stream(job, images):  # signals end this at once: a stream has nothing to keep
         write(data)
     return 0

@@ -38,7 +38,7 @@ def add_sidecars(plan: Plan, job: Job, store: Store) -> Plan:
     check_sources(plan, job.sources, store.root)
     extended = plan.with_layout(job.layout)
     if is_finished(store, job):
-        _check_lists(job, store)
+        check_lists(job, store)
         kinds = tuple(sorted(added, key=str))
         _put(job.with_layout(replace(job.layout, sidecars=kinds)), store)
         if job.checksum != "none":
@@ -48,7 +48,7 @@ def add_sidecars(plan: Plan, job: Job, store: Store) -> Plan:
     return extended
 
 
-def _check_lists(job: Job, store: Store) -> None:
+def check_lists(job: Job, store: Store) -> None:
     """Refuse to give a new checksum to what is not as SHA256SUMS lists it."""
     for name in (PLAN, *record_files(job), job.manifest) if job.checksum != "none" else ():
         if listed_checksum(store, name) != sha256_of(store.chunks(name)):

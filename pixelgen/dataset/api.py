@@ -1,17 +1,20 @@
 """The functions that generate, check, repair and load datasets; the command line calls these."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Self, TypeAlias
 
-from pixelgen.dataset.existing_plan import finished_plan
+from pixelgen.dataset.existing_plan import finished_plan, read_plan
 from pixelgen.dataset.plan import Plan
 from pixelgen.dataset.reader import Dataset
+from pixelgen.dataset.resize import grow, is_growth, without_removed
+from pixelgen.dataset.resize import remove as remove_images
 from pixelgen.dataset.run_config import Damage, RunConfig
 from pixelgen.dataset.verify import CheckResult, check
 from pixelgen.dataset.writer import Outcome, write, write_partition
 from pixelgen.job import Job
+from pixelgen.layouts.image_indices import IndexRanges
 from pixelgen.storage import Store, open_store
 
 Place: TypeAlias = str | os.PathLike[str] | Store
@@ -83,6 +86,9 @@ def generate(
 ) -> Manifest:
     """Generate the dataset of a job, or resume it; do nothing where it is complete.
 
+    A complete dataset of the same job with a smaller ``count`` gets the images that it lacks. Those
+    that were removed from it stay removed.
+
     Args:
         job: What to generate.
         path: A directory, the URL of an object store such as s3://bucket/prefix, or a store.
@@ -114,12 +120,57 @@ def generate(
 
         job = remove_existing(plan, job, store, run)
         plan = Plan.read(store)
+    elif plan:
+        job = without_removed(plan, job)
     if run.partition:
         outcome = write_partition(job, store, run, plan, run.partition)
+    elif plan and is_growth(plan.job, job):
+        outcome = grow(plan, job, store, run)
     else:
         outcome = write(job, store, run, plan)
-    count = run.partition.images(job) if run.partition else job.count
+    count = run.partition.images(job) if run.partition else len(job)
     return Manifest.of(outcome, store.path(job.manifest), count)
+
+
+def remove(
+    path: Place,
+    indices: Iterable[int],
+    *,
+    jobs: int = 0,
+    progress: Progress | None = None,
+    run: RunConfig | None = None,
+) -> Manifest:
+    """Remove images from a finished dataset, with their rows and labels.
+
+    The other images keep their indices and names; the dataset's plan records which are removed.
+
+    Args:
+        path: A directory.
+        indices: The indices of the images; those that are removed already do not count.
+        jobs: Worker processes; 0 means one for each CPU that this process may use.
+        progress: Called as files of many images are made again without those that are removed.
+        run: All other settings of the run; ``jobs`` and ``progress`` replace its own.
+
+    Returns:
+        What is left, and where the manifest is.
+
+    >>> import tempfile
+    >>> from pixelgen import Job, generate, remove
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = generate(Job(count=20, size=32), folder, jobs=1)
+    ...     remove(folder, [3, 17]).count
+    18
+
+    Raises:
+        BadValue: For indices that do not exist, and where no image would be left.
+        Conflict: Where the dataset is damaged, or of another version.
+        Busy: Where another process writes to it.
+        PixelgenError: Where no finished dataset exists, or writing fails; the same call resumes.
+    """
+    store, run = _open(path), _configure(run, jobs, progress)
+    plan = read_plan(store)
+    outcome = remove_images(plan, IndexRanges.of(sorted(set(indices))), store, run)
+    return Manifest.of(outcome, store.path(plan.job.manifest), outcome.existing)
 
 
 def verify(
@@ -157,7 +208,7 @@ def verify(
     """
     store, run = _open(path), _configure(run, jobs, progress)
     plan = finished_plan(store)
-    report = Report(plan.job.count, [])
+    report = Report(len(plan.job), [])
     for result in check(plan, store, run, deep=deep, most=run.max_damage):
         _take(result, report, run)
         if len(report.damage) >= run.max_damage:
@@ -195,7 +246,7 @@ def repair(
 
     store, run = _open(path), _configure(run, jobs, progress)
     plan, repaired = repair_plan(store)
-    report = Report(plan.job.count, repaired)
+    report = Report(len(plan.job), repaired)
     for result in check_and_repair(plan, store, run, deep=deep):
         _take(result, report, run)
     return report

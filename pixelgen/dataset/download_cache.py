@@ -33,15 +33,14 @@ class DownloadCache:
         self._max_line = _max_line_bytes(job)
         for line in log.lines(max_bytes=self._max_line):
             number = _parse_line(self._job_id, line)[0]
-            if number in range(shard.start, shard.stop):
+            if number in shard.indices:
                 self._offsets[number] = offset
             offset += len(line)
 
     @property
     def missing(self) -> list[int]:
         """The numbers of the images that are not cached."""
-        _, start, stop = self._shard
-        return [number for number in range(start, stop) if number not in self._offsets]
+        return [number for number in self._shard.indices if number not in self._offsets]
 
     @property
     def is_stale(self) -> bool:
@@ -86,7 +85,7 @@ def count_cached(store: Store, plan: Plan) -> int:
     journal.read(JOURNAL)
     lines = store.lines(DOWNLOAD_CACHE, max_bytes=_max_line_bytes(job))
     cached = {_parse_line(job.digest, line)[0] for line in lines}
-    return sum(len(cached.intersection(range(*shard[1:]))) for shard in journal.missing())
+    return sum(len(cached.intersection(shard.indices)) for shard in journal.missing())
 
 
 def check_download_cache(store: Store, job: Job) -> None:

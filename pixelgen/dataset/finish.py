@@ -50,7 +50,7 @@ def finish(plan: Plan, places: Sequence[Store]) -> Outcome:
     is_begun = store.size(PLAN) is not None
     if is_begun and is_finished(store, plan.job):
         check_present(plan.job, store)
-        return Outcome(plan.digest, existing=plan.job.count)
+        return Outcome(plan.digest, existing=len(plan.job))
     plan.check_resumable(store.root)
     plan.check_same_versions(store.root)
     job = read_sources(plan, store if is_begun else others[0])

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pixelgen.dataset.partition import WHOLE, Partition
 from pixelgen.dataset.plan import JOURNAL, Plan, checksum_files
 from pixelgen.dataset.sidecar_files import dataset_folders, sidecar_names
-from pixelgen.errors import BadValue, PixelgenError
+from pixelgen.errors import BadValue, Conflict, PixelgenError
 from pixelgen.layouts import Shard, ShardRecord
 from pixelgen.manifest_rows import is_origin, is_sha256
 from pixelgen.storage import Log, Store
@@ -25,6 +25,7 @@ from pixelgen.storage.append_log import decode_line, encode_line
 from pixelgen.storage.checksums import sha256_of
 
 _DURABLE = "settled"  # as journals have it
+_VALUES = 8  # in the line of a shard
 _DURABLE_SIZE = 64  # bytes that such a line has at most
 _LINE, _IMAGE, _FETCHED = 4096, 128, 2048  # bytes of a line: at most, and for each of its images
 
@@ -32,17 +33,19 @@ _LINE, _IMAGE, _FETCHED = 4096, 128, 2048  # bytes of a line: at most, and for e
 class Journal:
     """The shards of a job that are done: on disk a line each, in memory the place of that line.
 
-    Of a ``partition`` it counts the shards of that alone. Raises BadValue where the memory has no
-    room for the places.
+    Of a ``partition`` it counts the shards of that alone; ``name`` is that of another file than
+    usual. Raises BadValue where the memory has no room for the places.
     """
 
-    def __init__(self, store: Store, plan: Plan, partition: Partition = WHOLE) -> None:
+    def __init__(
+        self, store: Store, plan: Plan, partition: Partition = WHOLE, name: str = ""
+    ) -> None:
         job = plan.job
         self._store = store
         self._job = job
         self._id = plan.id
         self._partition = partition
-        self._name = JOURNAL if partition == WHOLE else partition.journal
+        self._name = name or (JOURNAL if partition == WHOLE else partition.journal)
         self._places = _places(job.shard_count)
         self._most = _LINE + job.shard_size * (_FETCHED if job.remote else _IMAGE)
         self._log: Log | None = None
@@ -59,9 +62,22 @@ class Journal:
     def opened(self) -> Iterator[None]:
         """Open the journal's file, to append to the lines that are there already."""
         with self._store.log(self._name) as self._log:
+            self._check_owner()
             self.replay(partial(self._log.lines, max_bytes=self._most))
             self._begun = self._log.size
             yield
+
+    def _check_owner(self) -> None:
+        """Raise Conflict where the file is of another job, as in the middle of a resize."""
+        for line in self._lines_of(self._name)():
+            values = decode_line(line)
+            if isinstance(values, list) and len(values) == _VALUES and values[1] != self._id:
+                raise Conflict(
+                    f"{self._store.path(self._name)} is of another job, of more images or fewer:"
+                    " 'pixelgen generate -n' or 'pixelgen remove' was interrupted; run that command"
+                    " again"
+                )
+            return
 
     def replay(self, lines: Callable[[], Iterable[bytes]]) -> None:
         """Take what the lines of this journal's file say, as far as it is true."""
@@ -119,8 +135,7 @@ class Journal:
     def _fits(self, record: ShardRecord) -> bool:
         if not 0 <= record.shard < self._job.shard_count:
             return False
-        _, start, stop = self._job.shard(record.shard)
-        images = stop - start
+        images = len(self._job.shard(record.shard).indices)
         hashes = images if self._job.checksum != "none" else 0
         origins = images if self._job.remote else 0
         lengths = len(record.sizes), len(record.hashes), len(record.origins)

@@ -85,7 +85,7 @@ class ShardLines(NamedTuple):
 
 def align_rows(job: Job, lines: Iterator[bytes]) -> Aligned[int]:
     """Align the lines of a manifest with the indices of the images."""
-    return Aligned(range(job.count), lines, lambda index: index, _index_in)
+    return Aligned(job.indices, lines, lambda index: index, _index_in)
 
 
 def align_checksums(names: Iterable[str], lines: Iterator[bytes]) -> Aligned[str]:
@@ -120,7 +120,7 @@ def group_aligned(job: Job, rows: Aligned[int], sums: Aligned[str] | None) -> It
     for shard in job.shards():
         yield ShardLines(
             shard,
-            [line for _, line in islice(rows, shard.stop - shard.start)],
+            [line for _, line in islice(rows, len(shard.indices))],
             [next(sums)[1] for _ in files(job.info, shard)] if sums else [],
         )
 
@@ -129,7 +129,7 @@ def read_rows(job: Job, entry: ShardLines) -> tuple[ShardRecord, list[int]]:
     """Return what the rows say, and the images of which they say anything else than the job."""
     origins: list[str] = []
     record, wrong = ShardRecord(entry.shard.number, [], [], origins=origins), []
-    for index, line in zip(range(*entry.shard[1:]), entry.rows, strict=True):
+    for index, line in zip(entry.shard.indices, entry.rows, strict=True):
         image_record = _image_record(job, index, line)
         if job.info.row(image_record) != line or bool(image_record.sha256) != (
             job.checksum != "none"

@@ -91,7 +91,7 @@ class Partition(NamedTuple):
 
     def images(self, job: Job) -> int:
         """Return how many images these shards have."""
-        return sum(stop - start for _, start, stop in self.shards(job))
+        return sum(len(shard.indices) for shard in self.shards(job))
 
 
 WHOLE = Partition(1, 1)

@@ -1,4 +1,4 @@
-"""A finished dataset, read back: its rows and its images, by index."""
+"""A finished dataset, read back: its rows and its images, in their order."""
 
 import json
 from abc import abstractmethod
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pixelgen.contact_sheet import decode_image
 from pixelgen.dataset.manifest_reader import list_damaged
 from pixelgen.dataset.plan import Plan
-from pixelgen.errors import Conflict
+from pixelgen.errors import BadValue, Conflict, suggest_choice
 from pixelgen.image_types import Pixels
 from pixelgen.job import Job
 from pixelgen.source_images import UnusableImage
@@ -46,14 +46,14 @@ class Items(Sequence[T]):
 
 
 class Rows(Items[Row]):
-    """The rows of a manifest, one an image, in the order of their indices."""
+    """The rows of a manifest, one an image, in the order of the images."""
 
     def __init__(self, store: Store, job: Job) -> None:
         self._store = store
         self._job = job
 
     def __len__(self) -> int:
-        return self._job.count
+        return len(self._job)
 
     def at(self, index: int) -> Row:
         """Return item ``index`` of 0 … ``len(self)`` − 1."""
@@ -69,7 +69,7 @@ class Rows(Items[Row]):
         """Where each row begins, 8 bytes an image."""
         lines = self._store.lines(self._job.manifest)
         lengths = np.fromiter((len(line) for line in lines), np.int64)
-        if lengths.size != self._job.count:
+        if lengths.size != len(self._job):
             raise list_damaged(self._job, self._store, self._job.manifest)
         return lengths.cumsum() - lengths
 
@@ -92,13 +92,14 @@ class Images(Items[Pixels]):
         self._job = job
 
     def __len__(self) -> int:
-        return self._job.count
+        return len(self._job)
 
     def at(self, index: int) -> Pixels:
         """Return item ``index`` of 0 … ``len(self)`` − 1."""
         job = self._job
         shard = job.shard(index // job.shard_size)
-        return self._decode(job.layout.container.read_one(self._store, job.info, shard, index))
+        number = job.indices[index]
+        return self._decode(job.layout.container.read_one(self._store, job.info, shard, number))
 
     def __iter__(self) -> Iterator[Pixels]:
         job = self._job
@@ -118,8 +119,8 @@ class Dataset(Items[LoadedImage]):
     An image or a row that is damaged raises Conflict when it is read.
 
     Attributes:
-        rows: The rows of the manifest, by index and in order.
-        images: The images, by index and in order: arrays (height, width, channels).
+        rows: The rows of the manifest, in order.
+        images: The images, in order: arrays (height, width, channels).
         job: What the dataset was made from.
     """
 
@@ -136,7 +137,7 @@ class Dataset(Items[LoadedImage]):
         return self.store.path(self.job.manifest)
 
     def __len__(self) -> int:
-        return self.job.count
+        return len(self.job)
 
     def at(self, index: int) -> LoadedImage:
         """Return item ``index`` of 0 … ``len(self)`` − 1."""
@@ -144,3 +145,23 @@ class Dataset(Items[LoadedImage]):
 
     def __iter__(self) -> Iterator[LoadedImage]:
         return map(LoadedImage, self.images, self.rows)
+
+
+def find_images(store: Store, job: Job, column: str, value: str) -> list[int]:
+    """Return the indices of the images whose rows have a value in a column.
+
+    ``family`` is the name of what the column ``generator`` says with its parameters.
+
+    Raises:
+        BadValue: Where no image has it, or the rows have no such column.
+    """
+    found: list[int] = []
+    for row in Rows(store, job):
+        if column != "family" and column not in row:
+            raise BadValue(f"unknown column {column!r}{suggest_choice(column, ['family', *row])}")
+        text = str(row.get(column, row["generator"]))
+        if value in (text, text.partition(":")[0] if column == "family" else text):
+            found.append(row["index"])
+    if not found:
+        raise BadValue(f"no image in {store.root} has {column} {value!r}")
+    return found

@@ -207,7 +207,7 @@ def _remake(plan: Plan, store: Store, entry: ShardLines) -> list[str]:
     job = job_with_sources(plan, store)
     record, wrong = read_rows(job, entry)
     unknown = set(wrong)
-    hashes = enumerate(record.hashes, entry.shard.start)
+    hashes = zip(entry.shard.indices, record.hashes, strict=False)
     known = {sha256 for index, sha256 in hashes if index not in unknown}
     if len(entry.sums) == len(entry.rows):  # a file an image
         known |= {line[:64].decode(errors="replace") for line in entry.sums if line}

@@ -32,7 +32,7 @@ def sidecar_names(job: Job) -> Iterator[Iterator[str]]:
 
     def unknown() -> Iterator[tuple[Shard, ShardRecord]]:
         for shard in job.shards():
-            yield shard, ShardRecord(shard.number, [0] * (shard.stop - shard.start), [])
+            yield shard, ShardRecord(shard.number, [0] * len(shard.indices), [])
 
     info = replace(job.info, row=name_row_writer(job.image, job.info, container))
     for files in job.layout.index_by_component(ManifestView(info, container, unknown)):

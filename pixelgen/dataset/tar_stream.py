@@ -20,11 +20,14 @@ def stream(job: Job, images: Iterator[tuple[Data, str]]) -> Iterator[Data]:
         BadValue: For other layouts.
     """
     if job.layout == Layout():
-        if job.count == 1:
+        if len(job) == 1:
             return (data for data, _ in images)
         from pixelgen.layouts.containers._ustar import archive
 
-        return archive((job.info.file(index), data) for index, (data, _) in enumerate(images))
+        return archive(
+            (job.info.file(index), data)
+            for index, (data, _) in zip(job.indices, images, strict=True)
+        )
     from pixelgen.layouts.containers.webdataset import WebDataset
 
     if not isinstance(job.layout.container, WebDataset) or job.layout.sidecars or job.split:
@@ -35,6 +38,6 @@ def stream(job: Job, images: Iterator[tuple[Data, str]]) -> Iterator[Data]:
     is_hashed = job.checksum != "none"
     samples = (
         Sample(index, data, hashlib.sha256(data).hexdigest() if is_hashed else "", origin)
-        for index, (data, origin) in enumerate(images)
+        for index, (data, origin) in zip(job.indices, images, strict=True)
     )
-    return job.layout.container.pack(job.info, Shard(0, 0, job.count), samples)
+    return job.layout.container.pack(job.info, Shard(0, job.indices), samples)

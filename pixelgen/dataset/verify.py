@@ -141,8 +141,9 @@ def _check_lines(
     job: Job, store: Store, entry: ShardLines, record: ShardRecord, wrong: list[int]
 ) -> Iterator[Damage]:
     """Check the rows of a shard, and its files by their rows and lines of SHA256SUMS."""
+    rows = dict(zip(entry.shard.indices, entry.rows, strict=True)) if wrong else {}
     for index in wrong:
-        what = "is damaged" if entry.rows[index - entry.shard.start] else "is missing"
+        what = "is damaged" if rows[index] else "is missing"
         yield Damage(job.manifest, f"the row of image {index} {what}")
     has_hashes = job.checksum != "none"
     files = _trusted(job, entry.shard, record, wrong)
@@ -155,7 +156,7 @@ def _trusted(job: Job, shard: Shard, record: ShardRecord, wrong: list[int]) -> I
     is_one_file = len(record.sizes) != sum(1 for _ in job.layout.container.files(job.info, shard))
     unknown = set(wrong)
     files = job.layout.container.file_entries(job.info, shard, record)
-    for index, found in enumerate(files, shard.start):
+    for index, found in zip(shard.indices, files, strict=False):
         is_unknown = bool(unknown) if is_one_file else index in unknown
         yield FileEntry(found.name, None, "") if is_unknown else found
 

@@ -48,7 +48,7 @@ def make_samples(plan: Plan, store: Store, shard: Shard) -> Iterator[Sample]:
 
 def _generated(plan: Plan, store: Store, shard: Shard) -> Iterator[tuple[int, Data, str]]:
     make = _maker(plan, store)
-    return ((number, make(number), "") for number in range(shard.start, shard.stop))
+    return ((number, make(number), "") for number in shard.indices)
 
 
 def _fetched(job: Job, store: Store, shard: Shard) -> Iterator[tuple[int, Data, str]]:

@@ -19,6 +19,7 @@ from pixelgen.dataset.manifest import listed_checksum
 from pixelgen.dataset.missing_files import check_present
 from pixelgen.dataset.partition import Partition
 from pixelgen.dataset.plan import JOURNAL, PLAN, Plan, checksum_files, is_finished
+from pixelgen.dataset.replacement import end_replacement, replace_files
 from pixelgen.dataset.run_config import Fetcher, RunConfig
 from pixelgen.dataset.sidecar_files import dataset_folders, sidecar_names
 from pixelgen.dataset.source_record import check_sources, read_record, record_files, write_record
@@ -73,7 +74,7 @@ def write(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> Outcome:
         if is_complete and wanted == plan.job:
             store.touch(job.manifest)
             remove_stale_lock(store)
-            return Outcome(plan.digest, existing=job.count)
+            return Outcome(plan.digest, existing=len(job))
     wanted = bind_sources(wanted.with_sources(job.sources), store, run, plan)
     check_fetcher(wanted, store, run, plan)
     target = plan.with_layout(wanted.layout) if plan else Plan.of(wanted)
@@ -91,7 +92,7 @@ def write(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> Outcome:
             found = add_sidecars(found, wanted, store)
         prepare_or_resume(target, wanted, store, done, found)
         if is_finished(store, wanted):  # by another process, or but for its sidecars
-            return Outcome(target.digest, existing=wanted.count, has_new_sidecars=is_extended)
+            return Outcome(target.digest, existing=len(wanted), has_new_sidecars=is_extended)
         return resume(target, wanted, store, run, done)
 
 
@@ -100,7 +101,7 @@ def resume(plan: Plan, job: Job, store: Store, run: RunConfig, done: Journal) ->
     with done.opened():
         for partition in partitions(store):
             done.take_over(partition.journal)
-        outcome = _make_missing(plan, store, run, done)
+        outcome = make_missing(plan, store, run, done)
         if outcome.is_complete:
             complete(job, store, done)
         return outcome
@@ -132,7 +133,7 @@ def write_partition(
             return Outcome(plan.digest, existing=partition.images(job))
         _check_begun_alike(job, store, plan)
         with done.opened():
-            outcome = _make_missing(target, store, run, done)
+            outcome = make_missing(target, store, run, done)
             if outcome.is_complete and store.durability != "none":
                 store.sync()
                 done.mark_durable()
@@ -190,7 +191,7 @@ def check_fetcher(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> 
         from pixelgen.dataset.download_cache import check_download_cache  # rarely needed
 
         check_download_cache(store, job)
-        if job.count:
+        if len(job):
             _fetcher(job, run).check_first_image()
 
 
@@ -226,11 +227,12 @@ def prepare_or_resume(
         else:
             return target
     found.check_usable(job, store)
+    replace_files(job, store)
     if job.source_paths:
         check_sources(found, job.sources, store.root)
         if store.size(record_files(job)[0]) is None:
             write_record(store, job.sources)
-    _sweep(job, store)
+    sweep(job, store)
     return found
 
 
@@ -251,7 +253,7 @@ def _begin(plan: Plan, job: Job, store: Store) -> None:
     write_record(store, job.sources)
 
 
-def _sweep(job: Job, store: Store) -> None:
+def sweep(job: Job, store: Store) -> None:
     """Remove what dead processes left among the dataset's files."""
     for folder in dataset_folders(job):
         store.remove_stale_files(folder)
@@ -297,7 +299,8 @@ def _planned_files(job: Job, store: Store) -> Iterator[str]:
 
 def complete(job: Job, store: Store, done: Journal) -> None:
     """Finish a dataset whose shards are all done."""
-    _sweep(job, store)  # after workers that were killed
+    sweep(job, store)  # after workers that were killed
+    end_replacement(job, store, done)
     manifest.publish(job, store, done)
     for name in (
         *(partition.journal for partition in partitions(store)),
@@ -307,11 +310,11 @@ def complete(job: Job, store: Store, done: Journal) -> None:
     done.remove()
 
 
-def _make_missing(plan: Plan, store: Store, run: RunConfig, done: Journal) -> Outcome:
+def make_missing(plan: Plan, store: Store, run: RunConfig, done: Journal) -> Outcome:
     """Make the shards that are missing, unless stopped before."""
     job = plan.job
     existing, created_bytes = done.images, 0
-    count = run.partition.images(job) if run.partition else job.count
+    count = run.partition.images(job) if run.partition else len(job)
     todo: Iterator[Shard] = takewhile(lambda _: not run.stopped(), done.missing())
     if job.remote:
         todo = _fetcher(job, run).prepare(plan, store, todo)

@@ -75,7 +75,7 @@ class ShardRecord(NamedTuple):
         """Yield the record of each image of the shard."""
         unknown = [""] * len(self.sizes)
         values = zip(self.sizes, self.hashes or unknown, self.origins or unknown, strict=True)
-        for index, value in zip(range(shard.start, shard.stop), values, strict=True):
+        for index, value in zip(shard.indices, values, strict=True):
             yield ImageRecord(index, *value)
 
 
@@ -100,9 +100,12 @@ class ManifestView:
                 yield row
 
     def file_entries(self, split: str = "") -> Iterator[tuple[Shard, FileEntry]]:
-        """Yield the files that hold the images, each with its shard: all, or those of one split."""
+        """Yield the files of the shards, each with its shard: all, or those of one split.
+
+        Splits are those of shards (``splits_shards``).
+        """
         for shard, record in self.records():
-            if not split or self.info.split(shard.start) == split:
+            if not split or self.info.split_of_shard(shard.number) == split:
                 for entry in self.container.file_entries(self.info, shard, record):
                     yield shard, entry
 
@@ -194,7 +197,7 @@ class Container(LayoutComponent):
 
     def read_one(self, store: Store, info: DatasetInfo, shard: Shard, index: int) -> bytes:
         """Return the bytes of image ``index``, which is in ``shard``."""
-        return next(islice(self.read(store, info, shard), index - shard.start, None))
+        return next(islice(self.read(store, info, shard), shard.indices.index(index), None))
 
     @abstractmethod
     def location(self, info: DatasetInfo, index: int) -> dict[str, str]:

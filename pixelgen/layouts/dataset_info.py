@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -11,6 +11,7 @@ from typing import NamedTuple, Self, TypeAlias
 
 from pixelgen.errors import BadValue
 from pixelgen.generator import ImageSpec
+from pixelgen.layouts.image_indices import ImageIndices
 
 
 class ImageRecord(NamedTuple):
@@ -36,11 +37,10 @@ _SPLIT = re.compile(
 
 
 class Shard(NamedTuple):
-    """The unit of work, of retry and of commit: images ``start`` to ``stop`` − 1."""
+    """The unit of work, of retry and of commit: a few images, by their ascending indices."""
 
     number: int
-    start: int
-    stop: int
+    indices: Sequence[int]
 
 
 def _suggest_splits(text: str) -> str:
@@ -142,15 +142,15 @@ class Splits:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """The images of a dataset: ``count`` files of a ``format``, each with a name and a row.
+    """The images of a dataset: files of a ``format``, each with an index, a name and a row.
 
     ``image`` says what they are like; their names begin with ``prefix`` and end with ``suffix``.
     ``label`` is the class that the user named, or '', and ``classes`` are those of the user's own
-    dataset. Ids of indexes count from ``first_id``. A shard has ``shard_size`` images, and ``unit``
-    images go to one split together.
+    dataset. In an index, the id of image 0 is ``first_id``. A shard has ``shard_size`` images; with
+    ``splits_shards`` all of them go to one split together.
     """
 
-    count: int
+    indices: ImageIndices
     image: ImageSpec
     format: str
     suffix: str
@@ -160,7 +160,7 @@ class DatasetInfo:
     first_id: int
     splits: Splits | None
     shard_size: int
-    unit: int
+    splits_shards: bool
     row: Row = field(compare=False, repr=False)
 
     @property
@@ -168,9 +168,14 @@ class DatasetInfo:
         """The largest size of an image file that is read, in bytes."""
         return 16 * self.image.width * self.image.height + (1 << 20)
 
+    @property
+    def count(self) -> int:
+        """The number of images."""
+        return len(self.indices)
+
     def key(self, index: int) -> str:
         """Return an image's name without suffix: its index, in at least six digits."""
-        return f"{self.prefix}{index:0{max(6, len(str(self.count - 1)))}d}"
+        return f"{self.prefix}{index:0{max(6, len(str(self.indices.stop - 1)))}d}"
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -188,7 +193,19 @@ class DatasetInfo:
 
     def split(self, index: int) -> str:
         """Return the split that an image belongs to; '' without splits."""
-        return self.splits.of(index // self.unit) if self.splits else ""
+        if not self.splits:
+            return ""
+        if self.splits_shards:
+            return self.split_of_shard(self.shard_number(index))
+        return self.splits.of(index - self.indices.start)
+
+    def shard_number(self, index: int) -> int:
+        """Return the number of the shard that an image of the dataset is in."""
+        return (self.indices.position(index) or 0) // self.shard_size
+
+    def split_of_shard(self, number: int) -> str:
+        """Return the split of a shard, where shards are split; '' without splits."""
+        return self.splits.of(number) if self.splits else ""
 
     @property
     def split_names(self) -> tuple[str, ...]:
@@ -199,6 +216,12 @@ class DatasetInfo:
     def first_split(self) -> str:
         """The split that a printed loader call reads; '' without splits."""
         return self.split_names[0]
+
+    def has_images(self, split: str) -> bool:
+        """Return whether a split has any image."""
+        if self.splits_shards:
+            return self.split_units(split, self.shard_count) > 0
+        return any(self.split(index) == split for index in self.indices)
 
     def split_units(self, name: str, units: int) -> int:
         """Return how many of the first units belong to a split; all of them without splits."""

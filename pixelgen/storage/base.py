@@ -72,7 +72,7 @@ class Store(ABC):
     Requires local paths. Without locks, unique temporary names and whole files must be enough.
     """
     can_replace: ClassVar[bool] = False
-    """Whether a finished dataset can be replaced (``--force``): :meth:`move` works.
+    """Whether a finished dataset can be replaced or changed: :meth:`move` works.
 
     Requires locks, because no other process may write while files are removed.
     """
@@ -206,11 +206,21 @@ class Store(ABC):
         raise NotImplementedError(f"{type(self).__name__} has no locks")
 
     def move(self, old: str, new: str) -> None:
-        """Rename one of our own files in the root to a free name, in one step.
+        """Rename one of our own files to a free name, in one step.
 
         For stores that ``can_replace``.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot rename")
+
+    def subfolder(self, name: str) -> "Store":
+        """Return a folder of the root, which need not exist yet, as a store of its own.
+
+        For stores that ``can_replace``.
+
+        Raises:
+            Conflict: Where a link or a file has the name.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no folders")
 
     # --- only needed on disks ---
 

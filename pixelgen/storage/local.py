@@ -140,10 +140,20 @@ class LocalStore(Store):
             self.discard(staged)
 
     def move(self, old: str, new: str) -> None:
-        """Rename one of our own files in the root to a free name."""
-        with explain_os_errors(self.root, name=new), open_folder(self.root, "") as fd:
-            if not rename_no_replace(fd, old, new):
+        """Rename one of our own files to a free name; create the folder of that name."""
+        (old_folder, old_base), (folder, base) = map(os.path.split, (old, new))
+        with (
+            explain_os_errors(self.root, folder, name=new),
+            open_folder(self.root, old_folder) as old_fd,
+            open_folder(self.root, folder, create=True) as fd,
+        ):
+            if not rename_no_replace(old_fd, old_base, base, fd):
                 raise Conflict(f"{self.path(new)} is not pixelgen's own; move it away")
+
+    def subfolder(self, name: str) -> "LocalStore":
+        """Return a folder of the root as a store."""
+        self.check_folder(name)
+        return replace(self, root=self.path(name))
 
     def sync(self, name: str = "") -> None:
         """Sync one file in the root, or everything, to the disk; with ``none`` do nothing."""

@@ -106,8 +106,8 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def rename_no_replace(fd: int, old: str, new: str) -> bool:
-    """Rename inside a folder; return False if the new name exists.
+def rename_no_replace(fd: int, old: str, new: str, new_folder: int | None = None) -> bool:
+    """Rename inside a folder, or into ``new_folder``; return False if the new name exists.
 
     Linux does it in one call. Where the call or the file system's support is missing, a hard link,
     which never replaces, and an unlink do the same.
@@ -115,9 +115,10 @@ def rename_no_replace(fd: int, old: str, new: str) -> bool:
     Raises:
         OSError: If it fails for another reason.
     """
+    to_fd = fd if new_folder is None else new_folder
     if hasattr(_libc(), "renameat2"):
         names = os.fsencode(old), os.fsencode(new)
-        if _libc().renameat2(fd, names[0], fd, names[1], _RENAME_NOREPLACE) == 0:
+        if _libc().renameat2(fd, names[0], to_fd, names[1], _RENAME_NOREPLACE) == 0:
             return True
         code = ctypes.get_errno()
         if code == errno.EEXIST:
@@ -125,7 +126,7 @@ def rename_no_replace(fd: int, old: str, new: str) -> bool:
         if code not in (errno.EINVAL, errno.ENOSYS):
             raise OSError(code, os.strerror(code), new)
     try:
-        os.link(old, new, src_dir_fd=fd, dst_dir_fd=fd, follow_symlinks=False)
+        os.link(old, new, src_dir_fd=fd, dst_dir_fd=to_fd, follow_symlinks=False)
     except FileExistsError:
         return False
     os.unlink(old, dir_fd=fd)

@@ -25,6 +25,7 @@ from tests.support.faults import PATIENCE, Shared, finish, flip, layouts, runnin
 pytestmark = pytest.mark.faults
 
 JOB = ("-n", 30, "-s", 32, "--engine", "serial")
+REMOVED = "3,20-21"
 CALLS = (
     *("write", "openat", "mkdir", "mkdirat", "ftruncate", "fsync", "syncfs"),
     *("rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat"),
@@ -46,17 +47,30 @@ KINDS: dict[str, tuple[object, ...]] = {
     "mend": (),
     # Sidecars are added to a finished dataset in place of one made.
     "index": ("--layout", "universal"),
+    # A finished dataset gets more images, or loses some.
+    "grow": ("--layout", "universal"),
+    "grow tar": ("--layout", "webdataset:per_shard=4,wids"),
+    "grow tfrecord": ("--layout", "tfrecord"),
+    "remove": ("--recipe", "removed.toml"),
+    "remove tar": ("--recipe", "removed.toml", "--layout", "webdataset:per_shard=4,wids"),
     # A finished dataset is replaced by the one that is made.
     "force": ("--force",),
     "force tar": ("--force",),
 }
 BEFORE = {
-    "repair": "damaged", "mend": "damaged", "index": "bare", "force": "other", "force tar": "tars"
+    "repair": "damaged", "mend": "damaged", "index": "bare", "force": "other", "force tar": "tars",
+    "grow": "half", "grow tar": "half tar", "grow tfrecord": "half tfrecord",
+    "remove": "all", "remove tar": "all tar",
 }  # fmt: skip
 OTHERS: dict[str, tuple[object, ...]] = {
     "bare": (),
     "other": ("--seed", 7),
     "tars": ("--seed", 7, "--layout", "webdataset:per_shard=4"),
+    "half": ("-n", 14, *KINDS["grow"]),
+    "half tar": ("-n", 14, *KINDS["grow tar"]),
+    "half tfrecord": ("-n", 14, *KINDS["grow tfrecord"]),
+    "all": (),
+    "all tar": KINDS["remove tar"][2:],
 }
 
 # strace counts the calls of each thread by themselves; in one thread they are in one order.
@@ -93,6 +107,8 @@ class Bench:
     def command(self) -> tuple[object, ...]:
         if BEFORE.get(self.kind) == "damaged":
             return ("repair", self.cut, "-q", "-j", 1)
+        if self.kind.startswith("remove"):
+            return ("remove", self.cut, "--index", REMOVED, "-q", "-j", 1)
         if self.kind == "index":
             return ("index", self.cut, *KINDS["index"], "-q")
         return ("generate", *JOB, *KINDS[self.kind], "-q", "-o", self.cut)
@@ -144,6 +160,7 @@ class Bench:
 
     def _paths(self) -> list[str]:
         names = {".pixelgen.lock", ".pixelgen.journal", "pixelgen.json", "sources.jsonl"}
+        names |= {f".pixelgen.resize{suffix}" for suffix in ("", ".journal", ".json")}
         for path in (self.folder / "whole").rglob("*"):
             place = path.relative_to(self.folder / "whole")
             names |= {str(place)} if path.is_dir() else {str(place.parent)}
@@ -191,6 +208,7 @@ def bench(
 def make_sets(folder: Path, kind: str) -> None:
     """Make the undisturbed dataset of a kind, and what is there before a run."""
     (folder / "photos").mkdir()
+    (folder / "removed.toml").write_text(f'removed = "{REMOVED}"\n')
     for level in (50, 100, 150):
         Image.new("RGB", (64, 64), (level, 0, 0)).save(folder / f"photos/{level}.png")
     jobs = {"whole": KINDS[kind]}

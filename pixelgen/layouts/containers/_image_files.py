@@ -48,7 +48,7 @@ class ImageFiles(Container):
 
     def files(self, info: DatasetInfo, shard: Shard) -> Iterator[str]:
         """Yield a file for each image."""
-        return (self.path(info, index) for index in range(shard.start, shard.stop))
+        return (self.path(info, index) for index in shard.indices)
 
     def file_entries(
         self, info: DatasetInfo, shard: Shard, record: ShardRecord
@@ -61,7 +61,7 @@ class ImageFiles(Container):
 
     def read_one(self, store: Store, info: DatasetInfo, shard: Shard, index: int) -> bytes:
         """Return the bytes of an image's file."""
-        return next(self.read(store, info, Shard(shard.number, index, index + 1)))
+        return next(self.read(store, info, Shard(shard.number, (index,))))
 
     def read(self, store: Store, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
         """Yield each file."""
@@ -70,7 +70,7 @@ class ImageFiles(Container):
 
 def has_subfolders(info: DatasetInfo) -> bool:
     """Return whether a dataset has too many images for one folder."""
-    return info.count > FLAT_LIMIT
+    return info.indices.stop - info.indices.start > FLAT_LIMIT
 
 
 def subfolder(top: str, info: DatasetInfo, index: int) -> str:
@@ -80,5 +80,7 @@ def subfolder(top: str, info: DatasetInfo, index: int) -> str:
 
 def subfolders(top: str, info: DatasetInfo) -> Iterator[str]:
     """Yield ``top``, or in a large dataset its sub-folders."""
-    step = PER_FOLDER if has_subfolders(info) else FLAT_LIMIT
-    return (subfolder(top, info, index) for index in range(0, info.count, step))
+    if has_subfolders(info):
+        first, last = info.indices.start // PER_FOLDER, (info.indices.stop - 1) // PER_FOLDER
+        return (f"{top}/{number:03d}" for number in range(first, last + 1))
+    return iter((top,) if info.count else ())

@@ -52,7 +52,7 @@ class Sharded(Container):
 
     def shard_file(self, info: DatasetInfo, number: int) -> str:
         """Return the name of the file of shard ``number``; files are numbered within a split."""
-        split = info.split(number * info.shard_size)
+        split = info.split_of_shard(number)
         total = info.split_units(split, info.shard_count)
         return self.file(split, info.split_units(split, number), total)
 
@@ -72,7 +72,7 @@ class Sharded(Container):
         """Return the image's name in the file, and the name of the file."""
         return {
             "file_name": info.file(index),
-            "shard": self.shard_file(info, index // info.shard_size),
+            "shard": self.shard_file(info, info.shard_number(index)),
         }
 
     def files(self, info: DatasetInfo, shard: Shard) -> Iterator[str]:

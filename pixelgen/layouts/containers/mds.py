@@ -73,7 +73,7 @@ class Mds(Sharded):
 
     def unpack(self, file: BinaryIO, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
         """Read the image out of each sample."""
-        count = shard.stop - shard.start
+        count = len(shard.indices)
         head = 4 * (count + 2)
         offsets = struct.unpack(f"<{count + 2}I", read_exactly(file, head, head))[1:]
         for start in offsets[:-1]:
@@ -129,5 +129,5 @@ def _shards(manifest: ManifestView, split: str) -> Iterator[str]:
     for shard, file in manifest.file_entries(split):
         basename = file.name.rpartition("/")[2]
         raw: dict[str, Any] = {"basename": basename, "bytes": file.size, "hashes": {}}
-        entry = {"raw_data": raw, "samples": shard.stop - shard.start, "zip_data": None}
+        entry = {"raw_data": raw, "samples": len(shard.indices), "zip_data": None}
         yield json.dumps(config | entry, sort_keys=True)

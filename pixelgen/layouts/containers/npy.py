@@ -47,7 +47,7 @@ class Npy(Sharded):
         image_header = npy_header(_shape(info), info.image.depth)
         height, width, channels = _shape(info)
         size = height * width * channels * info.image.depth // 8
-        for _ in range(shard.start, shard.stop):
+        for _ in shard.indices:
             yield image_header + read_exactly(file, size, size)
 
     def loader(self, root: str, info: DatasetInfo) -> str:
@@ -61,4 +61,4 @@ def _shape(info: DatasetInfo) -> tuple[int, int, int]:
 
 
 def _header(info: DatasetInfo, shard: Shard) -> bytes:
-    return npy_header((shard.stop - shard.start, *_shape(info)), info.image.depth)
+    return npy_header((len(shard.indices), *_shape(info)), info.image.depth)

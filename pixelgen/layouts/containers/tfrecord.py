@@ -56,7 +56,7 @@ class TfRecord(Sharded):
 
     def unpack(self, file: BinaryIO, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
         """Read the image from each example."""
-        for _ in range(shard.start, shard.stop):
+        for _ in shard.indices:
             (length,) = struct.unpack("<Q", read_exactly(file, 8, 8))
             yield _image(read_exactly(file, length + 8, info.most_bytes)[4:-4])
 

@@ -53,7 +53,7 @@ class WebDataset(Sharded):
         """Read each image."""
         try:
             with tarfile.open(fileobj=file) as tar:
-                for index in range(shard.start, shard.stop):
+                for index in shard.indices:
                     yield _content(tar, info.file(index), info.most_bytes)
         except (tarfile.TarError, KeyError) as error:
             raise ValueError(str(error)) from None

@@ -47,7 +47,7 @@ def _index_name(archive: str) -> str:
 
 
 def _samples(info: DatasetInfo, shard: Shard, record: ShardRecord) -> Iterator[bytes]:
-    yield f"v1.2 {shard.stop - shard.start}\n".encode()
+    yield f"v1.2 {len(shard.indices)}\n".encode()
     offset = 0
     for _, members in groupby(member_sizes(info, shard, record), key=lambda member: member[0]):
         files = []

@@ -40,5 +40,5 @@ def _index(manifest: ManifestView, split: str) -> Iterator[bytes]:
 
 def _shards(manifest: ManifestView, split: str) -> Iterator[str]:
     for shard, file in manifest.file_entries(split):
-        samples = shard.stop - shard.start
-        yield json.dumps({"url": file.name, "nsamples": samples, "filesize": file.size})
+        entry = {"url": file.name, "nsamples": len(shard.indices), "filesize": file.size}
+        yield json.dumps(entry)

@@ -1,0 +1,106 @@
+"""``pixelgen remove``: drop images of a dataset, with all that is said of them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pixelgen.cli.command import (
+    HeadedCommand,
+    dataset_argument,
+    durability_option,
+    jobs_option,
+    json_option,
+    quiet_option,
+)
+from pixelgen.cli.output import Progress, pluralize, print_json, print_path, report
+from pixelgen.cli.signals import Stop
+from pixelgen.errors import BadValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pixelgen.storage import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoveOptions:
+    """The options of ``remove``."""
+
+    dataset: str
+    index: tuple[str, ...]
+    where: str | None
+    jobs: int | None
+    durability: str
+    as_json: bool
+    quiet: bool
+
+
+@click.command(
+    cls=HeadedCommand,
+    epilog="""\b
+Examples:
+  pixelgen remove negatives --index 17,20-30
+  pixelgen remove negatives --where family=stripes
+""",
+)
+@dataset_argument
+@click.option("--index", metavar="RANGES", multiple=True,
+              help="Indices of the images, as the manifest has them: 17,20-30.")  # fmt: skip
+@click.option("--where", metavar="COLUMN=VALUE",
+              help="Images whose rows have this value: split=val, family=stripes.")  # fmt: skip
+@jobs_option
+@durability_option
+@json_option
+@quiet_option
+def remove(**values: Any) -> int:
+    """Remove images from a finished dataset, with their rows and labels.
+
+    DATASET is 'negatives' by default. The other images keep their indices and names, and
+    pixelgen.json records which were removed: verify, repair and generate agree. Prints the path of
+    the manifest.
+    """
+    from pixelgen.dataset.api import remove as remove_images
+    from pixelgen.dataset.run_config import RunConfig
+    from pixelgen.storage import open_store
+
+    options = RemoveOptions(**values)
+    store = open_store(options.dataset, options.durability)
+    indices = _indices(options, store)
+    stop = Stop("the same command finishes it")
+    progress = Progress("made again", quiet=options.quiet)
+    manifest = remove_images(
+        store,
+        indices,
+        jobs=options.jobs or 0,
+        progress=progress.update,
+        run=RunConfig(stopped=lambda: bool(stop)),
+    )
+    progress.close()
+    if not manifest.is_complete:
+        return stop.exit_code
+    if not options.quiet:
+        report(f"{pluralize(manifest.count, 'image')} left")
+    if options.as_json:
+        print_json({"state": "complete", "manifest": manifest.path, "count": manifest.count})
+    else:
+        print_path(manifest.path)
+    return 0
+
+
+def _indices(options: RemoveOptions, store: "Store") -> "Iterable[int]":
+    """Return the indices of the images to remove."""
+    from pixelgen.dataset.existing_plan import read_plan
+    from pixelgen.dataset.reader import find_images
+    from pixelgen.layouts.image_indices import IndexRanges
+
+    if bool(options.index) == (options.where is not None):
+        raise BadValue("which images are to be removed? give either --index or --where")
+    if options.where is None:
+        return IndexRanges.parse(",".join(options.index))
+    column, separator, value = options.where.partition("=")
+    if not separator:
+        raise BadValue(
+            f"invalid --where {options.where[:50]!r}: must be COLUMN=VALUE; write family=stripes"
+        )
+    return find_images(store, read_plan(store).job, column.strip(), value.strip())

@@ -1,0 +1,127 @@
+"""The last part of a resize: files of the old dataset give way to those of the new one.
+
+It begins once all files of the new dataset were made and its plan was written. For as long as it
+lasts, ``.pixelgen.resize.json`` has the old plan. Whatever resumes the dataset completes it first;
+each step may be done twice.
+"""
+
+from collections.abc import Iterator
+from itertools import chain
+
+from pixelgen.dataset.journal import Journal
+from pixelgen.dataset.plan import PLAN_LIMIT, Plan, checksum_files
+from pixelgen.dataset.sidecar_files import sidecar_files, sidecar_names
+from pixelgen.errors import Conflict
+from pixelgen.job import Job
+from pixelgen.layouts import Sharded
+from pixelgen.storage import Store
+
+RESIZE_JOURNAL = ".pixelgen.resize.journal"
+OLD_PLAN = ".pixelgen.resize.json"
+_FOLDER = ".pixelgen.resize"
+
+
+def staging_store(job: Job, store: Store) -> Store:
+    """Return where files are made: those of many images in a folder, as most have old names.
+
+    Not so single images: loaders of class folders would take the folder for a class.
+    """
+    return store.subfolder(_FOLDER) if isinstance(job.layout.container, Sharded) else store
+
+
+def clear_staging(job: Job, store: Store) -> None:
+    """Remove the journal of a resize, and the files of many images that were made for it."""
+    if not isinstance(job.layout.container, Sharded):
+        store.remove(RESIZE_JOURNAL)
+        return
+    folders = [_FOLDER]
+    for folder in folders:  # grows
+        inside = store.subfolder(folder)
+        for name in inside.list_names(""):
+            if inside.size(name) is None:
+                folders.append(f"{folder}/{name}")
+            else:
+                inside.remove(name)
+    for folder in reversed(folders):
+        store.remove_folder(folder)
+
+
+def differing_fields(old: Job, new: Job) -> set[str]:
+    """Return the names of the fields in which two jobs differ; sidecars do not count."""
+    before, now = (job.to_dict() | {"layout": str(job.layout.container)} for job in (old, new))
+    return {name for name in {**before, **now} if before.get(name) != now.get(name)}
+
+
+def replace_files(job: Job, store: Store) -> None:
+    """Move the files of a resized dataset to their names, and remove those that it lacks.
+
+    Raises:
+        Conflict: Where the old plan is damaged or of another dataset.
+    """
+    old = _old_job(store)
+    if old is None or old == job:  # or the new plan is not written yet: the same command does that
+        return
+    if not differing_fields(old, job) <= {"count", "removed"}:
+        raise Conflict(f"{store.path(OLD_PLAN)} is of another dataset; move it away")
+    for name in (old.manifest, *checksum_files(old)):
+        store.remove(name)
+    staging = staging_store(job, store)
+    for name in job.files() if staging != store else ():
+        if staging.size(name) is not None:
+            store.remove(name)
+            store.move(f"{_FOLDER}/{name}", name)
+    for name in _dropped_names(old, job):
+        store.remove(name)
+    clear_staging(job, store)
+
+
+def _old_job(store: Store) -> Job | None:
+    """Return the job of the dataset that is being replaced; None if there is none."""
+    if store.size(OLD_PLAN) is None:
+        return None
+    try:
+        return Plan.parse(store.read(OLD_PLAN, PLAN_LIMIT)).job
+    except ValueError as error:
+        raise Conflict(f"{store.path(OLD_PLAN)} {error}; restore it") from None
+
+
+def end_replacement(job: Job, store: Store, done: Journal) -> None:
+    """Remove the sidecars of the old dataset that are not those of the new one; forget it."""
+    if store.size(OLD_PLAN) is None:
+        return
+    for name, data in sidecar_files(job, done.records):
+        if store.size(name) is not None and not store.content_equals(name, data):
+            store.remove(name)
+    store.remove(OLD_PLAN)
+
+
+def new_names(old: Job, job: Job) -> Iterator[str]:
+    """Yield the names that only the new dataset has, but for those of single images."""
+    if isinstance(old.layout.container, Sharded):
+        known = set(_names(old))
+        return (name for name in _names(job) if name not in known)
+    if job.count == old.count:
+        return iter(())
+    return without(*(chain.from_iterable(sidecar_names(each)) for each in (job, old)))
+
+
+def _dropped_names(old: Job, job: Job) -> Iterator[str]:
+    """Yield the names that only the old dataset has."""
+    if isinstance(old.layout.container, Sharded):
+        known = set(_names(job))
+        return (name for name in _names(old) if name not in known)
+    return without(_names(old), _names(job)) if job.count == old.count else iter(())
+
+
+def _names(job: Job) -> Iterator[str]:
+    return chain(job.files(), chain.from_iterable(sidecar_names(job)))
+
+
+def without(names: Iterator[str], others: Iterator[str]) -> Iterator[str]:
+    """Yield names without others, all of which are among them and in the same order."""
+    following = next(others, None)
+    for name in names:
+        if name == following:
+            following = next(others, None)
+        else:
+            yield name

@@ -1,0 +1,229 @@
+"""Resize: give a finished dataset more images of the same job, or remove some of its images.
+
+The files of all shards that differ are made first: single images under their names, where nothing
+names them yet, and files of many images in ``.pixelgen.resize``. Until then the dataset is what it
+was, and a run that is killed is resumed from ``.pixelgen.resize.journal``. Then the dataset gets a
+journal that lists all shards of the new one, and the new plan: from here on it is the new dataset,
+unfinished, and :mod:`pixelgen.dataset.replacement` says what is left to do.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import chain
+
+from pixelgen.dataset.add_sidecars import check_lists
+from pixelgen.dataset.journal import Journal
+from pixelgen.dataset.manifest_reader import read_records
+from pixelgen.dataset.missing_files import check_present
+from pixelgen.dataset.plan import JOURNAL, PLAN, Plan, is_finished
+from pixelgen.dataset.replacement import (
+    OLD_PLAN,
+    RESIZE_JOURNAL,
+    clear_staging,
+    differing_fields,
+    new_names,
+    staging_store,
+    without,
+)
+from pixelgen.dataset.run_config import RunConfig
+from pixelgen.dataset.source_record import write_record
+from pixelgen.dataset.writer import (
+    Outcome,
+    bind_sources,
+    make_missing,
+    prepare_or_resume,
+    resume,
+    sweep,
+    write,
+)
+from pixelgen.errors import BadValue, Conflict, PixelgenError, shell_path
+from pixelgen.job import Job
+from pixelgen.layouts import ImageRecord, Shard, Sharded, ShardRecord
+from pixelgen.layouts.image_indices import IndexRanges
+from pixelgen.storage import Store
+from pixelgen.storage.lock import lock
+
+
+def is_growth(old: Job, new: Job) -> bool:
+    """Return whether a job is another one with more images, whatever its sidecars."""
+    return differing_fields(old, new) == {"count"} and new.count > old.count
+
+
+def without_removed(plan: Plan, job: Job) -> Job:
+    """Return a job without the images that were removed from the dataset, if it has them all."""
+    if job.removed is None and plan.job.removed and job.start == plan.job.start:
+        return job.with_removed(plan.job.removed) if job.count >= plan.job.count else job
+    return job
+
+
+def grow(plan: Plan, job: Job, store: Store, run: RunConfig) -> Outcome:
+    """Add images to a finished dataset of the same job with fewer; resume where this was stopped.
+
+    Raises:
+        Conflict: Where the dataset is not finished, or damaged, or of another version; where a name
+            is taken; where images would have to be renamed, or fetched again.
+        Busy: Where another process writes to it.
+        PixelgenError: Where writing fails.
+    """
+    if job.remote:
+        raise Conflict(
+            f"the images in {store.root} were fetched, and no others can be added; use another"
+            " directory"
+        )
+    layout = plan.job.layout.with_sidecars(job.layout.sidecars)
+    return _resize(plan, job.with_layout(layout), store, run)
+
+
+def remove(plan: Plan, removed: IndexRanges, store: Store, run: RunConfig) -> Outcome:
+    """Remove images from a finished dataset, with all that is said of them.
+
+    Raises:
+        BadValue: For images that do not exist, and for all images.
+        Conflict: As :func:`grow`.
+        Busy: As :func:`grow`.
+        PixelgenError: As :func:`grow`.
+    """
+    old = plan.job
+    if old.remote and isinstance(old.layout.container, Sharded):
+        raise Conflict(
+            f"the images in {store.root} were fetched into files of many images, which cannot be"
+            " made again without some"
+        )
+    job = old.with_removed(removed.union(old.removed) if old.removed else removed)
+    if job == old:  # nothing is left to remove, or to make of what is left
+        return write(job, store, run, plan)
+    return _resize(plan, job, store, run)
+
+
+def _resize(plan: Plan, job: Job, store: Store, run: RunConfig) -> Outcome:
+    """Turn the dataset of a plan into that of a job, whose images are a part of it or the rest."""
+    if not store.can_replace:
+        raise BadValue(
+            f"a dataset in {store.root} cannot be changed; use a directory, or another prefix"
+        )
+    job = bind_sources(job, store, run, plan)
+    old = plan.job.with_sources(job.sources)
+    target = Plan.of(job)
+    with lock(store):
+        if Plan.read(store, known=plan) != plan:
+            raise Conflict(f"{store.root} was changed by another process; run the command again")
+        done = Journal(store, target)
+        outcome = Outcome(target.digest, existing=len(job))
+        if not done.is_begun():
+            _check(plan, old, job, store)
+            outcome = _make(old, target, job, store, run)
+        if not outcome.is_complete:
+            return outcome
+        store.put(OLD_PLAN, plan.text)
+        store.sync(OLD_PLAN)
+        store.overwrite(PLAN, target.text)
+        prepare_or_resume(target, job, store, done, target)
+        rest = resume(target, job, store, run, done)
+        return replace(outcome, is_complete=rest.is_complete)
+
+
+def _check(plan: Plan, old: Job, job: Job, store: Store) -> None:
+    """Refuse what cannot be done, before anything is written."""
+    if not is_finished(store, old):
+        raise Conflict(
+            f"the dataset in {store.root} is not finished; first run: pixelgen repair"
+            f" {shell_path(store.root)}"
+        )
+    plan.check_remakeable(store.root)
+    check_present(old, store)
+    check_lists(old, store)
+    _check_same_names(old, job, store)
+    for name in new_names(old, job):
+        if store.exists(name):
+            raise Conflict(
+                f"{store.path(name)} exists and does not belong to this dataset; move it away"
+            )
+
+
+def _check_same_names(old: Job, job: Job, store: Store) -> None:
+    """Refuse to make a dataset so large that its images would have other names."""
+    if isinstance(old.layout.container, Sharded) or not old.indices:
+        return
+    for index in old.indices[0], old.indices[-1]:
+        name, other = (
+            each.layout.container.location(each.info, index)["file_name"] for each in (old, job)
+        )
+        if name != other:
+            raise Conflict(
+                f"with {job.count:,} images {name} in {store.root} would be {other}, and files are"
+                " not renamed; make the others in another directory, with --start"
+                f" {old.indices.stop} -n {job.indices.stop - old.indices.stop}"
+            )
+
+
+def _make(old: Job, target: Plan, job: Job, store: Store, run: RunConfig) -> Outcome:
+    """Make the shards that the old dataset lacks, and then the journal of all; unless stopped."""
+    staging = staging_store(job, store)
+    made = Journal(staging, target, name=RESIZE_JOURNAL)
+    if not made.is_begun():  # what is there is of another number of images
+        clear_staging(job, store)
+    staging.create()
+    write_record(staging, job.sources)
+    sweep(job, staging)
+    with made.opened():
+        for record in _kept(old, job, store):
+            if not made.has(record.shard):
+                made.add(record)
+        outcome = make_missing(target, staging, run, made)
+        if outcome.is_complete:
+            _sync(old, job, store)
+            lines = (made.line(record) for _, record in made.records())
+            store.publish(store.stage(JOURNAL, lines))
+            store.sync(JOURNAL)
+    created = min(outcome.created, max(0, len(job) - len(old)))
+    return replace(outcome, created=created, existing=len(job) - created)
+
+
+def _sync(old: Job, job: Job, store: Store) -> None:
+    """Bring what was made to the disk; where that fails, remove it, since it may be lost."""
+    try:
+        store.sync()
+    except PixelgenError:
+        with suppress(PixelgenError):  # what failed first is reported
+            clear_staging(job, store)
+            if not isinstance(job.layout.container, Sharded):
+                for name in without(job.files(), old.files()) if job.count > old.count else ():
+                    store.remove(name)
+        raise
+
+
+def _kept(old: Job, job: Job, store: Store) -> Iterator[ShardRecord]:
+    """Yield the records of the new dataset's shards whose files the old one has, all of them."""
+    records = read_records(old, store)
+    if isinstance(old.layout.container, Sharded):
+        return (record for shard, record in records if _is_same(old, job, shard, record))
+    images = chain.from_iterable(record.image_records(shard) for shard, record in records)
+    return _regrouped(job, images)
+
+
+def _is_same(old: Job, job: Job, shard: Shard, record: ShardRecord) -> bool:
+    """Return whether both datasets have a shard: the same images, in a file of the same name."""
+    if shard.number >= job.shard_count or job.shard(shard.number) != shard:
+        return False
+    image_record = next(record.image_records(shard))
+    return old.info.row(image_record) == job.info.row(image_record)
+
+
+def _regrouped(job: Job, images: Iterator[ImageRecord]) -> Iterator[ShardRecord]:
+    """Group records of images, each in a file of its own, by the shards of a job."""
+    following = next(images, None)
+    for shard in job.shards():
+        found = []
+        for index in shard.indices:
+            while following and following.number < index:
+                following = next(images, None)
+            if following is None:
+                return
+            found.append(following)
+        sizes, hashes = (
+            [each.size for each in found],
+            [each.sha256 for each in found if each.sha256],
+        )
+        origins = [each.origin for each in found if each.origin]
+        yield ShardRecord(shard.number, sizes, hashes, origins=origins)
