@@ -65,7 +65,7 @@ def test_removed_images_stay_removed(layout: str, split: str | None, tmp_path: P
     assert all(row["sha256"] == job.row(row["index"])["sha256"] for row in dataset.rows)
     assert len([*dataset.images]) == 21
     assert verify(root, deep=True, jobs=1).damage == []
-    make(root, count=25, **options)  # there is nothing to do
+    make(root, count=25, **options)  # nothing is to be done
     (root / next(iter(dataset.job.files()))).unlink()
     assert len(repair(root, jobs=1).damage) > 0
     make(root, **options)

@@ -183,13 +183,17 @@ def moments(whole: Path) -> range:
 
 
 def torn(cut: Path, *wholes: Path) -> list[str]:
-    """Return the files under final names that are not those of one of the whole datasets."""
+    """Return the files under final names that are not those of one of the whole datasets.
+
+    So must be those that wait in the folder of a resize, by their names in there.
+    """
     found = []
     for path in cut.rglob("*"):
         name = path.relative_to(cut)
         if path.is_dir() or path.name.startswith("."):
             continue
-        right = [(whole / name).read_bytes() for whole in wholes if (whole / name).exists()]
+        final = Path(*(part for part in name.parts if part != ".pixelgen.resize"))
+        right = [(whole / final).read_bytes() for whole in wholes if (whole / final).exists()]
         if path.read_bytes() not in right:
             found.append(str(name))
     return found
