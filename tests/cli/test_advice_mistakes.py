@@ -53,9 +53,28 @@ def test_a_mistake_is_answered_with_what_to_write(
 
 @follows_advice("--family …")
 def test_a_list_of_families_is_answered_with_an_option_for_each(console: Console) -> None:
-    console.run("generate --family perlin,fbm", 2)
-    options = console.last.partition("by itself: ")[2]
-    console.run(f"generate {SMALL} {options}")
+    for mistake in ("perlin,fbm", "perlin=2,stripes=3:n=2..3,tone='random|primary'"):
+        console.run(f"generate --family {mistake}", 2)
+        options = console.last.partition("by itself: ")[2]
+        console.run(f"generate {SMALL} {options} --force")
+    assert "'fmb'" in console.run("generate --family perlin,fmb", 2)
+
+
+@follows_advice(
+    "give one preset (--family …), or each family by its name (--family perlin --family fbm); for"
+    " the members of presets, run: pixelgen list presets"
+)
+@pytest.mark.parametrize(
+    "mistake",
+    ["--family default,lwn", "--family lwn --family default=2", "--family perlin --family lwn"],
+)
+def test_mixed_presets_are_answered_with_what_can_be_mixed(mistake: str, console: Console) -> None:
+    answer = console.run(f"generate {mistake}", 2)
+    alone, families = re.findall(r"\((--family [^)]+)\)", answer)
+    assert "perlin" not in alone
+    console.follow()
+    console.run(f"generate {SMALL} {alone} -o alone")
+    console.run(f"generate {SMALL} {families} -o families")
 
 
 @follows_advice("give one, such as --color white")
