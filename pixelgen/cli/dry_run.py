@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pixelgen.cli.output import human_bytes, pluralize, print_json, print_line
+from pixelgen.cli.output import human_bytes, pluralize, print_json, print_line, report
 
 if TYPE_CHECKING:
     from pixelgen.cli.generate_options import GenerateOptions
@@ -25,7 +25,7 @@ def print_dry_run(job: "Job", store: "Store", options: "GenerateOptions") -> int
         plan.check_usable(job, store)
     known = None if options.force else plan
     job = bind_sources(job, store, RunConfig(skip_damaged=options.skip_damaged), known)
-    expected, existing = _expected_bytes(job), _existing(job, store, known)
+    expected, existing = _expected_bytes(job), _existing(job, store, known, options)
     if options.as_json:
         print_json({
             "count": job.count,
@@ -52,15 +52,25 @@ def print_dry_run(job: "Job", store: "Store", options: "GenerateOptions") -> int
     return 0
 
 
-def _existing(job: "Job", store: "Store", plan: "Plan | None") -> int:
+def _existing(job: "Job", store: "Store", plan: "Plan | None", options: "GenerateOptions") -> int:
     """Return how many images are there, or in the download cache."""
     from pixelgen.dataset.journal import replay_journals
-    from pixelgen.dataset.missing_files import check_present
+    from pixelgen.dataset.lost_manifest import (
+        check_restorable,
+        describe_restoring,
+        is_manifest_lost,
+    )
+    from pixelgen.dataset.missing_files import check_present, missing_files
     from pixelgen.dataset.plan import Plan, is_finished
 
     if plan and is_finished(store, job):
         check_present(plan.job, store)
         return job.count
+    if plan and is_manifest_lost(job, store):
+        check_restorable(plan, job, store)
+        if not options.quiet:
+            report(describe_restoring(job, store))
+        return job.count - sum(each.images for each in missing_files(plan.job, store))
     existing = replay_journals(store, plan).images if plan else 0
     if job.remote:
         from pixelgen.dataset.download_cache import count_cached

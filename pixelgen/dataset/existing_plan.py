@@ -40,7 +40,7 @@ def finished_plan(store: Store) -> Plan:
 def check_finished(job: Job, store: Store) -> None:
     """Raise PixelgenError where a dataset is not finished, Conflict where its manifest is lost."""
     if not store.exists(JOURNAL) and store.size(job.manifest) is None:
-        raise Conflict(f"{store.path(job.manifest)} is {_way_to_manifest(store, job)}")
+        raise Conflict(f"{store.path(job.manifest)} is {way_to_manifest(store, job)}")
     if not is_finished(store, job):
         way = "" if job.remote else f", or: pixelgen repair {shell_path(store.root)}"
         raise PixelgenError(
@@ -48,7 +48,7 @@ def check_finished(job: Job, store: Store) -> None:
         )
 
 
-def _way_to_manifest(store: Store, job: Job) -> str:
+def way_to_manifest(store: Store, job: Job) -> str:
     """Say what is wrong with a manifest that is not there, and what brings it back."""
     is_there = store.exists(job.manifest)
     what = "not a regular file" if is_there else "missing"

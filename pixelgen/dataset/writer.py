@@ -15,6 +15,7 @@ from itertools import chain, groupby, takewhile
 from pixelgen.dataset import manifest
 from pixelgen.dataset.add_sidecars import add_sidecars
 from pixelgen.dataset.journal import Journal, partitions
+from pixelgen.dataset.lost_manifest import check_not_lost, check_restorable, restoring_manifest
 from pixelgen.dataset.manifest import listed_checksum
 from pixelgen.dataset.missing_files import check_present
 from pixelgen.dataset.partition import Partition
@@ -70,6 +71,7 @@ def write(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> Outcome:
         is_complete = is_finished(store, job)
         if is_complete:
             check_present(plan.job, store)
+        check_restorable(plan, wanted, store)
         if is_complete and wanted == plan.job:
             store.touch(job.manifest)
             remove_stale_lock(store)
@@ -92,7 +94,8 @@ def write(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> Outcome:
         prepare_or_resume(target, wanted, store, done, found)
         if is_finished(store, wanted):  # by another process, or but for its sidecars
             return Outcome(target.digest, existing=wanted.count, has_new_sidecars=is_extended)
-        return resume(target, wanted, store, run, done)
+        with restoring_manifest(wanted, store, run.note):
+            return resume(target, wanted, store, run, done)
 
 
 def resume(plan: Plan, job: Job, store: Store, run: RunConfig, done: Journal) -> Outcome:
@@ -116,6 +119,7 @@ def write_partition(
     """
     if plan:
         plan.check_usable(job, store)
+        check_not_lost(job, store)
     job = bind_sources(job, store, run, plan)
     target = Plan.of(job)
     done = Journal(store, target, partition)
