@@ -64,6 +64,26 @@ def shell_path(path: str) -> str:
     return shlex.quote(f"./{path}" if path.startswith("-") else path)
 
 
+def install_extra(extra: str) -> str:
+    """Return how to install an extra: from a checkout, since no package index has this project.
+
+    >>> print(install_extra("dask"))
+    install the extra 'dask': in the checkout, python -m pip install '.[dask]'
+    """
+    return f"install the extra {extra!r}: in the checkout, python -m pip install '.[{extra}]'"
+
+
+def install_version(version: str) -> str:
+    """Return how to install a version, likewise; releases are tagged with a v before the number.
+
+    >>> print(install_version("0.1.0"))
+    install that version: in the checkout, git checkout v0.1.0 && python -m pip install .
+    """
+    return (
+        f"install that version: in the checkout, git checkout v{version} && python -m pip install ."
+    )
+
+
 class PixelgenError(Exception):
     """Work failed or is incomplete; running the same command again is safe."""
 
