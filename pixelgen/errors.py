@@ -21,6 +21,10 @@ SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "huggingface": ("hf",), "streaming": ("mds",), "ultralytics": ("yolo",),
         "numpy": ("npy",),
     },
+    "mode": {
+        "gray": ("L",), "grey": ("L",), "grayscale": ("L",), "greyscale": ("L",), "mono": ("L",),
+        "rgb8": ("RGB",), "alpha": ("RGBA",),
+    },
     "trainer": {
         "yolo": ("ultralytics",), "yolov8": ("ultralytics",), "pytorch": ("torchvision",),
         "torch": ("torchvision",), "tensorflow": ("keras",), "tf": ("keras",),
@@ -51,6 +55,18 @@ def suggest_choice(word: str, names: Iterable[str], kind: str = "") -> str:
     """
     choices = list(names)
     return f"{suggest_name(word, choices, kind) or ';'} choose one of {', '.join(choices)}"
+
+
+def suggest_comma(text: str) -> str:
+    """Return what to write where a colon stands between two parameters, or nothing.
+
+    >>> suggest_comma("sigma=20:mean=3"), suggest_comma("sigma=20")
+    ('; parameters are separated by commas: write sigma=20,mean=3', '')
+    """
+    import re
+
+    written = re.sub(r":(?=[a-z_]+=)", ",", text)
+    return "" if written == text else f"; parameters are separated by commas: write {written}"
 
 
 def shell_path(path: str) -> str:

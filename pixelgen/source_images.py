@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from pixelgen.errors import BadValue, PixelgenError
+from pixelgen.errors import BadValue, PixelgenError, suggest_comma
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -213,7 +213,8 @@ def scan_folder(path: str, *, skip_damaged: bool = False) -> SourceFolder:
             except UnusableImage as error:
                 damaged.append(f"{name} is {error}")
     except OSError as error:
-        raise BadValue(f"cannot read the source {error.filename}: {error.strerror}") from None
+        hint = suggest_comma(f"source={path}")
+        raise BadValue(f"cannot read the source {error.filename}: {error.strerror}{hint}") from None
     if damaged and not skip_damaged:
         count = f"{len(damaged):,} {'file' if len(damaged) == 1 else 'files'}"
         raise BadValue(

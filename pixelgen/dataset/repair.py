@@ -275,7 +275,7 @@ def _restore_plan(store: Store) -> bool:
     if hashlib.sha256(text).hexdigest() != listed_checksum(store, PLAN):
         raise Conflict(
             f"{store.path(PLAN)} is damaged, and {SUMS} does not say what it was;"
-            f" {way_to_plan(store)}"
+            f" {way_to_plan(store, 'remove it and ')}"
         )
     with lock(store):
         store.remove_stale_files("")

@@ -31,6 +31,12 @@ COMMANDS = {
 TESTED_ELSEWHERE = {
     "to make them again, run: pixelgen repair …":
         "tests/dataset/test_missing_files.py::test_no_command_reports_a_dataset_with_a_missing_file_as_complete",
+    "… must be a whole number, 1 or more; omit --jobs to use all CPUs, or write --jobs 2":
+        "tests/cli/test_advice_mistakes.py::test_a_mistake_is_answered_with_what_to_write",
+    "--mode …":
+        "tests/cli/test_advice_mistakes.py::test_a_mistake_is_answered_with_what_to_write",
+    "unknown trainer …: it is a layout; write --layout …, or choose one of …":
+        "tests/cli/test_advice_mistakes.py::test_a_mistake_is_answered_with_what_to_write",
     "run the same command again with --jobs 1, or allow this user more processes":
         "tests/faults/test_calls.py::"
         "test_a_system_without_threads_or_processes_is_one_line_and_never_hangs",

@@ -106,8 +106,8 @@ def test_a_missing_manifest_of_fetched_images_costs_no_requests(
 
 
 @follows_advice(
-    "restore it or, unless its images were fetched with --remote, remove it, if it is there, and"
-    " run the command that made the dataset again, with the same seed and all sidecars"
+    "restore it, or …run the command that made the dataset again, with the same seed and all"
+    " sidecars (not for --remote)"
 )
 def test_the_command_with_all_sidecars_restores_a_plan(console: Console) -> None:
     console.run(f"{DATASET} --seed random")
@@ -122,8 +122,8 @@ def test_the_command_with_all_sidecars_restores_a_plan(console: Console) -> None
 
 
 @follows_advice(
-    "restore it or, unless its images were fetched with --remote, remove it, if it is there, and"
-    " run the command that made the dataset again, with the same seed and all sidecars"
+    "restore it, or …run the command that made the dataset again, with the same seed and all"
+    " sidecars (not for --remote)"
 )
 def test_a_damaged_plan_is_restored_or_removed_and_made_again(
     console: Console,
