@@ -18,6 +18,7 @@ from pixelgen.cli.options import (
     read_recipe,
     with_epoch,
 )
+from pixelgen.cli.other_files import note_other_files
 from pixelgen.cli.output import Progress, pluralize, report
 from pixelgen.cli.remote import check_named_address, fetcher, remote_address, remote_options
 from pixelgen.cli.signals import Stop
@@ -108,6 +109,8 @@ def generate(**values: Any) -> int:
         from pixelgen.cli.dry_run import print_dry_run
 
         return print_dry_run(job, store, options)
+    if not options.quiet:
+        note_other_files(job, store)
     return _generate(job, store, partition, options)
 
 
