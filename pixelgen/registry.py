@@ -152,6 +152,12 @@ def components(kind: str) -> dict[str, type[Component]]:
     return dict(sorted(_REGISTRY[kind].items()))
 
 
+def subclasses(base: type[P]) -> dict[str, type[P]]:
+    """Return the components of a kind by name, as far as they are subclasses of ``base``."""
+    found = components(base.kind).items()
+    return {name: each for name, each in found if issubclass(each, base)}
+
+
 def parse(base: type[P], text: str) -> P:
     """Create a component of the kind of ``base`` from ``name:key=value,…``.
 
@@ -175,9 +181,8 @@ def find_component(base: type[P], name: str) -> type[P]:
     if found and issubclass(found, base):
         return found
     names: dict[str, type[P]] = {}
-    for component in components(base.kind).values():
-        if issubclass(component, base):
-            names |= dict.fromkeys((component.name, *component.aliases), component)
+    for component in subclasses(base).values():
+        names |= dict.fromkeys((component.name, *component.aliases), component)
     if name in names:
         return names[name]
     plugins = _entry_points(base.kind)

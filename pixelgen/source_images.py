@@ -171,7 +171,8 @@ class SourceCatalog:
             if folder.path == path:
                 return folder
         raise BadValue(
-            f"the images in {path!r} were not scanned: make the job with Job(…).scan_sources()"
+            f"the images in {path!r} were not scanned by this job; use the one that"
+            " scan_sources() returns: job = job.scan_sources()"
         )
 
     @property

@@ -93,6 +93,10 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     pictures = {each.stem for each in (tmp_path / "site/_images").glob("family-*.png")}
     assert pictures == {f"family-{name}" for name in pixelgen.families()}
+    reference = (tmp_path / "site/api.html").read_text(encoding="utf-8")
+    assert {"families", "formats", "layouts"} <= set(
+        re.findall('id="pixelgen.([a-z]+)"', reference)
+    )
     page = (tmp_path / "site/families.html").read_text(encoding="utf-8")
     entries = {name.replace("_", "-") for name in pixelgen.families()}
     assert entries <= set(re.findall(r'<section id="([^"]+)"', page))
