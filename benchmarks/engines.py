@@ -1,6 +1,6 @@
 """Measure the engines beside each other: ``python -m benchmarks.engines``.
 
-Run it from the root of the repository, by the Python of an environment with pixelgen[dask], on
+Run it from the root of the repository, by the Python of an environment with the extra 'dask', on
 Linux. Two workers beside one, and every engine beside another. A round runs all in turn, each into
 a fresh directory, with everything synced before; ratios are of the same round, start-up included
 but for that of the cluster, which runs already. The second set is of many shards of one small image

@@ -1,6 +1,6 @@
 """Measure ``pixelgen serve`` against the generator that it serves: ``python -m benchmarks.serve``.
 
-Run it from the root of the repository, by the Python of an environment with pixelgen[serve], on
+Run it from the root of the repository, by the Python of an environment with the extra 'serve', on
 Linux. All sides make the same images: the generator, in a loop and for nobody; ``pixelgen serve``
 with ``-j 1 -q``, asked with ``blob=true`` over a few connections that are kept alive; and the
 generator behind a plain socket, which is what no server can do without. Each runs on one and the

@@ -1,7 +1,7 @@
 """Measure WebDataset shards against webdataset's own writer: ``python -m benchmarks.webdataset``.
 
-Run it from the root of the repository, by the Python of an environment with pixelgen[test]. A ratio
-is what a side took over what ``pixelgen generate --layout webdataset`` took in the same round,
+Run it from the root of the repository, by the Python of an environment with the extra 'test'. A
+ratio is what a side took over what ``pixelgen generate --layout webdataset`` took in one round,
 start-up included; a round makes one after the other, each in a fresh directory of the disk that
 ``--scratch`` names, with everything synced before. ``ShardWriter`` gets the pixels that pixelgen
 draws and has Pillow encode them, or gets them encoded by pixelgen; it writes the same members and

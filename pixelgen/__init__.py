@@ -81,23 +81,22 @@ def families() -> "dict[str, type[Family]]":
     ['blobs', 'dead_leaves', 'fbm']
     """
     from pixelgen.families import Family
-    from pixelgen.registry import components
+    from pixelgen.registry import subclasses
 
-    return {name: each for name, each in components("family").items() if issubclass(each, Family)}
+    return subclasses(Family)
 
 
 def formats() -> "dict[str, type[Format]]":
     """Return the formats of image files by name."""
     from pixelgen.formats import Format
-    from pixelgen.registry import components
+    from pixelgen.registry import subclasses
 
-    return {name: each for name, each in components("format").items() if issubclass(each, Format)}
+    return subclasses(Format)
 
 
 def layouts() -> "dict[str, type[LayoutComponent]]":
     """Return the layouts by name: containers and sidecars."""
     from pixelgen.layouts import LayoutComponent
-    from pixelgen.registry import components
+    from pixelgen.registry import subclasses
 
-    found = components("layout").items()
-    return {name: each for name, each in found if issubclass(each, LayoutComponent)}
+    return subclasses(LayoutComponent)

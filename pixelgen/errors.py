@@ -21,6 +21,10 @@ SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "huggingface": ("hf",), "streaming": ("mds",), "ultralytics": ("yolo",),
         "numpy": ("npy",),
     },
+    "mode": {
+        "gray": ("L",), "grey": ("L",), "grayscale": ("L",), "greyscale": ("L",), "mono": ("L",),
+        "rgb8": ("RGB",), "alpha": ("RGBA",),
+    },
     "trainer": {
         "yolo": ("ultralytics",), "yolov8": ("ultralytics",), "pytorch": ("torchvision",),
         "torch": ("torchvision",), "tensorflow": ("keras",), "tf": ("keras",),
@@ -53,6 +57,18 @@ def suggest_choice(word: str, names: Iterable[str], kind: str = "") -> str:
     return f"{suggest_name(word, choices, kind) or ';'} choose one of {', '.join(choices)}"
 
 
+def suggest_comma(text: str) -> str:
+    """Return what to write where a colon stands between two parameters, or nothing.
+
+    >>> suggest_comma("sigma=20:mean=3"), suggest_comma("sigma=20")
+    ('; parameters are separated by commas: write sigma=20,mean=3', '')
+    """
+    import re
+
+    written = re.sub(r":(?=[a-z_]+=)", ",", text)
+    return "" if written == text else f"; parameters are separated by commas: write {written}"
+
+
 def shell_path(path: str) -> str:
     """Quote a path for a command in a message, so that a shell reads it as one word.
 
@@ -62,6 +78,26 @@ def shell_path(path: str) -> str:
     import shlex
 
     return shlex.quote(f"./{path}" if path.startswith("-") else path)
+
+
+def install_extra(extra: str) -> str:
+    """Return how to install an extra: from a checkout, since no package index has this project.
+
+    >>> print(install_extra("dask"))
+    install the extra 'dask': in the checkout, python -m pip install '.[dask]'
+    """
+    return f"install the extra {extra!r}: in the checkout, python -m pip install '.[{extra}]'"
+
+
+def install_version(version: str) -> str:
+    """Return how to install a version, likewise; releases are tagged with a v before the number.
+
+    >>> print(install_version("0.1.0"))
+    install that version: in the checkout, git checkout v0.1.0 && python -m pip install .
+    """
+    return (
+        f"install that version: in the checkout, git checkout v{version} && python -m pip install ."
+    )
 
 
 class PixelgenError(Exception):

@@ -174,7 +174,9 @@ class Job:
         return other
 
     def scan_sources(self, *, skip_damaged: bool = False) -> Self:
-        """Return the job with the images in the folders that its families are made from, if any.
+        """Return a new job that has read the folders that its families are made from, if any.
+
+        This job is not changed: write ``job = job.scan_sources()``.
 
         Raises:
             BadValue: For images that are too small or, unless ``skip_damaged``, damaged.

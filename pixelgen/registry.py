@@ -32,7 +32,7 @@ from dataclasses import Field, dataclass, field, fields
 from types import ModuleType
 from typing import Any, ClassVar, Self, TypeVar, cast
 
-from pixelgen.errors import BadValue, suggest_choice, suggest_name
+from pixelgen.errors import BadValue, suggest_choice, suggest_comma, suggest_name
 
 Value = int | float | bool | str
 T = TypeVar("T", int, float, bool, str)
@@ -152,6 +152,12 @@ def components(kind: str) -> dict[str, type[Component]]:
     return dict(sorted(_REGISTRY[kind].items()))
 
 
+def subclasses(base: type[P]) -> dict[str, type[P]]:
+    """Return the components of a kind by name, as far as they are subclasses of ``base``."""
+    found = components(base.kind).items()
+    return {name: each for name, each in found if issubclass(each, base)}
+
+
 def parse(base: type[P], text: str) -> P:
     """Create a component of the kind of ``base`` from ``name:key=value,…``.
 
@@ -175,9 +181,8 @@ def find_component(base: type[P], name: str) -> type[P]:
     if found and issubclass(found, base):
         return found
     names: dict[str, type[P]] = {}
-    for component in components(base.kind).values():
-        if issubclass(component, base):
-            names |= dict.fromkeys((component.name, *component.aliases), component)
+    for component in subclasses(base).values():
+        names |= dict.fromkeys((component.name, *component.aliases), component)
     if name in names:
         return names[name]
     plugins = _entry_points(base.kind)
@@ -305,7 +310,8 @@ def _convert(component: Component, declared: "Field[Any]", value: object) -> Val
     except (ValueError, TypeError, KeyError, OverflowError):
         allowed = {bool: "true or false", int: "a whole number", float: "a number"}[wanted]
         span = re.fullmatch(r"([0-9.]+)\s*[-:–]\s*([0-9.]+)", str(value))
-        hint = f"; write a range as {declared.name}={span[1]}..{span[2]}" if span else ""
+        hint = suggest_comma(f"{declared.name}={value}")
+        hint = f"; write a range as {declared.name}={span[1]}..{span[2]}" if span else hint
         raise BadValue(
             f"{component.kind} {component.name!r}: {declared.name}={value} must be {allowed}{hint}"
         ) from None
@@ -317,7 +323,8 @@ def _check_bounds(component: Component, declared: "Field[Any]", value: Value) ->
     printed = to_spec(value if isinstance(value, str) else abbreviate(value))
     where = f"{component.kind} {component.name!r}: {declared.name}={printed}"
     if choices and value not in choices:
-        raise BadValue(f"{where} must be one of {', '.join(map(to_spec, choices))}")
+        hint = suggest_comma(f"{declared.name}={printed}")
+        raise BadValue(f"{where} must be one of {', '.join(map(to_spec, choices))}{hint}")
     if isinstance(value, float) and not math.isfinite(value):
         raise BadValue(f"{where} must be a finite number")
     if (low is not None and value < low) or (high is not None and value > high):

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from pixelgen.errors import BadValue, PixelgenError
+from pixelgen.errors import BadValue, PixelgenError, suggest_comma
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -171,7 +171,8 @@ class SourceCatalog:
             if folder.path == path:
                 return folder
         raise BadValue(
-            f"the images in {path!r} were not scanned: make the job with Job(…).scan_sources()"
+            f"the images in {path!r} were not scanned by this job; use the one that"
+            " scan_sources() returns: job = job.scan_sources()"
         )
 
     @property
@@ -213,7 +214,8 @@ def scan_folder(path: str, *, skip_damaged: bool = False) -> SourceFolder:
             except UnusableImage as error:
                 damaged.append(f"{name} is {error}")
     except OSError as error:
-        raise BadValue(f"cannot read the source {error.filename}: {error.strerror}") from None
+        hint = suggest_comma(f"source={path}")
+        raise BadValue(f"cannot read the source {error.filename}: {error.strerror}{hint}") from None
     if damaged and not skip_damaged:
         count = f"{len(damaged):,} {'file' if len(damaged) == 1 else 'files'}"
         raise BadValue(

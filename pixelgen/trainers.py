@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pixelgen.errors import BadValue, suggest_choice
+from pixelgen.errors import SYNONYMS, BadValue, suggest_choice
 from pixelgen.job import Job
 from pixelgen.layouts.base import split_file
 
@@ -91,6 +91,15 @@ TRAINERS = {
 
 def find_trainer(name: str) -> Trainer:
     """Return the trainer with a name; raise BadValue if it does not exist."""
+    if name not in TRAINERS and name not in SYNONYMS["trainer"]:
+        from pixelgen.registry import components  # rarely needed
+
+        (layout, *_) = SYNONYMS["layout"].get(name, (name,))
+        if layout in components("layout"):
+            raise BadValue(
+                f"unknown trainer {name!r}: it is a layout; write --layout {layout}, or choose one"
+                f" of {', '.join(TRAINERS)}"
+            )
     if name not in TRAINERS:
         raise BadValue(f"unknown trainer {name!r}{suggest_choice(name, TRAINERS, 'trainer')}")
     return TRAINERS[name]

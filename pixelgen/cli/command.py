@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 import click
 from click.shell_completion import CompletionItem
 
+from pixelgen.errors import suggest_choice
+
 Decorator: TypeAlias = Callable[[Any], Any]
 
 
@@ -53,10 +55,17 @@ class HeadedCommand(click.Command):
             if extra and not ctx.resilient_parsing:
                 raise click.UsageError(self.describe_extra(extra[0], ctx), ctx)
             return extra
-        except click.UsageError:
+        except click.UsageError as error:
             if any(parameter.name == "as_json" for parameter in self.params):
                 ctx.ensure_object(OutputMode).as_json |= "--json" in given
+            name = error.option_name if isinstance(error, click.NoSuchOption) else ""
+            if written := self.suggest_option(name, given):
+                raise click.UsageError(f"no such option {name!r}: write {written}", ctx) from None
             raise
+
+    def suggest_option(self, name: str, given: Sequence[str]) -> str:
+        """Return what to write for an option that the command does not have; '' if unknown."""
+        return ""
 
     def describe_extra(self, argument: str, ctx: click.Context) -> str:
         """Return what is wrong with an argument that the command does not take."""
@@ -113,6 +122,43 @@ def _digits(text: str) -> str:
         return "100"
     power = int(found[3] or {"k": 3, "m": 6}.get((found[2] or "").lower(), 0))
     return str(round(float(found[1]) * 10**power))
+
+
+class Workers(click.IntRange):
+    """A number of worker processes, 1 or more."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it; say that all CPUs are what is used without the option."""
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            text = str(value)[:50]
+            self.fail(
+                f"{text!r} must be a whole number, 1 or more; omit --jobs to use all CPUs, or write"
+                " --jobs 2",
+                param,
+                ctx,
+            )
+
+
+class NamedChoice(click.Choice):  # type: ignore[type-arg] # no generic before click 8.2
+    """One of some names; for another word, suggests the name that was meant."""
+
+    def __init__(self, noun: str, names: Sequence[str], *, case_sensitive: bool = True) -> None:
+        super().__init__(names, case_sensitive=case_sensitive)
+        self._noun = noun
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the name as it is listed."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            text = str(value)[:50]
+            choice = suggest_choice(text, self.choices, self._noun)
+            self.fail(f"unknown {self._noun} {text!r}{choice}", param, ctx)
 
 
 class Seconds(click.FloatRange):
@@ -211,7 +257,7 @@ json_option = headed("Running")(
 )  # fmt: skip
 quiet_option = headed("Running")("-q", "--quiet", is_flag=True, help="Print only errors on stderr.")
 jobs_option = headed("Running")(
-    "-j", "--jobs", type=click.IntRange(1), metavar="N",
+    "-j", "--jobs", type=Workers(), metavar="N",
     help="Worker processes.  [default: the CPUs that this process may use]",
 )  # fmt: skip
 durability_option = headed("Running")(

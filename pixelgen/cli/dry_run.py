@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pixelgen.cli.output import human_bytes, pluralize, print_json, print_line
+from pixelgen.cli.output import human_bytes, pluralize, print_json, print_line, report
 
 if TYPE_CHECKING:
     from pixelgen.cli.generate_options import GenerateOptions
@@ -17,12 +17,11 @@ _SAMPLED = 32  # images of a mixture, to estimate the size of all
 def print_dry_run(job: "Job", store: "Store", options: "GenerateOptions") -> int:
     """Print the size of the job and what of it is done, without writing anything."""
     from pixelgen.dataset.plan import Plan
+    from pixelgen.dataset.resize import is_growth, without_removed
     from pixelgen.dataset.run_config import RunConfig
-    from pixelgen.dataset.writer import bind_sources
+    from pixelgen.dataset.source_record import bind_sources
 
     plan = Plan.read(store)
-    from pixelgen.dataset.resize import is_growth, without_removed
-
     known = None if options.force else plan
     is_grown = False
     if known:
@@ -31,8 +30,8 @@ def print_dry_run(job: "Job", store: "Store", options: "GenerateOptions") -> int
     if known and not is_grown:
         known.check_usable(job, store)
     job = bind_sources(job, store, RunConfig(skip_damaged=options.skip_damaged), known)
-    existing = _existing(known.job if known and is_grown else job, store, known)
-    expected = _expected_bytes(job)
+    there = known.job if known and is_grown else job
+    expected, existing = _expected_bytes(job), _existing(there, store, known, options)
     if options.as_json:
         print_json({
             "count": len(job),
@@ -59,15 +58,25 @@ def print_dry_run(job: "Job", store: "Store", options: "GenerateOptions") -> int
     return 0
 
 
-def _existing(job: "Job", store: "Store", plan: "Plan | None") -> int:
+def _existing(job: "Job", store: "Store", plan: "Plan | None", options: "GenerateOptions") -> int:
     """Return how many images are there, or in the download cache."""
     from pixelgen.dataset.journal import replay_journals
-    from pixelgen.dataset.missing_files import check_present
+    from pixelgen.dataset.lost_manifest import (
+        check_restorable,
+        describe_restoring,
+        is_manifest_lost,
+    )
+    from pixelgen.dataset.missing_files import check_present, missing_files
     from pixelgen.dataset.plan import Plan, is_finished
 
     if plan and is_finished(store, job):
         check_present(plan.job, store)
         return len(job)
+    if plan and is_manifest_lost(job, store):
+        check_restorable(plan, job, store)
+        if not options.quiet:
+            report(describe_restoring(job, store))
+        return len(job) - sum(each.images for each in missing_files(plan.job, store))
     existing = replay_journals(store, plan).images if plan else 0
     if job.remote:
         from pixelgen.dataset.download_cache import count_cached

@@ -2,6 +2,8 @@
 
 import os
 import re
+import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,11 +19,13 @@ from pixelgen.cli.options import (
     start_option,
     with_epoch,
 )
+from pixelgen.cli.other_files import note_other_files
 from pixelgen.cli.output import Progress, pluralize, report
 from pixelgen.cli.remote import check_named_address, fetcher, remote_address, remote_options
 from pixelgen.cli.signals import Stop
 from pixelgen.cli.summary import append_summary, check_summary
-from pixelgen.errors import AnotherJob, BadValue, shell_path
+from pixelgen.errors import SYNONYMS, AnotherJob, BadValue, shell_path
+from pixelgen.registry import to_spec
 
 if TYPE_CHECKING:
     from pixelgen.dataset.fetch import Fetcher
@@ -48,6 +52,17 @@ class GenerateCommand(HeadedCommand):
             f" write {option} {shell_path(argument)}"
         )
 
+    def suggest_option(self, name: str, given: Sequence[str]) -> str:
+        """Return the option that does what another name says."""
+        word = name.lstrip("-")
+        if word in SYNONYMS["mode"]:
+            return f"--mode {SYNONYMS['mode'][word][0]}"
+        if word != "source":
+            return ""
+        following = [*given, "-"][given.index(name) + 1] if name in given else "-"
+        folder = "DIR" if following.startswith("-") else to_spec(following)
+        return f"--family {shlex.quote(f'patch_shuffle:source={folder}')}"
+
 
 @click.command(
     cls=GenerateCommand,
@@ -60,7 +75,7 @@ Examples:
   pixelgen generate -n 1 -s 64 --color '#cef48e' -o - > one.png
 
 SPEC is a name, with parameters if needed: jpeg, gaussian:sigma=20. See 'pixelgen list
-families', and the same for presets, formats, layouts and engines.
+families', and the same for presets, formats, layouts, trainers and engines.
 """,
 )
 @count_option
@@ -96,6 +111,8 @@ def generate(**values: Any) -> int:
         from pixelgen.cli.dry_run import print_dry_run
 
         return print_dry_run(job, store, options)
+    if not options.quiet:
+        note_other_files(job, store)
     return _generate(job, store, partition, options)
 
 
@@ -151,6 +168,8 @@ def _job(fields: dict[str, Any], options: GenerateOptions) -> "Job":
     if options.skip_damaged and not job.source_paths:
         raise BadValue("--skip-damaged needs a family that is made from your images (source=…)")
     _check_trainers(job, options)
+    if not job.count and not options.quiet:
+        report("note: -n 0 makes a dataset without images; for 100 images write -n 100")
     image = job.image
     is_hidden = image.density == 1 and not any(each.has_coverage for each in image.family.families)
     if is_hidden and image.color is not None and image.color.alpha and not options.quiet:

@@ -35,6 +35,8 @@ class Result:
     def describe(self) -> str:
         """Return what the run did, in a line."""
         manifest = self.manifest
+        if not manifest.count:
+            return "0 images: the dataset is empty"
         if not manifest.created:
             done = "sidecars added" if manifest.has_new_sidecars else "nothing to do"
             exist = "exists" if manifest.count == 1 else "exist"

@@ -1,10 +1,10 @@
-"""``pixelgen list``: families, formats, layouts, engines and presets."""
+"""``pixelgen list``: families, presets, formats, layouts, trainers and engines."""
 
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.command import HeadedCommand, json_option
+from pixelgen.cli.command import HeadedCommand, NamedChoice, json_option
 from pixelgen.cli.output import print_json, print_line
 from pixelgen.registry import components, installed_components, plural_of, to_spec
 
@@ -12,18 +12,21 @@ if TYPE_CHECKING:
     from pixelgen.registry import Component
 
 _KINDS = ("family", "format", "layout", "engine")
+_PLURALS = (*map(plural_of, _KINDS), "presets", "trainers")
 
 
 @click.command("list", cls=HeadedCommand)
-@click.argument("kind", type=click.Choice([*map(plural_of, _KINDS), "presets"]))
+@click.argument("kind", type=NamedChoice("kind", [*_PLURALS]))
 @json_option
 def list_components(kind: str, as_json: bool) -> int:
-    """List families, presets, formats, layouts or engines.
+    """List families, presets, formats, layouts, trainers or engines.
 
     Each with its parameters, their defaults and their ranges.
     """
     if kind == "presets":
         return _list_presets(as_json)
+    if kind == "trainers":
+        return _list_trainers(as_json)
     singular = next(name for name in _KINDS if plural_of(name) == kind)
     found = components(singular) | installed_components(singular)
     if as_json:
@@ -64,6 +67,24 @@ def _list_presets(as_json: bool) -> int:
         print_line(f"{name:<14} {preset.about} ({preset.origin})")
         for member in preset.with_source("source=DIR"):
             print_line(f"  {member}")
+    return 0
+
+
+def _list_trainers(as_json: bool) -> int:
+    """List what --for takes, with the layout, the formats and the sides that each reads."""
+    from pixelgen.trainers import TRAINERS
+
+    if as_json:
+        print_json([
+            {"name": name, "title": trainer.title, "layout": trainer.layout,
+             "formats": trainer.formats, "min_side": trainer.min_side}
+            for name, trainer in TRAINERS.items()
+        ])  # fmt: skip
+        return 0
+    for name, trainer in TRAINERS.items():
+        sides = f"; sides from {trainer.min_side}" if trainer.min_side > 1 else ""
+        takes = f"{', '.join(trainer.formats)}{sides}"
+        print_line(f"{name:<14} {trainer.title}: layout {trainer.layout}; {takes}")
     return 0
 
 

@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.command import ComponentName, Count, HomePath, expand_source, headed, together
-from pixelgen.errors import BadValue
+from pixelgen.cli.command import (
+    ComponentName,
+    Count,
+    HomePath,
+    NamedChoice,
+    expand_source,
+    headed,
+    together,
+)
+from pixelgen.errors import BadValue, suggest_choice
 
 if TYPE_CHECKING:
     from pixelgen.job import Job
@@ -29,7 +37,7 @@ image_options = together([
                " background free]"),
     _draw("--family", "--noise", type=ComponentName("family"), multiple=True,
           help="Kind of noise, or a preset; repeat it for a mixture.  [default: uniform]"),
-    _draw("--mode", type=click.Choice(["RGB", "RGBA", "L", "LA"], case_sensitive=False),
+    _draw("--mode", type=NamedChoice("mode", ["RGB", "RGBA", "L", "LA"], case_sensitive=False),
           help="Channels.  [default: RGB; RGBA if --color is transparent]"),
     _draw("--depth", type=click.Choice(["8", "16"]), help="Bits per channel.  [default: 8]"),
     _draw("--seed", metavar="N",
@@ -200,6 +208,9 @@ def _check_keys(fields: dict[str, Any], path: str) -> None:
                     f"unknown key {key!r} in the recipe {path}: it is an option of the command;"
                     f" give {max(option.opts, key=len)} on the command line"
                 )
+    names = [*JobOptions.__annotations__]
+    for key in fields.keys() - set(names):
+        raise BadValue(f"unknown key {key!r} in the recipe {path}{suggest_choice(key, names)}")
 
 
 def _with_home(fields: dict[str, Any]) -> dict[str, Any]:

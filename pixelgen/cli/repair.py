@@ -13,7 +13,7 @@ from pixelgen.cli.command import (
     json_option,
     quiet_option,
 )
-from pixelgen.cli.output import Progress, print_json, print_line, report
+from pixelgen.cli.output import Progress, pluralize, print_json, print_line, report
 from pixelgen.cli.signals import Stop
 
 
@@ -60,7 +60,7 @@ def repair(**values: Any) -> int:
     progress.close()
     if stop:
         return stop.exit_code
-    repaired = len(checked.damage)
+    repaired = len({name for name, _ in checked.damage})
     if options.as_json:
         files = [{"file": name, "what": what} for name, what in checked.damage]
         print_json({"state": "complete", "count": checked.count, "repaired": files})
@@ -68,6 +68,6 @@ def repair(**values: Any) -> int:
         for name, what in checked.damage:
             print_line(f"{name}: {what}; repaired")
     if not options.quiet:
-        verdict = f"{repaired:,} repaired" if repaired else "no damage found"
+        verdict = f"{pluralize(repaired, 'file')} repaired" if repaired else "no damage found"
         report(f"{checked.count:,} images checked, {verdict} ({progress.speed})")
     return 0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.command import HeadedCommand, HomePath, Seconds, json_option, together
+from pixelgen.cli.command import HeadedCommand, HomePath, Seconds, Workers, json_option, together
 from pixelgen.cli.output import print_json, print_line, report
 from pixelgen.errors import BadValue
 
@@ -39,7 +39,7 @@ _options = together([
                  help="Largest estimate of CPU time for an image."),
     click.option("--max-memory", type=click.IntRange(1), default=1 << 30, show_default=True,
                  metavar="BYTES", help="Largest estimate of memory for an image."),
-    click.option("-j", "--jobs", type=click.IntRange(1), metavar="N",
+    click.option("-j", "--jobs", type=Workers(), metavar="N",
                  help="Images made at once.  [default: the CPUs that this process may use]"),
     click.option("--queue", type=click.IntRange(0), metavar="N", default=32, show_default=True,
                  help="Requests that may wait; more are refused with 503."),

@@ -42,13 +42,14 @@ def status(**values: Any) -> int:
     files with the disk, and exits with 3 if any is missing.
     """
     from pixelgen.dataset.existing_plan import read_plan
+    from pixelgen.dataset.lost_manifest import is_manifest_lost
     from pixelgen.dataset.plan import is_finished
     from pixelgen.storage import open_store
 
     options = StatusOptions(**values)
     store = open_store(options.dataset)
     plan = read_plan(store)
-    if is_finished(store, plan.job):
+    if is_finished(store, plan.job) or is_manifest_lost(plan.job, store):
         return _print_finished(plan.job, store, options)
     return _print_unfinished(plan, store, options)
 

@@ -12,7 +12,8 @@ def read_plan(store: Store) -> Plan:
     """Return the plan of a dataset; raise Conflict or PixelgenError where it does not exist."""
     plan = Plan.read(store)
     if plan is None and any(map(store.exists, (PLAN, *MANIFESTS))):
-        raise Conflict(f"{store.path(PLAN)} is missing or empty; {way_to_plan(store)}")
+        what = "empty" if store.exists(PLAN) else "missing"
+        raise Conflict(f"{store.path(PLAN)} is {what}; {way_to_plan(store)}")
     if plan is None:
         raise PixelgenError(
             f"{store.root} holds no pixelgen dataset ({PLAN} is missing); give the directory of one"
@@ -20,13 +21,16 @@ def read_plan(store: Store) -> Plan:
     return plan
 
 
-def way_to_plan(store: Store) -> str:
-    """Return what brings back a plan that is lost; only a journal or checksums show what it was."""
+def way_to_plan(store: Store, first: str = "") -> str:
+    """Return what brings back a plan that is lost; only a journal or checksums show what it was.
+
+    ``first`` is what has to be done before the dataset is made again.
+    """
     if not any(map(store.exists, (JOURNAL, SUMS))):
         return "restore it, or move the dataset away"
     return (
-        "restore it or, unless its images were fetched with --remote, remove it, if it is there,"
-        " and run the command that made the dataset again, with the same seed and all sidecars"
+        f"restore it, or {first}run the command that made the dataset again, with the same seed"
+        " and all sidecars (not for --remote)"
     )
 
 
@@ -40,7 +44,7 @@ def finished_plan(store: Store) -> Plan:
 def check_finished(job: Job, store: Store) -> None:
     """Raise PixelgenError where a dataset is not finished, Conflict where its manifest is lost."""
     if not store.exists(JOURNAL) and store.size(job.manifest) is None:
-        raise Conflict(f"{store.path(job.manifest)} is {_way_to_manifest(store, job)}")
+        raise Conflict(f"{store.path(job.manifest)} is {way_to_manifest(store, job)}")
     if not is_finished(store, job):
         way = "" if job.remote else f", or: pixelgen repair {shell_path(store.root)}"
         raise PixelgenError(
@@ -48,7 +52,7 @@ def check_finished(job: Job, store: Store) -> None:
         )
 
 
-def _way_to_manifest(store: Store, job: Job) -> str:
+def way_to_manifest(store: Store, job: Job) -> str:
     """Say what is wrong with a manifest that is not there, and what brings it back."""
     is_there = store.exists(job.manifest)
     what = "not a regular file" if is_there else "missing"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from pixelgen.dataset.existing_plan import read_plan
 from pixelgen.dataset.journal import Journal, partitions
+from pixelgen.dataset.lost_manifest import check_not_lost
 from pixelgen.dataset.manifest_reader import read_records
 from pixelgen.dataset.missing_files import check_present
 from pixelgen.dataset.partition import abbreviate_ranges
@@ -51,6 +52,8 @@ def finish(plan: Plan, places: Sequence[Store]) -> Outcome:
     if is_begun and is_finished(store, plan.job):
         check_present(plan.job, store)
         return Outcome(plan.digest, existing=len(plan.job))
+    if is_begun:
+        check_not_lost(plan.job, store)
     plan.check_resumable(store.root)
     plan.check_same_versions(store.root)
     job = read_sources(plan, store if is_begun else others[0])

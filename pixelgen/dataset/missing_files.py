@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import NamedTuple
 
+from pixelgen.dataset.existing_plan import way_to_manifest
 from pixelgen.dataset.manifest_reader import ShardLines, align_rows, group_aligned, read_rows
 from pixelgen.dataset.plan import checksum_files
 from pixelgen.dataset.sidecar_files import sidecar_names
@@ -68,6 +69,8 @@ def check_present(job: Job, store: Store) -> None:
 
 def describe_missing(job: Job, store: Store, missing: list[MissingFile]) -> str:
     """Say in a line which files are missing, and what brings them back."""
+    if [each.name for each in missing] == [job.manifest] and store.size(job.manifest) is None:
+        return f"{store.path(job.manifest)} is {way_to_manifest(store, job)}"
     count = f"{'at least ' if len(missing) >= COUNTED else ''}{len(missing):,}"
     named = ", ".join(each.name for each in missing[:_NAMED])
     named += ", …" if len(missing) > _NAMED else ""

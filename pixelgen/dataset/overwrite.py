@@ -8,9 +8,15 @@ from pixelgen.dataset.manifest_reader import group_by_shard
 from pixelgen.dataset.plan import JOURNAL, PLAN, SUMS, Plan, checksum_files, is_finished
 from pixelgen.dataset.run_config import RunConfig
 from pixelgen.dataset.sidecar_files import dataset_folders, sidecar_names
-from pixelgen.dataset.source_record import SOURCES, is_intact, read_sources, record_files
+from pixelgen.dataset.source_record import (
+    SOURCES,
+    bind_sources,
+    is_intact,
+    read_sources,
+    record_files,
+)
 from pixelgen.dataset.verify import check, check_shards, listed_sidecars
-from pixelgen.dataset.writer import bind_sources, check_fetcher, check_workers
+from pixelgen.dataset.writer import check_fetcher, check_workers
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.storage import Store

@@ -15,7 +15,7 @@ import numpy as np
 from zlib_ng import zlib_ng
 
 from pixelgen import __version__
-from pixelgen.errors import AnotherJob, Conflict, shell_path
+from pixelgen.errors import AnotherJob, Conflict, install_version, shell_path
 from pixelgen.job import Job
 from pixelgen.layouts.layout import Layout
 from pixelgen.source_images import NO_SOURCES
@@ -98,7 +98,7 @@ class Plan:
             if _is_newer(version):
                 raise ValueError(
                     f"was written by pixelgen {version}, which is newer than this one"
-                    f" ({__version__}): python -m pip install 'pixelgen>={version}'"
+                    f" ({__version__}); {install_version(version)}"
                 ) from None
             reason = f"its member {error} is missing" if isinstance(error, KeyError) else error
             raise ValueError(f"cannot be used here: {reason}") from None
@@ -203,7 +203,7 @@ class Plan:
         """Return what to do to have the plan's versions."""
         if self.pixelgen == __version__:
             return "install the same versions as then"
-        return f"install that version (python -m pip install 'pixelgen=={self.pixelgen}')"
+        return install_version(self.pixelgen)
 
 
 def plan_text(members: dict[str, Any]) -> bytes:

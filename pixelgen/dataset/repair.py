@@ -16,6 +16,7 @@ from itertools import chain
 from pixelgen.dataset import writer
 from pixelgen.dataset.existing_plan import check_generated, read_plan, way_to_plan
 from pixelgen.dataset.journal import Journal
+from pixelgen.dataset.lost_manifest import is_manifest_lost
 from pixelgen.dataset.manifest import listed_checksum
 from pixelgen.dataset.manifest_reader import ShardLines, group_by_shard, read_rows
 from pixelgen.dataset.plan import (
@@ -87,9 +88,12 @@ def repair(
     """
     check_generated(plan.job, store)
     lists = (plan.job.manifest, *checksum_files(plan.job))
+    if is_manifest_lost(plan.job, store):
+        yield CheckResult(0, 0, [Damage(plan.job.manifest, "missing")])
     if store.exists(JOURNAL) or not any(map(store.exists, lists)):  # nothing vouches for its files
         writer.write(plan.job, store, run, plan)
-    damage: list[Damage] = []
+    is_lost = store.size(plan.job.manifest) is None
+    damage = [Damage(plan.job.manifest, "missing")] if is_lost else []
     wrong: list[Shard] = []
     rest: list[str] = []
     for result in _check_extent(plan, store, run, deep=deep):
@@ -143,7 +147,9 @@ def _check_extent(plan: Plan, store: Store, run: RunConfig, *, deep: bool) -> It
     lacks_sums = bool(checksum_files(job)) and store.size(SUMS) is None
     is_listed = listed_checksum(store, job.manifest) == _hash_of(store, job.manifest)
     count = 0
-    for result in check(plan, store, run, deep=deep):
+    is_lost = store.size(job.manifest) is None  # one damage, rather than one for each row
+    for checked in check(plan, store, run, deep=deep):
+        result = _without(job.manifest, checked) if is_lost else checked
         count += len(result.damage)
         if is_listed and any(name == job.manifest for name, _ in result.damage):
             raise Conflict(
@@ -155,8 +161,13 @@ def _check_extent(plan: Plan, store: Store, run: RunConfig, *, deep: bool) -> It
                 f"more than {_MOST_DAMAGE:,} files or rows are damaged; to make the dataset anew,"
                 f" run: pixelgen generate --recipe {shell_path(store.path(PLAN))} -o DIRECTORY"
             )
-        is_right = not result.damage and not lacks_sums  # checksums cover files of many images
+        is_right = not checked.damage and not lacks_sums  # checksums cover files of many images
         yield result._replace(shard=None) if is_right else result
+
+
+def _without(name: str, result: CheckResult) -> CheckResult:
+    """Return what a check found, but for the damages of one file."""
+    return result._replace(damage=[each for each in result.damage if each.name != name])
 
 
 def _check_plan(store: Store, damage: list[Damage]) -> None:
@@ -209,7 +220,8 @@ def _remake(plan: Plan, store: Store, entry: ShardLines) -> list[str]:
     unknown = set(wrong)
     hashes = zip(entry.shard.indices, record.hashes, strict=False)
     known = {sha256 for index, sha256 in hashes if index not in unknown}
-    if len(entry.sums) == len(entry.rows):  # a file an image
+    is_file_an_image = not job.layout.container.splits_shards  # a shard may have one image, too
+    if is_file_an_image and len(entry.sums) == len(entry.rows):
         known |= {line[:64].decode(errors="replace") for line in entry.sums if line}
     made: set[str] = set()
     images = _add_hashes(make_samples(plan, store, entry.shard), made)
@@ -263,7 +275,7 @@ def _restore_plan(store: Store) -> bool:
     if hashlib.sha256(text).hexdigest() != listed_checksum(store, PLAN):
         raise Conflict(
             f"{store.path(PLAN)} is damaged, and {SUMS} does not say what it was;"
-            f" {way_to_plan(store)}"
+            f" {way_to_plan(store, 'remove it and ')}"
         )
     with lock(store):
         store.remove_stale_files("")

@@ -27,10 +27,9 @@ from pixelgen.dataset.replacement import (
     without,
 )
 from pixelgen.dataset.run_config import RunConfig
-from pixelgen.dataset.source_record import write_record
+from pixelgen.dataset.source_record import bind_sources, write_record
 from pixelgen.dataset.writer import (
     Outcome,
-    bind_sources,
     make_missing,
     prepare_or_resume,
     resume,

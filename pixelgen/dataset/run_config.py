@@ -41,7 +41,7 @@ class RunConfig:
         stopped: Once it returns true, no further shard is begun.
         fetcher: Where images come from that are fetched; jobs of others need none.
         skip_damaged: Skip source images that cannot be decoded, instead of refusing them.
-        note: Called with a line that names skipped images.
+        note: Called with a line that a user should read, as one that names skipped images.
         partition: The share of the shards to make; None means all.
         overwrite: Replace a finished dataset whose files are unchanged.
         on_damage: Called for each damage that a check finds.

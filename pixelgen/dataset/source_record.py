@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from pixelgen.dataset.plan import Plan
+from pixelgen.dataset.run_config import RunConfig
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.manifest_rows import is_sha256
@@ -105,6 +106,28 @@ def check_sources(plan: Plan, sources: SourceCatalog, root: str) -> None:
             f"the images that the dataset in {root} is made from have changed since it was begun;"
             " restore them, or choose another directory"
         )
+
+
+def bind_sources(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> Job:
+    """Return the job with the user's images that it is made from, if it is made from any.
+
+    They are those that the dataset records, or else those in the folders now.
+
+    Raises:
+        BadValue: For images that cannot be used.
+        Conflict: Where the dataset was begun with others.
+    """
+    if plan and not job.source_paths:
+        check_sources(plan, job.sources, store.root)
+    if not job.source_paths or job.sources.folders:
+        return job
+    if plan and (recorded := read_record(store, job)):
+        check_sources(plan, recorded, store.root)
+        return job.with_sources(recorded)
+    job = job.scan_sources(skip_damaged=run.skip_damaged)
+    for line in job.sources.skipped():
+        run.note(line)
+    return job
 
 
 def is_intact(store: Store, plan: Plan) -> bool:

@@ -15,6 +15,7 @@ from itertools import chain, groupby, takewhile
 from pixelgen.dataset import manifest
 from pixelgen.dataset.add_sidecars import add_sidecars
 from pixelgen.dataset.journal import Journal, partitions
+from pixelgen.dataset.lost_manifest import check_not_lost, check_restorable, restoring_manifest
 from pixelgen.dataset.manifest import listed_checksum
 from pixelgen.dataset.missing_files import check_present
 from pixelgen.dataset.partition import Partition
@@ -22,7 +23,12 @@ from pixelgen.dataset.plan import JOURNAL, PLAN, Plan, checksum_files, is_finish
 from pixelgen.dataset.replacement import end_replacement, replace_files
 from pixelgen.dataset.run_config import Fetcher, RunConfig
 from pixelgen.dataset.sidecar_files import dataset_folders, sidecar_names
-from pixelgen.dataset.source_record import check_sources, read_record, record_files, write_record
+from pixelgen.dataset.source_record import (
+    bind_sources,
+    check_sources,
+    record_files,
+    write_record,
+)
 from pixelgen.dataset.worker import make_shard
 from pixelgen.dataset.worker_check import checked_workers
 from pixelgen.engines import Serial, Work
@@ -71,6 +77,7 @@ def write(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> Outcome:
         is_complete = is_finished(store, job)
         if is_complete:
             check_present(plan.job, store)
+        check_restorable(plan, wanted, store)
         if is_complete and wanted == plan.job:
             store.touch(job.manifest)
             remove_stale_lock(store)
@@ -93,7 +100,8 @@ def write(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> Outcome:
         prepare_or_resume(target, wanted, store, done, found)
         if is_finished(store, wanted):  # by another process, or but for its sidecars
             return Outcome(target.digest, existing=len(wanted), has_new_sidecars=is_extended)
-        return resume(target, wanted, store, run, done)
+        with restoring_manifest(wanted, store, run.note):
+            return resume(target, wanted, store, run, done)
 
 
 def resume(plan: Plan, job: Job, store: Store, run: RunConfig, done: Journal) -> Outcome:
@@ -117,6 +125,7 @@ def write_partition(
     """
     if plan:
         plan.check_usable(job, store)
+        check_not_lost(job, store)
     job = bind_sources(job, store, run, plan)
     target = Plan.of(job)
     done = Journal(store, target, partition)
@@ -161,28 +170,6 @@ def _begin_together(target: Plan, job: Job, store: Store, done: Journal, plan: P
                 raise
         plan = Plan.read(store, known=target)
     return plan
-
-
-def bind_sources(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> Job:
-    """Return the job with the user's images that it is made from, if it is made from any.
-
-    They are those that the dataset records, or else those in the folders now.
-
-    Raises:
-        BadValue: For images that cannot be used.
-        Conflict: Where the dataset was begun with others.
-    """
-    if plan and not job.source_paths:
-        check_sources(plan, job.sources, store.root)
-    if not job.source_paths or job.sources.folders:
-        return job
-    if plan and (recorded := read_record(store, job)):
-        check_sources(plan, recorded, store.root)
-        return job.with_sources(recorded)
-    job = job.scan_sources(skip_damaged=run.skip_damaged)
-    for line in job.sources.skipped():
-        run.note(line)
-    return job
 
 
 def check_fetcher(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> None:

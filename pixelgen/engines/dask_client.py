@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pixelgen.engines.machine import block_signals
-from pixelgen.errors import PixelgenError
+from pixelgen.errors import PixelgenError, install_extra
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -81,9 +81,7 @@ def _import_client() -> "type[Client]":
         _configure_dask()
         from distributed import Client
     except ImportError:
-        raise PixelgenError(
-            "this engine needs Dask; run: python -m pip install 'pixelgen[dask]'"
-        ) from None
+        raise PixelgenError(f"this engine needs Dask; {install_extra('dask')}") from None
     return Client
 
 

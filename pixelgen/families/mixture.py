@@ -12,6 +12,7 @@ the smaller one.
 """
 
 import re
+import shlex
 from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -69,7 +70,11 @@ class Member(NamedTuple):
         """Read ``name=weight:key=value,…``; raise BadValue for what is unknown or out of range."""
         head, _, rest = text.strip().partition(":")
         if "," in head:
-            options = " ".join(f"--family {each}" for each in re.findall(r"[^,\s]+", head))
+            names = re.findall(r"[^,\s]+", head)
+            for each in names:  # what the message says to write must be right
+                find_component(Family, each.partition("=")[0])
+            names[-1] += f":{rest}" if rest else ""
+            options = " ".join(f"--family {shlex.quote(each)}" for each in names)
             raise BadValue(
                 f"family {head!r} is a list; give each family of a mixture by itself: {options}"
             )

@@ -102,14 +102,22 @@ PRESETS = {
 
 
 def expand(texts: Sequence[str]) -> Sequence[str]:
-    """Return the members of the preset that stands alone in a list, or the list as it is."""
-    names = [text.partition(":")[0].strip().lower() for text in texts]
+    """Return the members of the preset that stands alone in a list, or the list as it is.
+
+    Raises:
+        BadValue: For a preset beside others, with a weight, or with parameters that it lacks.
+    """
+    heads = [text.partition(":")[0].strip().lower() for text in texts]
+    names = [name.strip() for head in heads for name in head.split(",")]
     presets = [name for name in names if name.partition("=")[0] in PRESETS]
     if not presets:
         return texts
-    if len(texts) > 1:
+    if len(names) > 1:
         raise BadValue(
-            f"preset {presets[0]!r} is a mixture; to mix it with others, list its members"
+            f"preset {presets[0]!r} cannot be mixed with others ({', '.join(names)}); give one"
+            f" preset (--family {presets[0].partition('=')[0]}), or each family by its name"
+            " (--family perlin --family fbm); for the members of presets, run: pixelgen list"
+            " presets"
         )
     source = texts[0].partition(":")[2].strip()
     if presets[0] not in PRESETS:

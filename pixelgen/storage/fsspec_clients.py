@@ -4,7 +4,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pixelgen.errors import BadValue, PixelgenError
+from pixelgen.errors import BadValue, PixelgenError, install_extra
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -50,7 +50,7 @@ def open_client(root: str) -> "tuple[AbstractFileSystem, str]":
         files, path = url_to_fs(root, use_listings_cache=False, **options)
     except ImportError as error:
         extra = _extra(root)
-        fix = f"; run: python -m pip install 'pixelgen[{extra}]'" if extra else ""
+        fix = f"; {install_extra(extra)}" if extra else ""
         raise PixelgenError(f"{scheme}:// needs another package ({error}){fix}") from None
     except ValueError as error:
         raise BadValue(f"invalid output {root!r}: {error}; use a directory or a bucket") from None

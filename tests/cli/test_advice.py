@@ -31,6 +31,12 @@ COMMANDS = {
 TESTED_ELSEWHERE = {
     "to make them again, run: pixelgen repair …":
         "tests/dataset/test_missing_files.py::test_no_command_reports_a_dataset_with_a_missing_file_as_complete",
+    "… must be a whole number, 1 or more; omit --jobs to use all CPUs, or write --jobs 2":
+        "tests/cli/test_advice_mistakes.py::test_a_mistake_is_answered_with_what_to_write",
+    "--mode …":
+        "tests/cli/test_advice_mistakes.py::test_a_mistake_is_answered_with_what_to_write",
+    "unknown trainer …: it is a layout; write --layout …, or choose one of …":
+        "tests/cli/test_advice_mistakes.py::test_a_mistake_is_answered_with_what_to_write",
     "run the same command again with --jobs 1, or allow this user more processes":
         "tests/faults/test_calls.py::"
         "test_a_system_without_threads_or_processes_is_one_line_and_never_hangs",
@@ -76,14 +82,9 @@ EXEMPT = {
         "a command of Dask's, seen to be there below",
     "… has … bytes, but … were sent; run the same command again":
         "needs a store that confirms what it did not take",
-    "python -m pip install 'pixelgen==…'": "needs another version of pixelgen",
-    "python -m pip install 'pixelgen>=…'": "needs another version of pixelgen",
-    "layout parquet needs pyarrow: pip install 'pixelgen[parquet]'": "an extra, compared below",
-    "layout tfrecord needs google-crc32c: pip install 'pixelgen[tfrecord]'":
-        "an extra, compared below",
-    "serve needs granian: pip install 'pixelgen[serve]'": "an extra, compared below",
-    "python -m pip install 'pixelgen[dask]'": "an extra, compared below",
-    "python -m pip install 'pixelgen[…]'": "an extra, compared below",
+    "in the checkout, git checkout v… && python -m pip install .":
+        "needs another version of pixelgen",
+    "in the checkout, python -m pip install '.[…]'": "an extra, compared below",
 }  # fmt: skip
 """Texts that look like advice and are not, or whose advice cannot be followed in a test."""
 
@@ -194,9 +195,17 @@ def test_options_and_commands_named_in_help_and_messages_exist() -> None:
 
 def test_every_named_extra_exists() -> None:
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
-    named = {extra for text in texts() for extra in re.findall(r"'pixelgen\[(.+?)\]'", text)}
-    assert GAP in named
-    assert (named - {GAP}) | set(_EXTRAS.values()) <= set(project["optional-dependencies"])
+    sources = [path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")]
+    named = {extra for text in sources for extra in re.findall(r"install_extra\('(.+?)'\)", text)}
+    assert named >= {"dask", "parquet", "serve", "tfrecord"}
+    assert named | set(_EXTRAS.values()) <= set(project["optional-dependencies"])
+
+
+def test_nothing_sends_users_to_a_package_index_for_pixelgen() -> None:
+    """The name is not settled: what an index has under it is another project's."""
+    index = re.compile(r"pip install[^`\n]*[' ]pixelgen\b|pixelgen\[[a-z]")
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *PACKAGE.rglob("*.py")]
+    assert [path for path in pages if index.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_commands_of_dask_have_the_options_that_are_named() -> None:

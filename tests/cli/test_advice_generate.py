@@ -45,6 +45,35 @@ def test_force_replaces_a_finished_dataset_of_any_layout(layout: str, console: C
     console.verified()
 
 
+@follows_advice("reads them, too; to keep them apart, give --out a new directory")
+def test_files_of_the_user_in_the_directory_are_noted_once(console: Console) -> None:
+    photos(8, 9)
+    command = "generate -n 3 -s 8 -j 1"
+    assert console.run(f"{command} -o photos").count("0.png, 1.png") == 1
+    assert "note: " not in console.run(f"{command} -o photos")  # it is complete
+    Path("photos/metadata.jsonl").rename("photos/.pixelgen.journal")
+    assert "note: " not in console.run(f"{command} -o photos")  # it is resumed
+    assert "note: " not in console.run(f"{command} -o apart")
+
+
+@pytest.mark.parametrize("split", ["", "--split train=0.5,val=0.5"])
+def test_a_class_folder_beside_others_is_not_noted(split: str, console: Console) -> None:
+    command = f"generate -n 4 -s 8 -j 1 --layout imagefolder --class none {split}"
+    top = "classes/train" if split else "classes"
+    Path(f"{top}/cat").mkdir(parents=True)
+    photos(8).joinpath("0.png").rename(f"{top}/cat/0.png")
+    assert "note: " not in console.run(f"{command} -o classes")
+    Path(f"other/{top}/none").mkdir(parents=True)
+    Path(f"{top}/cat/0.png").rename(f"other/{top}/none/cat.png")
+    assert "none already holds" in console.run(f"{command} -o other/classes")
+    assert Path(f"other/{top}/none/cat.png").exists()
+
+
+def test_files_of_the_user_are_not_noted_with_quiet(console: Console) -> None:
+    photos(8)
+    assert "note: " not in console.run("generate -n 3 -s 8 -j 1 -q -o photos")
+
+
 @follows_advice("others; finish it with the command that began it, or remove the directory")
 def test_force_replaces_an_unfinished_dataset_once_it_is_finished(console: Console) -> None:
     for way in (lambda: console.run(DATASET), lambda: shutil.rmtree("set")):

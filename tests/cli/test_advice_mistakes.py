@@ -1,5 +1,6 @@
 """Mistakes that users make: each answer names the value, what is allowed and what to write."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from pixelgen.cli import cli
-from tests.support.advice import Console, follows_advice
+from tests.support.advice import Console, follows_advice, photos
 
 MISTAKES = [
     # What was typed, words of the answer, and what it says to write, which is then run.
@@ -32,8 +33,20 @@ MISTAKES = [
     ("generate -f jpe", "'jpe' 'jpeg' png webp", "-f jpeg"),
     ("generate --color '#12'", "'#12' #cef48e rgb red", "--color '#cef48e'"),
     ("generate --seed abc", "'abc' whole number 42", "--seed 42"),
-    ("generate --mode CMYK", "'CMYK' 'rgb' 'l'", "--mode rgb"),
-    ("generate --jobs 0", "0 x>=1", "--jobs 1"),
+    ("generate --mode CMYK", "'CMYK' RGB LA", "--mode RGB"),
+    ("generate --mode gray", "'gray' 'L' RGBA", "--mode L"),
+    ("generate --grayscale", "'--grayscale' --mode L", "--mode L"),
+    ("generate --jobs 0", "'0' 1 or more --jobs 2", "--jobs 2"),
+    ("verify -j all", "'all' 1 or more --jobs 2", "--jobs 2"),
+    ("generate --for webdataset", "'webdataset' --layout webdataset torchvision",
+     "--layout webdataset"),
+    ("generate --for wds", "'wds' --layout webdataset ultralytics", "--layout webdataset"),
+    ("generate --family gaussian:sigma=20:mean=3", "sigma=20:mean=3 number sigma=20,mean=3",
+     "--family gaussian:sigma=20,mean=3"),
+    ("generate --family stripes:tone=primary:n=3", "tone=primary:n=3 random tone=primary,n=3",
+     "--family stripes:tone=primary,n=3"),
+    ("list family", "'family' 'families' presets", ""),
+    ("list models", "'models' families trainers", ""),
     ("generate --layuot yolo", "'--layuot' '--layout'", "--layout yolo"),
     ("generate --engine slurm", "'slurm' local dask", "--engine local"),
     ("generete", "'generete' 'generate' verify", ""),
@@ -53,9 +66,28 @@ def test_a_mistake_is_answered_with_what_to_write(
 
 @follows_advice("--family …")
 def test_a_list_of_families_is_answered_with_an_option_for_each(console: Console) -> None:
-    console.run("generate --family perlin,fbm", 2)
-    options = console.last.partition("by itself: ")[2]
-    console.run(f"generate {SMALL} {options}")
+    for mistake in ("perlin,fbm", "perlin=2,stripes=3:n=2..3,tone='random|primary'"):
+        console.run(f"generate --family {mistake}", 2)
+        options = console.last.partition("by itself: ")[2]
+        console.run(f"generate {SMALL} {options} --force")
+    assert "'fmb'" in console.run("generate --family perlin,fmb", 2)
+
+
+@follows_advice(
+    "give one preset (--family …), or each family by its name (--family perlin --family fbm); for"
+    " the members of presets, run: pixelgen list presets"
+)
+@pytest.mark.parametrize(
+    "mistake",
+    ["--family default,lwn", "--family lwn --family default=2", "--family perlin --family lwn"],
+)
+def test_mixed_presets_are_answered_with_what_can_be_mixed(mistake: str, console: Console) -> None:
+    answer = console.run(f"generate {mistake}", 2)
+    alone, families = re.findall(r"\((--family [^)]+)\)", answer)
+    assert "perlin" not in alone
+    console.follow()
+    console.run(f"generate {SMALL} {alone} -o alone")
+    console.run(f"generate {SMALL} {families} -o families")
 
 
 @follows_advice("give one, such as --color white")
@@ -74,6 +106,43 @@ def test_options_in_a_recipe_are_answered_with_where_they_go(console: Console) -
         assert answer in console.last
     Path("recipe.toml").write_text('label = "x"')
     console.run(f"generate {SMALL} --recipe recipe.toml --for keras --out out")
+
+
+def test_a_folder_of_images_is_the_source_of_a_family(console: Console) -> None:
+    photos(30, 40)
+    for mistake in (
+        "--source photos",
+        "--source=photos",
+        "--family patch_shuffle:source=photos:patch=4",
+    ):
+        console.run(f"generate {mistake}", 2)
+        assert "source=" in console.last
+        written = console.last.rpartition("write ")[2]
+        family = "" if written.startswith("--family") else "--family patch_shuffle:"
+        console.run(f"generate {SMALL} {family}{written.replace('DIR', 'photos')} -o out --force")
+
+
+def test_an_unknown_key_of_a_recipe_is_answered_with_the_key(console: Console) -> None:
+    Path("recipe.toml").write_text('families = ["perlin", "fbm"]')
+    console.run("generate --recipe recipe.toml", 2)
+    assert "'families' in the recipe recipe.toml: did you mean 'family'?" in console.last
+    Path("recipe.toml").write_text('family = ["perlin", "fbm"]')
+    console.run(f"generate {SMALL} --recipe recipe.toml -o out")
+
+
+def test_a_dataset_without_images_is_noted(console: Console) -> None:
+    said = console.run("generate -n 0 -o out")
+    assert "the dataset is empty" in said
+    assert "write -n 100" in said
+    console.run("generate -n 100 -s 8 -j 1 -q -o other")
+
+
+def test_trainers_are_listed(console: Console) -> None:
+    names = [line.split()[0] for line in console.run("list trainers").splitlines()]
+    assert "mmdet" in names
+    for each in json.loads(console.run("list trainers --json")):
+        assert each["name"] in names
+        console.run(f"generate -n 10 -s 32 -j 1 -q --for {each['name']} -o {each['name']}")
 
 
 def test_a_command_takes_one_dataset(console: Console) -> None:

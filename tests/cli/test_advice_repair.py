@@ -39,10 +39,13 @@ def test_a_missing_manifest_is_written_again(console: Console) -> None:
     console.run(DATASET)
     whole = tree_digest(Path("set"))
     manifest = Path("set/metadata.jsonl")
-    manifest.unlink()
-    console.run("verify set", 3)
-    console.follow()
-    assert tree_digest(Path("set")) == whole
+    for command in ("verify set", "status set", "finish set", f"{DATASET} --layout coco",
+                    f"{DATASET} --partition 1/2"):  # fmt: skip
+        manifest.unlink()
+        console.run(command, 3)
+        assert "metadata.jsonl is missing" in console.last
+        console.follow()
+        assert tree_digest(Path("set")) == whole
     manifest.unlink()
     manifest.mkdir()
     console.run("verify set", 3)
@@ -52,8 +55,59 @@ def test_a_missing_manifest_is_written_again(console: Console) -> None:
 
 
 @follows_advice(
-    "restore it or, unless its images were fetched with --remote, remove it, if it is there, and"
-    " run the command that made the dataset again, with the same seed and all sidecars"
+    "… is missing; the command that made the dataset writes it again, or run: pixelgen repair …"
+)
+@pytest.mark.parametrize("layout", ["files", "webdataset"])
+def test_a_missing_manifest_is_written_again_by_the_same_command(
+    layout: str, console: Console
+) -> None:
+    command = f"{DATASET.replace(' -q', '')} --layout {layout}"
+    console.run(command)
+    whole = tree_digest(Path("set"))
+    Path("set/metadata.jsonl").unlink()
+    assert "6 images already exist" in console.run(f"{command} --dry-run")
+    console.follow()
+    assert tree_digest(Path("set")) == whole
+    Path("set/metadata.jsonl").unlink()
+    assert "metadata.jsonl is missing" in console.run(command)
+    assert tree_digest(Path("set")) == whole
+
+
+@follows_advice("… is missing, and … is not as … lists it; to restore both, run: pixelgen repair …")
+@pytest.mark.parametrize("layout", ["files", "webdataset"])
+def test_a_missing_manifest_and_a_damaged_file_are_restored_together(
+    layout: str, console: Console
+) -> None:
+    console.run(f"{DATASET} --layout {layout}")
+    whole = tree_digest(Path("set"))
+    Path("set/metadata.jsonl").unlink()
+    spoil(next(path for path in sorted(Path("set").rglob("*0.*")) if path.is_file()))
+    damaged = tree_digest(Path("set"))
+    console.run(f"{DATASET} --layout {layout}", 3)
+    assert tree_digest(Path("set")) == damaged
+    repaired = console.follow()
+    assert repaired.count("metadata.jsonl") == 1
+    assert "6 images checked, 2 files repaired" in repaired
+    assert tree_digest(Path("set")) == whole
+
+
+def test_a_missing_manifest_of_fetched_images_costs_no_requests(
+    console: Console, endpoint: "Endpoint"
+) -> None:
+    console.run(remote(endpoint))
+    Path("set/metadata.jsonl").rename("aside")
+    endpoint.counts.clear()
+    for command in (remote(endpoint), remote(endpoint, "--dry-run"), "status set"):
+        assert "metadata.jsonl" in console.run(command, 3)
+        assert "repair" not in console.last
+    assert not endpoint.counts
+    Path("aside").rename("set/metadata.jsonl")
+    console.verified()
+
+
+@follows_advice(
+    "restore it, or …run the command that made the dataset again, with the same seed and all"
+    " sidecars (not for --remote)"
 )
 def test_the_command_with_all_sidecars_restores_a_plan(console: Console) -> None:
     console.run(f"{DATASET} --seed random")
@@ -68,8 +122,8 @@ def test_the_command_with_all_sidecars_restores_a_plan(console: Console) -> None
 
 
 @follows_advice(
-    "restore it or, unless its images were fetched with --remote, remove it, if it is there, and"
-    " run the command that made the dataset again, with the same seed and all sidecars"
+    "restore it, or …run the command that made the dataset again, with the same seed and all"
+    " sidecars (not for --remote)"
 )
 def test_a_damaged_plan_is_restored_or_removed_and_made_again(
     console: Console,

@@ -98,7 +98,7 @@ def test_generate_help_imports_nothing_heavy() -> None:
         (["--recipe", "nowhere.toml"], "recipe nowhere.toml"),
         (["--recipe", "file"], "file TOML"),
         (["--colour", "red"], "--colour"),
-        (["--dry-run", "--mode", "CMYK"], "--mode 'CMYK' rgb"),
+        (["--dry-run", "--mode", "CMYK"], "--mode 'CMYK' RGB"),
     ],
 )
 def test_invalid_input_is_one_line_exit_code_2_quick_and_writes_nothing(

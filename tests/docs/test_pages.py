@@ -87,6 +87,29 @@ def test_the_makefile_runs_once_and_resumes_after_an_interruption(
 
 @pytest.mark.cli
 @pytest.mark.slow
+def test_a_dataset_is_replaced_after_its_recipe_was_edited(tmp_path: Path) -> None:
+    page = ROOT / "docs/quickstart.md"
+    (makefile,) = (block.text for block in blocks(page) if block.language == "make")
+    (command,) = re.findall(r"`(pixelgen generate [^`]+ --force)`", page.read_text())
+    save_recipe(page, tmp_path)
+    (tmp_path / "Makefile").write_text(makefile)
+    recipe = tmp_path / "negatives.toml"
+
+    shell("make", tmp_path)
+    recipe.write_text(recipe.read_text().replace("seed = 7", "seed = 8"))
+    refused = shell("make; true", tmp_path)
+    assert "seed is 0x7, not 0x8" in refused
+    assert "--force" in refused
+    shell(command, tmp_path)
+    assert "up to date" in shell("make", tmp_path)
+    (tmp_path / "Makefile").write_text(makefile.replace(" -q", " -q --force"))
+    recipe.write_text(recipe.read_text().replace("seed = 8", "seed = 9"))
+    shell("make", tmp_path)
+    assert pixelgen.load(tmp_path / "data/negatives").rows[0]["seed"] == "0x9"
+
+
+@pytest.mark.cli
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [README, ROOT / "docs/quickstart.md"], ids=lambda page: page.stem)
 def test_the_ci_steps_pass(page: Path, tmp_path: Path) -> None:
     save_recipe(page, tmp_path)

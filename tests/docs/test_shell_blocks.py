@@ -41,6 +41,13 @@ STAND_INS = {
         [ "$1 $2" = "--retries 3" ] || exit 2
         shift 2; exec xargs -I{} "$@"
         """,
+    "ssh": """#!/usr/bin/env bash
+        [ "$1" = B ] || exit 2
+        mkdir -p B && cp negatives.toml B && cd B && shift && exec "$@"
+        """,
+    "scp": """#!/usr/bin/env bash
+        [ "$1 $3" = "-r ." ] && exec cp -r "${2/://}" .
+        """,
 }
 TestT = TypeVar("TestT", bound=Callable[..., None])
 _claimed: set[tuple[Path, str]] = set()
@@ -203,6 +210,18 @@ def test_gnu_parallel_makes_all_partitions(blocks: list[str], tmp_path: Path, ru
     (tmp_path / "negatives.toml").write_text(RECIPE)
     bash(replaced(blocks[0], {"seq 64": "seq 3", "/64": "/3"}), tmp_path)
     assert run("finish", "negatives").returncode == 0
+
+
+@runs("docs/clusters.md", "pixelgen generate --recipe negatives.toml -o part-1 ")
+@pytest.mark.cli
+@pytest.mark.slow
+def test_two_machines_without_a_shared_disk_make_the_dataset(
+    blocks: list[str], tmp_path: Path, run: Run
+) -> None:
+    (tmp_path / "negatives.toml").write_text(RECIPE)
+    bash(blocks[0], tmp_path)
+    assert (tmp_path / "B/part-2/pixelgen.json").exists()
+    assert run("verify", "negatives").returncode == 0
 
 
 @pytest.mark.cli

@@ -60,6 +60,16 @@ def test_the_command_reference_names_every_command() -> None:
     assert named[1].split(", ") == cli.list_commands(click.Context(cli))
 
 
+@pytest.mark.parametrize(
+    ("page", "commands"),
+    [("cli.md", ["pixelgen generate --help"]), ("api.md", ["python -m pydoc pixelgen"])],
+)
+def test_a_generated_page_says_how_to_read_it_in_a_checkout(page: str, commands: list[str]) -> None:
+    first_screen = "\n".join((DOCS / page).read_text(encoding="utf-8").splitlines()[:12])
+    for command in (*commands, "pip install -e '.[docs]'", "sphinx-build -W docs docs/_build"):
+        assert f"`{command}`" in first_screen
+
+
 @pytest.mark.cli
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
@@ -83,6 +93,10 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     pictures = {each.stem for each in (tmp_path / "site/_images").glob("family-*.png")}
     assert pictures == {f"family-{name}" for name in pixelgen.families()}
+    reference = (tmp_path / "site/api.html").read_text(encoding="utf-8")
+    assert {"families", "formats", "layouts"} <= set(
+        re.findall('id="pixelgen.([a-z]+)"', reference)
+    )
     page = (tmp_path / "site/families.html").read_text(encoding="utf-8")
     entries = {name.replace("_", "-") for name in pixelgen.families()}
     assert entries <= set(re.findall(r'<section id="([^"]+)"', page))

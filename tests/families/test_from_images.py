@@ -370,7 +370,7 @@ def test_the_folder_counts_by_what_is_in_it(photos: Path, tmp_path: Path) -> Non
 
 def test_images_that_were_not_scanned_are_asked_for(photos: Path) -> None:
     job = Job.parse(count=3, width=40, height=40, family=f"pixel_shuffle:source={photos}")
-    with pytest.raises(BadValue, match=r"scan_sources\(\)"):
+    with pytest.raises(BadValue, match=r"job = job\.scan_sources\(\)"):
         job[0]
 
 

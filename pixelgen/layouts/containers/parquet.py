@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
-from pixelgen.errors import PixelgenError
+from pixelgen.errors import PixelgenError, install_extra
 from pixelgen.formats.base import Data
 from pixelgen.layouts.base import Sample, Samples
 from pixelgen.layouts.containers._sharded import Sharded
@@ -27,7 +27,7 @@ _IN_IMAGE = ("image", "file_name", "shard")
 
 @dataclass(frozen=True)
 class Parquet(Sharded):
-    """Parquet files, data/train-00000-of-00008.parquet and so on; needs pixelgen[parquet].
+    """Parquet files, data/train-00000-of-00008.parquet and so on; needs the extra parquet.
 
     Columns: the image, and the row of the manifest.
     """
@@ -119,9 +119,7 @@ def _arrow() -> tuple[Any, Any]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise PixelgenError(
-            "layout parquet needs pyarrow: pip install 'pixelgen[parquet]'"
-        ) from None
+        raise PixelgenError(f"layout parquet needs pyarrow; {install_extra('parquet')}") from None
     return pyarrow, pyarrow.parquet
 
 

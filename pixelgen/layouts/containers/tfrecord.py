@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, ClassVar
 
-from pixelgen.errors import PixelgenError
+from pixelgen.errors import PixelgenError, install_extra
 from pixelgen.formats.base import Data
 from pixelgen.layouts.base import Samples, ShardRecord
 from pixelgen.layouts.containers._sharded import Sharded, file_prefix, read_exactly
@@ -23,7 +23,7 @@ _MASK = 0xA282EAD8
 
 @dataclass(frozen=True)
 class TfRecord(Sharded):
-    """TensorFlow's records: negatives.tfrecord-00000-of-00008 and so on; needs pixelgen[tfrecord].
+    """TensorFlow's records: negatives.tfrecord-00000-of-00008 and so on; needs the extra tfrecord.
 
     Keys: image/encoded, format, filename, height, width, source_id, key/sha256, class/label and
     class/text.
@@ -72,7 +72,7 @@ def _masked_crc() -> Callable[[bytes], bytes]:
         from google_crc32c import value
     except ImportError:
         raise PixelgenError(
-            "layout tfrecord needs google-crc32c: pip install 'pixelgen[tfrecord]'"
+            f"layout tfrecord needs google-crc32c; {install_extra('tfrecord')}"
         ) from None
 
     def masked(data: bytes) -> bytes:

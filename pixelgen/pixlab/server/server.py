@@ -6,7 +6,7 @@ import signal
 import socket
 from collections.abc import Callable
 
-from pixelgen.errors import PixelgenError
+from pixelgen.errors import PixelgenError, install_extra
 from pixelgen.pixlab.server.asgi import Application
 
 _HEADER_SECONDS = 10
@@ -34,7 +34,7 @@ def listen(app: Application, host: str, port: int, ready: Callable[[], object]) 
     try:
         import granian  # noqa: F401
     except ImportError:
-        raise PixelgenError("serve needs granian: pip install 'pixelgen[serve]'") from None
+        raise PixelgenError(f"serve needs granian; {install_extra('serve')}") from None
     asyncio.run(_listen(app, host, port, ready))
 
 
