@@ -259,6 +259,7 @@ class Job:
             splits=self.split,
             shard_size=shard_size,
             unit=shard_size if container.splits_shards else 1,
+            container=container.name,
             row=row,
         )
 

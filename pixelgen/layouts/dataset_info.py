@@ -147,7 +147,7 @@ class DatasetInfo:
     ``image`` says what they are like; their names begin with ``prefix`` and end with ``suffix``.
     ``label`` is the class that the user named, or '', and ``classes`` are those of the user's own
     dataset. Ids of indexes count from ``first_id``. A shard has ``shard_size`` images, and ``unit``
-    images go to one split together.
+    images go to one split together. ``container`` is the name of what holds them.
     """
 
     count: int
@@ -161,6 +161,7 @@ class DatasetInfo:
     splits: Splits | None
     shard_size: int
     unit: int
+    container: str
     row: Row = field(compare=False, repr=False)
 
     @property
@@ -199,6 +200,11 @@ class DatasetInfo:
     def first_split(self) -> str:
         """The split that a printed loader call reads; '' without splits."""
         return self.split_names[0]
+
+    @property
+    def train_split(self) -> str:
+        """The split to train on: "train", or the first if none has that name."""
+        return "train" if "train" in self.split_names else self.first_split
 
     def split_units(self, name: str, units: int) -> int:
         """Return how many of the first units belong to a split; all of them without splits."""
