@@ -177,7 +177,11 @@ datasets.disable_progress_bars()
 found = {}
 for number, call in enumerate(given):
     datasets.config.HF_DATASETS_CACHE = f"{os.environ['HF_HOME']}/{number}"
-    loaded = eval(call)
+    try:
+        loaded = eval(call)
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        found[call] = [repr(error)]
+        continue
     found[call] = []
     for table in loaded.values() if isinstance(loaded, dict) else [loaded]:
         names = table.column_names
