@@ -266,6 +266,7 @@ class Job:
             splits=self.split,
             shard_size=container.shard_size(self.count, self.image.bytes),
             splits_shards=container.splits_shards,
+            container=container.name,
             row=row,
         )
 

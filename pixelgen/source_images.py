@@ -36,7 +36,8 @@ FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "QOI", "TGA",
 """The decoders, by Pillow's names: those of the formats that pixelgen writes."""
 
 MOST_BYTES = 1 << 29
-MOST_PIXELS = 178_956_970  # where Pillow by itself refuses to decode
+WARNED_PIXELS = 89_478_485  # PIL.Image.MAX_IMAGE_PIXELS, above which Pillow warns
+MOST_PIXELS = 178_956_970  # twice as many, above which Pillow by itself refuses to decode
 MOST_IMAGES = 1_000_000
 """The images of a folder: all of their names and hashes are kept in memory."""
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from pixelgen.errors import SYNONYMS, BadValue, suggest_choice
 from pixelgen.job import Job
 from pixelgen.layouts.base import split_file
+from pixelgen.layouts.layout import Layout
 
 _PILLOW = ("png", "jpeg", "bmp", "tiff", "webp")
 
@@ -108,7 +109,9 @@ def find_trainer(name: str) -> Trainer:
 def loader_calls(trainer: Trainer, job: Job, root: str) -> list[str]:
     """Return the calls that load a dataset into a trainer."""
     if not trainer.call:
-        return job.layout.loaders(root, job.info)[-1:]
+        own = Layout.parse(trainer.layout).components[-1].name
+        components = [each for each in job.layout.components if each.name == own]
+        return [each.loader(root, job.info) for each in components]
     split = job.info.first_split
     return [
         trainer.call.format(
@@ -126,6 +129,6 @@ def loader_calls(trainer: Trainer, job: Job, root: str) -> list[str]:
 
 def loader_hint(trainer: Trainer, job: Job, root: str) -> str:
     """Return what else a user of a trainer must know to load a dataset; '' if nothing."""
-    split = job.info.first_split
+    split = job.info.train_split
     images = split_file("images", split, ".txt") if split else "images"
     return trainer.hint.format(images=f"{root}/{images}")

@@ -168,13 +168,29 @@ def _job(fields: dict[str, Any], options: GenerateOptions) -> "Job":
     if options.skip_damaged and not job.source_paths:
         raise BadValue("--skip-damaged needs a family that is made from your images (source=…)")
     _check_trainers(job, options)
-    if not job.count and not options.quiet:
+    if not options.quiet:
+        _report_notes(job)
+    return job
+
+
+def _report_notes(job: "Job") -> None:
+    """Note an empty dataset, a color that is not visible, and images that Pillow does not open."""
+    from pixelgen.source_images import MOST_PIXELS, WARNED_PIXELS
+
+    if not job.count:
         report("note: -n 0 makes a dataset without images; for 100 images write -n 100")
     image = job.image
     is_hidden = image.density == 1 and not any(each.has_coverage for each in image.family.families)
-    if is_hidden and image.color is not None and image.color.alpha and not options.quiet:
+    if is_hidden and image.color is not None and image.color.alpha:
         report(f"note: the color {image.color} is not visible at density 1")
-    return job
+    if job.format.name != "npy" and image.width * image.height > WARNED_PIXELS:
+        does, most = "warns about", WARNED_PIXELS
+        if image.width * image.height > MOST_PIXELS:
+            does, most = "refuses to open", MOST_PIXELS
+        report(
+            f"note: Pillow {does} images of over {most:,} pixels: {image.width}x{image.height};"
+            " set PIL.Image.MAX_IMAGE_PIXELS = None before you load them"
+        )
 
 
 def _check_trainers(job: "Job", options: GenerateOptions) -> None:

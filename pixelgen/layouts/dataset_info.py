@@ -147,7 +147,8 @@ class DatasetInfo:
     ``image`` says what they are like; their names begin with ``prefix`` and end with ``suffix``.
     ``label`` is the class that the user named, or '', and ``classes`` are those of the user's own
     dataset. In an index, the id of image 0 is ``first_id``. A shard has ``shard_size`` images; with
-    ``splits_shards`` all of them go to one split together.
+    ``splits_shards`` all of them go to one split together. ``container`` is the name of what holds
+    them.
     """
 
     indices: ImageIndices
@@ -161,6 +162,7 @@ class DatasetInfo:
     splits: Splits | None
     shard_size: int
     splits_shards: bool
+    container: str
     row: Row = field(compare=False, repr=False)
 
     @property
@@ -222,6 +224,11 @@ class DatasetInfo:
         if self.splits_shards:
             return self.split_units(split, self.shard_count) > 0
         return any(self.split(index) == split for index in self.indices)
+
+    @property
+    def train_split(self) -> str:
+        """The split to train on: "train", or the first if none has that name."""
+        return "train" if "train" in self.split_names else self.first_split
 
     def split_units(self, name: str, units: int) -> int:
         """Return how many of the first units belong to a split; all of them without splits."""

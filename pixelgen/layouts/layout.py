@@ -87,7 +87,8 @@ class Layout:
 
     def loaders(self, root: str, info: DatasetInfo) -> list[str]:
         """Return the Python calls that load the dataset, as text for the user."""
-        return [call for each in self.components if (call := each.loader(root, info))]
+        calls = (each.loader(root, info) for each in self.components)
+        return list(dict.fromkeys(filter(None, calls)))
 
 
 def _with_safe_names(component: LayoutComponent, files: Iterator[File]) -> Iterator[File]:

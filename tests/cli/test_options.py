@@ -9,9 +9,11 @@ import click
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
+from PIL import Image
 
 from pixelgen.cli import cli, main
 from pixelgen.cli.command import HeadedCommand
+from pixelgen.source_images import MOST_PIXELS, WARNED_PIXELS
 from tests.support.command import Run
 
 HEADINGS = ["What to draw", "Output", "Running", "PixLab"]
@@ -147,3 +149,36 @@ def test_a_shell_gets_its_script(shell: str, run: Run) -> None:
     assert done.returncode == 0
     assert "pixelgen" in done.stdout
     assert os.linesep in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("side", "options", "word"),
+    [(9459, (), ""), (9460, (), "warns"), (13_378, (), "refuses"), (9460, ("-f", "npy"), ""),
+     (9460, ("-q",), "")],
+)  # fmt: skip
+def test_images_that_pillow_does_not_open_by_itself_are_noted_with_the_setting(
+    capfd: pytest.CaptureFixture[str], side: int, options: tuple[str, ...], word: str
+) -> None:
+    assert Image.MAX_IMAGE_PIXELS == WARNED_PIXELS
+    assert MOST_PIXELS == 2 * WARNED_PIXELS
+    assert main(["generate", "--dry-run", "-n", "1", "-s", str(side), *options]) == 0
+    notes = re.findall("note: (Pillow .*)", capfd.readouterr().err)
+
+    assert len(notes) == bool(word)
+    for note in notes:
+        assert word in note
+        assert f"{side}x{side}" in note
+        assert "PIL.Image.MAX_IMAGE_PIXELS = None" in note
+
+
+def test_the_setting_opens_an_image_that_pillow_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 31)  # of 8x8: more than twice as many
+    generate(tmp_path)
+    path = tmp_path / "out/images/000000.png"
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    with Image.open(path) as image:
+        assert image.size == (8, 8)

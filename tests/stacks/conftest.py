@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.support.command import Done
+from tests.support.command import ROOT, Done
+from tests.support.pages import blocks
 
 Levels = NDArray[np.uint8]
 
@@ -40,6 +41,15 @@ def load(done: Done, module: str, *others: str, more: str = "") -> Any:
     scope = {name: importlib.import_module(name) for name in names}
     call = printed(done, f"{top}.")
     return eval(f"{call[:-1]}, {more})" if more else call, scope)  # noqa: S307
+
+
+def run_file_of_page(name: str) -> dict[str, Any]:
+    """Run the file of a name that the page on trainers shows, and return what it defines."""
+    texts = [block.text for block in blocks(ROOT / "docs/trainers.md")]
+    (text,) = (each for each in texts if each.startswith(f"# {name}\n"))
+    scope: dict[str, Any] = {}
+    exec(text, scope)  # noqa: S102
+    return scope
 
 
 def levels(image: Image.Image) -> Levels:

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from pixelgen.job import Job
 from pixelgen.trainers import TRAINERS
-from tests.stacks.conftest import levels, load
+from tests.stacks.conftest import levels, load, run_file_of_page
 from tests.support.command import Done, Run
 
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
@@ -17,16 +16,6 @@ pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 MISSING = "torchvision is not installed"
 JOB = Job(count=20, width=64, height=48)
 DETECTORS = ["retinanet_resnet50_fpn", "fasterrcnn_resnet50_fpn", "fcos_resnet50_fpn"]
-
-
-def collate(samples: list[tuple[Any, Any]]) -> tuple[list[Any], list[dict[str, Any]]]:
-    """Give images without annotations the empty boxes that detectors want."""
-    import torch
-    from torchvision.transforms.functional import to_tensor
-
-    images = [to_tensor(image) for image, _ in samples]
-    empty = {"boxes": torch.zeros((0, 4)), "labels": torch.zeros(0, dtype=torch.int64)}
-    return images, [empty for _ in samples]
 
 
 def test_a_folder_of_images_is_one_class_and_nothing_else(make: Callable[..., Done]) -> None:
@@ -136,7 +125,9 @@ def test_a_detector_learns_from_images_without_a_box(make: Callable[..., Done], 
     torch = pytest.importorskip("torch", reason="torch is not installed")
     pytest.importorskip("pycocotools", reason="pycocotools is not installed")
     found = load(make("-n", 4, "-s", "64x48", "--layout", "coco"), "torchvision")
-    loader = torch.utils.data.DataLoader(found, batch_size=2, collate_fn=collate)
+    loader = torch.utils.data.DataLoader(
+        found, batch_size=2, collate_fn=run_file_of_page("collate.py")["collate"]
+    )
     torch.manual_seed(0)
     make_model = getattr(torchvision.models.detection, name)
     model = make_model(
@@ -158,7 +149,7 @@ def test_ssd_learns_nothing_from_images_without_a_box(make: Callable[..., Done])
     torchvision = pytest.importorskip("torchvision", reason=MISSING)
     pytest.importorskip("pycocotools", reason="pycocotools is not installed")
     found = load(make("-n", 2, "-s", "64x48", "--layout", "coco"), "torchvision")
-    images, targets = collate(list(found))
+    images, targets = run_file_of_page("collate.py")["collate"](list(found))
     model = torchvision.models.detection.ssdlite320_mobilenet_v3_large(
         weights=None, weights_backbone=None, num_classes=2
     ).train()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pixelgen.layouts.containers._image_files import ImageFiles, subfolder, subfolders
 from pixelgen.layouts.dataset_info import DatasetInfo
+from pixelgen.layouts.loader_text import load_image_folder
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,7 @@ class Files(ImageFiles):
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of Hugging Face datasets, or numpy's for arrays.
 
-        With splits it loads the first one. All images are in one folder, which Hugging Face
-        datasets calls "train" whatever their split.
+        With splits it loads the first one.
         """
         split, is_npy = info.first_split, info.suffix == ".npy"
         if is_npy and split:
@@ -36,5 +36,4 @@ class Files(ImageFiles):
             )
         if is_npy:
             return f"[numpy.load(p) for p in sorted(pathlib.Path({root!r}).rglob('*.npy'))]"
-        call = f'datasets.load_dataset("imagefolder", data_dir={root!r}, split="train")'
-        return f'{call}.filter(lambda row: row["split"] == {split!r})' if split else call
+        return load_image_folder(root, split)

@@ -1,6 +1,5 @@
 """numpy arrays of many images each, which a training loop can map into memory."""
 
-import glob
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, ClassVar
@@ -10,6 +9,7 @@ from pixelgen.formats.uncompressed import npy_header
 from pixelgen.layouts.base import Samples, ShardRecord
 from pixelgen.layouts.containers._sharded import Sharded, file_prefix, read_exactly
 from pixelgen.layouts.dataset_info import DatasetInfo, Shard
+from pixelgen.layouts.loader_text import glob_files
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Npy(Sharded):
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return numpy's call, which maps them into memory."""
-        paths = f"{glob.escape(root)}/{self.pattern(info.first_split)}"
-        return f'[numpy.load(p, mmap_mode="r") for p in sorted(glob.glob({paths!r}))]'
+        paths = glob_files(root, self.pattern(info.first_split))
+        return f'[numpy.load(p, mmap_mode="r") for p in {paths}]'
 
 
 def _shape(info: DatasetInfo) -> tuple[int, int, int]:

@@ -16,6 +16,7 @@ from pixelgen.formats.base import Data
 from pixelgen.layouts.base import Sample, Samples
 from pixelgen.layouts.containers._sharded import Sharded
 from pixelgen.layouts.dataset_info import DatasetInfo, Shard
+from pixelgen.layouts.loader_text import is_pattern, load_shards
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,7 +75,10 @@ class Parquet(Sharded):
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of Hugging Face datasets."""
-        return f"datasets.load_dataset({root!r}, split={info.split_names[0] or 'train'!r})"
+        split = info.first_split or "train"
+        if is_pattern(root):
+            return load_shards(self.name, root, self.pattern(info.first_split), split)
+        return f"datasets.load_dataset({root!r}, split={split!r})"
 
 
 class _Sink(io.RawIOBase):

@@ -15,6 +15,7 @@ from pixelgen.layouts.base import Samples, ShardRecord
 from pixelgen.layouts.containers._sharded import Sharded, file_prefix
 from pixelgen.layouts.containers._ustar import END, LATEST, Member, archive, padded_size
 from pixelgen.layouts.dataset_info import DatasetInfo, Shard
+from pixelgen.layouts.loader_text import archives
 from pixelgen.registry import parameter
 
 
@@ -66,8 +67,9 @@ class WebDataset(Sharded):
         if shards > 1:
             start = len(first) - len("000000.tar")
             first = f"{first[:start]}{{{first[start:-4]}..{last[start:-4]}}}.tar"
+        files = archives(root, first, self.pattern(split))
         return (
-            f'webdataset.WebDataset({f"{root}/{first}"!r}, shardshuffle=False).decode("pil")'
+            f'webdataset.WebDataset({files}, shardshuffle=False).decode("pil")'
             f'.to_tuple("{info.suffix[1:]}", "cls", "json")'
         )
 

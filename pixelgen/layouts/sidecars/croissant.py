@@ -48,8 +48,17 @@ class Croissant(Sidecar):
         yield "croissant.json", _description(manifest)
 
     def loader(self, root: str, info: DatasetInfo) -> str:
-        """Return the call of mlcroissant."""
-        return f'mlcroissant.Dataset({f"{root}/croissant.json"!r}).records("images")'
+        """Return the call of mlcroissant; with splits it gives the rows of the first one.
+
+        The records of images do not say which image they are of.
+        """
+        dataset = f"mlcroissant.Dataset({f'{root}/croissant.json'!r})"
+        if not info.splits:
+            return f'{dataset}.records("images")'
+        return (
+            f'[row for row in {dataset}.records("manifest")'
+            f' if row["manifest/split"] == {info.first_split.encode()!r}]'
+        )
 
 
 def _description(manifest: ManifestView) -> Iterator[bytes]:

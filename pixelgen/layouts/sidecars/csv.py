@@ -26,7 +26,8 @@ class Csv(Sidecar):
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of pandas."""
-        return f"pandas.read_csv({f'{root}/manifest.csv'!r})"
+        call = f"pandas.read_csv({f'{root}/manifest.csv'!r})"
+        return f'{call}.query("split == {info.first_split!r}")' if info.splits else call
 
 
 def _table(manifest: ManifestView) -> Iterator[bytes]:

@@ -5,7 +5,6 @@ the format of its ``wds2idx``: a version and a count, then for each sample the e
 offset, the size and the name of each of its files.
 """
 
-import glob
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -15,6 +14,7 @@ from pixelgen.layouts.base import File, ManifestView, ShardRecord, Sidecar
 from pixelgen.layouts.containers._ustar import BLOCK, padded_size
 from pixelgen.layouts.containers.webdataset import WebDataset, member_sizes
 from pixelgen.layouts.dataset_info import DatasetInfo, Shard
+from pixelgen.layouts.loader_text import glob_files
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,8 @@ class Dali(Sidecar):
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of DALI."""
-        archives = f"{glob.escape(root)}/{WebDataset().pattern(info.first_split)}"
-        tars, indexes = (
-            f"sorted(glob.glob({pattern!r}))" for pattern in (archives, _index_name(archives))
-        )
+        archives = WebDataset().pattern(info.first_split)
+        tars, indexes = (glob_files(root, each) for each in (archives, _index_name(archives)))
         return (
             f"nvidia.dali.fn.readers.webdataset(paths={tars}, index_paths={indexes},"
             f" ext={[info.suffix[1:], 'cls']})"

@@ -10,6 +10,7 @@ from typing import Any
 
 from pixelgen.layouts.base import File, ManifestView, Sidecar, json_array
 from pixelgen.layouts.dataset_info import DatasetInfo
+from pixelgen.layouts.loader_text import is_pattern
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,10 @@ class DataPackage(Sidecar):
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of frictionless."""
-        return f"frictionless.validate({f'{root}/datapackage.json'!r})"
+        file = repr(f"{root}/datapackage.json")
+        if is_pattern(root):  # which validate() would search for several packages
+            return f"frictionless.Package.from_descriptor({file}).validate()"
+        return f"frictionless.validate({file})"
 
 
 def _descriptor(manifest: ManifestView) -> Iterator[bytes]:

@@ -13,7 +13,9 @@ from pixelgen.layouts.containers._image_files import has_subfolders
 from pixelgen.layouts.containers.parquet import Parquet
 from pixelgen.layouts.containers.webdataset import WebDataset
 from pixelgen.layouts.dataset_info import DatasetInfo
+from pixelgen.layouts.loader_text import is_pattern, keep_split, load_image_folder, load_shards
 
+_SHARDED = {each.name: each for each in (WebDataset(), Parquet())}
 _BODY = """
 # Negative samples
 
@@ -35,7 +37,15 @@ class HuggingFace(Sidecar):
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of Hugging Face datasets."""
-        return f"datasets.load_dataset({root!r})"
+        split, shards = info.first_split, _SHARDED.get(info.container)
+        if is_pattern(root):
+            if not shards:
+                return load_image_folder(root, split)
+            return load_shards(shards.name, root, shards.pattern(split), split or "train")
+        if shards and split:
+            return f"datasets.load_dataset({root!r}, split={split!r})"
+        table = f'datasets.load_dataset({root!r}, split="train")'
+        return keep_split(table, split) if split else f"datasets.load_dataset({root!r})"
 
 
 def _card(info: DatasetInfo, container: Container) -> bytes:

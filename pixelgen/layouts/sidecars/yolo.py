@@ -49,7 +49,7 @@ def _paths(manifest: ManifestView, split: str) -> Iterator[bytes]:
 def _description(info: DatasetInfo) -> bytes:
     """Write data.yaml, without ``path``, which Ultralytics resolves from the working directory."""
     names = info.split_names
-    train = "train" if "train" in names else names[0]
+    train = info.train_split
     others = [name for name in names if name != train]
     val = next((name for name in _VALIDATION if name in names), (*others, train)[0])
     values: dict[str, Any] = {
