@@ -23,14 +23,11 @@ def print_dry_run(job: "Job", store: "Store", options: "GenerateOptions") -> int
 
     plan = Plan.read(store)
     known = None if options.force else plan
-    is_grown = False
+    job = without_removed(known, job) if known else job
+    there = known.job if known and is_growth(known.job, job) else job
     if known:
-        job = without_removed(known, job)
-        is_grown = is_growth(known.job, job)
-    if known and not is_grown:
-        known.check_usable(job, store)
+        known.check_usable(there, store)
     job = bind_sources(job, store, RunConfig(skip_damaged=options.skip_damaged), known)
-    there = known.job if known and is_grown else job
     expected, existing = _expected_bytes(job), _existing(there, store, known, options)
     if options.as_json:
         print_json({

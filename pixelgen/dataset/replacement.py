@@ -76,7 +76,7 @@ def replace_files(job: Job, store: Store) -> None:
 
 
 def _old_job(store: Store) -> Job | None:
-    """Return the job of the dataset that is being replaced; None if there is none."""
+    """Return the job of the dataset that is being replaced, or None."""
     if store.size(OLD_PLAN) is None:
         return None
     try:

@@ -150,7 +150,7 @@ class ImageIndices(Sequence[int]):
         return isinstance(index, int) and self.position(index) is not None
 
     def position(self, index: int) -> int | None:
-        """Return the position of the image of an index; None if there is none."""
+        """Return the position of the image with an index, or None without one."""
         if not self.start <= index < self.stop:
             return None
         if not self.removed.ranges:

@@ -28,7 +28,7 @@ SMALL = ("-n", 300, "-s", "64x48")
 
 @pytest.mark.parametrize(
     "change",
-    [("-n", 301), ("-s", 65), ("--seed", 1), ("--family", "gaussian"), ("-f", "bmp"),
+    [("-n", 299), ("-s", 65), ("--seed", 1), ("--family", "gaussian"), ("-f", "bmp"),
      ("--checksum", "none"), ("--color", "red"), ("--layout", "tar")],
 )  # fmt: skip
 def test_a_plan_of_another_job_is_refused_and_no_file_changes(
@@ -84,6 +84,8 @@ OTHERS: dict[str, tuple[Any, ...]] = {
     "job.layout": ("imagefolder", "files", "webdataset:per_shard=5", "os.path"),
     "job.checksum": ("none", "md5"),
     "job.seed": ("0x1", "seven"),
+    "job.start": (5, -1, "x"),
+    "job.removed": ("3", "0-11", "12", "x"),
     "job.label": ("cat", "../cat"),
     "job.classes": (["cat", "dog"], [1]),
     "job.first_id": (7, -1),
