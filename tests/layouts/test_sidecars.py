@@ -17,7 +17,7 @@ from pixelgen.job import Job
 from pixelgen.layouts import Shard, ShardRecord, Sidecar
 from pixelgen.layouts.layout import Layout
 from pixelgen.storage import LocalStore
-from tests.layouts.support import SPLIT, files, make_dataset, missing
+from tests.layouts.support import SPLIT, VARIANTS, files, make_dataset, missing
 from tests.support.command import Done, Run, tree_digest
 from tests.support.datasets import write
 from tests.support.faults import layouts
@@ -38,7 +38,8 @@ SIDECARS = [
      (" coco ", "files,coco"),
      ("wids,webdataset:per_shard=5,mtime=7,dali", "webdataset:per_shard=5,mtime=7,dali,wids"),
      ("coco,universal", "files,coco,croissant,dlib,hf,opencv,yolo"),
-     ("files,files,coco,coco", "files,coco"), ("mds,mds:per_shard=5", "mds:per_shard=5")],
+     ("files,files,coco,coco", "files,coco"), ("mds,mds:per_shard=5", "mds:per_shard=5"),
+     ("coco:root=images,coco", "files,coco:root=images")],
 )  # fmt: skip
 def test_a_layout_is_a_container_and_sidecars_in_order(text: str, spelled: str) -> None:
     assert str(Layout.parse(text)) == spelled
@@ -49,7 +50,7 @@ def test_a_layout_is_a_container_and_sidecars_in_order(text: str, spelled: str) 
 
 
 @pytest.mark.parametrize("split", [None, SPLIT])
-@pytest.mark.parametrize("layout", [*SIDECARS, "universal"])
+@pytest.mark.parametrize("layout", [*SIDECARS, *VARIANTS, "universal"])
 def test_a_sidecar_added_later_equals_one_made_at_once(
     layout: str, split: str | None, tmp_path: Path
 ) -> None:
@@ -67,7 +68,7 @@ def test_a_sidecar_added_later_equals_one_made_at_once(
     assert tree_digest(later) == tree_digest(tmp_path / "at once")
 
 
-@pytest.mark.parametrize("layout", layouts(5))
+@pytest.mark.parametrize("layout", [*layouts(5), *VARIANTS])
 def test_the_names_of_index_files_are_known_before_the_rows(layout: str, tmp_path: Path) -> None:
     job = make_dataset(tmp_path, layout=layout)
     named = [name for names in sidecar_names(job) for name in names]
@@ -79,7 +80,7 @@ def test_the_names_of_index_files_are_known_before_the_rows(layout: str, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", [*SIDECARS, "voc", "mds", "bagit"])
+@pytest.mark.parametrize("layout", [*SIDECARS, *VARIANTS, "voc", "mds", "bagit", "roboflow"])
 def test_an_index_of_any_size_needs_constant_memory(layout: str) -> None:
     def peak(count: int) -> int:
         job = Job.parse(count=count, width=8, height=8, layout=layout, seed=1)

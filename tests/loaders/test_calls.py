@@ -31,6 +31,7 @@ CALLS = [
     Call("mds", "streaming", TRAIN),
     Call("npy", "numpy", TRAIN),
     Call("parquet", "datasets", TRAIN),
+    Call("roboflow", "torchvision", TRAIN),
     Call("tfrecord", "tensorflow", TRAIN),
     Call("voc", "torchvision", TRAIN),
     Call("webdataset", "datasets"),
