@@ -100,6 +100,10 @@ TRAINERS = {
         "Datumaro", _COCO_FOLDER, _OPENCV,
         call="datumaro.Dataset.import_from({root}, 'coco')",
     ),
+    "smp": Trainer(
+        "Segmentation Models", "files,masks", _OPENCV,
+        hint="most models of segmentation_models_pytorch need sides that 32 divides",
+    ),
     "torchvision": Trainer("torchvision", "imagefolder", _OPENCV, clips_gray=True),
     "huggingface": Trainer("Hugging Face datasets", "files,hf", (*_PILLOW, "gif", "avif", "ppm")),
     "opencv": Trainer(
@@ -132,7 +136,9 @@ def find_trainer(name: str) -> Trainer:
 def loader_calls(trainer: Trainer, job: Job, root: str) -> list[str]:
     """Return the calls that load a dataset into a trainer."""
     if not trainer.call:
-        return job.layout.loaders(root, job.info)[-1:]
+        read = {type(each) for each in Layout.parse(trainer.layout).components}
+        own = [each for each in job.layout.components if type(each) in read]
+        return [own[-1].loader(root, job.info)]
     split = job.info.first_split
     coco = next((each for each in job.layout.sidecars if isinstance(each, Coco)), Coco())
     return [

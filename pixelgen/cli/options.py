@@ -44,8 +44,8 @@ dataset_options = together([
                  "  [default: files]"),
     _output("--for", "trainer", metavar="TRAINER",
             help="Layout and checks for a trainer: ultralytics, yolox, rfdetr, detectron2,"
-                 " mmdet, datumaro, torchvision, huggingface, opencv, dlib, keras, dali or"
-                 " streaming."),
+                 " mmdet, datumaro, smp, torchvision, huggingface, opencv, dlib, keras, dali"
+                 " or streaming."),
     _output("--class", "label", metavar="NAME", multiple=True,
             help="Class name, in layouts that have classes.  [default: negatives; object in coco"
                  " and yolo]"),

@@ -31,7 +31,7 @@ class Layout:
     sidecars: tuple[Sidecar, ...] = ()
 
     def __post_init__(self) -> None:
-        """Sort the sidecars, drop duplicates, and let each check the container."""
+        """Sort the sidecars, drop duplicates, and check that all can be combined."""
         named: dict[str, Sidecar] = {}
         for sidecar in self.sidecars:
             if named.setdefault(sidecar.name, sidecar) != sidecar:
@@ -39,6 +39,12 @@ class Layout:
                     f"layout {sidecar} cannot be combined with {named[sidecar.name]}; choose one"
                 )
             sidecar.check(self.container)
+        for sidecar in self.sidecars:
+            for other in sidecar.excludes.keys() & named.keys():
+                raise BadValue(
+                    f"layout {sidecar.name} cannot be combined with {other}:"
+                    f" {sidecar.excludes[other]}; make two datasets"
+                )
         object.__setattr__(self, "sidecars", tuple(named[name] for name in sorted(named)))
 
     @classmethod

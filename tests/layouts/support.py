@@ -9,7 +9,7 @@ from pixelgen.storage import LocalStore
 from tests.support.datasets import write
 
 SPLIT = "train=0.75,val=0.25"
-VARIANTS = ["files,coco:path=annotations/instances_default.json,root=images"]
+VARIANTS = ["files,coco:path=annotations/instances_default.json,root=images", "masks:value=255"]
 """Layouts whose parameters change the names of files; the tests of all layouts run on them too."""
 
 

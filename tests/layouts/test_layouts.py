@@ -19,6 +19,8 @@ from tests.support.command import Run
      ("universal:x=1", "layout 'universal'"), ("", "layout ''"),
      ("coco:classes=2", "layout 'coco' 'classes' path root"),
      ("coco:root=images,coco:root=.,coco:path=annotations/a.json", "coco:root=images choose"),
+     ("masks,yolo", "masks yolo Ultralytics two"), ("masks,universal", "masks yolo"),
+     ("masks:value=256", "value=256 0..255"), ("masks,mds", "masks files mds"),
      *((f"coco:path={path}", f"path={path} annotations/instances_default.json")
        for path in ("a.json", "annotations/a.txt", "../coco.json", "annotations/a/b.json",
                     "pixelgen.json", "annotations/instances_train2017.json",
