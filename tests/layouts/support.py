@@ -9,7 +9,8 @@ from pixelgen.storage import LocalStore
 from tests.support.datasets import write
 
 SPLIT = "train=0.75,val=0.25"
-VARIANTS = ["files,coco:path=annotations/instances_default.json,root=images", "masks:value=255"]
+VARIANTS = ["files,coco:path=annotations/instances_default.json,root=images", "masks:value=255",
+            "voc:trainval=true,masks=true"]  # fmt: skip
 """Layouts whose parameters change the names of files; the tests of all layouts run on them too."""
 
 

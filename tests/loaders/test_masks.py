@@ -51,3 +51,34 @@ masks = datasets.load_dataset("imagefolder", data_dir=f"{given}/masks", split="t
 print(json.dumps([len(first), len(second), len(masks), first[0]["image"].mode]))
 """
     assert offline(code, str(made.root)) == [COUNT, COUNT, COUNT, "RGB"]
+
+
+@pytest.mark.cli
+@pytest.mark.parametrize("options", [(), SPLIT], ids=["whole", "split"])
+def test_pascal_voc_has_the_masks_and_lists_of_its_parameters(
+    sets: Sets, options: tuple[str, ...]
+) -> None:
+    made = sets("voc:trainval=1,masks=1", *options)
+    kit = "VOCdevkit/VOC2012"
+    for folder in ("Main", "Segmentation"):
+        lists = {name: made.read(f"{kit}/ImageSets/{folder}/{name}.txt").split()
+                 for name in ("train", "trainval", *(("val",) if options else ()))}  # fmt: skip
+        trainval = lists.pop("trainval")
+        assert trainval == [f"{index:06d}" for index in range(COUNT)]
+        assert sorted(itertools.chain(*lists.values())) == trainval
+        assert [len(names) for names in lists.values()] == (
+            [SHARES["train"], SHARES["val"]] if options else [COUNT]
+        )
+    assert "<segmented>1<" in made.read(f"{kit}/Annotations/000000.xml")
+    for index in range(COUNT):
+        with Image.open(made.root / f"{kit}/SegmentationClass/{index:06d}.png") as mask:
+            assert (mask.mode, mask.size, mask.getextrema()) == ("L", (WIDTH, HEIGHT), (0, 0))
+
+
+@pytest.mark.cli
+def test_the_test_split_is_not_in_trainval(sets: Sets) -> None:
+    made = sets("voc:trainval=1", "--split", "train=0.5,val=0.25,test=0.25")
+    held = {row["file_name"][-10:-4] for row in made.rows if row["split"] != "test"}
+
+    assert len(held) == COUNT * 3 // 4
+    assert set(made.read("VOCdevkit/VOC2012/ImageSets/Main/trainval.txt").split()) == held
