@@ -39,7 +39,8 @@ SIDECARS = [
      ("wids,webdataset:per_shard=5,mtime=7,dali", "webdataset:per_shard=5,mtime=7,dali,wids"),
      ("coco,universal", "files,coco,croissant,dlib,hf,opencv,yolo"),
      ("files,files,coco,coco", "files,coco"), ("mds,mds:per_shard=5", "mds:per_shard=5"),
-     ("coco:root=images,coco", "files,coco:root=images")],
+     ("coco:root=images,coco", "files,coco:root=images"),
+     ("universal,hf:license=mit", "files,coco,croissant,dlib,hf:license=mit,opencv,yolo")],
 )  # fmt: skip
 def test_a_layout_is_a_container_and_sidecars_in_order(text: str, spelled: str) -> None:
     assert str(Layout.parse(text)) == spelled
