@@ -104,6 +104,23 @@ TRAINERS = {
         "Segmentation Models", "files,masks", _OPENCV,
         hint="most models of segmentation_models_pytorch need sides that 32 divides",
     ),
+    "darknet": Trainer(
+        "Darknet", "darknet,files,yolo", ("png", "jpeg", "bmp"),
+        call="cd {shell} && mkdir -p backup && darknet detector train darknet.data yolov4.cfg",
+        hint="replace yolov4.cfg by the path of your own configuration, with as many classes",
+    ),
+    "timm": Trainer(
+        "timm", "imagefolder", ("png", "jpeg"), call="timm.data.ImageDataset({folder})",
+        clips_gray=True,
+    ),
+    "anomalib": Trainer(
+        "Anomalib", "imagefolder", _OPENCV,
+        call="anomalib.data.Folder(name='product', normal_dir='product/good',"
+             " abnormal_dir={label})",
+        hint="replace product/good by the folder of your normal images; negatives are abnormal:"
+             " training on them as normal teaches nothing about your product",
+        clips_gray=True,
+    ),
     "torchvision": Trainer("torchvision", "imagefolder", _OPENCV, clips_gray=True),
     "huggingface": Trainer("Hugging Face datasets", "files,hf", (*_PILLOW, "gif", "avif", "ppm")),
     "opencv": Trainer(
@@ -146,6 +163,7 @@ def loader_calls(trainer: Trainer, job: Job, root: str) -> list[str]:
             root=repr(root),
             shell=shlex.quote(root),
             folder=repr(f"{root}/{split}".rstrip("/")),
+            label=repr("/".join(filter(None, (root, split, job.label or "negatives")))),
             yolo=repr(f"{root}/data.yaml"),
             coco=repr(f"{root}/{coco.file(split)}"),
             json=repr(coco.file(split).rpartition("/")[2]),

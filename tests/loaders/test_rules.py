@@ -117,7 +117,9 @@ def test_lines_end_in_line_feeds_alone(made: Made) -> None:
 
 
 def test_an_index_of_images_has_no_line_that_is_blank(sets: Sets) -> None:
-    lists = [*NAMES, "images-trainset.txt", "images-valset.txt", "manifest.csv", "metadata.jsonl"]
+    lists = ["classes.txt", "darknet.data", "darknet.names", "darknet.txt", "imglist.txt",
+             "labels.csv", *NAMES, "images-trainset.txt", "images-valset.txt", "manifest.csv",
+             "metadata.jsonl"]  # fmt: skip
     for name in lists:
         options = SPLIT if "set." in name else ()
         lines = sets("files", *options).read(name).split("\n")

@@ -31,7 +31,7 @@ class Yolo(Sidecar):
         yield "data.yaml", _description(manifest.info)
         if manifest.info.splits:
             for name, split in manifest.split_files("images", ".txt"):
-                yield name, _paths(manifest, split)
+                yield name, image_paths(manifest, split)
         for row in manifest.rows():
             stem, _, _ = row["file_name"].removeprefix("images/").rpartition(".")
             yield f"labels/{stem}.txt", b""
@@ -41,20 +41,24 @@ class Yolo(Sidecar):
         return f'ultralytics.YOLO("yolo11n.yaml").train(data={f"{root}/data.yaml"!r})'
 
 
-def _paths(manifest: ManifestView, split: str) -> Iterator[bytes]:
-    """Yield the images of a split, relative to the list."""
+def image_paths(manifest: ManifestView, split: str) -> Iterator[bytes]:
+    """Yield the images of a split, or all, a line each, relative to the list."""
     return (f"./{row['file_name']}\n".encode() for row in manifest.rows(split))
+
+
+def training_splits(info: DatasetInfo) -> tuple[str, str]:
+    """Return the splits to train and to validate on ('': of a dataset without splits)."""
+    names = info.split_names
+    train = "train" if "train" in names else names[0]
+    others = [name for name in names if name != train]
+    return train, next((name for name in _VALIDATION if name in names), (*others, train)[0])
 
 
 def _description(info: DatasetInfo) -> bytes:
     """Write data.yaml, without ``path``, which Ultralytics resolves from the working directory."""
-    names = info.split_names
-    train = "train" if "train" in names else names[0]
-    others = [name for name in names if name != train]
-    val = next((name for name in _VALIDATION if name in names), (*others, train)[0])
     values: dict[str, Any] = {
         key: split_file("images", split, ".txt") if split else "images"
-        for key, split in (("train", train), ("val", val))
+        for key, split in zip(("train", "val"), training_splits(info), strict=True)
     }
     values["names"] = dict(enumerate(info.categories))
     return "".join(f"{key}: {_yaml(value)}\n" for key, value in values.items()).encode()
