@@ -20,6 +20,7 @@ from tests.support.command import Run
      ("coco:classes=2", "layout 'coco' 'classes' path root"),
      ("coco:root=images,coco:root=.,coco:path=annotations/a.json", "coco:root=images choose"),
      ("masks,yolo", "masks yolo Ultralytics two"), ("masks,universal", "masks yolo"),
+     ("yolofolder,hf", "hf files yolofolder"), ("yolofolder,yolo", "yolo files yolofolder"),
      ("masks:value=256", "value=256 0..255"), ("masks,mds", "masks files mds"),
      ("hf:license=CC0-1.0", "license=CC0-1.0 cc0-1.0"), ("hf:license=a b", "lower-case"),
      ("croissant:license=my own", "license=my SPDX CC0-1.0"),

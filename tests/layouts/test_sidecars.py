@@ -81,7 +81,9 @@ def test_the_names_of_index_files_are_known_before_the_rows(layout: str, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", [*SIDECARS, *VARIANTS, "voc", "mds", "bagit", "roboflow"])
+@pytest.mark.parametrize(
+    "layout", [*SIDECARS, *VARIANTS, "voc", "mds", "bagit", "roboflow", "yolofolder"]
+)
 def test_an_index_of_any_size_needs_constant_memory(layout: str) -> None:
     def peak(count: int) -> int:
         job = Job.parse(count=count, width=8, height=8, layout=layout, seed=1)

@@ -34,6 +34,7 @@ CALLS = [
     Call("roboflow", "torchvision", TRAIN),
     Call("tfrecord", "tensorflow", TRAIN),
     Call("voc", "torchvision", TRAIN),
+    Call("yolofolder", "ultralytics"),
     Call("webdataset", "datasets"),
     Call("webdataset", "nvidia", TRAIN),
     Call("webdataset", "webdataset", TRAIN),

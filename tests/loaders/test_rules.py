@@ -91,9 +91,9 @@ def test_a_base_name_has_one_dot_and_plain_characters(made: Made) -> None:
             assert name.rpartition("/")[2].count(".") == 1
 
 
-def test_no_path_has_the_word_of_a_split_but_for_three(whole: Made, layout: str) -> None:
+def test_no_path_has_the_word_of_a_split_but_for_four(whole: Made, layout: str) -> None:
     allowed = {"parquet": r"data/train-.*\.parquet", "voc": r".*/ImageSets/Main/train\.txt",
-               "roboflow": "train/.*"}  # fmt: skip
+               "roboflow": "train/.*", "yolofolder": "(images|labels)/train/.*"}  # fmt: skip
     taken = [name for name in whole.files if is_of_a_split(name)]
 
     assert [name for name in taken if not re.fullmatch(allowed.get(layout, "$"), name)] == []
@@ -185,10 +185,11 @@ def test_a_coco_file_has_unique_ids_from_one_a_category_and_annotations(
     assert {"info", "licenses"} <= set(coco)
 
 
+@pytest.mark.parametrize("container", ["files", "yolofolder"])
 def test_data_yaml_has_no_path_and_each_image_a_label_file_of_no_bytes(
-    sets: Sets, options: tuple[str, ...]
+    sets: Sets, options: tuple[str, ...], container: str
 ) -> None:
-    made = sets("files", *options)
+    made = sets(container, *options)
     labels = [name for name in made.files if name.startswith("labels/")]
     images = [name for name in made.files if name.startswith("images/")]
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pixelgen.layouts.base import File, ManifestView, Sidecar, split_file
+from pixelgen.layouts.data_yaml import training_splits
 from pixelgen.layouts.dataset_info import DatasetInfo
-from pixelgen.layouts.sidecars.yolo import image_paths, training_splits
+from pixelgen.layouts.sidecars.yolo import image_paths
 
 
 @dataclass(frozen=True)
