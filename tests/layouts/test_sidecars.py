@@ -4,13 +4,14 @@ import json
 import shutil
 import tracemalloc
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from pixelgen import registry
 from pixelgen.dataset.run_config import RunConfig as How
-from pixelgen.dataset.sidecar_files import sidecar_files, sidecar_names
+from pixelgen.dataset.sidecar_files import dataset_folders, sidecar_files, sidecar_names
 from pixelgen.engines import Serial
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
@@ -78,6 +79,27 @@ def test_the_names_of_index_files_are_known_before_the_rows(layout: str, tmp_pat
     assert files(tmp_path) == {
         *named, *job.files(), job.manifest, "pixelgen.json", "SHA256SUMS"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [40, 10_001])
+@pytest.mark.parametrize("split", [None, SPLIT])
+@pytest.mark.parametrize("layout", [*layouts(5), *VARIANTS])
+def test_every_file_is_in_a_folder_that_the_layout_names(
+    layout: str, split: str | None, count: int
+) -> None:
+    job = Job.parse(count=count, width=8, height=8, layout=layout, split=split)
+    named = chain(job.files(), *sidecar_names(job))
+
+    assert {name.rpartition("/")[0] for name in named} - {""} == set(dataset_folders(job)) - {""}
+
+
+def test_masks_are_in_sub_folders_as_the_images_are() -> None:
+    job = Job.parse(count=10_001, layout="masks")
+    named = [name for names in sidecar_names(job) for name in names]
+
+    assert [name for name in named if name.endswith(".png")] == [
+        name.replace("images/", "masks/") for name in job.files()
+    ]
 
 
 @pytest.mark.slow
