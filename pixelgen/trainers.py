@@ -91,7 +91,7 @@ TRAINERS = {
     ),
     "rfdetr": Trainer(
         "RF-DETR", "roboflow", _PILLOW,
-        call="rfdetr.RFDETRBase().train(dataset_dir={root})",
+        call="rfdetr.RFDETRNano().train(dataset_dir={root})",
         hint="RF-DETR also needs valid/: give --split train=0.9,valid=0.1, or move the images and"
              " the entries of their _annotations.coco.json into your own train/",
         clips_gray=True,
