@@ -19,7 +19,8 @@ SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "imagenet": ("imagefolder",), "folder": ("imagefolder",), "keras": ("imagefolder",),
         "tar": ("webdataset",), "wds": ("webdataset",), "pascal": ("voc",), "arrow": ("parquet",),
         "huggingface": ("hf",), "streaming": ("mds",), "ultralytics": ("yolo",),
-        "numpy": ("npy",),
+        "numpy": ("npy",), "rfdetr": ("roboflow",), "mask": ("masks",),
+        "segmentation": ("masks", "voc"), "fastai": ("labels",), "openood": ("imglist",),
     },
     "mode": {
         "gray": ("L",), "grey": ("L",), "grayscale": ("L",), "greyscale": ("L",), "mono": ("L",),
@@ -30,6 +31,7 @@ SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "torch": ("torchvision",), "tensorflow": ("keras",), "tf": ("keras",),
         "hf": ("huggingface",), "datasets": ("huggingface",), "transformers": ("huggingface",),
         "mosaicml": ("streaming",), "mmdetection": ("mmdet",), "coco": ("detectron2", "mmdet"),
+        "roboflow": ("rfdetr",), "segmentation": ("smp",), "mvtec": ("anomalib",),
     },
 }  # fmt: skip
 """Other words for a name of a kind, each with the names that it may stand for."""

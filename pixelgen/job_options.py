@@ -15,14 +15,13 @@ from pixelgen.families.pointwise import Uniform
 from pixelgen.formats import Format
 from pixelgen.generator import ImageSpec
 from pixelgen.layouts import Container, DatasetInfo, Splits
+from pixelgen.layouts.dataset_info import SPLIT_WORDS, names_a_split
 from pixelgen.layouts.image_indices import ImageIndices, IndexRanges
 from pixelgen.layouts.layout import Layout
 from pixelgen.rng import parse_seed
 
 _LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
 _PREFIX = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,31}", re.ASCII)
-_SPLIT_WORDS = ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval",
-                "evaluation")  # fmt: skip
 _LONGEST_CLASS = 200  # characters
 GENERATED = ("family", "density", "mode", "depth", "seed", "start")
 """The fields that only jobs of generated images have."""
@@ -88,7 +87,7 @@ def _read_label(text: str) -> str:
             f"invalid class {label[:50]!r}: must be of ASCII letters, digits, _ and - (it may"
             " become the name of a folder)"
         )
-    if label in _SPLIT_WORDS:
+    if label in SPLIT_WORDS:
         raise BadValue(
             f"invalid class {label!r}: it would be taken for a split; choose another name"
         )
@@ -118,7 +117,7 @@ def _read_prefix(text: str) -> str:
         raise BadValue(
             f"invalid prefix {text[:50]!r}: must be of ASCII letters, digits, _ and -; write neg_"
         )
-    if set(re.split("[-_]", text.lower())) & set(_SPLIT_WORDS):
+    if names_a_split(text):
         raise BadValue(
             f"invalid prefix {text!r}: loaders would take it for a split; choose another, as neg_"
         )

@@ -2,14 +2,19 @@
 
 import shlex
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import NamedTuple
 
 from pixelgen.errors import SYNONYMS, BadValue, suggest_choice
 from pixelgen.job import Job
+from pixelgen.layouts import LayoutComponent
 from pixelgen.layouts.base import split_file
 from pixelgen.layouts.layout import Layout
+from pixelgen.layouts.sidecars.coco import Coco
 
 _PILLOW = ("png", "jpeg", "bmp", "tiff", "webp")
+_OPENCV = (*_PILLOW, "ppm")
+_COCO_FOLDER = "coco:path=annotations/instances_default.json,root=images,files"
 
 
 class Trainer(NamedTuple):
@@ -45,8 +50,18 @@ class Trainer(NamedTuple):
 
     def can_read_layout(self, job: Job) -> bool:
         """Return whether a job's layout includes all components that this stack reads."""
-        names = {component.name for component in job.layout.components}
-        return set(self.layout.split(",")) <= names
+        return all(
+            any(_includes(each, read) for each in job.layout.components)
+            for read in Layout.parse(self.layout).components
+        )
+
+
+def _includes(component: LayoutComponent, wanted: LayoutComponent) -> bool:
+    """Return whether a component has all parameters of another that are not its defaults."""
+    return type(component) is type(wanted) and all(
+        getattr(wanted, each.name) in (each.default, getattr(component, each.name))
+        for each in fields(wanted)
+    )
 
 
 TRAINERS = {
@@ -58,20 +73,58 @@ TRAINERS = {
     ),
     "detectron2": Trainer(
         "Detectron2", "coco,files", _PILLOW,
-        call="detectron2.data.datasets.register_coco_instances('negatives', {{}}, {coco}, {root})",
+        call="detectron2.data.datasets.register_coco_instances('negatives', {{}}, {coco},"
+             " {images})",
         hint="set cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS = False, or Detectron2 drops every image",
         clips_gray=True,
     ),
     "mmdet": Trainer(
-        "MMDetection", "coco,files", (*_PILLOW, "ppm"), 32, "drops",
-        call="mmdet.datasets.CocoDataset(ann_file={coco}, data_prefix=dict(img={root}), metainfo="
+        "MMDetection", "coco,files", _OPENCV, 32, "drops",
+        call="mmdet.datasets.CocoDataset(ann_file={coco}, data_prefix=dict(img={images}), metainfo="
              "dict(classes={categories}), filter_cfg=dict(filter_empty_gt=False, min_size=32))",
         hint="filter_empty_gt=False keeps MMDetection from dropping every image",
     ),
-    "torchvision": Trainer("torchvision", "imagefolder", (*_PILLOW, "ppm"), clips_gray=True),
+    "yolox": Trainer(
+        "YOLOX", _COCO_FOLDER, _OPENCV,
+        call="yolox.data.COCODataset(data_dir={root}, json_file={json}, name='images')",
+        hint="in your Exp, self.num_classes is the number of your classes; give them by --classes",
+    ),
+    "rfdetr": Trainer(
+        "RF-DETR", "roboflow", _PILLOW,
+        call="rfdetr.RFDETRNano().train(dataset_dir={root})",
+        hint="RF-DETR also needs valid/: give --split train=0.9,valid=0.1, or move the images and"
+             " the entries of their _annotations.coco.json into your own train/",
+        clips_gray=True,
+    ),
+    "datumaro": Trainer(
+        "Datumaro", _COCO_FOLDER, _OPENCV,
+        call="datumaro.Dataset.import_from({root}, 'coco')",
+    ),
+    "smp": Trainer(
+        "Segmentation Models", "files,masks", _OPENCV,
+        hint="most models of segmentation_models_pytorch need sides that 32 divides",
+    ),
+    "darknet": Trainer(
+        "Darknet", "darknet,files,yolo", ("png", "jpeg", "bmp"),
+        call="cd {shell} && mkdir -p backup && darknet detector train darknet.data yolov4.cfg",
+        hint="replace yolov4.cfg by the path of your own configuration, with as many classes",
+    ),
+    "timm": Trainer(
+        "timm", "imagefolder", ("png", "jpeg"), call="timm.data.ImageDataset({folder})",
+        clips_gray=True,
+    ),
+    "anomalib": Trainer(
+        "Anomalib", "imagefolder", _OPENCV,
+        call="anomalib.data.Folder(name='product', normal_dir='product/good',"
+             " abnormal_dir={label})",
+        hint="replace product/good by the folder of your normal images; negatives are abnormal:"
+             " training on them as normal teaches nothing about your product",
+        clips_gray=True,
+    ),
+    "torchvision": Trainer("torchvision", "imagefolder", _OPENCV, clips_gray=True),
     "huggingface": Trainer("Hugging Face datasets", "files,hf", (*_PILLOW, "gif", "avif", "ppm")),
     "opencv": Trainer(
-        "OpenCV's cascade training", "files,opencv", (*_PILLOW, "ppm"), 24,
+        "OpenCV's cascade training", "files,opencv", _OPENCV, 24,
         "cannot cut a window of 24 pixels out of",
         call="cd {shell} && mkdir -p cascade && opencv_traincascade -data cascade"
              " -vec positives.vec -bg {opencv} -w 24 -h 24",
@@ -109,17 +162,21 @@ def find_trainer(name: str) -> Trainer:
 def loader_calls(trainer: Trainer, job: Job, root: str) -> list[str]:
     """Return the calls that load a dataset into a trainer."""
     if not trainer.call:
-        own = Layout.parse(trainer.layout).components[-1].name
-        components = [each for each in job.layout.components if each.name == own]
-        return [each.loader(root, job.info) for each in components]
+        read = {type(each) for each in Layout.parse(trainer.layout).components}
+        own = [each for each in job.layout.components if type(each) in read]
+        return [own[-1].loader(root, job.info)]
     split = job.info.first_split
+    coco = next((each for each in job.layout.sidecars if isinstance(each, Coco)), Coco())
     return [
         trainer.call.format(
             root=repr(root),
             shell=shlex.quote(root),
             folder=repr(f"{root}/{split}".rstrip("/")),
+            label=repr("/".join(filter(None, (root, split, job.label or "negatives")))),
             yolo=repr(f"{root}/data.yaml"),
-            coco=repr(f"{root}/{split_file('coco', split, '.json')}"),
+            coco=repr(f"{root}/{coco.file(split)}"),
+            json=repr(coco.file(split).rpartition("/")[2]),
+            images=repr(coco.image_folder(root)),
             categories=job.info.categories,
             opencv=split_file("bg", split, ".txt"),
             sides=(job.image.height, job.image.width),

@@ -53,8 +53,9 @@ dataset_options = together([
             help="How files are arranged and indexed; a list adds sidecars: files,coco,yolo."
                  "  [default: files]"),
     _output("--for", "trainer", metavar="TRAINER",
-            help="Layout and checks for a trainer: ultralytics, detectron2, mmdet, torchvision,"
-                 " huggingface, opencv, dlib, keras, dali or streaming."),
+            help="Layout and checks for a trainer: ultralytics, yolox, rfdetr, darknet, detectron2,"
+                 " mmdet, datumaro, smp, torchvision, timm, anomalib, huggingface, opencv, dlib,"
+                 " keras, dali or streaming."),
     _output("--class", "label", metavar="NAME", multiple=True,
             help="Class name, in layouts that have classes.  [default: negatives; object in coco"
                  " and yolo]"),

@@ -23,9 +23,10 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _ZLIB_HEADER = b"\x78\x01"
 _BLOCK_LIMIT = 65535
+_SHORTEST_MATCH, _LONGEST_MATCH = 3, 257  # 258 has a code of its own
 _CHUNK_LIMIT = (1 << 31) - 1
 _WORST_GROWTH = 1.07  # zlib-ng's level 1 makes noise 5.5 % larger
-_NONE, _UP = 0, 2
+_NONE, _SUB, _UP = 0, 1, 2
 
 
 class _Deflate(NamedTuple):
@@ -90,6 +91,48 @@ class Png(Format):
                 f"png cannot hold {width}x{height} {mode}: it has {height * row:,} bytes of pixels"
                 f" and filters, and must have at most {_CHUNK_LIMIT / _WORST_GROWTH:,.0f}"
             )
+
+
+def constant_png(width: int, height: int, level: int) -> bytes:
+    """Encode an image of 8-bit gray, all of one level; the bytes depend on no library.
+
+    The filters leave only zeros after the first pixel: "sub" for the first row, "up" for the
+    others. Deflate's fixed codes (RFC 1951, 3.2.6) hold them as repetitions.
+    """
+    first, other = bytes([_SUB, level]) + bytes(width - 1), bytes([_UP]) + bytes(width)
+    rows = [_literal(_SUB) + _literal(level) + _zeros(width - 1)]
+    rows += [_literal(_UP) + _zeros(width)] * (height - 1)
+    bits = "110" + "".join(rows) + "0000000"  # the last block, of fixed codes, and its end
+    packed = np.packbits(np.frombuffer(bits.encode(), np.uint8) - ord("0"), bitorder="little")
+    adler = zlib_ng.adler32(first)
+    for _ in range(height - 1):
+        adler = zlib_ng.adler32(other, adler)
+    data = _ZLIB_HEADER + packed.tobytes() + struct.pack(">I", adler)
+    header = _ihdr(Shape(height, width, 1, 8))
+    return b"".join(
+        [_SIGNATURE, _chunk(b"IHDR", header), _chunk(b"IDAT", data), _chunk(b"IEND", b"")]
+    )
+
+
+def _literal(byte: int) -> str:
+    """Return the fixed code of a byte, as bits."""
+    return f"{0x30 + byte:08b}" if byte < 144 else f"{0x190 + byte - 144:09b}"
+
+
+def _zeros(count: int) -> str:
+    """Return the fixed codes of some zeros, as bits: one, then repetitions of what precedes."""
+    bits = _literal(0) * min(count, 1)
+    count = max(0, count - 1)
+    while count >= _SHORTEST_MATCH:
+        length = min(count, _LONGEST_MATCH)
+        beyond = length - _SHORTEST_MATCH
+        extra = max(0, beyond.bit_length() - 3)
+        code = 257 + 4 * extra + (beyond >> extra)
+        bits += f"{code - 256:07b}" if code < 280 else f"{0xC0 + code - 280:08b}"
+        bits += f"{beyond & ((1 << extra) - 1):0{extra}b}"[::-1] if extra else ""
+        bits += "00000"  # at distance 1
+        count -= length
+    return bits + _literal(0) * count
 
 
 class _Stored:

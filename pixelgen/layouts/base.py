@@ -2,7 +2,7 @@
 
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar, NamedTuple, TypeAlias
@@ -222,10 +222,12 @@ class Container(LayoutComponent):
 class Sidecar(LayoutComponent):
     """Index files for a training stack; a subclass sets ``name`` and implements :meth:`index`.
 
-    ``containers`` are those whose images its files can name; empty means any.
+    ``containers`` are those whose images its files can name; empty means any. ``excludes`` are
+    names of sidecars that it cannot stand beside, each with the reason.
     """
 
     containers: ClassVar[tuple[str, ...]] = ("files",)
+    excludes: ClassVar[Mapping[str, str]] = {}
 
     def check(self, container: Container) -> None:
         """Raise BadValue if the files cannot index such a container."""

@@ -31,6 +31,12 @@ Row: TypeAlias = Callable[[ImageRecord], bytes]
 
 _CYCLE_LIMIT = 10_000
 _USUAL_SPLITS = ("train", "val", "test")
+SPLIT_WORDS = ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval",
+               "evaluation")  # fmt: skip
+"""The words that Hugging Face datasets takes for a split where they are part of a path."""
+_SPLIT_WORD = re.compile(
+    rf"(?:^|[-._ 0-9/])(?:{'|'.join(SPLIT_WORDS)})(?:$|[-._ 0-9/])", re.ASCII | re.IGNORECASE
+)
 _SPLIT = re.compile(
     r"([A-Za-z][A-Za-z0-9]{0,30})=([0-9]{0,6}(?:\.[0-9]{1,6}|/[0-9]{1,6})?)", re.ASCII
 )
@@ -41,6 +47,15 @@ class Shard(NamedTuple):
 
     number: int
     indices: Sequence[int]
+
+
+def names_a_split(path: str) -> bool:
+    """Return whether Hugging Face datasets would take a path for one of a split.
+
+    >>> names_a_split("a/instances_train2017.json"), names_a_split("a/coco-trainset.json")
+    (True, False)
+    """
+    return bool(_SPLIT_WORD.search(path))
 
 
 def _suggest_splits(text: str) -> str:

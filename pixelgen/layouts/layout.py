@@ -31,7 +31,7 @@ class Layout:
     sidecars: tuple[Sidecar, ...] = ()
 
     def __post_init__(self) -> None:
-        """Sort the sidecars, drop duplicates, and let each check the container."""
+        """Sort the sidecars, drop duplicates, and check that all can be combined."""
         named: dict[str, Sidecar] = {}
         for sidecar in self.sidecars:
             if named.setdefault(sidecar.name, sidecar) != sidecar:
@@ -39,22 +39,29 @@ class Layout:
                     f"layout {sidecar} cannot be combined with {named[sidecar.name]}; choose one"
                 )
             sidecar.check(self.container)
+        for sidecar in self.sidecars:
+            for other in sidecar.excludes.keys() & named.keys():
+                raise BadValue(
+                    f"layout {sidecar.name} cannot be combined with {other}:"
+                    f" {sidecar.excludes[other]}; make two datasets"
+                )
         object.__setattr__(self, "sidecars", tuple(named[name] for name in sorted(named)))
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Parse a list with at most one container; the default container is ``files``.
 
-        ``universal`` stands for all components that can share one directory.
+        ``universal`` stands for all components that can share one directory. A component that is
+        named with parameters and without is the one with parameters.
 
         Raises:
             BadValue: For unknown names and for components that cannot be combined.
         """
         text = re.sub(r"(^|,)\s*universal\s*(?=,|$)", rf"\1{UNIVERSAL}", text)
         found = [parse(LayoutComponent, each) for each in _SEPARATOR.split(text)]
+        plain = {type(each)() for each in found if each != type(each)()}
+        found = [each for each in found if each not in plain]
         containers = {each for each in found if isinstance(each, Container)}
-        if len(containers) > 1:  # "mds,mds:per_shard=5" names one container
-            containers -= {type(each)() for each in containers if each != type(each)()}
         if len(containers) > 1:
             names = " and ".join(sorted(map(str, containers)))
             raise BadValue(f"{names} are both containers, and a dataset has one; choose one")

@@ -18,7 +18,7 @@ from PIL import Image
 
 from pixelgen.errors import BadValue
 from pixelgen.families import Shape, Texture
-from pixelgen.formats.png import Png
+from pixelgen.formats.png import Png, constant_png
 from pixelgen.generator import MODES
 from pixelgen.image_types import Pixels
 from tests.formats.support import DEPTHS, SIZES, by_opencv, by_pillow, by_vips, noise
@@ -226,6 +226,18 @@ def test_a_png_of_few_levels_is_smaller_than_stored() -> None:
         data = bytes(Png().encoder(Shape(100, 200), texture)(pixels))
         assert by_zlib(data).filters == {0}
         assert len(data) < 0.7 * pixels.nbytes
+
+
+@pytest.mark.parametrize("level", [0, 1, 143, 144, 255])
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 10, 11, 35, 257, 258, 259, 260, 261, 517, 2000])
+def test_a_png_of_one_level_can_be_decoded_and_is_small(width: int, level: int) -> None:
+    for height in (1, 2, 50):
+        data = constant_png(width, height, level)
+        with Image.open(io.BytesIO(data)) as image:
+            assert (image.mode, image.size) == ("L", (width, height))
+            assert image.getextrema() == (level, level)
+        assert (by_opencv(data) == level).all()
+        assert len(data) < 100 + height * (12 + width // 100)
 
 
 @pytest.mark.cli

@@ -9,6 +9,10 @@ from pixelgen.storage import LocalStore
 from tests.support.datasets import write
 
 SPLIT = "train=0.75,val=0.25"
+VARIANTS = ["files,coco:path=annotations/instances_default.json,root=images", "masks:value=255",
+            "files,croissant:license=CC0-1.0,hf:license=cc0-1.0",
+            "voc:trainval=true,masks=true"]  # fmt: skip
+"""Layouts whose parameters change the names of files; the tests of all layouts run on them too."""
 
 
 def make_dataset(root: Path, **options: object) -> Job:

@@ -13,7 +13,7 @@ from pixelgen.errors import BadValue
 from pixelgen.job import Job
 from pixelgen.layouts import Container
 from pixelgen.registry import components
-from tests.layouts.support import files, make_dataset, missing
+from tests.layouts.support import VARIANTS, files, make_dataset, missing
 from tests.support.command import Run
 
 CLASSES = ("cat", "big dog", 'Käfer "x", <b>')
@@ -104,7 +104,7 @@ def containers() -> Iterator[str]:
             yield SIDECARS if name == "files" else name
 
 
-@pytest.mark.parametrize("layout", sorted(containers()))
+@pytest.mark.parametrize("layout", [*sorted(containers()), *VARIANTS])
 def test_a_dataset_with_prefix_and_classes_is_verified_and_repaired(
     layout: str, tmp_path: Path
 ) -> None:

@@ -17,7 +17,18 @@ from tests.support.command import Run
      ("imagefolder,coco", "coco files imagefolder"),
      ("yolo,cocoa", "layout 'cocoa' 'coco'"),
      ("universal:x=1", "layout 'universal'"), ("", "layout ''"),
-     ("coco:classes=2", "layout 'coco' 'classes' none")],
+     ("coco:classes=2", "layout 'coco' 'classes' path root"),
+     ("coco:root=images,coco:root=.,coco:path=annotations/a.json", "coco:root=images choose"),
+     ("masks,yolo", "masks yolo Ultralytics two"), ("masks,universal", "masks yolo"),
+     ("yolofolder,hf", "hf files yolofolder"), ("yolofolder,yolo", "yolo files yolofolder"),
+     ("masks:value=256", "value=256 0..255"), ("masks,mds", "masks files mds"),
+     ("hf:license=CC0-1.0", "license=CC0-1.0 cc0-1.0"), ("hf:license=a b", "lower-case"),
+     ("croissant:license=my own", "license=my SPDX CC0-1.0"),
+     ("croissant:license=file:///x", "license=file:///x URL"),
+     *((f"coco:path={path}", f"path={path} annotations/instances_default.json")
+       for path in ("a.json", "annotations/a.txt", "../coco.json", "annotations/a/b.json",
+                    "pixelgen.json", "annotations/instances_train2017.json",
+                    "annotations/my-Test.json"))],
 )  # fmt: skip
 def test_components_that_cannot_be_combined_are_refused_with_the_reason(
     text: str, facts: str

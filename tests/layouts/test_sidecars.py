@@ -4,20 +4,21 @@ import json
 import shutil
 import tracemalloc
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from pixelgen import registry
 from pixelgen.dataset.run_config import RunConfig as How
-from pixelgen.dataset.sidecar_files import sidecar_files, sidecar_names
+from pixelgen.dataset.sidecar_files import dataset_folders, sidecar_files, sidecar_names
 from pixelgen.engines import Serial
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.layouts import Shard, ShardRecord, Sidecar
 from pixelgen.layouts.layout import Layout
 from pixelgen.storage import LocalStore
-from tests.layouts.support import SPLIT, files, make_dataset, missing
+from tests.layouts.support import SPLIT, VARIANTS, files, make_dataset, missing
 from tests.support.command import Done, Run, tree_digest
 from tests.support.datasets import write
 from tests.support.faults import layouts
@@ -38,7 +39,9 @@ SIDECARS = [
      (" coco ", "files,coco"),
      ("wids,webdataset:per_shard=5,mtime=7,dali", "webdataset:per_shard=5,mtime=7,dali,wids"),
      ("coco,universal", "files,coco,croissant,dlib,hf,opencv,yolo"),
-     ("files,files,coco,coco", "files,coco"), ("mds,mds:per_shard=5", "mds:per_shard=5")],
+     ("files,files,coco,coco", "files,coco"), ("mds,mds:per_shard=5", "mds:per_shard=5"),
+     ("coco:root=images,coco", "files,coco:root=images"),
+     ("universal,hf:license=mit", "files,coco,croissant,dlib,hf:license=mit,opencv,yolo")],
 )  # fmt: skip
 def test_a_layout_is_a_container_and_sidecars_in_order(text: str, spelled: str) -> None:
     assert str(Layout.parse(text)) == spelled
@@ -49,7 +52,7 @@ def test_a_layout_is_a_container_and_sidecars_in_order(text: str, spelled: str) 
 
 
 @pytest.mark.parametrize("split", [None, SPLIT])
-@pytest.mark.parametrize("layout", [*SIDECARS, "universal"])
+@pytest.mark.parametrize("layout", [*SIDECARS, *VARIANTS, "universal"])
 def test_a_sidecar_added_later_equals_one_made_at_once(
     layout: str, split: str | None, tmp_path: Path
 ) -> None:
@@ -67,7 +70,7 @@ def test_a_sidecar_added_later_equals_one_made_at_once(
     assert tree_digest(later) == tree_digest(tmp_path / "at once")
 
 
-@pytest.mark.parametrize("layout", layouts(5))
+@pytest.mark.parametrize("layout", [*layouts(5), *VARIANTS])
 def test_the_names_of_index_files_are_known_before_the_rows(layout: str, tmp_path: Path) -> None:
     job = make_dataset(tmp_path, layout=layout)
     named = [name for names in sidecar_names(job) for name in names]
@@ -78,8 +81,31 @@ def test_the_names_of_index_files_are_known_before_the_rows(layout: str, tmp_pat
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("count", [40, 10_001])
+@pytest.mark.parametrize("split", [None, SPLIT])
+@pytest.mark.parametrize("layout", [*layouts(5), *VARIANTS])
+def test_every_file_is_in_a_folder_that_the_layout_names(
+    layout: str, split: str | None, count: int
+) -> None:
+    job = Job.parse(count=count, width=8, height=8, layout=layout, split=split)
+    named = chain(job.files(), *sidecar_names(job))
+
+    assert {name.rpartition("/")[0] for name in named} - {""} == set(dataset_folders(job)) - {""}
+
+
+def test_masks_are_in_sub_folders_as_the_images_are() -> None:
+    job = Job.parse(count=10_001, layout="masks")
+    named = [name for names in sidecar_names(job) for name in names]
+
+    assert [name for name in named if name.endswith(".png")] == [
+        name.replace("images/", "masks/") for name in job.files()
+    ]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", [*SIDECARS, "voc", "mds", "bagit"])
+@pytest.mark.parametrize(
+    "layout", [*SIDECARS, *VARIANTS, "voc", "mds", "bagit", "roboflow", "yolofolder"]
+)
 def test_an_index_of_any_size_needs_constant_memory(layout: str) -> None:
     def peak(count: int) -> int:
         job = Job.parse(count=count, width=8, height=8, layout=layout, seed=1)

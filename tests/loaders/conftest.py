@@ -32,11 +32,13 @@ SHARES = {"train": 16, "val": 4}
 
 
 def _fullest(container: type[Container]) -> str:
-    """Spell a container with all the sidecars that go with it."""
+    """Spell a container with all the sidecars that go with it and with each other."""
     sidecars = tuple(
         part()
         for part in registry.components("layout").values()
-        if issubclass(part, Sidecar) and container.name in (part.containers or (container.name,))
+        if issubclass(part, Sidecar)
+        and not part.excludes
+        and container.name in (part.containers or (container.name,))
     )
     return str(Layout(container(), sidecars))
 

@@ -7,26 +7,38 @@ import pytest
 from tests.loaders.conftest import COUNT, HEIGHT, SHARES, SPLIT, WIDTH, Sets
 
 api = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
-NAMES = {"coco.json": ("object", COUNT, ())} | {
-    f"coco-{split}set.json": ("bird", share, SPLIT) for split, share in SHARES.items()
-}
+IN_FOLDER = "files,coco:path=annotations/instances_default.json,root=images"
+FILES = [
+    ("files", "coco{}.json", "."),
+    (IN_FOLDER, "annotations/instances_default{}.json", "images"),
+    ("roboflow", "{folder}/_annotations.coco.json", "{folder}"),
+]
+"""Layouts, their COCO files, and the folder of the images that these name."""
+FOLDERS = {"": "train", "train": "train", "val": "valid"}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.cli
+@pytest.mark.parametrize("split", ["", *SHARES])
+@pytest.mark.parametrize(("layout", "file", "images"), FILES, ids=["files", "folder", "roboflow"])
 def test_every_image_of_a_set_is_in_its_coco_file_and_has_no_annotation(
-    sets: Sets, name: str
+    sets: Sets, layout: str, file: str, images: str, split: str
 ) -> None:
-    label, count, options = NAMES[name]
-    made = sets("files", *options)
-    found = api.COCO(made.root / name)
+    made = sets(layout, *(SPLIT if split else ()))
+    folder = FOLDERS[split]
+    found = api.COCO(made.root / file.format(f"-{split}set" if split else "", folder=folder))
 
-    assert len(found.getImgIds()) == count
+    assert len(found.getImgIds()) == (SHARES[split] if split else COUNT)
     assert found.getAnnIds() == []
-    assert [each["name"] for each in found.loadCats(found.getCatIds())] == [label]
+    assert [each["name"] for each in found.loadCats(found.getCatIds())] == [
+        "bird" if split else "object"
+    ]
     for image in found.loadImgs(found.getImgIds()):
+        path = made.root / images.format(folder=folder) / image["file_name"]
+        row = made.rows[image["id"] - 1]
         assert (image["width"], image["height"]) == (WIDTH, HEIGHT)
-        assert made.rows[image["id"] - 1]["file_name"] == image["file_name"]
-        assert (made.root / image["file_name"]).is_file()
+        assert path == made.root / row["file_name"]
+        assert row.get("split", "") == split
+        assert path.is_file()
 
 
 def test_the_coco_files_of_the_splits_share_no_image_and_no_id(sets: Sets) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from tests.loaders.conftest import COUNT, HEIGHT, SHARES, SPLIT, WIDTH, Made, Offline, Sets
+from tests.support.command import ROOT
+from tests.support.pages import blocks
 
 pytestmark = [pytest.mark.cli, pytest.mark.slow]
 
@@ -145,3 +147,61 @@ print(json.dumps([table.features["label"].names, table["label"][:]]))
 
     assert names == ["cats", "negatives"]
     assert sorted(labels) == [0] * 3 + [1] * COUNT
+
+
+def test_negatives_are_added_to_a_detection_dataset_whatever_its_types(
+    sets: Sets, offline: Offline
+) -> None:
+    (recipe,) = (
+        block.text
+        for block in blocks(ROOT / "docs/trainers.md")
+        if block.text.startswith("# detection.py")
+    )
+    code = (
+        recipe
+        + """
+from PIL import Image
+box = {"bbox": [[1.0, 2.0, 3.0, 4.0]], "category": [1]}
+corners, number = datasets.List(datasets.Value("float32"), length=4), datasets.Value("int64")
+label = datasets.ClassLabel(names=["cat", 'K\u00e4fer "x", <b>'])
+kinds = [
+    {"bbox": datasets.List(corners), "category": datasets.List(label)},
+    {"bbox": datasets.List(datasets.List(datasets.Value("float64"))),
+     "category": datasets.List(number)},
+    datasets.List({"bbox": corners, "category": label}),
+]
+negatives = datasets.load_dataset("imagefolder", data_dir=given, split="train")
+found = []
+for kind in kinds:
+    objects = box if isinstance(kind, dict) else [{key: each[0] for key, each in box.items()}]
+    image = Image.new("RGB", (9, 9))
+    rows = [{"image": image, "image_id": n, "objects": objects} for n in range(3)]
+    features = datasets.Features({"image": datasets.Image(), "image_id": number, "objects": kind})
+    own = datasets.Dataset.from_list(rows, features=features)
+    both = add_negatives(own, negatives)
+    assert both.features == own.features
+    sizes = [image.size for image in both["image"]]
+    kept = both["objects"][:3] == own["objects"][:]
+    found.append([sizes, kept, both["objects"][3:], both["image_id"][3:]])
+print(json.dumps(found))
+"""
+    )
+    sizes = [[9, 9]] * 3 + [[WIDTH, HEIGHT]] * COUNT
+    none: list[object] = [{"bbox": [], "category": []}] * COUNT
+    empty: list[object] = [[]] * COUNT
+    answers: object = offline(code, str(sets("files").root))
+
+    assert answers == [[sizes, True, each, [None] * COUNT] for each in (none, none, empty)]
+
+
+@pytest.mark.parametrize("layout", ["files", "webdataset", "parquet"])
+def test_the_license_is_that_of_the_card(sets: Sets, offline: Offline, layout: str) -> None:
+    made = sets(f"{layout},hf:license=cc0-1.0")
+    code = """
+import datasets, huggingface_hub
+card = huggingface_hub.DatasetCard.load(f"{given}/README.md")
+print(json.dumps([card.data.license, datasets.load_dataset(given, split="train").num_rows]))
+"""
+
+    assert offline(code, str(made.root)) == ["cc0-1.0", COUNT]
+    assert "license" not in sets("universal").read("README.md")

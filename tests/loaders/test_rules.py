@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pixelgen.layouts.dataset_info import names_a_split
 from tests.loaders.conftest import COUNT, LAYOUTS, SHARES, SPLIT, Made, Sets
 from tests.support.command import Done, tree_digest
 
@@ -37,6 +38,8 @@ def is_of_a_split(path: str) -> bool:
 @pytest.mark.parametrize("path", ["train/a.png", "a/my-test/b.png", "bg-val.txt", "eval.0.json"])
 def test_a_path_with_the_word_of_a_split_is_known(path: str) -> None:
     assert is_of_a_split(path)
+    assert names_a_split(path)
+    assert not names_a_split(path.replace("/", "set/").replace(".", "set.", 1))
     assert not is_of_a_split(path.replace("/", "set/").replace(".", "set.", 1))
 
 
@@ -84,12 +87,13 @@ def test_a_base_name_has_one_dot_and_plain_characters(made: Made) -> None:
         assert re.fullmatch(r"[0-9A-Za-z_/-]+\.[a-z]+", row["file_name"])
     for name in made.files:
         assert re.fullmatch(r"[0-9A-Za-z_./-]+", name)
-        if "/" in name and not re.search(r"shard\.\d{5}\.mds$", name):
+        if "/" in name and not re.search(r"shard\.\d{5}\.mds$|\.coco\.json$", name):
             assert name.rpartition("/")[2].count(".") == 1
 
 
-def test_no_path_has_the_word_of_a_split_but_for_parquet_and_voc(whole: Made, layout: str) -> None:
-    allowed = {"parquet": r"data/train-.*\.parquet", "voc": r".*/ImageSets/Main/train\.txt"}
+def test_no_path_has_the_word_of_a_split_but_for_four(whole: Made, layout: str) -> None:
+    allowed = {"parquet": r"data/train-.*\.parquet", "voc": r".*/ImageSets/Main/train\.txt",
+               "roboflow": "train/.*", "yolofolder": "(images|labels)/train/.*"}  # fmt: skip
     taken = [name for name in whole.files if is_of_a_split(name)]
 
     assert [name for name in taken if not re.fullmatch(allowed.get(layout, "$"), name)] == []
@@ -113,7 +117,9 @@ def test_lines_end_in_line_feeds_alone(made: Made) -> None:
 
 
 def test_an_index_of_images_has_no_line_that_is_blank(sets: Sets) -> None:
-    lists = [*NAMES, "images-trainset.txt", "images-valset.txt", "manifest.csv", "metadata.jsonl"]
+    lists = ["classes.txt", "darknet.data", "darknet.names", "darknet.txt", "imglist.txt",
+             "labels.csv", *NAMES, "images-trainset.txt", "images-valset.txt", "manifest.csv",
+             "metadata.jsonl"]  # fmt: skip
     for name in lists:
         options = SPLIT if "set." in name else ()
         lines = sets("files", *options).read(name).split("\n")
@@ -179,10 +185,11 @@ def test_a_coco_file_has_unique_ids_from_one_a_category_and_annotations(
     assert {"info", "licenses"} <= set(coco)
 
 
+@pytest.mark.parametrize("container", ["files", "yolofolder"])
 def test_data_yaml_has_no_path_and_each_image_a_label_file_of_no_bytes(
-    sets: Sets, options: tuple[str, ...]
+    sets: Sets, options: tuple[str, ...], container: str
 ) -> None:
-    made = sets("files", *options)
+    made = sets(container, *options)
     labels = [name for name in made.files if name.startswith("labels/")]
     images = [name for name in made.files if name.startswith("images/")]
 

@@ -178,6 +178,16 @@ def test_the_description_in_croissant_covers_every_image_and_the_very_manifest(
 
 
 @pytest.mark.cli
+@pytest.mark.parametrize(
+    ("text", "license_url"),
+    [("CC0-1.0", "https://spdx.org/licenses/CC0-1.0"), ("https://a.b/c?d", "https://a.b/c?d")],
+)
+def test_the_license_of_croissant_is_an_address(sets: Sets, text: str, license_url: str) -> None:
+    assert sets(f"croissant:license={text}").json("croissant.json")["license"] == license_url
+    assert "license" not in sets("files").json("croissant.json")
+
+
+@pytest.mark.cli
 @pytest.mark.slow
 def test_the_sub_folders_of_a_large_set_are_described_and_have_their_labels(sets: Sets) -> None:
     made = sets("files,croissant,yolo", "-n", "10001", "-s", "1")

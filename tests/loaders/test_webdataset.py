@@ -52,6 +52,25 @@ def test_there_is_an_archive_for_each_of_eight_workers(sets: Sets, count: int) -
 
 
 @pytest.mark.cli
+def test_workers_without_a_shard_are_refused_or_read_nothing(
+    sets: Sets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = sets("webdataset:per_shard=5")
+    paths = sorted(map(str, made.root.glob("*.tar")))
+    monkeypatch.setenv("NUM_WORKERS", "6")  # as in a DataLoader with six workers
+    counts = []
+    for worker in range(6):
+        monkeypatch.setenv("WORKER", str(worker))
+        lenient = wds.WebDataset(paths, shardshuffle=False, empty_check=False)
+        counts.append(len(read_all(lenient)))
+        if not counts[-1]:
+            with pytest.raises(ValueError, match="fewer shards than workers"):
+                read_all(wds.WebDataset(paths, shardshuffle=False))
+
+    assert counts == [5, 5, 5, 5, 0, 0]
+
+
+@pytest.mark.cli
 @pytest.mark.parametrize("extension", ["png", "jpeg", "bmp", "webp", "tiff", "gif", "ppm", "tga"])
 def test_webdataset_decodes_images_of_every_common_format(sets: Sets, extension: str) -> None:
     made = sets("webdataset", "-n", "8", "-s", "16", "-f", extension)

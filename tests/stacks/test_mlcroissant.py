@@ -43,7 +43,10 @@ def manifest(folder: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(folder, "metadata.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("layout", ["croissant", "universal"])
+@pytest.mark.parametrize(
+    "layout",
+    ["croissant", "universal", "croissant:license=CC0-1.0", "croissant:license=http://a.b"],
+)
 def test_its_own_tool_approves_of_the_description(make: Callable[..., Done], layout: str) -> None:
     pytest.importorskip("mlcroissant", reason=MISSING)
     make("-n", 20, "-s", "64x48", "--layout", layout)

@@ -165,3 +165,34 @@ def test_the_pixels_are_those_of_the_job_though_loaded_as_a_tensor(
     for index in range(3):
         tensor = torchvision.io.decode_image(f"negatives/negatives/{index:06d}.png")
         assert np.array_equal(tensor.permute(1, 2, 0).numpy(), JOB.render(index))
+
+
+def test_masks_of_pascal_voc_are_background(make: Callable[..., Done]) -> None:
+    torchvision = pytest.importorskip("torchvision", reason=MISSING)
+    layout = "voc:trainval=1,masks=1"
+    done = make("-n", 20, "-s", "64x48", "--layout", layout, "--split", "train=0.8,val=0.2")
+    train = load(done, "torchvision")
+    whole = torchvision.datasets.VOCSegmentation("negatives", "2012", "trainval")
+
+    assert (len(train), len(whole)) == (16, 20)
+    for image, mask in whole:
+        assert image.size == mask.size == (64, 48)
+        assert mask.getextrema() == (0, 0)
+
+
+@pytest.mark.parametrize("split", [(), ("--split", "train=0.8,val=0.2")], ids=["whole", "split"])
+@pytest.mark.parametrize("trainer", ["yolox", "rfdetr"])
+def test_coco_files_of_other_trainers_name_every_image(
+    make: Callable[..., Done], trainer: str, split: tuple[str, ...]
+) -> None:
+    torchvision = pytest.importorskip("torchvision", reason=MISSING)
+    make("-n", 20, "-s", "64x48", "--for", trainer, *split)
+    folder, file = {
+        "yolox": ("images", "annotations/instances_default{}.json"),
+        "rfdetr": ("train", "train/_annotations.coco.json"),
+    }[trainer]
+    file = file.format("-trainset" if split else "")
+    found = torchvision.datasets.CocoDetection(f"negatives/{folder}", f"negatives/{file}")
+
+    assert len(found) == (16 if split else 20)
+    assert all(image.size == (64, 48) and target == [] for image, target in found)

@@ -119,6 +119,23 @@ def test_a_split_goes_where_it_belongs(make: Callable[..., Done]) -> None:
 
 
 @pytest.mark.parametrize("split", [(), ("--split", "train=0.8,val=0.2")], ids=["whole", "split"])
+def test_a_folder_for_each_split_is_read(
+    make: Callable[..., Done], run: Run, split: tuple[str, ...]
+) -> None:
+    pytest.importorskip("ultralytics", reason=MISSING)
+    names = ("--classes", r'cat,Käfer "x"\, <b>')
+    make("-n", 25, "-s", "64x48", "--layout", "yolofolder", *names, *split)
+    from ultralytics.data.utils import check_det_dataset
+
+    shares = {split: batches("negatives/data.yaml", split) for split in ("train", "val")}
+    assert check_det_dataset("negatives/data.yaml")["names"] == {0: "cat", 1: 'Käfer "x", <b>'}
+    assert [count for count, _ in shares.values()] == ([20, 5] if split else [25, 25])
+    for _, found in shares.values():
+        assert {tuple(batch["bboxes"].shape) for batch in found} == {(0, 4)}
+    assert is_whole(run, 25)
+
+
+@pytest.mark.parametrize("split", [(), ("--split", "train=0.8,val=0.2")], ids=["whole", "split"])
 def test_it_trains_on_negatives_alone_and_leaves_the_set_whole(
     make: Callable[..., Done], run: Run, split: tuple[str, ...]
 ) -> None:

@@ -37,12 +37,16 @@ def layouts(per_shard: int) -> list[str]:
         if issubclass(part, Container)
     }
     beside: dict[str, list[str]] = {}
+    alone = []
     for name, part in registry.components("layout").items():
-        if issubclass(part, Sidecar):
+        if issubclass(part, Sidecar) and part.excludes:
+            alone.append(f"files,{name}")
+        elif issubclass(part, Sidecar):
             beside.setdefault((*part.containers, "files")[0], []).append(name)
     return [
         *(name for container, name in spelled.items() if container not in beside),
         *(",".join([spelled[container], *names]) for container, names in beside.items()),
+        *alone,
         "files",
     ]
 

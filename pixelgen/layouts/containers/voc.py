@@ -1,18 +1,22 @@
 """Pascal VOC: images, one annotation each, and lists of their names.
 
 The development kit of http://host.robots.ox.ac.uk/pascal/VOC/voc2012/, which torchvision and
-MMDetection follow exactly: they open only NAME.jpg.
+MMDetection follow exactly: they open only NAME.jpg. Its lists are train, val and trainval, the
+union of both. In a mask of ``SegmentationClass``, level 0 is the background.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pixelgen.formats.png import constant_png
 from pixelgen.layouts.base import File, ManifestView
 from pixelgen.layouts.containers._image_files import ImageFiles
 from pixelgen.layouts.dataset_info import DatasetInfo
+from pixelgen.registry import parameter
 
 _ROOT = "VOCdevkit/VOC2012"
+_UNION = "trainval"
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,14 @@ class Voc(ImageFiles):
 
     name = "voc"
     formats: ClassVar = ("jpeg",)
+
+    trainval: bool = parameter(
+        default=False, about="also write trainval.txt, of the images of all splits but test"
+    )
+    masks: bool = parameter(
+        default=False,
+        about="also write SegmentationClass/NAME.png, all background, and ImageSets/Segmentation/",
+    )
 
     def folder(self, info: DatasetInfo, index: int) -> str:
         """Return the folder of all images."""
@@ -33,31 +45,50 @@ class Voc(ImageFiles):
     def index_folders(self, info: DatasetInfo) -> Iterator[str]:
         """Yield the folders of the annotations and of the lists."""
         yield f"{_ROOT}/Annotations"
-        yield f"{_ROOT}/ImageSets/Main"
+        yield from self._list_folders
+        if self.masks:
+            yield f"{_ROOT}/SegmentationClass"
+
+    @property
+    def _list_folders(self) -> tuple[str, ...]:
+        main = f"{_ROOT}/ImageSets/Main"
+        return (main, f"{_ROOT}/ImageSets/Segmentation") if self.masks else (main,)
 
     def index(self, manifest: ManifestView) -> Iterator[File]:
-        """Yield the list of each split, and an annotation for each image."""
-        for split in manifest.info.split_names:
-            yield f"{_ROOT}/ImageSets/Main/{split or 'train'}.txt", _names(manifest, split)
+        """Yield the list of each split, and an annotation and perhaps a mask for each image."""
+        info = manifest.info
+        for folder in self._list_folders:
+            for split in info.split_names:
+                yield f"{folder}/{split or 'train'}.txt", _names(manifest, (split,))
+            if self.trainval and _UNION not in info.split_names:
+                union = tuple(split for split in info.split_names if split != "test")
+                yield f"{folder}/{_UNION}.txt", _names(manifest, union)
         for row in manifest.rows():
-            key = manifest.info.key(row["index"])
-            yield f"{_ROOT}/Annotations/{key}.xml", _annotation(manifest.info, key)
+            key = info.key(row["index"])
+            yield f"{_ROOT}/Annotations/{key}.xml", _annotation(info, key, segmented=self.masks)
+        if self.masks:
+            mask = constant_png(info.image.width, info.image.height, 0)
+            for row in manifest.rows():
+                yield f"{_ROOT}/SegmentationClass/{info.key(row['index'])}.png", mask
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of torchvision."""
-        split = info.first_split or "train"
-        return f'torchvision.datasets.VOCDetection({root!r}, year="2012", image_set="{split}")'
+        split, kind = info.first_split or "train", "Segmentation" if self.masks else "Detection"
+        return f'torchvision.datasets.VOC{kind}({root!r}, year="2012", image_set="{split}")'
 
 
-def _annotation(info: DatasetInfo, key: str) -> bytes:
+def _annotation(info: DatasetInfo, key: str, *, segmented: bool) -> bytes:
     """Write an annotation without an object."""
     return (
         f"<annotation>\n <folder>VOC2012</folder>\n <filename>{key}{info.suffix}</filename>\n"
         f" <size>\n  <width>{info.image.width}</width>\n  <height>{info.image.height}</height>\n"
         f"  <depth>{info.image.shape.channels}</depth>\n </size>\n"
-        " <segmented>0</segmented>\n</annotation>\n"
+        f" <segmented>{segmented:d}</segmented>\n</annotation>\n"
     ).encode()
 
 
-def _names(manifest: ManifestView, split: str) -> Iterator[bytes]:
-    return (f"{manifest.info.key(row['index'])}\n".encode() for row in manifest.rows(split))
+def _names(manifest: ManifestView, splits: tuple[str, ...]) -> Iterator[bytes]:
+    info = manifest.info
+    for row in manifest.rows():
+        if info.split(row["index"]) in splits:
+            yield f"{info.key(row['index'])}\n".encode()

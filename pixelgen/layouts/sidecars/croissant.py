@@ -6,13 +6,16 @@ them. The manifest's fields are extracted by column, because it reads JSON lines
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pixelgen.errors import BadValue
 from pixelgen.layouts.base import File, ManifestView, Sidecar
 from pixelgen.layouts.containers._image_files import has_subfolders
 from pixelgen.layouts.dataset_info import DatasetInfo
+from pixelgen.registry import parameter
 from pixelgen.storage.checksums import MeasuredChunks
 
 _TERMS = (
@@ -34,6 +37,8 @@ _CONTEXT = {
     "examples": {"@id": "cr:examples", "@type": "@json"},
     **{term: f"cr:{term}" for term in _TERMS},
 }
+_SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,99}", re.ASCII)
+_ADDRESS = re.compile(r"https?://[!-~]{1,500}", re.ASCII)
 _TYPES = {int: "sc:Integer", float: "sc:Float", str: "sc:Text"}
 
 
@@ -43,9 +48,21 @@ class Croissant(Sidecar):
 
     name = "croissant"
 
+    license: str = parameter("", "the license: its SPDX identifier, such as CC0-1.0, or its URL")
+
+    def __post_init__(self) -> None:
+        """Check the license."""
+        super().__post_init__()
+        given = self.license
+        if given and not _SPDX.fullmatch(given) and not _ADDRESS.fullmatch(given):
+            raise BadValue(
+                f"layout 'croissant': license={given[:80]} must be an SPDX identifier or a URL;"
+                " write CC0-1.0"
+            )
+
     def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the description."""
-        yield "croissant.json", _description(manifest)
+        yield "croissant.json", _description(manifest, self.license)
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of mlcroissant; with splits it gives the rows of the first one.
@@ -61,17 +78,20 @@ class Croissant(Sidecar):
         )
 
 
-def _description(manifest: ManifestView) -> Iterator[bytes]:
+def _description(manifest: ManifestView, given: str) -> Iterator[bytes]:
     lines = MeasuredChunks(manifest.lines())
     columns: dict[str, Any] = {}
     for line in lines:
         columns = columns or json.loads(bytes(line))
+    # A license is a URL; https://spdx.org/licenses names those of the identifiers.
+    address = f"https://spdx.org/licenses/{given}" if _SPDX.fullmatch(given) else given
     description = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "name": "negatives",
         "description": f"{manifest.info.count:,} negative samples, written by pixelgen.",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
+        **({"license": address} if given else {}),
         "version": "1.0.0",
         "distribution": [_manifest(manifest, lines.sha256), _images(manifest.info)],
         "recordSet": [_image_records(), _manifest_records(columns)],

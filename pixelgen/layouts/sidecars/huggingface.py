@@ -4,18 +4,22 @@ https://huggingface.co/docs/hub/datasets-manual-configuration. Without it ``load
 most common kind of file, which is text if each image has a label file.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pixelgen.errors import BadValue
 from pixelgen.layouts.base import Container, File, ManifestView, Sidecar
 from pixelgen.layouts.containers._image_files import has_subfolders
 from pixelgen.layouts.containers.parquet import Parquet
 from pixelgen.layouts.containers.webdataset import WebDataset
 from pixelgen.layouts.dataset_info import DatasetInfo
 from pixelgen.layouts.loader_text import is_pattern, keep_split, load_image_folder, load_shards
+from pixelgen.registry import parameter
 
 _SHARDED = {each.name: each for each in (WebDataset(), Parquet())}
+_LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]{0,49}", re.ASCII)
 _BODY = """
 # Negative samples
 
@@ -31,9 +35,20 @@ class HuggingFace(Sidecar):
     name = "hf"
     containers: ClassVar = ("files", "webdataset", "parquet")
 
+    license: str = parameter("", "the license by its name on the Hub, such as cc0-1.0 or mit")
+
+    def __post_init__(self) -> None:
+        """Check the license: the Hub knows lower-case names only."""
+        super().__post_init__()
+        if self.license and not _LICENSE.fullmatch(self.license):
+            raise BadValue(
+                f"layout 'hf': license={self.license[:80]} must be a name of the Hub, of lower-case"
+                " letters, digits, . and -; write cc0-1.0, mit, or other"
+            )
+
     def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the card."""
-        yield "README.md", _card(manifest.info, manifest.container)
+        yield "README.md", _card(manifest.info, manifest.container, self.license)
 
     def loader(self, root: str, info: DatasetInfo) -> str:
         """Return the call of Hugging Face datasets."""
@@ -48,8 +63,9 @@ class HuggingFace(Sidecar):
         return keep_split(table, split) if split else f"datasets.load_dataset({root!r})"
 
 
-def _card(info: DatasetInfo, container: Container) -> bytes:
-    lines = ["---", "configs:", "- config_name: default", "  data_files:"]
+def _card(info: DatasetInfo, container: Container, license_name: str) -> bytes:
+    lines = ["---", *([f'license: "{license_name}"'] if license_name else [])]
+    lines += ["configs:", "- config_name: default", "  data_files:"]
     for split, paths in _paths(info, container).items():
         lines += [f"  - split: {split}", "    path:", *(f'    - "{path}"' for path in paths)]
     body = _BODY.format(count=info.count, width=info.image.width, height=info.image.height)

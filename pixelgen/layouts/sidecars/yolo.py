@@ -4,16 +4,13 @@ https://docs.ultralytics.com/datasets/detect/: the path of a label file is that 
 image, with ``labels`` for ``images``. Training needs label files; an empty one means no objects.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from pixelgen.layouts.base import File, ManifestView, Sidecar, split_file
 from pixelgen.layouts.containers._image_files import subfolders
+from pixelgen.layouts.data_yaml import data_yaml
 from pixelgen.layouts.dataset_info import DatasetInfo
-
-_VALIDATION = ("val", "valid", "validation", "dev", "test")
 
 
 @dataclass(frozen=True)
@@ -28,10 +25,10 @@ class Yolo(Sidecar):
 
     def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the description, a list for each split, and the labels."""
-        yield "data.yaml", _description(manifest.info)
+        yield "data.yaml", data_yaml(manifest.info, _images)
         if manifest.info.splits:
             for name, split in manifest.split_files("images", ".txt"):
-                yield name, _paths(manifest, split)
+                yield name, image_paths(manifest, split)
         for row in manifest.rows():
             stem, _, _ = row["file_name"].removeprefix("images/").rpartition(".")
             yield f"labels/{stem}.txt", b""
@@ -41,27 +38,10 @@ class Yolo(Sidecar):
         return f'ultralytics.YOLO("yolo11n.yaml").train(data={f"{root}/data.yaml"!r})'
 
 
-def _paths(manifest: ManifestView, split: str) -> Iterator[bytes]:
-    """Yield the images of a split, relative to the list."""
+def image_paths(manifest: ManifestView, split: str) -> Iterator[bytes]:
+    """Yield the images of a split, or all, a line each, relative to the list."""
     return (f"./{row['file_name']}\n".encode() for row in manifest.rows(split))
 
 
-def _description(info: DatasetInfo) -> bytes:
-    """Write data.yaml, without ``path``, which Ultralytics resolves from the working directory."""
-    names = info.split_names
-    train = info.train_split
-    others = [name for name in names if name != train]
-    val = next((name for name in _VALIDATION if name in names), (*others, train)[0])
-    values: dict[str, Any] = {
-        key: split_file("images", split, ".txt") if split else "images"
-        for key, split in (("train", train), ("val", val))
-    }
-    values["names"] = dict(enumerate(info.categories))
-    return "".join(f"{key}: {_yaml(value)}\n" for key, value in values.items()).encode()
-
-
-def _yaml(value: Any) -> str:
-    """Format a name as it is, and a mapping on lines of its own."""
-    if isinstance(value, dict):
-        return "".join(f"\n  {key}: {json.dumps(each)}" for key, each in value.items())
-    return str(value)
+def _images(split: str) -> str:
+    return split_file("images", split, ".txt") if split else "images"
