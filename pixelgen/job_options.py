@@ -23,6 +23,7 @@ _PREFIX = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,31}", re.ASCII)
 _SPLIT_WORDS = ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval",
                 "evaluation")  # fmt: skip
 _LONGEST_CLASS = 200  # characters
+_ID_LIMIT = 1 << 53  # the largest integer that every JSON reader keeps
 GENERATED = ("family", "density", "mode", "depth", "seed")
 """The fields that only jobs of generated images have."""
 _UNIFORM = Mixture((Member(Uniform()),))
@@ -47,7 +48,9 @@ class JobOptions(TypedDict, total=False):
     checksum: str
     seed: int | str
     label: str | None
+    label_number: int | str | None
     classes: str | Sequence[str] | None
+    category_ids: str | Sequence[int] | None
     first_id: int | str | None
     prefix: str | None
     split: str | Splits | None
@@ -110,6 +113,20 @@ def _read_classes(value: object) -> tuple[str, ...]:
     return tuple(read)
 
 
+def _read_ids(value: object) -> tuple[int, ...]:
+    """Read ids of categories: integers, or text with commas between them."""
+    given = value.split(",") if isinstance(value, str) else value
+    if not isinstance(given, list | tuple) or any(isinstance(each, bool) for each in given):
+        raise TypeError
+    ids = [int(each) if isinstance(each, str) else operator.index(each) for each in given]
+    for each in ids:
+        if not 0 <= each <= _ID_LIMIT:
+            raise BadValue(f"invalid category id {str(each)[:50]}: must be 0 to {_ID_LIMIT}")
+    if len(set(ids)) < len(ids):
+        raise BadValue("category_ids has the same id twice; give each once")
+    return tuple(ids)
+
+
 def _read_prefix(text: str) -> str:
     if not _PREFIX.fullmatch(text):
         raise BadValue(
@@ -136,7 +153,9 @@ _READERS: Mapping[str, _Field] = {
     "checksum": _Field("a checksum", str, str.lower),
     "seed": _Field("a whole number", int, parse_seed),
     "label": _Field("the name of a class", str, _read_label),
+    "label_number": _Field("a whole number", int, _read_int),
     "classes": _Field("names of classes, or a list of them", tuple, _read_classes),
+    "category_ids": _Field("whole numbers, or a list of them", tuple, _read_ids),
     "first_id": _Field("a whole number", int, _read_int),
     "prefix": _Field("the beginning of file names", str, _read_prefix),
     "split": _Field("shares of a dataset", Splits, Splits.parse),
@@ -144,8 +163,8 @@ _READERS: Mapping[str, _Field] = {
 }
 
 
-_MAY_BE_NONE = ("color", "density", "format", "label", "classes", "first_id", "prefix",
-                "split")  # fmt: skip
+_MAY_BE_NONE = ("color", "density", "format", "label", "label_number", "classes", "category_ids",
+                "first_id", "prefix", "split")  # fmt: skip
 
 
 def parse_size(size: object) -> tuple[int, int]:
@@ -178,7 +197,9 @@ def read_fields(values: Mapping[str, object]) -> dict[str, Any]:
         if given.keys() & {"width", "height"}:
             raise BadValue("size cannot be combined with width or height; give either")
         given["width"], given["height"] = parse_size(given.pop("size"))
-    return {name: _read_field(name, value, _READERS[name]) for name, value in given.items()}
+    fields = {name: _read_field(name, value, _READERS[name]) for name, value in given.items()}
+    _check_classes(fields)
+    return fields
 
 
 def read_image(fields: Mapping[str, Any]) -> ImageSpec:
@@ -199,6 +220,36 @@ def read_image(fields: Mapping[str, Any]) -> ImageSpec:
         family=fields.get("family", _UNIFORM),
         seed=fields.get("seed", 0),
     )
+
+
+def _check_classes(fields: dict[str, Any]) -> None:
+    """Drop category ids that count from 1, as they do by default, and refuse contradictions.
+
+    Raises:
+        BadValue: For ids that do not fit the classes, and for a class number that stands for
+            another of the user's classes than the label.
+    """
+    classes, ids = fields.get("classes", ()), fields.get("category_ids")
+    if ids is not None and len(ids) != len(classes):
+        raise BadValue(
+            f"category_ids has {len(ids)} ids for {len(classes)} classes; give one for each class"
+        )
+    if ids == tuple(range(1, len(classes) + 1)):
+        del fields["category_ids"]
+    number, label = fields.get("label_number"), fields.get("label")
+    if number is None or number < 0 or not classes:
+        return
+    if label in classes and number != classes.index(label):
+        raise BadValue(
+            f"class number {number} is not that of class {label!r}, which is"
+            f" {classes.index(label)}; remove one of the two"
+        )
+    if label not in classes and number < len(classes):
+        own = f", or name that class: --class {classes[number]}"
+        raise BadValue(
+            f"class number {number} is that of your class {classes[number]!r}; give"
+            f" {len(classes)} or more{own if _LABEL.fullmatch(classes[number]) else ''}"
+        )
 
 
 def check_remote(
@@ -233,7 +284,7 @@ def check_remote(
 def _read_field(name: str, value: object, field_type: _Field) -> Any:
     """Bring one field from text, or from a like type (numpy's integers), to its own."""
     try:
-        if isinstance(value, str) or name in ("family", "classes"):
+        if isinstance(value, str) or name in ("family", "classes", "category_ids"):
             return field_type.read(value)
         if isinstance(value, bool):
             raise TypeError

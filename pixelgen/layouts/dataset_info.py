@@ -145,8 +145,9 @@ class DatasetInfo:
     """The images of a dataset: ``count`` files of a ``format``, each with a name and a row.
 
     ``image`` says what they are like; their names begin with ``prefix`` and end with ``suffix``.
-    ``label`` is the class that the user named, or '', and ``classes`` are those of the user's own
-    dataset. Ids of indexes count from ``first_id``. A shard has ``shard_size`` images, and ``unit``
+    ``label`` is the class that the user named, or '', ``numbered`` the number given for it, and
+    ``classes`` are those of the user's own dataset, with ``category_ids`` unless these are 1, 2, ….
+    Ids of indexes count from ``first_id``. A shard has ``shard_size`` images, and ``unit``
     images go to one split together.
     """
 
@@ -156,7 +157,9 @@ class DatasetInfo:
     suffix: str
     prefix: str
     label: str
+    numbered: int | None
     classes: tuple[str, ...]
+    category_ids: tuple[int, ...]
     first_id: int
     splits: Splits | None
     shard_size: int
@@ -178,8 +181,15 @@ class DatasetInfo:
         return self.classes or (self.label or "object",)
 
     @property
+    def category_numbers(self) -> tuple[int, ...]:
+        """The id of each category."""
+        return self.category_ids or tuple(range(1, len(self.categories) + 1))
+
+    @property
     def label_number(self) -> int:
-        """The class of the images as a number: one of the user's, or that after them."""
+        """The class of the images as a number: the given one, one of the user's, or that after."""
+        if self.numbered is not None:
+            return self.numbered
         return (*self.classes, self.label).index(self.label)
 
     def file(self, index: int) -> str:
