@@ -81,6 +81,8 @@ EXEMPT = {
     "layout parquet needs pyarrow: pip install 'pixelgen[parquet]'": "an extra, compared below",
     "layout tfrecord needs google-crc32c: pip install 'pixelgen[tfrecord]'":
         "an extra, compared below",
+    "reading … needs PyYAML: pip install 'pixelgen[yaml]'": "an extra, compared below",
+    "reading … needs pyarrow: pip install 'pixelgen[parquet]'": "an extra, compared below",
     "serve needs granian: pip install 'pixelgen[serve]'": "an extra, compared below",
     "python -m pip install 'pixelgen[dask]'": "an extra, compared below",
     "python -m pip install 'pixelgen[…]'": "an extra, compared below",
