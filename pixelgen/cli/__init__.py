@@ -23,7 +23,7 @@ from pixelgen.errors import PixelgenError, suggest_choice
 
 _BROKEN_PIPE = 141
 _COMMANDS = {
-    **{name: name for name in ("generate", "finish", "status", "verify", "repair", "index",
+    **{name: name for name in ("generate", "finish", "status", "verify", "repair", "index", "merge",
                                "preview", "serve")},
     "list": "list_components",
 }  # fmt: skip

@@ -30,6 +30,13 @@ class BesideOptions(DatasetOptions):
     share: str | None
 
 
+def without_own(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a recipe without those that the dataset of --beside decides."""
+    from pixelgen.user_datasets.join import OWN
+
+    return {name: value for name, value in recipe.items() if name not in OWN}
+
+
 def beside_fields(fields: dict[str, Any], options: BesideOptions) -> dict[str, Any]:
     """Return the fields of a job with those that fit the dataset of --beside, if it is given."""
     if options.beside is None:

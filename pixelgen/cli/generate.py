@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.beside import beside_fields, changed_hint
+from pixelgen.cli.beside import beside_fields, changed_hint, without_own
 from pixelgen.cli.command import HeadedCommand, skip_damaged_option
 from pixelgen.cli.generate_options import GenerateOptions, run_options
 from pixelgen.cli.generate_result import Result, print_dataset, print_partition
@@ -107,6 +107,8 @@ def _fields(options: GenerateOptions) -> dict[str, Any]:
     fields = read_recipe(options.recipe) if options.recipe is not None else {}
     if named := fields.pop("remote", None):
         check_named_address(str(named), address.get("remote"), str(options.recipe))
+    if options.beside is not None:
+        fields = without_own(fields)
     fields |= options.dataset_fields()
     if options.trainer:
         from pixelgen.trainers import find_trainer

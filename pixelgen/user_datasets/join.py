@@ -13,7 +13,8 @@ from pixelgen.job import Job
 from pixelgen.job_options import read_fields
 from pixelgen.user_datasets.base import UserDataset
 
-_OWN = ("classes", "category_ids", "first_id", "prefix")
+OWN = ("classes", "category_ids", "first_id", "prefix")
+"""The fields of a job that a dataset of the user's decides."""
 _LAYOUTS = {"coco": "files,coco", "yolo": "files,yolo", "voc": "voc", "imagefolder": "imagefolder"}
 _SHARE = re.compile(r"(0?\.[0-9]{1,9})|([0-9]{1,2}(?:\.[0-9]{1,7})?)%", re.ASCII)
 
@@ -27,7 +28,7 @@ def join_fields(user: UserDataset, given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         BadValue: Where what is given does not fit.
     """
-    own = read_fields({name: given[name] for name in _OWN if name in given})
+    own = read_fields({name: given[name] for name in OWN if name in given})
     needed = _needed(user)
     if "classes" in own and own["classes"] != needed["classes"]:
         raise BadValue(
@@ -57,7 +58,7 @@ def _needed(user: UserDataset) -> dict[str, Any]:
     """Return the classes and ids that fit, as :func:`read_fields` returns them."""
     fields: dict[str, Any] = {"classes": user.classes}
     if user.kind == "coco":
-        fields |= {"category_ids": user.category_ids, "first_id": user.highest_image_id + 1}
+        fields |= {"category_ids": user.category_ids, "first_id": least_ids(user)}
     return read_fields(fields)
 
 
@@ -136,10 +137,28 @@ def check_joins(job: Job, user: UserDataset, place: str) -> None:
         wrong.append("prefix")
     if wrong:
         raise AnotherJob(
-            f"{place} was made with other {', '.join(wrong)} than {user.path} needs; in another"
-            f" directory, run: pixelgen generate --beside {shell_path(str(user.path))}"
-            f" -n {job.count}"
+            f"{place} was made with other {', '.join(wrong)} than {user.path} needs; for negatives"
+            f" that fit, run: {fitting_command(job, user, place)}"
         )
+
+
+def least_ids(user: UserDataset) -> int:
+    """Return the first id that is free after those of the user's images."""
+    return user.highest_image_id + 1
+
+
+def fitting_command(job: Job, user: UserDataset, place: str) -> str:
+    """Return the command that makes the negatives of a job beside a dataset, in another place."""
+    root = place.rstrip("/")
+    needed = _LAYOUTS.get(user.kind, "").removeprefix("files,")
+    layout = ""
+    if needed in ("coco", "yolo") and needed not in str(job.layout).split(","):
+        layout = f" --layout {shell_path(f'{job.layout},{needed}')}"
+    remote = " --remote" if job.remote else ""
+    return (
+        f"pixelgen generate --recipe {shell_path(f'{root}/pixelgen.json')} --beside"
+        f" {shell_path(str(user.path))}{layout}{remote} -o {shell_path(f'{root}-joined')}"
+    )
 
 
 def _brief(names: tuple[str, ...]) -> str:

@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
+import pixelgen
 from tests.layouts.support import missing
-from tests.support.advice import Console, follows_advice
-from tests.support.user_datasets import COCO_NAMES, TWO, coco
+from tests.support.advice import Console, follows_advice, refused
+from tests.support.user_datasets import COCO_NAMES, TWO, coco, imagefolder, yolo
 
 QUICK = "-n 4 -s 40 -j 1 -q"
 
@@ -32,18 +33,16 @@ def test_a_dataset_that_has_changed_since_is_another_job(console: Console) -> No
         console.verified(f"{folder}/neg")
 
 
-@follows_advice("needs; in another directory, run: pixelgen generate --beside … -n …")
+@follows_advice("needs; for negatives that fit, run: …", " --layout …")
 def test_sidecars_are_added_only_to_negatives_that_fit(console: Console) -> None:
     path = coco(Path("own"), TWO)
     console.run(f"generate {QUICK} -o neg")
     said = console.run(f"index neg --beside {path} --layout coco", 3)
     assert missing("classes first_id prefix own/annotations/instances_train.json", said) == []
     assert not Path("neg/coco.json").exists()
-    command = console.advised()
-    Path("other").mkdir()
-    console.run(f"{command.removeprefix('pixelgen ')} -s 40 -q -j 1 -o other/neg")
-    console.run(f"index other/neg --beside {path} --layout yolo")
-    assert Path("other/neg/data.yaml").exists()
+    console.follow()
+    console.run(f"index neg-joined --beside {path} --layout yolo")
+    assert Path("neg-joined/data.yaml").exists()
 
 
 @follows_advice("--share needs the dataset that it is a share of: give --beside PATH",
@@ -76,3 +75,65 @@ def test_classes_that_a_dataset_does_not_name_are_given(console: Console) -> Non
     label = {"_type": "ClassLabel", "names": ["cat", "dog"]}
     Path("own/dataset_info.json").write_text(json.dumps({"a": label, "b": label}))
     console.run(f"generate {QUICK} --beside own -o neg", 2)
+
+
+@follows_advice(
+    "… has the classes …, and … has …; for negatives that fit, run: …",
+    "ids …: --first-id must be … or more",
+    "names …: they need another --prefix",
+    "pixelgen generate --recipe … --beside ……… -o …",
+)
+def test_negatives_that_collide_are_made_again_to_fit(console: Console) -> None:
+    for build in (coco, yolo):
+        path = build(Path(build.__name__), TWO)
+        console.run(f"generate {QUICK} --layout coco,yolo -o {build.__name__}-neg")
+        out = f"joined{path.suffix}"
+        console.run(f"merge {build.__name__}-neg --into {path} -o {out}", 3)
+        console.follow()
+        console.run(f"merge {build.__name__}-neg-joined --into {path} -o {out}")
+        Path("names.txt").write_text("\n".join(TWO))
+        console.run(f"generate {QUICK} --layout coco,yolo --classes names.txt -o {path.stem}-neg")
+        console.run(f"merge {path.stem}-neg --into {path} -o again{path.suffix}", 3)
+        console.follow()
+        console.run(f"merge {path.stem}-neg-joined --into {path} -o again{path.suffix}")
+
+
+@follows_advice(
+    "has no labels for YOLO; first run: pixelgen index … --layout yolo",
+    "… is for COCO files, and a data.yaml names its own; remove it",
+    "; give one: --split …",
+    "no splits; remove --split",
+    "; give theirs with --images FOLDER",
+    "--images … …; give the folder of the images",
+)
+def test_merge_says_what_it_needs(console: Console) -> None:
+    path = yolo(Path("own"), TWO)
+    console.run(f"generate {QUICK} --layout files --beside {path} -o neg")
+    console.run(f"merge neg --into {path} -o joined.yaml", 2)
+    console.follow()
+    console.run(f"merge neg --into {path} -o joined.yaml --split train", 2)
+    console.run(f"merge neg --into {path} -o joined.yaml")
+    path = coco(Path("two"), TWO)
+    console.run(f"generate {QUICK} --beside {path} -o plain")
+    console.run(f"merge plain --into {path} -o joined.json --split train", 2)
+    console.run(f"generate {QUICK} --split a=0.5,b=0.5 --beside {path} -o splits")
+    console.run(f"merge splits --into {path} -o joined.json", 2)
+    console.run(f"merge splits --into {path} -o joined.json --{console.last.split('--')[-1]}")
+    Path("two/train").rename("photos")
+    console.run(f"merge plain --into {path} -o third.json", 2)
+    console.run(f"merge plain --into {path} -o third.json --images two", 2)
+    console.run(f"merge plain --into {path} -o third.json --images photos")
+
+
+@follows_advice(
+    "in another directory, run: pixelgen generate --recipe … --layout …",
+    "mix it at run time, as this prints: pixelgen merge … --into …",
+)
+def test_what_has_no_file_to_join_is_mixed_at_run_time(console: Console) -> None:
+    own = imagefolder(Path("own"), TWO)
+    console.run(f"generate {QUICK} --layout files --beside {own} -o neg")
+    console.run(f"merge neg --into {own}", 2)
+    console.run(f"{console.advised().removeprefix('pixelgen ')} -q -j 1 -o folders")
+    refused(console, lambda: pixelgen.merge("folders", own, "x.json"))
+    console.run(console.last.partition("prints: pixelgen ")[2])
+    assert "ConcatDataset" in console.last
