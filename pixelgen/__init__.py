@@ -27,11 +27,14 @@ if TYPE_CHECKING:
     from pixelgen.formats import Format
     from pixelgen.job import Job as Job
     from pixelgen.layouts import LayoutComponent
+    from pixelgen.user_datasets.merge import merge as merge
+    from pixelgen.user_datasets.negatives import Joined as Joined
 
 __version__ = "0.1.0"
 __all__ = [
     "Dataset",
     "Job",
+    "Joined",
     "Manifest",
     "Report",
     "RunConfig",
@@ -41,6 +44,7 @@ __all__ = [
     "generate",
     "layouts",
     "load",
+    "merge",
     "remove",
     "repair",
     "verify",
@@ -49,11 +53,13 @@ __all__ = [
 _MODULES = {
     "Dataset": "pixelgen.dataset.reader",
     "Job": "pixelgen.job",
+    "Joined": "pixelgen.user_datasets.negatives",
     "Manifest": "pixelgen.dataset.api",
     "Report": "pixelgen.dataset.api",
     "RunConfig": "pixelgen.dataset.run_config",
     "generate": "pixelgen.dataset.api",
     "load": "pixelgen.dataset.api",
+    "merge": "pixelgen.user_datasets.merge",
     "remove": "pixelgen.dataset.api",
     "repair": "pixelgen.dataset.api",
     "verify": "pixelgen.dataset.api",

@@ -18,16 +18,15 @@ from pixelgen.image_types import Pixels, Texture
 from pixelgen.job_options import (
     GENERATED,
     JobOptions,
-    check_layout,
+    check_alpha,
     check_remote,
-    check_removed,
-    check_splits,
     read_fields,
     read_image,
 )
 from pixelgen.layouts import DatasetInfo, ImageRecord, Shard, Splits
+from pixelgen.layouts.checks import check_layout, check_splits
 from pixelgen.layouts.dataset_info import Row
-from pixelgen.layouts.image_indices import NO_INDICES, ImageIndices, IndexRanges
+from pixelgen.layouts.image_indices import NO_INDICES, ImageIndices, IndexRanges, check_removed
 from pixelgen.layouts.layout import Layout
 from pixelgen.manifest_rows import fetched_row_writer, row_writer
 from pixelgen.rng import draw_seed
@@ -36,9 +35,11 @@ from pixelgen.source_images import NO_SOURCES, SourceCatalog
 CHECKSUMS = ("sha256", "none")
 _COUNT_LIMIT = 1 << 53  # the largest index that every JSON reader keeps
 _FIELDS = ("count", "width", "height", "mode", "depth", "color", "density", "family", "format",
-           "layout", "checksum", "seed", "start", "removed", "label", "classes", "first_id",
-           "prefix", "split", "remote")  # fmt: skip
+           "layout", "checksum", "seed", "start", "removed", "label", "label_number", "classes",
+           "category_ids", "first_id", "prefix", "split", "remote")  # fmt: skip
 """The fields of a job by their names in recipes, plans and digests, in that order."""
+_OPTIONAL = _FIELDS[_FIELDS.index("removed") : -1]  # None, unless they are given
+_LABEL_LIMIT = (1 << 31) - 1  # the largest class number of loaders that keep it in 32 bits
 
 
 @dataclass(frozen=True, init=False)
@@ -55,7 +56,8 @@ class Job:
     - ``family`` ("uniform"): what fills the images; a list of families with weights and ranges, or
       the name of a preset, makes a mixture.
     - ``format`` (png, or what the layout prefers), ``layout`` ("files"), ``checksum`` ("sha256").
-    - ``label``: the class, for layouts that have one; ``classes``: those of the user's dataset;
+    - ``label``: the class, for layouts that have one, ``label_number``: its number; ``classes``:
+      those of the user's dataset, ``category_ids``: their ids in COCO, unless 1, 2, …;
       ``first_id`` (1) of an index; ``prefix`` of names; ``split``: shares, "train=0.9,val=0.1".
     - ``start`` (0): the index of the first image; ``removed``: indices without an image, "3,7-9".
     - ``remote``: the address of a PixLab endpoint whose images are fetched instead; what they are
@@ -74,7 +76,9 @@ class Job:
     layout: Layout
     checksum: str
     label: str | None
+    label_number: int | None
     classes: tuple[str, ...] | None
+    category_ids: tuple[int, ...] | None
     first_id: int | None
     prefix: str | None
     split: Splits | None
@@ -110,14 +114,9 @@ class Job:
             format=given["format"] if "format" in given else registry.parse(Format, preferred),
             layout=layout,
             checksum=given.get("checksum", "sha256"),
-            label=given.get("label"),
-            classes=given.get("classes"),
-            first_id=given.get("first_id"),
-            prefix=given.get("prefix"),
-            split=given.get("split"),
+            **{name: given.get(name) for name in _OPTIONAL},
             remote=remote,
             start=given.get("start") or None,  # 0 is the default
-            removed=given.get("removed"),
             sources=NO_SOURCES,
         )
         if remote:
@@ -134,12 +133,8 @@ class Job:
         check_removed(self.indices)
         check_choice("checksum", self.checksum, CHECKSUMS)
         check_range("first_id", 1 if self.first_id is None else self.first_id, 0, _COUNT_LIMIT)
-        has_alpha = self.image.mode.endswith("A")
-        if has_alpha and self.image.is_opaque and self.format.drops_opaque_alpha:
-            raise BadValue(
-                f"{self.format.name} drops an alpha channel that is opaque throughout; use mode"
-                f" {self.image.mode[:-1]}, or a color that is not opaque"
-            )
+        check_range("label_number", self.label_number or 0, 0, _LABEL_LIMIT)
+        check_alpha(self.image, self.format)
         self._check_layout()
         self.format.check(self.image.width, self.image.height, self.image.mode, self.image.depth)
 
@@ -197,7 +192,8 @@ class Job:
         values = {name: getattr(self, name, None) for name in _FIELDS}
         values |= {each.name: getattr(self.image, each.name) for each in fields(self.image)}
         values |= {"seed": hex(self.image.seed), "family": self.image.family.to_spec()}
-        values |= {"classes": list(self.classes)} if self.classes else {}
+        lists = {name: getattr(self, name) for name in ("classes", "category_ids")}
+        values |= {name: list(value) for name, value in lists.items() if value}
         return {
             name: value if isinstance(value, int | float | list) else str(value)
             for name, value in values.items()
@@ -261,7 +257,9 @@ class Job:
             suffix=self.format.suffix_for(self.image.mode),
             prefix=self.prefix or "",
             label=self.label or "",
+            given_number=self.label_number,
             classes=self.classes or (),
+            category_ids=self.category_ids or (),
             first_id=1 if self.first_id is None else self.first_id,
             splits=self.split,
             shard_size=container.shard_size(self.count, self.image.bytes),

@@ -14,9 +14,9 @@ from pixelgen.families.mixture import Member, Mixture
 from pixelgen.families.pointwise import Uniform
 from pixelgen.formats import Format
 from pixelgen.generator import ImageSpec
-from pixelgen.layouts import Container, DatasetInfo, Splits
+from pixelgen.layouts import Splits
 from pixelgen.layouts.dataset_info import SPLIT_WORDS, names_a_split
-from pixelgen.layouts.image_indices import ImageIndices, IndexRanges
+from pixelgen.layouts.image_indices import IndexRanges
 from pixelgen.layouts.layout import Layout
 from pixelgen.rng import parse_seed
 
@@ -24,6 +24,7 @@ _LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
 _PREFIX = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,31}", re.ASCII)
 _LONGEST_CLASS = 200  # characters
 GENERATED = ("family", "density", "mode", "depth", "seed", "start")
+_ID_LIMIT = 1 << 53  # the largest integer that every JSON reader keeps
 """The fields that only jobs of generated images have."""
 _UNIFORM = Mixture((Member(Uniform()),))
 _SIZE = re.compile(r"(-?\d{1,12})(?:[xX](-?\d{1,12}))?")
@@ -49,7 +50,9 @@ class JobOptions(TypedDict, total=False):
     start: int | str | None
     removed: str | IndexRanges | None
     label: str | None
+    label_number: int | str | None
     classes: str | Sequence[str] | None
+    category_ids: str | Sequence[int] | None
     first_id: int | str | None
     prefix: str | None
     split: str | Splits | None
@@ -112,6 +115,20 @@ def _read_classes(value: object) -> tuple[str, ...]:
     return tuple(read)
 
 
+def _read_ids(value: object) -> tuple[int, ...]:
+    """Read ids of categories: integers, or text with commas between them."""
+    given = value.split(",") if isinstance(value, str) else value
+    if not isinstance(given, list | tuple) or any(isinstance(each, bool) for each in given):
+        raise TypeError
+    ids = [int(each) if isinstance(each, str) else operator.index(each) for each in given]
+    for each in ids:
+        if not 0 <= each <= _ID_LIMIT:
+            raise BadValue(f"invalid category id {str(each)[:50]}: must be 0 to {_ID_LIMIT}")
+    if len(set(ids)) < len(ids):
+        raise BadValue("category_ids has the same id twice; give each once")
+    return tuple(ids)
+
+
 def _read_prefix(text: str) -> str:
     if not _PREFIX.fullmatch(text):
         raise BadValue(
@@ -140,7 +157,9 @@ _READERS: Mapping[str, _Field] = {
     "start": _Field("a whole number", int, _read_int),
     "removed": _Field("indices, such as 17,20-30", IndexRanges, IndexRanges.parse),
     "label": _Field("the name of a class", str, _read_label),
+    "label_number": _Field("a whole number", int, _read_int),
     "classes": _Field("names of classes, or a list of them", tuple, _read_classes),
+    "category_ids": _Field("whole numbers, or a list of them", tuple, _read_ids),
     "first_id": _Field("a whole number", int, _read_int),
     "prefix": _Field("the beginning of file names", str, _read_prefix),
     "split": _Field("shares of a dataset", Splits, Splits.parse),
@@ -148,8 +167,8 @@ _READERS: Mapping[str, _Field] = {
 }
 
 
-_MAY_BE_NONE = ("color", "density", "format", "start", "removed", "label", "classes", "first_id",
-                "prefix", "split")  # fmt: skip
+_MAY_BE_NONE = ("color", "density", "format", "start", "removed", "label", "label_number",
+                "classes", "category_ids", "first_id", "prefix", "split")  # fmt: skip
 
 
 def parse_size(size: object) -> tuple[int, int]:
@@ -182,7 +201,9 @@ def read_fields(values: Mapping[str, object]) -> dict[str, Any]:
         if given.keys() & {"width", "height"}:
             raise BadValue("size cannot be combined with width or height; give either")
         given["width"], given["height"] = parse_size(given.pop("size"))
-    return {name: _read_field(name, value, _READERS[name]) for name, value in given.items()}
+    fields = {name: _read_field(name, value, _READERS[name]) for name, value in given.items()}
+    _check_classes(fields)
+    return fields
 
 
 def read_image(fields: Mapping[str, Any]) -> ImageSpec:
@@ -203,6 +224,49 @@ def read_image(fields: Mapping[str, Any]) -> ImageSpec:
         family=fields.get("family", _UNIFORM),
         seed=fields.get("seed", 0),
     )
+
+
+def _check_classes(fields: dict[str, Any]) -> None:
+    """Drop category ids that count from 1, as they do by default, and refuse contradictions.
+
+    Raises:
+        BadValue: For ids that do not fit the classes, and for a class number that stands for
+            another of the user's classes than the label.
+    """
+    classes, ids = fields.get("classes", ()), fields.get("category_ids")
+    if ids is not None and len(ids) != len(classes):
+        raise BadValue(
+            f"category_ids has {len(ids)} ids for {len(classes)} classes; give one for each class"
+        )
+    if ids == tuple(range(1, len(classes) + 1)):
+        del fields["category_ids"]
+    number, label = fields.get("label_number"), fields.get("label")
+    if number is None or number < 0 or not classes:
+        return
+    if label in classes and number != classes.index(label):
+        raise BadValue(
+            f"class number {number} is not that of class {label!r}, which is"
+            f" {classes.index(label)}; remove one of the two"
+        )
+    if label not in classes and number < len(classes):
+        own = f", or name that class: --class {classes[number]}"
+        raise BadValue(
+            f"class number {number} is that of your class {classes[number]!r}; give"
+            f" {len(classes)} or more{own if _LABEL.fullmatch(classes[number]) else ''}"
+        )
+
+
+def check_alpha(image: ImageSpec, image_format: Format) -> None:
+    """Refuse a format that would not keep the alpha channel.
+
+    Raises:
+        BadValue: For such a format.
+    """
+    if image.mode.endswith("A") and image.is_opaque and image_format.drops_opaque_alpha:
+        raise BadValue(
+            f"{image_format.name} drops an alpha channel that is opaque throughout; use mode"
+            f" {image.mode[:-1]}, or a color that is not opaque"
+        )
 
 
 def check_remote(
@@ -234,62 +298,10 @@ def check_remote(
         )
 
 
-def check_removed(indices: ImageIndices) -> None:
-    """Refuse to remove images that are not there, and to remove all.
-
-    Raises:
-        BadValue: For such indices.
-    """
-    ranges = indices.removed.ranges
-    if ranges and not indices.start <= ranges[0][0] <= ranges[-1][1] < indices.stop:
-        raise BadValue(
-            f"indices {indices.removed} are out of range: the images are {indices.start} to"
-            f" {indices.stop - 1}"
-        )
-    if ranges and not indices:
-        raise BadValue("all images would be removed; remove the dataset's directory instead")
-
-
-def check_layout(layout: Layout, image_format: Format, checksum: str) -> None:
-    """Refuse a layout that cannot hold the format, or that lacks checksums that it lists.
-
-    Raises:
-        BadValue: For such a layout.
-    """
-    for component in layout.components:
-        if component.needs_checksum and checksum == "none":
-            raise BadValue(
-                f"layout {component.name} lists checksums and cannot be combined with"
-                " --checksum none"
-            )
-    allowed = layout.container.formats
-    if allowed and image_format.name not in allowed:
-        raise BadValue(
-            f"layout {layout.container.name} holds {' or '.join(allowed)}, not {image_format.name}"
-        )
-
-
-def check_splits(container: Container, info: DatasetInfo) -> None:
-    """Refuse splits of which one would have no image.
-
-    Raises:
-        BadValue: For such splits.
-    """
-    for name in info.split_names:
-        if info.count and not info.has_images(name):
-            raise BadValue(
-                f"split {name} would be empty: {container.name} splits by the file, and there are"
-                f" {info.shard_count} of {info.shard_size:,} images; give per_shard=…, or make more"
-                " images"
-                if info.splits_shards and info.shard_size > 1
-                else f"split {name} would be empty: none of {info.count} images is in it; make more"
-            )
-
-
 def _read_field(name: str, value: object, field_type: _Field) -> Any:
     """Bring one field from text, or from a like type (numpy's integers), to its own."""
     try:
-        if isinstance(value, str) or name in ("family", "classes"):
+        if isinstance(value, str) or name in ("family", "classes", "category_ids"):
             return field_type.read(value)
         if isinstance(value, bool):
             raise TypeError

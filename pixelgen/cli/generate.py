@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pixelgen.cli.beside import beside_fields, changed_hint, without_own
 from pixelgen.cli.command import HeadedCommand, skip_damaged_option
 from pixelgen.cli.generate_options import GenerateOptions, run_options
 from pixelgen.cli.generate_result import Result, print_dataset, print_partition
@@ -125,13 +126,15 @@ def _fields(options: GenerateOptions) -> dict[str, Any]:
     fields = read_recipe(options.recipe) if options.recipe is not None else {}
     if named := fields.pop("remote", None):
         check_named_address(str(named), address.get("remote"), str(options.recipe))
+    if options.beside is not None:
+        fields = without_own(fields)
     fields |= options.dataset_fields()
     if options.trainer:
         from pixelgen.trainers import find_trainer
 
         own = find_trainer(options.trainer).layout
         fields["layout"] = f"{own},{fields['layout']}" if "layout" in fields else own
-    return fields | address
+    return beside_fields(fields, options) | address
 
 
 def _with_seed(
@@ -258,7 +261,8 @@ def _generate(
     try:
         manifest = generate_dataset(job, store, progress=update, run=run)
     except AnotherJob as error:
-        raise AnotherJob(f"{error}{_force_hint(store, options)}") from None
+        hint = f"{_force_hint(store, options)}{changed_hint(options)}"
+        raise AnotherJob(f"{error}{hint}") from None
     finally:
         progress.close()
     if not manifest.is_complete:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pixelgen.cli.beside import BesideOptions, beside_options
 from pixelgen.cli.command import (
     ComponentName,
     HomePath,
@@ -12,13 +13,13 @@ from pixelgen.cli.command import (
     quiet_option,
     together,
 )
-from pixelgen.cli.options import DatasetOptions
 from pixelgen.cli.remote import RemoteOptions
 
 _run = headed("Running")
 
 # fmt: off
 run_options = together([
+    beside_options,
     jobs_option,
     _run("--engine", type=ComponentName("engine"), default="local", show_default=True,
          help="What runs the workers: local, serial, dask or dask://HOST:PORT."),
@@ -40,7 +41,7 @@ run_options = together([
 
 
 @dataclass(frozen=True, kw_only=True)
-class GenerateOptions(DatasetOptions, RemoteOptions):
+class GenerateOptions(BesideOptions, RemoteOptions):
     """The options of ``generate``."""
 
     partition: str | None

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from pixelgen.cli.beside import beside_option
 from pixelgen.cli.command import (
     ComponentName,
     HeadedCommand,
@@ -23,6 +24,7 @@ class IndexOptions:
 
     dataset: str
     layout: tuple[str, ...]
+    beside: str | None
     durability: str
     as_json: bool
     quiet: bool
@@ -32,6 +34,7 @@ class IndexOptions:
 @dataset_argument
 @click.option("--layout", type=ComponentName("layout"), required=True, multiple=True,
               help="Sidecars to add, as a list: coco,yolo.")  # fmt: skip
+@beside_option
 @durability_option
 @json_option
 @quiet_option
@@ -39,7 +42,8 @@ def index(**values: Any) -> int:
     """Add sidecars to a finished dataset.
 
     DATASET is 'negatives' by default. Opens no image: sidecars are made from the manifest, with the
-    bytes that 'generate' would have written. Prints the path of the manifest.
+    bytes that 'generate' would have written. With --beside, refuses a dataset
+    whose classes, ids or names do not fit yours. Prints the path of the manifest.
     """
     from pixelgen.dataset.existing_plan import finished_plan
     from pixelgen.dataset.run_config import RunConfig
@@ -51,6 +55,11 @@ def index(**values: Any) -> int:
     store = open_store(options.dataset, options.durability)
     stop = Stop("the same command finishes it")
     plan = finished_plan(store)
+    if options.beside is not None:
+        from pixelgen.user_datasets.detect import detect
+        from pixelgen.user_datasets.join import check_joins
+
+        check_joins(plan.job, detect(options.beside), store.root)
     container = plan.job.layout.container
     job = plan.job.with_layout(Layout.parse(",".join([str(container), *options.layout])))
     write(job, store, RunConfig(stopped=lambda: bool(stop)), plan)

@@ -59,6 +59,8 @@ dataset_options = together([
     _output("--class", "label", metavar="NAME", multiple=True,
             help="Class name, in layouts that have classes.  [default: negatives; object in coco"
                  " and yolo]"),
+    _output("--label", "label_number", type=int, metavar="N",
+            help="Class number, in layouts that have one.  [default: that after --classes]"),
     _output("--classes", metavar="NAMES",
             help="Classes of your own dataset, in its order: cat,dog or a file with one per line."),
     _output("--first-id", type=int, metavar="N",
@@ -122,6 +124,7 @@ class DatasetOptions(ImageOptions):
     layout: tuple[str, ...]
     trainer: str | None
     label: tuple[str, ...]
+    label_number: int | None
     classes: str | None
     first_id: int | None
     prefix: str | None
@@ -145,6 +148,7 @@ class DatasetOptions(ImageOptions):
             "checksum": self.checksum,
             "layout": ",".join(self.layout) if self.layout else None,
             "label": "".join(self.label) if self.label else None,
+            "label_number": self.label_number,
             "classes": None if self.classes is None else _load_classes(self.classes),
             "first_id": self.first_id,
             "prefix": self.prefix,
@@ -198,20 +202,19 @@ def _check_keys(fields: dict[str, Any], path: str) -> None:
 
     context = click.get_current_context(silent=True)
     for option in context.command.params if context else ():
-        for key in fields.keys() & {each.lstrip("-").replace("-", "_") for each in option.opts}:
-            is_field = option.name in JobOptions.__annotations__
-            if is_field and option.name != key:
+        names = {each.lstrip("-").replace("-", "_") for each in option.opts}
+        for key in fields.keys() & names - JobOptions.__annotations__.keys():
+            if option.name in JobOptions.__annotations__:
                 raise BadValue(
                     f"unknown key {key!r} in the recipe {path}; write it as {option.name}"
                 )
-            if not is_field:
-                raise BadValue(
-                    f"unknown key {key!r} in the recipe {path}: it is an option of the command;"
-                    f" give {max(option.opts, key=len)} on the command line"
-                )
-    names = [*JobOptions.__annotations__]
-    for key in fields.keys() - set(names):
-        raise BadValue(f"unknown key {key!r} in the recipe {path}{suggest_choice(key, names)}")
+            raise BadValue(
+                f"unknown key {key!r} in the recipe {path}: it is an option of the command;"
+                f" give {max(option.opts, key=len)} on the command line"
+            )
+    known = [*JobOptions.__annotations__]
+    for key in fields.keys() - set(known):
+        raise BadValue(f"unknown key {key!r} in the recipe {path}{suggest_choice(key, known)}")
 
 
 def _with_home(fields: dict[str, Any]) -> dict[str, Any]:

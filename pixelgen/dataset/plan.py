@@ -236,11 +236,21 @@ def _job_differences(old: Job, new: Job) -> list[str]:
     before, now = (job.to_dict() | {"layout": str(job.layout.container)} for job in (old, new))
     one_is_remote = bool(old.remote) != bool(new.remote)
     return [
-        f"{name} is {before.get(name, 'none')}, not {now.get(name, 'none')}"
+        _difference(name, before.get(name, "none"), now.get(name, "none"))
         for name in dict.fromkeys((*before, *now))
         if before.get(name) != now.get(name)
         and (name in ("remote", "color") or not one_is_remote or (name in before and name in now))
     ]
+
+
+def _difference(name: str, old: object, new: object) -> str:
+    """Say how two values differ; of long lists, in which item."""
+    if isinstance(old, list) and isinstance(new, list) and len(str(old)) + len(str(new)) > 200:
+        if len(old) != len(new):
+            return f"{name} has {len(old)} items, not {len(new)}"
+        number = next(n for n, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1])
+        name, old, new = f"{name}[{number}]", repr(old[number]), repr(new[number])
+    return f"{name} is {old}, not {new}"
 
 
 def _read_members(members: dict[str, Any]) -> dict[str, Any]:

@@ -19,10 +19,10 @@ def coco_json(manifest: ManifestView, split: str, folder: str = "") -> Iterator[
 
 
 def _categories(info: DatasetInfo) -> str:
-    """Return the categories as JSON; their ids count from 1."""
+    """Return the categories as JSON."""
     return ",".join(
         f'{{"id":{number},"name":{json.dumps(name)},"supercategory":""}}'
-        for number, name in enumerate(info.categories, 1)
+        for number, name in zip(info.category_numbers, info.categories, strict=True)
     )
 
 

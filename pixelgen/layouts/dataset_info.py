@@ -160,8 +160,9 @@ class DatasetInfo:
     """The images of a dataset: files of a ``format``, each with an index, a name and a row.
 
     ``image`` says what they are like; their names begin with ``prefix`` and end with ``suffix``.
-    ``label`` is the class that the user named, or '', and ``classes`` are those of the user's own
-    dataset. In an index, the id of image 0 is ``first_id``. A shard has ``shard_size`` images; with
+    ``label`` is the class that the user named, or '', ``given_number`` the number given for it, and
+    ``classes`` are those of the user's own dataset, with ``category_ids`` unless these are 1, 2, ….
+    In an index, the id of image 0 is ``first_id``. A shard has ``shard_size`` images; with
     ``splits_shards`` all of them go to one split together. ``container`` is the name of what holds
     them.
     """
@@ -172,7 +173,9 @@ class DatasetInfo:
     suffix: str
     prefix: str
     label: str
+    given_number: int | None
     classes: tuple[str, ...]
+    category_ids: tuple[int, ...]
     first_id: int
     splits: Splits | None
     shard_size: int
@@ -200,8 +203,15 @@ class DatasetInfo:
         return self.classes or (self.label or "object",)
 
     @property
+    def category_numbers(self) -> tuple[int, ...]:
+        """The id of each category."""
+        return self.category_ids or tuple(range(1, len(self.categories) + 1))
+
+    @property
     def label_number(self) -> int:
-        """The class of the images as a number: one of the user's, or that after them."""
+        """The class of the images as a number: the given one, one of the user's, or that after."""
+        if self.given_number is not None:
+            return self.given_number
         return (*self.classes, self.label).index(self.label)
 
     def file(self, index: int) -> str:

@@ -159,3 +159,19 @@ class ImageIndices(Sequence[int]):
         if number and index <= self.removed.ranges[number - 1][1]:
             return None
         return index - self.start - self._removed_before[number]
+
+
+def check_removed(indices: ImageIndices) -> None:
+    """Refuse to remove images that are not there, and to remove all.
+
+    Raises:
+        BadValue: For such indices.
+    """
+    ranges = indices.removed.ranges
+    if ranges and not indices.start <= ranges[0][0] <= ranges[-1][1] < indices.stop:
+        raise BadValue(
+            f"indices {indices.removed} are out of range: the images are {indices.start} to"
+            f" {indices.stop - 1}"
+        )
+    if ranges and not indices:
+        raise BadValue("all images would be removed; remove the dataset's directory instead")

@@ -72,6 +72,7 @@ TESTED_ELSEWHERE = {
 """Messages whose advice a test of another module follows to the end."""
 
 EXEMPT = {
+    " --remote": "needs an endpoint; of a command that is tried without it",
     "warning: --key is kept": "warns of the option that was given; the help says what is better",
     "pixelgen serve": "the title of the description of the service",
     "workers keep dying (killed, or out of memory?); run the same command again with more memory":

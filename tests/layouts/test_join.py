@@ -68,6 +68,9 @@ def test_yolo_names_are_the_user_s_and_files_have_names_of_their_own(tmp_path: P
         ({"classes": CLASSES, "label": "noise"}, 3),
         ({"classes": "cat,noise,dog", "label": "noise"}, 1),
         ({"classes": [f"c{n}" for n in range(12)]}, 12),
+        ({"classes": CLASSES, "label_number": 300}, 300),
+        ({"classes": "cat,dog", "label": "dog", "label_number": 1}, 1),
+        ({"label": "noise", "label_number": "7"}, 7),
     ],
 )
 def test_the_class_number_is_one_of_the_user_s_or_that_after_them(
@@ -120,7 +123,24 @@ def test_a_dataset_with_prefix_and_classes_is_verified_and_repaired(
 
 
 def test_a_job_without_them_is_what_it_was() -> None:
-    assert not {"classes", "first_id", "prefix"} & Job(count=3).to_dict().keys()
+    names = {"classes", "category_ids", "label_number", "first_id", "prefix"}
+    assert not names & Job(count=3).to_dict().keys()
+
+
+def test_ids_with_gaps_are_those_of_the_coco_file(tmp_path: Path) -> None:
+    job = make_dataset(tmp_path, layout="coco", classes=CLASSES, category_ids=(90, 1, 7), count=2)
+    written = json.loads((tmp_path / "coco.json").read_text())["categories"]
+
+    assert [each["id"] for each in written] == [90, 1, 7]
+    assert tuple(each["name"] for each in written) == CLASSES
+    assert Job.parse(**job.to_dict()) == job
+    assert verify(tmp_path, jobs=1).damage == []
+
+
+def test_ids_that_count_from_one_are_not_recorded() -> None:
+    job = Job(classes="a,b", category_ids="1,2")
+    assert job == Job(classes="a,b")
+    assert "category_ids" not in job.to_dict()
 
 
 @pytest.mark.parametrize(
@@ -130,6 +150,17 @@ def test_a_job_without_them_is_what_it_was() -> None:
         ({"classes": ["a\nb"]}, "printable"),
         ({"classes": ["x" * 201]}, "200"),
         ({"classes": [1]}, "classes names"),
+        ({"category_ids": (1, 2)}, "2 0 each class"),
+        ({"classes": "a,b", "category_ids": (1, 1)}, "twice"),
+        ({"classes": "a,b", "category_ids": (1, -1)}, "-1 0 to"),
+        ({"classes": "a,b", "category_ids": (1, 2.5)}, "category_ids"),
+        ({"classes": "a,b", "category_ids": "1,x"}, "category_ids"),
+        ({"classes": "a,b", "category_ids": (1, True)}, "category_ids"),
+        ({"label_number": -1}, "label_number -1"),
+        ({"label_number": 1 << 31}, "label_number"),
+        ({"classes": "cat,dog", "label_number": 1}, "1 'dog' 2 --class"),
+        ({"classes": ["big dog"], "label_number": 0}, "0 'big dog' 1 more"),
+        ({"classes": "cat,dog", "label": "cat", "label_number": 1}, "1 'cat' 0"),
         ({"first_id": -1}, "first_id -1"),
         ({"first_id": "x"}, "first_id 'x'"),
         ({"prefix": "../x"}, "'../x' letters"),

@@ -1,0 +1,1 @@
+"""Datasets of the user's that negatives join: read, never written. One module a format."""
