@@ -52,6 +52,8 @@ def beside_fields(fields: dict[str, Any], options: BesideOptions) -> dict[str, A
     if "://" not in options.out and options.out != "-":
         check_output(user, options.out)
     joined = join_fields(user, fields)
+    if (options.blob or options.out == "-") and "layout" not in fields:
+        joined.pop("layout", None)  # of an image alone, or of the stream that is chosen
     if options.share is None:
         return joined
     from pixelgen.layouts import Splits

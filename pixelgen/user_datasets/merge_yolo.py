@@ -2,7 +2,7 @@
 
 It is the user's, with a further folder, or list of files, in the splits that negatives join.
 Entries are written so that Ultralytics 8 finds them: in a list of places a leading ``../`` is not
-tried without, as it is in a single one, and in a text file each ``./`` is replaced.
+tried without, as it is in a single one, and in a text file some versions replace each ``./``.
 """
 
 import os

@@ -209,5 +209,6 @@ def write_new(files: list[NewFile]) -> None:
     for store, exists, (path, chunks) in zip(stores, there, files, strict=True):
         if not exists:
             store.create()
+            store.remove_stale_files("")
             store.put(path.name, chunks())
             store.sync(path.name)

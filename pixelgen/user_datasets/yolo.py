@@ -162,11 +162,10 @@ def class_names(file: YoloFile) -> tuple[str, ...]:
     if names is None and has_count and 0 < count <= CLASS_LIMIT:
         names = [f"class_{number}" for number in range(count)]
     if isinstance(names, dict):
-        if any(isinstance(key, bool) for key in names) or sorted(
-            key for key in names if isinstance(key, int)
-        ) != [*range(len(names))]:
+        numbered = {str(key): name for key, name in names.items()}  # a key may be '0'
+        if {*numbered} != {*map(str, range(len(names)))}:
             raise BadValue(f"{file.path}: the numbers of names must be 0, 1, 2, … without gaps")
-        names = [names[number] for number in range(len(names))]
+        names = [numbered[str(number)] for number in range(len(names))]
     if not isinstance(names, list):
         raise BadValue(f"{file.path} has no names; list the classes: names: [cat, dog]")
     if count is not None and (not has_count or count != len(names)):

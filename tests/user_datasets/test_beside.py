@@ -115,6 +115,12 @@ def test_names_get_a_prefix_only_where_they_could_collide(own: Path) -> None:
     assert free_prefix(detect(own)) == "neg3_"
 
 
+def test_standard_output_has_no_layout_of_its_own(own: Path, command: Callable[..., str]) -> None:
+    yolo(own, TWO)
+    assert "PNG" in command("generate -n 1 -s 40 -j 1 -q --beside own -o -")
+    assert "standard output" in command(f"generate {QUICK} --beside own -o - --layout yolo", 2)
+
+
 def test_a_layout_that_is_given_stays(own: Path, command: Callable[..., str]) -> None:
     yolo(own, TWO)
     command(f"generate {QUICK} --beside own/data.yaml --layout webdataset -o shards")

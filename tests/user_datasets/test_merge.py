@@ -1,6 +1,7 @@
 """``merge``: the loaders of COCO and YOLO read the union, and nobody's boxes or files change."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import pixelgen
 from pixelgen.cli import main
 from pixelgen.errors import AnotherJob, BadValue
+from pixelgen.storage.posix import host_name
 from tests.layouts.support import missing
 from tests.support.user_datasets import CLASSES, COCO_IDS, IMAGES, TWO, coco, digests, image
 
@@ -181,7 +183,16 @@ def test_a_file_that_exists_is_kept(own: Path, command: Callable[..., str]) -> N
     assert "exists" in command("merge neg --into own -o own/annotations/instances_train.json", 3)
     assert ".json" in command("merge neg --into own -o joined.yaml", 2)
     assert "-o joined.json" in command("merge neg --into own", 2)
-    assert [*Path().glob(".*")] == []
+
+
+def test_what_a_killed_merge_left_is_removed(own: Path, command: Callable[..., str]) -> None:
+    coco(own, TWO)
+    command(f"generate {QUICK} -n 2 --beside own -o neg")
+    left = Path("new", f".joined.json.{host_name()}.{os.getpid()}.0123abcd.part")
+    left.parent.mkdir()
+    left.touch()
+    assert main(["merge", "neg", "--into", "own", "-o", "new/joined.json", "-q"]) == 0
+    assert [each.name for each in left.parent.iterdir()] == ["joined.json"]
 
 
 def test_the_result_as_json(own: Path, command: Callable[..., str]) -> None:

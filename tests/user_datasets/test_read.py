@@ -80,6 +80,7 @@ def test_a_coco_file_is_read_in_pieces(root: Path, monkeypatch: pytest.MonkeyPat
         ("names: [cat, 7, yes]", ("cat", "7", "True")),
         ("names:\n- cat\n- 'a: b'", ("cat", "a: b")),
         ("names: {1: b, 0: a}", ("a", "b")),
+        ("names: {'0': a, '1': b}", ("a", "b")),
         ("nc: 2", ("class_0", "class_1")),
         ("nc: 2\nnames: [a, b]", ("a", "b")),
     ],
