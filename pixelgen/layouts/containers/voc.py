@@ -13,6 +13,7 @@ from pixelgen.layouts.containers._image_files import ImageFiles
 from pixelgen.layouts.dataset_info import DatasetInfo
 
 _ROOT = "VOCdevkit/VOC2012"
+_SETS = ("train", "trainval", "val")  # the image sets of 2012 that VOCDetection takes
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,10 @@ class Voc(ImageFiles):
             yield f"{_ROOT}/Annotations/{key}.xml", _annotation(manifest.info, key)
 
     def loader(self, root: str, info: DatasetInfo) -> str:
-        """Return the call of torchvision."""
+        """Return the call of torchvision; '' for a split that it does not know."""
         split = info.first_split or "train"
+        if split not in _SETS:
+            return ""
         return f'torchvision.datasets.VOCDetection({root!r}, year="2012", image_set="{split}")'
 
 
