@@ -48,7 +48,7 @@ def index(**values: Any) -> int:
     from pixelgen.storage import open_store
 
     options = IndexOptions(**values)
-    store = open_store(options.dataset, options.durability)
+    store = open_store(options.dataset, options.durability, follows_links=True)
     stop = Stop("the same command finishes it")
     plan = finished_plan(store)
     container = plan.job.layout.container
