@@ -52,7 +52,7 @@ def index(**values: Any) -> int:
     from pixelgen.storage import open_store
 
     options = IndexOptions(**values)
-    store = open_store(options.dataset, options.durability)
+    store = open_store(options.dataset, options.durability, follows_links=True)
     stop = Stop("the same command finishes it")
     plan = finished_plan(store)
     if options.beside is not None:

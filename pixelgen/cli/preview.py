@@ -72,7 +72,7 @@ def _dataset_tiles(dataset: str, options: PreviewOptions) -> "list[Tile]":
 
     if options.image_fields() or options.skip_damaged:
         raise BadValue("options of what to draw cannot be combined with a dataset; remove either")
-    store = open_store(dataset)
+    store = open_store(dataset, follows_links=True)
     return list(tiles_of_dataset(finished_plan(store).job, store, options.count))
 
 

@@ -47,7 +47,7 @@ def status(**values: Any) -> int:
     from pixelgen.storage import open_store
 
     options = StatusOptions(**values)
-    store = open_store(options.dataset)
+    store = open_store(options.dataset, follows_links=True)
     plan = read_plan(store)
     if is_finished(store, plan.job) or is_manifest_lost(plan.job, store):
         return _print_finished(plan.job, store, options)

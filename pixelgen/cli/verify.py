@@ -12,7 +12,7 @@ from pixelgen.cli.command import (
     json_option,
     quiet_option,
 )
-from pixelgen.cli.output import Progress, print_json, print_line, report
+from pixelgen.cli.output import Progress, pluralize, print_json, print_line, report
 from pixelgen.cli.signals import Stop
 
 if TYPE_CHECKING:
@@ -69,12 +69,15 @@ def verify(**values: Any) -> int:
     if stop:
         return stop.exit_code
     damaged = len(checked.damage)
+    if checked.links and not options.quiet:
+        report(f"followed {pluralize(checked.links, 'symbolic link')}")
     if options.as_json:
         print_json({
             "state": "damaged" if damaged else "complete",
             "count": checked.count,
             "damage": [{"file": name, "what": what} for name, what in checked.damage],
             "stopped": damaged == options.max_errors,
+            "links": checked.links,
         })  # fmt: skip
     if not options.quiet:
         report(_verdict(checked.count, damaged, progress, options.max_errors))

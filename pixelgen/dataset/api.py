@@ -70,10 +70,12 @@ class Report:
     Attributes:
         count: Images of the dataset.
         damage: What is damaged, or was and is repaired: the name of a file, and what is wrong.
+        links: Files that are symbolic links, which the check followed.
     """
 
     count: int
     damage: list[Damage]
+    links: int = 0
 
 
 def generate(
@@ -200,20 +202,21 @@ def verify(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     manifest = generate(Job(count=2, size=32), folder, jobs=1)
     ...     verify(folder, jobs=1)
-    Report(count=2, damage=[])
+    Report(count=2, damage=[], links=0)
 
     Raises:
         PixelgenError: Where no finished dataset exists.
         Conflict: Where its plan is damaged, or ``deep`` cannot generate its images here.
     """
-    store, run = _open(path), _configure(run, jobs, progress)
+    store, run = _open_to_read(path), _configure(run, jobs, progress)
     plan = finished_plan(store)
-    report = Report(len(plan.job), [])
+    report, links = Report(len(plan.job), []), 0
     for result in check(plan, store, run, deep=deep, most=run.max_damage):
         _take(result, report, run)
+        links += result.links
         if len(report.damage) >= run.max_damage:
             break
-    return report
+    return replace(report, links=links)
 
 
 def repair(
@@ -278,12 +281,19 @@ def load(path: Place) -> Dataset:
         PixelgenError: Where no finished dataset exists.
         Conflict: Where its plan or manifest is damaged.
     """
-    store = _open(path)
+    store = _open_to_read(path)
     return Dataset(store, finished_plan(store))
 
 
 def _open(path: Place) -> Store:
     return path if isinstance(path, Store) else open_store(os.fspath(path))
+
+
+def _open_to_read(path: Place) -> Store:
+    """Return a store whose files may be links, as DVC and git-annex make them."""
+    if isinstance(path, Store):
+        return path
+    return open_store(os.fspath(path), follows_links=True)
 
 
 def _configure(run: RunConfig | None, jobs: int, progress: Progress | None) -> RunConfig:

@@ -246,7 +246,10 @@ def _add_hashes(images: Iterable[Sample], made: set[str]) -> Iterator[Sample]:
 
 def _check_regular(store: Store, name: str) -> None:
     if store.exists(name) and store.size(name) is None:
-        raise Conflict(f"{store.path(name)} is not a regular file; move it away")
+        raise Conflict(
+            f"{store.path(name)} is not a regular file; move it away or, if it is a link to the"
+            f" file, repair a copy without links: cp -rL {shell_path(store.root)} COPY"
+        )
 
 
 def _reopen(job: Job, store: Store, done: Journal, damaged: list[str], wrong: set[int]) -> None:

@@ -43,12 +43,16 @@ from pixelgen.storage.checksums import sha256_of
 
 
 class CheckResult(NamedTuple):
-    """What a check found: the images and bytes it covered, the damage, and the shard if any."""
+    """What a check found: the images and bytes it covered, the damage, and the shard if any.
+
+    ``links`` of the files that it covered are links, which it followed.
+    """
 
     images: int
     bytes: int
     damage: list[Damage]
     shard: Shard | None = None
+    links: int = 0
 
 
 class Extent(NamedTuple):
@@ -97,7 +101,9 @@ def check(
         return
     rest = _check_rest(plan, job, store, sums)
     ends = _check_ends(job, store, rows, sums, are_rows_right)
-    yield CheckResult(0, 0, list(islice(chain(rest, ends), most)))
+    damage = list(islice(chain(rest, ends), most))
+    links = store.count_links(chain(_other_names(job), checksum_files(job)))
+    yield CheckResult(0, 0, damage, links=links)
 
 
 def _read_sources(plan: Plan, store: Store) -> SourceCatalog:
@@ -134,7 +140,8 @@ def _check_shard(plan: Plan, store: Store, extent: Extent, entry: ShardLines) ->
         damage += [
             Damage(name, "its bytes differ from those that the job makes") for name in differ
         ]
-    return CheckResult(len(record.sizes), sum(record.sizes), damage, entry.shard)
+    links = store.count_links(job.layout.container.files(job.info, entry.shard))
+    return CheckResult(len(record.sizes), sum(record.sizes), damage, entry.shard, links)
 
 
 def _check_lines(

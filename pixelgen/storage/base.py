@@ -161,6 +161,10 @@ class Store(ABC):
     def exists(self, name: str) -> bool:
         """Return whether a file, a folder or anything else has this name."""
 
+    def count_links(self, names: Iterable[str]) -> int:
+        """Return how many of some files are links to files elsewhere, which are read."""
+        return 0
+
     @abstractmethod
     def list_names(self, prefix: str) -> list[str]:
         """Return the names in the root with a prefix; none if the root does not exist."""

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import BinaryIO, ClassVar
@@ -51,6 +51,8 @@ class LocalStore(Store):
 
     ``durability`` says what is synced to the disk: with ``none`` nothing; with ``commit``
     everything once, before the manifest; with ``each`` also every batch, before it is published.
+    With ``follows_links`` a file may be a link to one elsewhere, as DVC and git-annex make them: it
+    is read, but never written through.
     """
 
     has_local_paths: ClassVar[bool] = True
@@ -60,6 +62,7 @@ class LocalStore(Store):
 
     root: str
     durability: str = "commit"
+    follows_links: bool = False
 
     def path(self, name: str) -> str:
         """Return the path of a file."""
@@ -187,13 +190,13 @@ class LocalStore(Store):
     def lines(self, name: str, *, max_bytes: int = LINE_LIMIT) -> Generator[bytes]:
         """Yield the lines of a file; none if it does not exist."""
         with suppress(FileNotFoundError):
-            file = open_file(self.root, name)
+            file = open_file(self.root, name, follow=self.follows_links)
             with attach_path(self.path(name)), os.fdopen(file, "rb") as lines:
                 yield from iter(lambda: lines.readline(max_bytes), b"")
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield a file in chunks of a megabyte."""
-        with attach_path(self.path(name)), os.fdopen(open_file(self.root, name), "rb") as file:
+        with attach_path(self.path(name)), self.reader(name) as file:
             while chunk := file.read(1 << 20):
                 yield chunk
 
@@ -208,7 +211,7 @@ class LocalStore(Store):
 
     def reader(self, name: str) -> BinaryIO:
         """Open a regular file for reading."""
-        return os.fdopen(open_file(self.root, name), "rb")
+        return os.fdopen(open_file(self.root, name, follow=self.follows_links), "rb")
 
     def mount_id(self) -> str:
         """Return the ids of the boot and of the mount: unsynced writes may not survive either."""
@@ -217,7 +220,7 @@ class LocalStore(Store):
 
     def size_lookup(self) -> AbstractContextManager[SizeLookup]:
         """Look sizes up with one system call a file, by keeping folders open."""
-        return size_lookup(self.root)
+        return size_lookup(self.root, follow=self.follows_links)
 
     def is_known_empty(self) -> bool:
         """Return False: a directory may hold any number of other files."""
@@ -228,7 +231,7 @@ class LocalStore(Store):
         folder, base = os.path.split(name)
         try:
             with attach_path(self.path(name)), open_folder(self.root, folder) as fd:
-                return size_in(fd, base)
+                return size_in(fd, base, follow=self.follows_links)
         except (FileNotFoundError, NotADirectoryError, Conflict):
             return None
 
@@ -250,6 +253,10 @@ class LocalStore(Store):
     def exists(self, name: str) -> bool:
         """Return whether a file, a folder or anything else has this name."""
         return os.path.lexists(self.path(name))
+
+    def count_links(self, names: Iterable[str]) -> int:
+        """Return how many of some files are links that are followed."""
+        return sum(map(os.path.islink, map(self.path, names))) if self.follows_links else 0
 
     def open_lock(self, name: str) -> int:
         """Open a lock file, which is empty; create it if it does not exist."""
@@ -292,8 +299,9 @@ class LocalStore(Store):
     def touch(self, name: str) -> None:
         """Set a file's modification time to now, if possible."""
         with suppress(OSError):
-            if os.lstat(self.path(name)).st_nlink == 1:
-                os.utime(self.path(name))
+            status = os.lstat(self.path(name))
+            if status.st_nlink == 1 and stat.S_ISREG(status.st_mode):
+                os.utime(self.path(name), follow_symlinks=False)
 
     def remove_stale_files(self, folder: str) -> None:
         """Remove temporary files of this host's dead processes from a folder."""

@@ -43,12 +43,18 @@ def _open_subfolder(root: str, fd: int, step: str, name: str, *, create: bool) -
         ) from None
 
 
-def open_file(root: str, name: str) -> int:
-    """Open a regular file for reading; raise FileNotFoundError if it does not exist."""
+def open_file(root: str, name: str, *, follow: bool = False) -> int:
+    """Open a regular file for reading, with ``follow`` also one that a link leads to.
+
+    Raises:
+        FileNotFoundError: If it does not exist.
+        OSError: If it cannot be opened for another reason.
+    """
     folder, base = os.path.split(name)
+    flags = READ_FLAGS & ~os.O_NOFOLLOW if follow else READ_FLAGS
     try:
         with attach_path(os.path.join(root, name)), open_folder(root, folder) as fd:
-            file = os.open(base, READ_FLAGS, dir_fd=fd)
+            file = os.open(base, flags, dir_fd=fd)
         if stat.S_ISREG(os.fstat(file).st_mode):
             return file
         os.close(file)
@@ -58,17 +64,25 @@ def open_file(root: str, name: str) -> int:
     raise FileNotFoundError(errno.ENOENT, "no such regular file", os.path.join(root, name))
 
 
-def size_in(fd: int, base: str) -> int | None:
-    """Return the size of a regular file in an open folder, or None if it does not exist."""
+def size_in(fd: int, base: str, *, follow: bool = False) -> int | None:
+    """Return the size of a regular file in an open folder, or None if it does not exist.
+
+    With ``follow`` also that of a file that a link leads to.
+
+    Raises:
+        OSError: If it cannot be found out.
+    """
     try:
-        status = os.stat(base, dir_fd=fd, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
+        status = os.stat(base, dir_fd=fd, follow_symlinks=follow)
+    except OSError as error:
+        if error.errno in NOT_A_FILE:
+            return None
+        raise
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 @contextmanager
-def size_lookup(root: str) -> Iterator[SizeLookup]:
+def size_lookup(root: str, *, follow: bool = False) -> Iterator[SizeLookup]:
     """Keep some folders open, so that a size costs one system call."""
     opened: dict[str, int | None] = {}
 
@@ -84,7 +98,7 @@ def size_lookup(root: str) -> Iterator[SizeLookup]:
         if folder not in opened:
             opened[folder] = _open_descriptor(root, folder)
         fd = opened[folder]
-        return None if fd is None else size_in(fd, base)
+        return None if fd is None else size_in(fd, base, follow=follow)
 
     try:
         yield size

@@ -23,7 +23,7 @@ import pytest
 from tests.loaders.conftest import read_all
 
 Key = Any
-"""What says which image it is: an index, a path, the bytes of its file, or its pixels."""
+"""What says which image it is: an index, a row, a path, the bytes of its file, or its pixels."""
 
 
 def coco_images(root: str, file: str) -> list[Key]:
@@ -36,6 +36,7 @@ def folder_images(folder: str, **_: Any) -> list[Key]:
 
 
 def voc_images(root: str, year: str, image_set: str) -> list[Key]:
+    assert image_set in ("train", "trainval", "val")  # torchvision refuses others of 2012
     kit = Path(root, f"VOCdevkit/VOC{year}")
     names = (kit / f"ImageSets/Main/{image_set}.txt").read_text().split()
     return [str(kit / f"JPEGImages/{name}.jpg") for name in names]
@@ -159,7 +160,7 @@ def _numpy(found: Any) -> Iterable[Key]:
 
 INSTALLED: dict[str, Callable[[Any], Iterable[Key]]] = {
     "dlib": lambda found: [each.filename for each in found.images],
-    "mlcroissant": list,
+    "mlcroissant": lambda found: [row.get("images/image", row) for row in found],
     "numpy": _numpy,
     "pandas": lambda found: found["index"].tolist(),
     "streaming": lambda found: [each["index"] for each in found],

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pixelgen import registry
 from pixelgen.job import Job
@@ -33,6 +34,8 @@ from tests.loaders.stack_readers import (
     stack_of,
     yolo_images,
 )
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of stacks
 
 COUNT = 40
 SPLITS = ("", "train=0.75,val=0.25", "val=0.25,test=0.25,train=0.5", "ours=0.5,theirs=0.5")
@@ -113,8 +116,7 @@ class Dataset:
         found: dict[Key, int] = {}
         for row in self.rows:
             found[row["file_name"]] = found[row["sha256"]] = row["index"]
-            if self.job.format.name == "npy":
-                found[self.job[row["index"]].tobytes()] = row["index"]
+            found[self.job[row["index"]].tobytes()] = row["index"]
         return found
 
     def index(self, key: Key) -> int:
@@ -124,8 +126,8 @@ class Dataset:
         if isinstance(key, str):
             place = (self.root / key).resolve()
             return self._index_of[place.relative_to(self.root.resolve()).as_posix()]
-        if isinstance(key, np.ndarray):
-            return self._index_of[key.tobytes()]
+        if isinstance(key, np.ndarray | Image.Image):
+            return self._index_of[np.asarray(key).tobytes()]
         return self._index_of[hashlib.sha256(key).hexdigest()] if isinstance(key, bytes) else key
 
 

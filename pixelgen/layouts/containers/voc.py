@@ -17,6 +17,7 @@ from pixelgen.registry import parameter
 
 _ROOT = "VOCdevkit/VOC2012"
 _UNION = "trainval"
+_SETS = ("train", "trainval", "val")  # the image sets of 2012 that VOCDetection takes
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,10 @@ class Voc(ImageFiles):
                 yield f"{_ROOT}/SegmentationClass/{info.key(row['index'])}.png", mask
 
     def loader(self, root: str, info: DatasetInfo) -> str:
-        """Return the call of torchvision."""
+        """Return the call of torchvision; '' for a split that it does not know."""
         split, kind = info.first_split or "train", "Segmentation" if self.masks else "Detection"
+        if split not in _SETS:
+            return ""
         return f'torchvision.datasets.VOC{kind}({root!r}, year="2012", image_set="{split}")'
 
 
