@@ -162,9 +162,9 @@ def _load_classes(text: str) -> str | list[str]:
     """Return the names of classes: the lines of a file, if the text is the path of one."""
     from pathlib import Path
 
-    path = Path(text)
-    if not path.is_file():
+    if not os.path.isfile(text):  # noqa: PTH113 - Path raises OSError where a list is too long
         return text
+    path = Path(text)
     try:
         with path.open(encoding="utf-8") as file:
             lines = file.read(_RECIPE_LIMIT).splitlines()

@@ -183,6 +183,15 @@ def test_names_in_a_list_are_taken_as_they_are() -> None:
     assert Job(classes=r"a\\b,c\,d").classes == ("a\\b", "c,d")
 
 
+def test_a_list_of_classes_may_be_longer_than_a_path(run: Run, tmp_path: Path) -> None:
+    names = [f"class number {n}" for n in range(2000)]
+    options = ("--classes", ",".join(names), "--layout", "coco", "-q")
+    done = run("generate", "-n", 1, "-s", 8, "-o", "own", *options)
+    assert done.returncode == 0, done.stderr
+    categories = json.loads((tmp_path / "own/coco.json").read_text())["categories"]
+    assert [each["name"] for each in categories] == names
+
+
 @pytest.mark.parametrize("is_file", [False, True])
 def test_classes_are_given_as_a_list_or_as_a_file(
     run: Run, tmp_path: Path, *, is_file: bool
