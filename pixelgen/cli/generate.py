@@ -20,7 +20,7 @@ from pixelgen.cli.options import (
     start_option,
     with_epoch,
 )
-from pixelgen.cli.other_files import note_other_files
+from pixelgen.cli.other_files import note_of_other_files
 from pixelgen.cli.output import Progress, pluralize, report
 from pixelgen.cli.remote import check_named_address, fetcher, remote_address, remote_options
 from pixelgen.cli.signals import Stop
@@ -112,9 +112,11 @@ def generate(**values: Any) -> int:
         from pixelgen.cli.dry_run import print_dry_run
 
         return print_dry_run(job, store, options)
-    if not options.quiet:
-        note_other_files(job, store)
-    return _generate(job, store, partition, options)
+    note = "" if options.quiet else note_of_other_files(job, store)
+    exit_code = _generate(job, store, partition, options)
+    if note:  # late, so that a refusal is one line
+        report(note)
+    return exit_code
 
 
 def _fields(options: GenerateOptions) -> dict[str, Any]:

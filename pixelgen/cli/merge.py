@@ -1,7 +1,6 @@
 """``pixelgen merge``: one index of the user's dataset and of negatives."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -58,13 +57,15 @@ def merge(**values: Any) -> int:
     DATASET is 'negatives' by default. Your files stay as they are: FILE is new. Refuses negatives
     of other classes, and ids and names that collide. Prints the path of FILE.
     """
-    options = MergeOptions(**values)
+    from pathlib import Path
+
     from pixelgen.user_datasets.detect import detect
     from pixelgen.user_datasets.join import parse_share
     from pixelgen.user_datasets.merge import FILE_KINDS, loader_call, merge_request
     from pixelgen.user_datasets.mixing import has_shards, mix_shards, mixing_code
     from pixelgen.user_datasets.negatives import MergeRequest, Negatives
 
+    options = MergeOptions(**values)
     share = None if options.share is None else parse_share(options.share)
     negatives = Negatives.open(options.dataset)
     job, root = negatives.job, negatives.store.root

@@ -95,7 +95,7 @@ def _indices(options: RemoveOptions, store: "Store") -> "Iterable[int]":
     from pixelgen.layouts.image_indices import IndexRanges
 
     if bool(options.index) == (options.where is not None):
-        raise BadValue("which images are to be removed? give either --index or --where")
+        raise BadValue("name the images: write --index 17,20-30 or --where family=stripes")
     if options.where is None:
         return IndexRanges.parse(",".join(options.index))
     column, separator, value = options.where.partition("=")

@@ -73,9 +73,8 @@ class Journal:
             values = decode_line(line)
             if isinstance(values, list) and len(values) == _VALUES and values[1] != self._id:
                 raise Conflict(
-                    f"{self._store.path(self._name)} is of another job, of more images or fewer:"
-                    " 'pixelgen generate -n' or 'pixelgen remove' was interrupted; run that command"
-                    " again"
+                    f"{self._store.path(self._name)} is of a dataset of more images or fewer:"
+                    " 'generate -n' or 'remove' was interrupted; run that command again"
                 )
             return
 

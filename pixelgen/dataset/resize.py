@@ -106,7 +106,9 @@ def _resize(plan: Plan, job: Job, store: Store, run: RunConfig) -> Outcome:
     target = Plan.of(job)
     with lock(store):
         if Plan.read(store, known=plan) != plan:
-            raise Conflict(f"{store.root} was changed by another process; run the command again")
+            raise Conflict(
+                f"{store.root} was changed by another process; run the same command again"
+            )
         done = Journal(store, target)
         outcome = Outcome(target.digest, existing=len(job))
         if not done.is_begun():

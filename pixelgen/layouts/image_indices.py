@@ -95,7 +95,7 @@ class ImageIndices(Sequence[int]):
     both take logarithmic time.
 
     >>> indices = ImageIndices(5, 12, IndexRanges.parse("6-7,10"))
-    >>> list(indices), indices[2], indices.position(8), indices.position(7)
+    >>> list(indices), indices[1], indices.position(8), indices.position(7)
     ([5, 8, 9, 11], 8, 1, None)
     """
 

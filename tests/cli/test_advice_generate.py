@@ -183,3 +183,19 @@ def test_an_image_that_is_too_large_for_memory_has_a_smaller_size(console: Conso
     assert "2,147,483,647 bytes" in console.run("generate -n 1 -s 30000 --dry-run", 2)
     console.run("generate -n 1 -s 8 -q -o set")
     console.verified()
+
+
+@follows_advice(
+    "in your Exp, self.num_classes is the number of your classes; give them by --classes",
+    "RF-DETR also needs valid/: give --split train=0.9,valid=0.1, or move the images and the"
+    " entries of their _annotations.coco.json into your own train/",
+)
+def test_the_notes_of_trainers_name_options_that_they_need(console: Console) -> None:
+    make = "generate -n 20 -s 64 -j 1"
+    console.run(f"{make} --for yolox -o yolox")
+    console.run(f"{make} --for yolox --classes bird,plane -o both")
+    assert '"plane"' in Path("both/annotations/instances_default.json").read_text()
+    console.run(f"{make} --for rfdetr -o whole")
+    assert not Path("whole/valid").exists()
+    console.run(f"{make} --for rfdetr --split train=0.9,valid=0.1 -o split")
+    assert Path("split/valid/_annotations.coco.json").is_file()

@@ -144,7 +144,7 @@ def test_json_is_one_object_of_documented_names(run: Run) -> None:
     done = json.loads(run("generate", "-n", 5, "-s", 8, "--json").stdout)
     again = json.loads(run("generate", "-n", 5, "-s", 8, "--json").stdout)
     failed = run("generate", "-n", -5, "--json")
-    conflict = json.loads(run("generate", "-n", 6, "-s", 8, "--json").stdout)
+    conflict = json.loads(run("generate", "-n", 4, "-s", 8, "--json").stdout)
     partition = ("--layout", "webdataset", "--partition", "1/2", "-o", "partitions")
     partial = json.loads(run("generate", "-n", 8, "-s", 8, *partition, "--json").stdout)
 
@@ -231,7 +231,9 @@ def test_a_dry_run_counts_existing_images(make: Callable[..., Done], run: Run) -
         json.loads(run("generate", "-n", 10, "-s", 8, "--dry-run", "--json").stdout)["existing"]
         == 10
     )
-    assert run("generate", "-n", 11, "-s", 8, "--dry-run").returncode == 3
+    assert run("generate", "-n", 9, "-s", 8, "--dry-run").returncode == 3
+    larger = json.loads(run("generate", "-n", 11, "-s", 8, "--dry-run", "--json").stdout)
+    assert (larger["count"], larger["existing"]) == (11, 10)
 
 
 def test_a_recipe_or_a_plan_makes_the_same_dataset_again(

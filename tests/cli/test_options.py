@@ -157,11 +157,16 @@ def test_a_shell_gets_its_script(shell: str, run: Run) -> None:
      (9460, ("-q",), "")],
 )  # fmt: skip
 def test_images_that_pillow_does_not_open_by_itself_are_noted_with_the_setting(
-    capfd: pytest.CaptureFixture[str], side: int, options: tuple[str, ...], word: str
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    side: int,
+    options: tuple[str, ...],
+    word: str,
 ) -> None:
     assert Image.MAX_IMAGE_PIXELS == WARNED_PIXELS
     assert MOST_PIXELS == 2 * WARNED_PIXELS
-    assert main(["generate", "--dry-run", "-n", "1", "-s", str(side), *options]) == 0
+    out = str(tmp_path / "new")
+    assert main(["generate", "--dry-run", "-n", "1", "-s", str(side), "-o", out, *options]) == 0
     notes = re.findall("note: (Pillow .*)", capfd.readouterr().err)
 
     assert len(notes) == bool(word)

@@ -302,7 +302,7 @@ def test_a_dataset_may_be_empty(make: Callable[..., Done], run: Run, tmp_path: P
     make("-n", 0)
     assert (tmp_path / "negatives" / MANIFEST).read_bytes() == b""
     assert run("verify").returncode == 0
-    assert "nothing to do" in make("-n", 0).stderr
+    assert "0 images" in make("-n", 0).stderr
 
 
 @pytest.mark.cli

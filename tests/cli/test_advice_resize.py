@@ -1,0 +1,74 @@
+"""Advice of commands that add images to a dataset, or remove some."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pixelgen.errors import PixelgenError
+from pixelgen.storage.local import LocalStore
+from tests.support.advice import DATASET, Console, follows_advice
+
+
+@follows_advice(
+    "name the images: write --index 17,20-30 or --where family=stripes",
+    "invalid --where …: must be COLUMN=VALUE; write family=stripes",
+)
+def test_images_to_remove_are_named_by_index_or_by_a_column(console: Console) -> None:
+    make = "generate -n 31 -s 8 -q -j 1 --family uniform --family stripes -o set"
+    for wrong, right in (
+        ("", "--index 17,20-30"),
+        ("--where stripes", "--where family=stripes"),
+        ("--index 1 --where family=stripes", "--where family=stripes"),
+    ):
+        console.run(make)
+        said = console.run(f"remove set {wrong}", 2)
+        assert right.split()[-1] in said
+        console.run(f"remove set {right} -j 1")
+        console.verified()
+        shutil.rmtree("set")
+
+
+@follows_advice("the dataset in … is not finished; first run: pixelgen repair …")
+def test_an_unfinished_dataset_is_finished_before_it_grows(console: Console) -> None:
+    console.run(DATASET)
+    Path("set/metadata.jsonl").rename("set/.pixelgen.journal")
+    grow = DATASET.replace("-n 6", "-n 9")
+    console.run(grow, 3)
+    console.follow()
+    console.run(grow)
+    console.verified()
+
+
+@follows_advice(
+    "with … images … in … would be …, and files are not renamed; make the others in another"
+    " directory, with --start … -n …"
+)
+def test_images_that_would_get_other_names_are_made_elsewhere(console: Console) -> None:
+    make = "generate -s 1 -q -j 1 --checksum none"
+    console.run(f"{make} -n 3 -o set")
+    said = console.run(f"{make} -n 10001 -o set", 3)
+    options = said[said.index("--start") :].strip()
+    assert console.run(f"{make} {options} -o others --dry-run").startswith("9,998 images")
+
+
+@follows_advice(
+    "… is of a dataset of more images or fewer: 'generate -n' or 'remove' was interrupted; run"
+    " that command again"
+)
+def test_a_resize_that_was_interrupted_is_resumed_by_its_command(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console.run(DATASET)
+    grow = DATASET.replace("-n 6", "-n 9")
+    with monkeypatch.context() as patch:
+
+        def fail(*_: object) -> None:
+            raise PixelgenError("no room")
+
+        patch.setattr(LocalStore, "overwrite", fail)
+        console.run(grow, 1)
+    console.run("repair set -q", 3)
+    console.run(DATASET, 3)
+    console.run(grow)
+    console.verified()
