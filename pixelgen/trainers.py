@@ -21,8 +21,9 @@ class Trainer(NamedTuple):
     """A training stack: the layout that it reads, and its limits.
 
     It reads the ``formats`` and sides of at least ``min_side`` pixels; ``below`` says what it does
-    to smaller images. One that ``clips_gray`` turns 16-bit gray white. ``call`` is a template of
-    the call that loads the dataset; '' means the call of the layout. Its fields are filled in by
+    to smaller images. One that ``clips_gray`` turns 16-bit gray white. If there are splits,
+    ``train_split`` is the one that it trains on; '' means any. ``call`` is a template of the call
+    that loads the dataset; '' means the call of the layout. Its fields are filled in by
     :func:`loader_calls`, and that of ``hint`` by :func:`loader_hint`.
     """
 
@@ -34,6 +35,7 @@ class Trainer(NamedTuple):
     call: str = ""
     hint: str = ""
     clips_gray: bool = False
+    train_split: str = ""
 
     def objections(self, job: Job) -> Iterator[str]:
         """Yield each reason why this stack would drop images of a job, and what to do instead."""
@@ -47,6 +49,11 @@ class Trainer(NamedTuple):
             )
         if self.clips_gray and (job.image.mode, job.image.depth) == ("L", 16):
             yield f"{self.title} clips 16-bit gray to white; use depth 8, or mode RGB"
+        if job.split and self.train_split not in ("", *job.split.names):
+            yield (
+                f"{self.title} trains on a split named {self.train_split}, and {job.split} has none;"
+                f" give --split {self.train_split}=0.9,valid=0.1"
+            )
 
     def can_read_layout(self, job: Job) -> bool:
         """Return whether a job's layout includes all components that this stack reads."""
@@ -94,11 +101,11 @@ TRAINERS = {
         call="rfdetr.RFDETRNano().train(dataset_dir={root})",
         hint="RF-DETR also needs valid/: give --split train=0.9,valid=0.1, or move the images and"
              " the entries of their _annotations.coco.json into your own train/",
-        clips_gray=True,
+        clips_gray=True, train_split="train",
     ),
     "datumaro": Trainer(
         "Datumaro", _COCO_FOLDER, _OPENCV,
-        call="datumaro.Dataset.import_from({root}, 'coco')",
+        call="datumaro.Dataset.import_from({root}, 'coco'){subset}",
     ),
     "smp": Trainer(
         "Segmentation Models", "files,masks", _OPENCV,
@@ -167,6 +174,8 @@ def loader_calls(trainer: Trainer, job: Job, root: str) -> list[str]:
         return [own[-1].loader(root, job.info)]
     split = job.info.first_split
     coco = next((each for each in job.layout.sidecars if isinstance(each, Coco)), Coco())
+    name = coco.file(split).rpartition("/")[2]
+    subset = name.removeprefix("instances_").removesuffix(".json")  # as Datumaro names it
     return [
         trainer.call.format(
             root=repr(root),
@@ -175,7 +184,8 @@ def loader_calls(trainer: Trainer, job: Job, root: str) -> list[str]:
             label=repr("/".join(filter(None, (root, split, job.label or "negatives")))),
             yolo=repr(f"{root}/data.yaml"),
             coco=repr(f"{root}/{coco.file(split)}"),
-            json=repr(coco.file(split).rpartition("/")[2]),
+            json=repr(name),
+            subset=f".get_subset({subset!r})" if split else "",
             images=repr(coco.image_folder(root)),
             categories=job.info.categories,
             opencv=split_file("bg", split, ".txt"),

@@ -33,6 +33,7 @@ def test_the_dataset_of_a_trainer_is_made_and_its_call_is_printed(
      (("--for", "opencv", "-s", "64x20"), "24"),
      (("--for", "torchvision", "--mode", "L", "--depth", 16), "16-bit gray"),
      (("--for", "keras", "-f", "tiff"), "Keras tiff png jpeg bmp gif"),
+     (("--for", "rfdetr", "--split", "valid=0.5,ours=0.5"), "RF-DETR train valid=1/2,ours=1/2"),
      (("--for", "ultralitics"), "'ultralitics' 'ultralytics'"),
      (("--for", "streaming", "--layout", "yolo"), "yolo files mds"),
      (("--for", "dlib", "--layout", "voc"), "voc containers")],

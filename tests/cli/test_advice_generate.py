@@ -199,3 +199,13 @@ def test_the_notes_of_trainers_name_options_that_they_need(console: Console) -> 
     assert not Path("whole/valid").exists()
     console.run(f"{make} --for rfdetr --split train=0.9,valid=0.1 -o split")
     assert Path("split/valid/_annotations.coco.json").is_file()
+
+
+@follows_advice(
+    "… trains on a split named …, and … has none; give --split …=0.9,valid=0.1",
+)
+def test_splits_of_which_a_trainer_reads_none_are_answered_with_others(console: Console) -> None:
+    make = "generate -n 20 -s 64 -j 1 --for rfdetr -o splits"
+    answer = console.run(f"{make} --split ours=0.5,theirs=0.5", 2)
+    console.run(f"{make} {answer[answer.index('--split') :]}")
+    assert Path("splits/train/_annotations.coco.json").is_file()

@@ -31,13 +31,20 @@ def check(found: Any, subsets: dict[str, int]) -> None:
 
 @pytest.mark.parametrize(
     ("options", "subsets"),
-    [((), {"default": 20}), (SPLIT, {"default-trainset": 16, "default-valset": 4})],
+    [((), {"default": 20}), (SPLIT, {"default-trainset": 16})],
 )
-def test_the_printed_call_imports_every_image(
+def test_the_printed_call_imports_every_image_of_the_split(
     datumaro: Any, make: Callable[..., Done], options: tuple[str, ...], subsets: dict[str, int]
 ) -> None:
     done = make("-n", 20, "-s", "64x48", "--for", "datumaro", *NAMES, *options)
     check(load(done, "datumaro"), subsets)
+
+
+def test_each_split_is_a_subset(datumaro: Any, make: Callable[..., Done]) -> None:
+    make("-n", 20, "-s", "64x48", "--for", "datumaro", *NAMES, *SPLIT)
+    found = datumaro.Dataset.import_from("negatives", "coco")
+
+    check(found, {"default-trainset": 16, "default-valset": 4})
 
 
 def test_the_folders_of_roboflow_are_subsets(datumaro: Any, make: Callable[..., Done]) -> None:
