@@ -31,24 +31,45 @@ SPLIT = ("--split", "train=0.8,val=0.2", "--class", "bird")
 SHARES = {"train": 16, "val": 4}
 
 
-def _fullest(container: type[Container]) -> str:
-    """Spell a container with all the sidecars that go with it and with each other."""
-    sidecars = tuple(
-        part()
-        for part in registry.components("layout").values()
-        if issubclass(part, Sidecar)
-        and not part.excludes
-        and container.name in (part.containers or (container.name,))
-    )
-    return str(Layout(container(), sidecars))
+_SIDECARS = sorted(
+    (part for part in registry.components("layout").values() if issubclass(part, Sidecar)),
+    key=lambda part: bool(part.excludes),
+)
+"""All sidecars; those that exclude others come last."""
+
+
+def fullest(layout: str) -> str:
+    """Spell a layout with all other sidecars that go with it and with each other."""
+    found = Layout.parse(layout)
+    for part in _SIDECARS:
+        names = {each.name for each in found.sidecars}
+        excluded = {name for each in found.sidecars for name in each.excludes}
+        if (
+            part.name not in names | excluded
+            and names.isdisjoint(part.excludes)
+            and found.container.name in (part.containers or (found.container.name,))
+        ):
+            found = found.with_sidecars((part(),))
+    return str(found)
 
 
 LAYOUTS = {
-    part.name: _fullest(part)
+    part.name: fullest(part.name)
     for part in registry.components("layout").values()
     if issubclass(part, Container)
 }
 """Each container, with its layout at the fullest."""
+
+FULLEST = [
+    *LAYOUTS.values(),
+    *(
+        fullest(f"{container},{part.name}")
+        for part in _SIDECARS
+        for container in (part.containers or LAYOUTS)
+        if part.excludes
+    ),
+]
+"""These layouts, and those at the fullest with each sidecar that excludes others."""
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,14 @@ from pixelgen.job import Job
 from pixelgen.layouts import DatasetInfo, Sidecar
 from pixelgen.layouts.layout import Layout
 from pixelgen.trainers import TRAINERS, loader_calls, loader_hint
-from tests.layouts.support import make_dataset
-from tests.loaders.conftest import LAYOUTS, Offline, once
+from tests.layouts.support import VARIANTS, make_dataset
+from tests.loaders.conftest import FULLEST, LAYOUTS, Offline, fullest, once
 from tests.loaders.stack_readers import (
     CHECKS,
     SUBPROCESS,
+    TRAINING,
     Key,
+    darknet_images,
     listed_images,
     load,
     stack_of,
@@ -55,23 +57,30 @@ class Case(NamedTuple):
 
 
 def layouts() -> Iterator[str]:
-    """Yield each container: alone, with each sidecar, and with all of them."""
-    for container, fullest in LAYOUTS.items():
-        yield container
-        yield from (f"{container},{each.name}" for each in Layout.parse(fullest).sidecars)
-        yield fullest
+    """Yield each container: alone, with each sidecar, and with as many as go together."""
+    yield from LAYOUTS
+    for layout in map(Layout.parse, FULLEST):
+        yield from (f"{layout.container.name},{each.name}" for each in layout.sidecars)
+        yield str(layout)
+    yield from VARIANTS
 
 
-def trainer_layouts() -> Iterator[tuple[str, str]]:
-    """Yield each trainer with its own layout, and with all sidecars of the container."""
+def trainer_cases() -> Iterator[Case]:
+    """Yield each trainer with its own layout, and with all sidecars that go with that one."""
     for name, trainer in TRAINERS.items():
-        yield name, trainer.layout
-        yield name, LAYOUTS[Layout.parse(trainer.layout).container.name]
+        for layout in (trainer.layout, fullest(trainer.layout)):
+            yield from (Case(layout, split, name) for split in SPLITS)
+
+
+def is_refused(case: Case) -> bool:
+    """Return whether the trainer of a case refuses its splits."""
+    job = Job.parse(count=COUNT, width=64, height=64, layout=case.layout, split=case.split or None)
+    return any(TRAINERS[case.trainer].objections(job))
 
 
 CASES = [Case(layout, split) for layout in dict.fromkeys(layouts()) for split in SPLITS]
-TRAINED = [Case(layout, split, name) for name, layout in trainer_layouts() for split in SPLITS]
-ODD = [Case(layout, split, "", name) for layout in LAYOUTS.values()
+TRAINED = [case for case in trainer_cases() if not is_refused(case)]
+ODD = [Case(layout, split, "", name) for layout in FULLEST
        for name in ODD_NAMES for split in SPLITS[:2]]  # fmt: skip
 ODD += [Case("webdataset", split, "", "e::f") for split in SPLITS[:2]]
 
@@ -208,7 +217,7 @@ def check_calls(dataset: Dataset, request: pytest.FixtureRequest) -> None:
                 continue
             else:
                 found = [dataset.index(key) for key in loaded]
-            wanted = dataset.train_split if stack == "ultralytics" else split
+            wanted = dataset.train_split if stack in TRAINING else split
             assert sorted(found) == dataset.indexes(wanted), call
 
 
@@ -267,17 +276,30 @@ def test_the_name_of_another_split_in_a_call_loads_that_split(
     dataset = datasets(case)
     for ours, theirs in zip(dataset.calls("ours"), dataset.calls("theirs"), strict=True):
         assert ours.replace("ours", "theirs") == theirs
-        assert "ours" in ours or stack_of(ours) in (*CHECKS, "ultralytics")
+        assert "ours" in ours or stack_of(ours) in (*CHECKS, *TRAINING)
 
 
+@pytest.mark.parametrize("layout", ["files,yolo", "yolofolder", "darknet,files,yolo"])
 @pytest.mark.parametrize("split", SPLITS)
-def test_ultralytics_validates_on_images_that_it_does_not_train_on(
-    datasets: Datasets, split: str
+def test_trainers_validate_on_images_that_they_do_not_train_on(
+    datasets: Datasets, split: str, layout: str
 ) -> None:
-    dataset = datasets(Case("files,yolo", split))
-    val = {dataset.index(key) for key in yolo_images(f"{dataset.root}/data.yaml", "val")}
+    dataset = datasets(Case(layout, split, "darknet" if "darknet" in layout else ""))
+    if dataset.trainer:
+        (call,) = dataset.calls(split)
+        listed = darknet_images(call, "valid")
+    else:
+        listed = yolo_images(f"{dataset.root}/data.yaml", "val")
+    val = {dataset.index(key) for key in listed}
 
+    assert val
     assert val.isdisjoint(dataset.indexes(dataset.train_split)) == bool(split)
+
+
+def test_a_trainer_is_tried_with_all_splits_but_those_that_it_refuses() -> None:
+    refused = {(case.trainer, case.split) for case in trainer_cases() if is_refused(case)}
+
+    assert refused == {("rfdetr", "ours=0.5,theirs=0.5")}
 
 
 def test_every_sidecar_is_tested_with_every_container_that_it_indexes() -> None:
