@@ -51,7 +51,7 @@ class Trainer(NamedTuple):
             yield f"{self.title} clips 16-bit gray to white; use depth 8, or mode RGB"
         if job.split and self.train_split not in ("", *job.split.names):
             yield (
-                f"{self.title} trains on a split named {self.train_split}, and {job.split} has none;"
+                f"{self.title} trains on a split named {self.train_split}, which {job.split} lacks;"
                 f" give --split {self.train_split}=0.9,valid=0.1"
             )
 
