@@ -48,7 +48,7 @@ Examples:
 @click.option("--index", metavar="RANGES", multiple=True,
               help="Indices of the images, as the manifest has them: 17,20-30.")  # fmt: skip
 @click.option("--where", metavar="COLUMN=VALUE",
-              help="Images whose rows have this value: split=val, family=stripes.")  # fmt: skip
+              help="Images whose rows have this value, as in family=stripes.")  # fmt: skip
 @jobs_option
 @durability_option
 @json_option
