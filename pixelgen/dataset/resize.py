@@ -38,7 +38,7 @@ from pixelgen.dataset.writer import (
 )
 from pixelgen.errors import BadValue, Conflict, PixelgenError, shell_path
 from pixelgen.job import Job
-from pixelgen.layouts import ImageRecord, Shard, Sharded, ShardRecord
+from pixelgen.layouts import ImageRecord, Sharded, ShardRecord
 from pixelgen.layouts.image_indices import IndexRanges
 from pixelgen.storage import Store
 from pixelgen.storage.lock import lock
@@ -196,19 +196,22 @@ def _sync(old: Job, job: Job, store: Store) -> None:
 
 def _kept(old: Job, job: Job, store: Store) -> Iterator[ShardRecord]:
     """Yield the records of the new dataset's shards whose files the old one has, all of them."""
-    records = read_records(old, store)
     if isinstance(old.layout.container, Sharded):
-        return (record for shard, record in records if _is_same(old, job, shard, record))
+        return _kept_files(old, job, store)
+    records = read_records(old, store)
     images = chain.from_iterable(record.image_records(shard) for shard, record in records)
     return _regrouped(job, images)
 
 
-def _is_same(old: Job, job: Job, shard: Shard, record: ShardRecord) -> bool:
-    """Return whether both datasets have a shard: the same images, in a file of the same name."""
-    if shard.number >= job.shard_count or job.shard(shard.number) != shard:
-        return False
-    image_record = next(record.image_records(shard))
-    return old.info.row(image_record) == job.info.row(image_record)
+def _kept_files(old: Job, job: Job, store: Store) -> Iterator[ShardRecord]:
+    """Yield the records of the shards that both datasets have, in files of the same names."""
+    for shard, record in read_records(old, store):
+        if shard.number >= job.shard_count or job.shard(shard.number) != shard:
+            continue
+        image_record = next(record.image_records(shard))
+        if old.info.row(image_record) == job.info.row(image_record):
+            (name,) = job.layout.container.files(job.info, shard)
+            yield record._replace(file_size=store.size(name) or 0)
 
 
 def _regrouped(job: Job, images: Iterator[ImageRecord]) -> Iterator[ShardRecord]:

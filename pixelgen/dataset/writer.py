@@ -303,7 +303,7 @@ def make_missing(plan: Plan, store: Store, run: RunConfig, done: Journal) -> Out
     existing, created_bytes = done.images, 0
     count = run.partition.images(job) if run.partition else len(job)
     todo: Iterator[Shard] = takewhile(lambda _: not run.stopped(), done.missing())
-    if job.remote:
+    if job.remote and done.shards_missing:
         todo = _fetcher(job, run).prepare(plan, store, todo)
     work = least_work(job, done.shards_missing)
     engine = Serial() if job.remote else run.engine  # the download cache holds a shard at a time

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from pixelgen.dataset.api import generate, load, remove, repair, verify
 from pixelgen.dataset.plan import JOURNAL
@@ -73,6 +74,24 @@ def test_removed_images_stay_removed(layout: str, split: str | None, tmp_path: P
 
     assert len(load(root)) == 36
     assert tree_digest(root) == tree_digest(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("layout", ["files,coco", "webdataset:per_shard=4,wids", "mds", "parquet"])
+def test_a_dataset_of_the_user_s_images_grows_and_loses_images(layout: str, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for level in (50, 100, 150):
+        Image.new("RGB", (16, 16), (level, 0, 0)).save(tmp_path / f"photos/{level}.png")
+    options: dict[str, object] = {
+        "layout": layout,
+        "family": f"patch_shuffle:source={tmp_path / 'photos'},patch=4",
+    }
+    make(tmp_path / "grown", count=13, **options)
+    make(tmp_path / "grown", **options)
+    remove(tmp_path / "grown", [2, 20], run=SERIAL)
+    assert verify(tmp_path / "grown", deep=True, jobs=1).damage == []
+    make(tmp_path / "whole", removed="2,20", **options)
+
+    assert tree_digest(tmp_path / "grown") == tree_digest(tmp_path / "whole")
 
 
 def test_an_image_keeps_its_file_where_others_are_added_or_removed(tmp_path: Path) -> None:

@@ -126,6 +126,23 @@ SIDECARS = sorted(
 )
 
 
+def test_fetched_images_may_be_removed_and_no_others_be_added(
+    run: Run, tmp_path: Path, endpoint: Endpoint
+) -> None:
+    assert run_remote(run, endpoint, "-n", 6, "--layout", "files,yolo").returncode == 0
+    rows = rows_of(tmp_path / "set/metadata.jsonl")
+    assert run("remove", "set", "--index", "2-3", "-q").returncode == 0
+    assert run("verify", "set", "-q").returncode == 0
+    assert rows_of(tmp_path / "set/metadata.jsonl") == [
+        row for row in rows if row["index"] not in (2, 3)
+    ]
+    assert not (tmp_path / "set/labels/000003.txt").exists()
+    more = run_remote(run, endpoint, "-n", 9, "--layout", "files,yolo")
+    assert (more.returncode, endpoint.requests) == (3, 6)
+    assert run_remote(run, endpoint, "-n", 6, "--layout", "tar", "-o", "shards").returncode == 0
+    assert run("remove", "shards", "--index", 2).returncode == 3
+
+
 @pytest.mark.parametrize("container", CONTAINER_FORMATS)
 def test_fetched_images_go_to_every_layout_and_are_checked_by_their_hashes(
     run: Run, tmp_path: Path, endpoint: Endpoint, container: str
