@@ -202,7 +202,7 @@ def test_the_notes_of_trainers_name_options_that_they_need(console: Console) -> 
 
 
 @follows_advice(
-    "… trains on a split named …, and … has none; give --split …=0.9,valid=0.1",
+    "… trains on a split named …, which … lacks; give --split …=0.9,valid=0.1",
 )
 def test_splits_of_which_a_trainer_reads_none_are_answered_with_others(console: Console) -> None:
     make = "generate -n 20 -s 64 -j 1 --for rfdetr -o splits"
