@@ -113,7 +113,7 @@ class Negatives:
             BadValue: If there are fewer than a share of the whole needs.
         """
         job = self.job
-        found = (n for n in range(job.count) if not split or job.info.split(n) == split)
+        found = (n for n in job.indices if not split or job.info.split(n) == split)
         if share is None:
             return list(found)
         needed = count_of_share(share, own, "your dataset")

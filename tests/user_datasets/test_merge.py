@@ -144,6 +144,22 @@ def test_a_share_takes_the_first_negatives(own: Path, command: Callable[..., str
     command("merge neg --into own -o more.json --share 0.357")
 
 
+def test_negatives_that_start_later_or_lost_images_are_joined(
+    own: Path, command: Callable[..., str]
+) -> None:
+    coco(own, TWO)
+    command(f"generate {QUICK} -n 6 --start 100 --beside own -o neg")
+    before = digests(own)
+    assert main(["remove", "neg", "--index", "101,103", "-q"]) == 0
+    command("merge neg --into own -o joined.json")
+    images = json.loads(Path("joined.json").read_text())["images"]
+
+    assert [image["id"] for image in images[IMAGES:]] == [109, 111, 113, 114]
+    assert all(Path("own/train", image["file_name"]).is_file() for image in images)
+    assert "4 negatives" in command("merge neg --into own -o again.json --share 0.31")
+    assert digests(own) == before
+
+
 @pytest.mark.parametrize(("option", "split"), [("", "train"), ("--split val", "val")])
 def test_one_split_of_the_negatives_joins_a_coco_file(
     option: str, split: str, own: Path, command: Callable[..., str]
