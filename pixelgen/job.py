@@ -227,13 +227,17 @@ class Job:
         return tuple(dict.fromkeys(each.source for each in families if each.source))
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """The job in plain values without its sidecars, which may be added later."""
+        return self.to_dict() | {"layout": str(self.layout.container)}
+
+    @property
     def digest(self) -> str:
         """The id of the job, the SHA-256 of all that decides its images, in hexadecimal.
 
         Of a job that is made from the user's images, once they were scanned.
         """
-        values = self.to_dict() | {"layout": str(self.layout.container)}
-        whole = [values, self.algorithm, self.encoder, *self.sources.digests]
+        whole = [self.identity, self.algorithm, self.encoder, *self.sources.digests]
         return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
 
     @cached_property

@@ -233,7 +233,7 @@ def is_finished(store: Store, job: Job) -> bool:
 
 def _job_differences(old: Job, new: Job) -> list[str]:
     """List the fields in which two jobs differ; what only local jobs have does not count."""
-    before, now = (job.to_dict() | {"layout": str(job.layout.container)} for job in (old, new))
+    before, now = old.identity, new.identity
     one_is_remote = bool(old.remote) != bool(new.remote)
     return [
         _difference(name, before.get(name, "none"), now.get(name, "none"))

@@ -48,7 +48,7 @@ def clear_staging(job: Job, store: Store) -> None:
 
 def differing_fields(old: Job, new: Job) -> set[str]:
     """Return the names of the fields in which two jobs differ; sidecars do not count."""
-    before, now = (job.to_dict() | {"layout": str(job.layout.container)} for job in (old, new))
+    before, now = old.identity, new.identity
     return {name for name in {**before, **now} if before.get(name) != now.get(name)}
 
 
