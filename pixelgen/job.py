@@ -17,6 +17,7 @@ from pixelgen.generator import Generator, ImageSpec, check_choice, check_range
 from pixelgen.image_types import Pixels, Texture
 from pixelgen.job_options import (
     GENERATED,
+    JSON_LIMIT,
     JobOptions,
     check_alpha,
     check_remote,
@@ -33,7 +34,6 @@ from pixelgen.rng import draw_seed
 from pixelgen.source_images import NO_SOURCES, SourceCatalog
 
 CHECKSUMS = ("sha256", "none")
-_COUNT_LIMIT = 1 << 53  # the largest index that every JSON reader keeps
 _FIELDS = ("count", "width", "height", "mode", "depth", "color", "density", "family", "format",
            "layout", "checksum", "seed", "start", "removed", "label", "label_number", "classes",
            "category_ids", "first_id", "prefix", "split", "remote")  # fmt: skip
@@ -128,11 +128,11 @@ class Job:
             object.__setattr__(self, name, value)
 
     def _check(self) -> None:
-        check_range("count", self.count, 0, _COUNT_LIMIT)
-        check_range("start", self.start or 0, 0, _COUNT_LIMIT - self.count)
+        check_range("count", self.count, 0, JSON_LIMIT)
+        check_range("start", self.start or 0, 0, JSON_LIMIT - self.count)
         check_removed(self.indices)
         check_choice("checksum", self.checksum, CHECKSUMS)
-        check_range("first_id", 1 if self.first_id is None else self.first_id, 0, _COUNT_LIMIT)
+        check_range("first_id", 1 if self.first_id is None else self.first_id, 0, JSON_LIMIT)
         check_range("label_number", self.label_number or 0, 0, _LABEL_LIMIT)
         check_alpha(self.image, self.format)
         self._check_layout()

@@ -22,10 +22,12 @@ from pixelgen.rng import parse_seed
 
 _LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
 _PREFIX = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,31}", re.ASCII)
-_LONGEST_CLASS = 200  # characters
+LONGEST_CLASS = 200
+"""Characters of the name of a class of the user's."""
 GENERATED = ("family", "density", "mode", "depth", "seed", "start")
-_ID_LIMIT = 1 << 53  # the largest integer that every JSON reader keeps
 """The fields that only jobs of generated images have."""
+JSON_LIMIT = 1 << 53
+"""The largest integer that every JSON reader keeps."""
 _UNIFORM = Mixture((Member(Uniform()),))
 _SIZE = re.compile(r"(-?\d{1,12})(?:[xX](-?\d{1,12}))?")
 _LIKE_SIZE = re.compile(r"[\[(]?(\d{1,6})\s*[,;:×xX*/ ]\s*(\d{1,6})[\])]?")
@@ -105,9 +107,9 @@ def _read_classes(value: object) -> tuple[str, ...]:
         raise TypeError
     read: dict[str, None] = {}  # looked up by name: a plan may list very many
     for name in map(str.strip, names):
-        if not name or not name.isprintable() or len(name) > _LONGEST_CLASS:
+        if not name or not name.isprintable() or len(name) > LONGEST_CLASS:
             raise BadValue(
-                f"invalid class {name[:50]!r}: must be 1 to {_LONGEST_CLASS} printable characters"
+                f"invalid class {name[:50]!r}: must be 1 to {LONGEST_CLASS} printable characters"
             )
         if name in read:
             raise BadValue(f"the class {name[:50]!r} is given twice; give each once")
@@ -122,8 +124,8 @@ def _read_ids(value: object) -> tuple[int, ...]:
         raise TypeError
     ids = [int(each) if isinstance(each, str) else operator.index(each) for each in given]
     for each in ids:
-        if not 0 <= each <= _ID_LIMIT:
-            raise BadValue(f"invalid category id {str(each)[:50]}: must be 0 to {_ID_LIMIT}")
+        if not 0 <= each <= JSON_LIMIT:
+            raise BadValue(f"invalid category id {str(each)[:50]}: must be 0 to {JSON_LIMIT}")
     if len(set(ids)) < len(ids):
         raise BadValue("category_ids has the same id twice; give each once")
     return tuple(ids)

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pixelgen.errors import BadValue
-
-ID_LIMIT = 1 << 53
-"""The largest integer that every JSON reader keeps."""
+from pixelgen.job_options import JSON_LIMIT, LONGEST_CLASS
 
 TEXT_LIMIT = 1 << 20
 """Bytes of a description or a line; a longer one is refused."""
@@ -23,7 +21,6 @@ IMAGE_SUFFIXES = frozenset(
 )  # fmt: skip
 """The suffixes of image files, in lower case: those of Ultralytics, torchvision and Pillow."""
 
-_LONGEST_CLASS = 200  # characters, as in a job
 _FILE_LIMIT = 100_000_000  # a folder with more is not a dataset, but all of a file system
 _NUMBERED = re.compile(r"[0-9]{6,}\Z", re.ASCII)
 
@@ -89,9 +86,9 @@ def checked_classes(names: Iterable[object], path: Path) -> tuple[str, ...]:
     read: dict[str, None] = {}
     for number, given in enumerate(names):
         name = given.strip() if isinstance(given, str) else ""
-        if not name or not name.isprintable() or len(name) > _LONGEST_CLASS:
+        if not name or not name.isprintable() or len(name) > LONGEST_CLASS:
             raise BadValue(
-                f"{path}: the class {str(given)[:50]!r} must be 1 to {_LONGEST_CLASS} printable"
+                f"{path}: the class {str(given)[:50]!r} must be 1 to {LONGEST_CLASS} printable"
                 " characters; rename it"
             )
         if name in read:
@@ -110,10 +107,10 @@ def checked_id(value: object, noun: str, path: Path) -> int:
     Raises:
         BadValue: Unless it is an integer of 0 … 2⁵³.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= ID_LIMIT:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= JSON_LIMIT:
         raise BadValue(
-            f"{path}: the {noun} id {str(value)[:50]!r} must be a whole number of 0 to {ID_LIMIT};"
-            f" renumber the {noun}s"
+            f"{path}: the {noun} id {str(value)[:50]!r} must be a whole number of 0 to"
+            f" {JSON_LIMIT}; renumber the {noun}s"
         )
     return value
 
