@@ -62,14 +62,14 @@ class Journal:
     def opened(self) -> Iterator[None]:
         """Open the journal's file, to append to the lines that are there already."""
         with self._store.log(self._name) as self._log:
-            self._check_owner()
+            self._check_owner(self._log)
             self.replay(partial(self._log.lines, max_bytes=self._most))
             self._begun = self._log.size
             yield
 
-    def _check_owner(self) -> None:
+    def _check_owner(self, log: Log) -> None:
         """Raise Conflict where the file is of another job, as in the middle of a resize."""
-        for line in self._lines_of(self._name)():
+        for line in log.lines(max_bytes=self._most):
             values = decode_line(line)
             if isinstance(values, list) and len(values) == _VALUES and values[1] != self._id:
                 raise Conflict(

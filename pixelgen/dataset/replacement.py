@@ -75,9 +75,14 @@ def replace_files(job: Job, store: Store) -> None:
     clear_staging(job, store)
 
 
+def _is_begun(store: Store) -> bool:
+    """Return whether files are being replaced; in an object store none ever are."""
+    return store.can_replace and store.size(OLD_PLAN) is not None
+
+
 def _old_job(store: Store) -> Job | None:
     """Return the job of the dataset that is being replaced, or None."""
-    if store.size(OLD_PLAN) is None:
+    if not _is_begun(store):
         return None
     try:
         return Plan.parse(store.read(OLD_PLAN, PLAN_LIMIT)).job
@@ -87,7 +92,7 @@ def _old_job(store: Store) -> Job | None:
 
 def end_replacement(job: Job, store: Store, done: Journal) -> None:
     """Remove the sidecars of the old dataset that are not those of the new one; forget it."""
-    if store.size(OLD_PLAN) is None:
+    if not _is_begun(store):
         return
     for name, data in sidecar_files(job, done.records):
         if store.size(name) is not None and not store.content_equals(name, data):
