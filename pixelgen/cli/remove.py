@@ -20,6 +20,7 @@ from pixelgen.errors import BadValue
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pixelgen.dataset.run_config import RunConfig
     from pixelgen.storage import Store
 
 
@@ -65,17 +66,12 @@ def remove(**values: Any) -> int:
     from pixelgen.storage import open_store
 
     options = RemoveOptions(**values)
+    _check_choice(options)
     store = open_store(options.dataset, options.durability)
-    indices = _indices(options, store)
     stop = Stop("the same command finishes it")
     progress = Progress("made again", quiet=options.quiet)
-    manifest = remove_images(
-        store,
-        indices,
-        jobs=options.jobs or 0,
-        progress=progress.update,
-        run=RunConfig(stopped=lambda: bool(stop)),
-    )
+    run = RunConfig(jobs=options.jobs or 0, progress=progress.update, stopped=lambda: bool(stop))
+    manifest = remove_images(store, _indices(options, store, run), run=run)
     progress.close()
     if not manifest.is_complete:
         return stop.exit_code
@@ -88,19 +84,41 @@ def remove(**values: Any) -> int:
     return 0
 
 
-def _indices(options: RemoveOptions, store: "Store") -> "Iterable[int]":
-    """Return the indices of the images to remove."""
-    from pixelgen.dataset.existing_plan import read_plan
-    from pixelgen.dataset.reader import find_images
-    from pixelgen.layouts.image_indices import IndexRanges
-
+def _check_choice(options: RemoveOptions) -> None:
+    """Refuse what does not say which images are meant, before anything is read."""
     if bool(options.index) == (options.where is not None):
         raise BadValue("name the images: write --index 17,20-30 or --where family=stripes")
-    if options.where is None:
-        return IndexRanges.parse(",".join(options.index))
-    column, separator, value = options.where.partition("=")
-    if not separator:
+    if options.where is not None and "=" not in options.where:
         raise BadValue(
             f"invalid --where {options.where[:50]!r}: must be COLUMN=VALUE; write family=stripes"
         )
-    return find_images(store, read_plan(store).job, column.strip(), value.strip())
+
+
+def _indices(options: RemoveOptions, store: "Store", run: "RunConfig") -> "Iterable[int]":
+    """Return the indices of the images to remove.
+
+    By --where, none may be found where this very command was stopped near its end, or has ended.
+    What was stopped is finished first, and then they are looked for again.
+    """
+    from pixelgen.dataset.api import remove as remove_images
+    from pixelgen.dataset.existing_plan import finished_plan, read_plan
+    from pixelgen.dataset.reader import find_images
+    from pixelgen.dataset.replacement import is_interrupted
+    from pixelgen.layouts.image_indices import IndexRanges
+
+    if options.where is None:
+        return IndexRanges.parse(",".join(options.index))
+    column, _, value = (part.strip() for part in options.where.partition("="))
+    job = read_plan(store).job
+    found = find_images(store, job, column, value)
+    if not found and is_interrupted(job, store):
+        remove_images(store, (), run=run)
+        found = find_images(store, job, column, value)
+    if not found:
+        none = f"no image in {store.root} has {column} {value!r}"
+        finished_plan(store)
+        if not job.removed:
+            raise BadValue(none)
+        if not options.quiet:
+            report(f"note: {none}; nothing more is removed")
+    return found

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from pixelgen.dataset.journal import Journal
-from pixelgen.dataset.plan import PLAN_LIMIT, Plan, checksum_files
+from pixelgen.dataset.plan import PLAN_LIMIT, Plan, checksum_files, is_finished
 from pixelgen.dataset.sidecar_files import sidecar_files, sidecar_names
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
@@ -90,14 +90,25 @@ def _old_job(store: Store) -> Job | None:
         raise Conflict(f"{store.path(OLD_PLAN)} {error}; restore it") from None
 
 
-def end_replacement(job: Job, store: Store, done: Journal) -> None:
-    """Remove the sidecars of the old dataset that are not those of the new one; forget it."""
+def is_interrupted(job: Job, store: Store) -> bool:
+    """Return whether a dataset is unfinished because a change of it was stopped near its end."""
+    is_late = _is_begun(store) or store.size(job.manifest) is not None
+    return is_late and not is_finished(store, job)
+
+
+def remove_old_sidecars(job: Job, store: Store, done: Journal) -> None:
+    """Remove the sidecars of the old dataset that are not those of the new one."""
     if not _is_begun(store):
         return
     for name, data in sidecar_files(job, done.records):
         if store.size(name) is not None and not store.content_equals(name, data):
             store.remove(name)
-    store.remove(OLD_PLAN)
+
+
+def end_replacement(store: Store) -> None:
+    """Forget the old dataset: the new one has its manifest."""
+    if _is_begun(store):
+        store.remove(OLD_PLAN)
 
 
 def new_names(old: Job, job: Job) -> Iterator[str]:

@@ -89,7 +89,7 @@ def remove(plan: Plan, removed: IndexRanges, store: Store, run: RunConfig) -> Ou
             f"the images in {store.root} were fetched into files of many images, which cannot be"
             " made again without some"
         )
-    job = old.with_removed(removed.union(old.removed) if old.removed else removed)
+    job = old.with_removed(removed.union(old.removed) if old.removed else removed or None)
     if job == old:  # nothing is left to remove, or to make of what is left
         return write(job, store, run, plan)
     return _resize(plan, job, store, run)

@@ -20,7 +20,7 @@ from pixelgen.dataset.manifest import listed_checksum
 from pixelgen.dataset.missing_files import check_present
 from pixelgen.dataset.partition import Partition
 from pixelgen.dataset.plan import JOURNAL, PLAN, Plan, checksum_files, is_finished
-from pixelgen.dataset.replacement import end_replacement, replace_files
+from pixelgen.dataset.replacement import end_replacement, remove_old_sidecars, replace_files
 from pixelgen.dataset.run_config import Fetcher, RunConfig
 from pixelgen.dataset.sidecar_files import dataset_folders, sidecar_names
 from pixelgen.dataset.source_record import (
@@ -287,8 +287,9 @@ def _planned_files(job: Job, store: Store) -> Iterator[str]:
 def complete(job: Job, store: Store, done: Journal) -> None:
     """Finish a dataset whose shards are all done."""
     sweep(job, store)  # after workers that were killed
-    end_replacement(job, store, done)
+    remove_old_sidecars(job, store, done)
     manifest.publish(job, store, done)
+    end_replacement(store)
     for name in (
         *(partition.journal for partition in partitions(store)),
         *store.list_names(PROBE_PREFIX),

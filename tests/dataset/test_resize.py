@@ -219,8 +219,37 @@ def test_images_are_removed_by_what_their_rows_say(run: Run, tmp_path: Path) -> 
     stripes = [row["index"] for row in load(tmp_path / "d").rows if "stripes" in row["generator"]]
     done = run("remove", "d", "--where", "family=stripes", "--json")
     assert json.loads(done.stdout)["count"] == 30 - len(stripes), done.stderr
+    again = run("remove", "d", "--where", "family=stripes", "--json")
+    assert (again.returncode, again.stdout) == (0, done.stdout)
+    assert "no image in d has family 'stripes'" in again.stderr
     assert run("verify", "-q", "d").returncode == 0
     assert not any("stripes" in row["generator"] for row in load(tmp_path / "d").rows)
+
+
+@pytest.mark.parametrize(
+    "stopped_at",
+    [
+        "writer.replace_files",
+        "writer.manifest.publish",
+        "writer.end_replacement",
+        "journal.Journal.remove",
+    ],
+)
+def test_a_removal_by_rows_that_was_stopped_is_finished_by_the_same_command(
+    stopped_at: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, options in {"d": {}, "whole": {"removed": "17"}}.items():
+        make(tmp_path / name, **options)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"pixelgen.dataset.{stopped_at}", stop)
+    with pytest.raises(KeyboardInterrupt):
+        remove(tmp_path / "d", [17], run=SERIAL)
+    done = run("remove", "d", "--where", "index=17")
+    assert done.returncode == 0, done.stderr
+    assert tree_digest(tmp_path / "d") == tree_digest(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ KINDS: dict[str, tuple[object, ...]] = {
     "grow tfrecord": ("--layout", "tfrecord"),
     "remove": ("--recipe", "removed.toml"),
     "remove tar": ("--recipe", "removed.toml", "--layout", "webdataset:per_shard=4,wids"),
+    "remove where": ("--recipe", "removed_one.toml"),
     # A finished dataset is replaced by the one that is made.
     "force": ("--force",),
     "force tar": ("--force",),
@@ -60,7 +61,7 @@ KINDS: dict[str, tuple[object, ...]] = {
 BEFORE = {
     "repair": "damaged", "mend": "damaged", "index": "bare", "force": "other", "force tar": "tars",
     "grow": "half", "grow tar": "half tar", "grow tfrecord": "half tfrecord",
-    "remove": "all", "remove tar": "all tar",
+    "remove": "all", "remove tar": "all tar", "remove where": "all",
 }  # fmt: skip
 OTHERS: dict[str, tuple[object, ...]] = {
     "bare": (),
@@ -107,6 +108,8 @@ class Bench:
     def command(self) -> tuple[object, ...]:
         if BEFORE.get(self.kind) == "damaged":
             return ("repair", self.cut, "-q", "-j", 1)
+        if self.kind == "remove where":
+            return ("remove", self.cut, "--where", "index=3", "-q", "-j", 1)
         if self.kind.startswith("remove"):
             return ("remove", self.cut, "--index", REMOVED, "-q", "-j", 1)
         if self.kind == "index":
@@ -209,6 +212,7 @@ def make_sets(folder: Path, kind: str) -> None:
     """Make the undisturbed dataset of a kind, and what is there before a run."""
     (folder / "photos").mkdir()
     (folder / "removed.toml").write_text(f'removed = "{REMOVED}"\n')
+    (folder / "removed_one.toml").write_text('removed = "3"\n')
     for level in (50, 100, 150):
         Image.new("RGB", (64, 64), (level, 0, 0)).save(folder / f"photos/{level}.png")
     jobs = {"whole": KINDS[kind]}
