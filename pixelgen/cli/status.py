@@ -44,17 +44,31 @@ def status(**values: Any) -> int:
     from pixelgen.dataset.existing_plan import read_plan
     from pixelgen.dataset.lost_manifest import is_manifest_lost
     from pixelgen.dataset.plan import is_finished
+    from pixelgen.dataset.staging import read_new_plan
     from pixelgen.storage import open_store
 
     options = StatusOptions(**values)
     store = open_store(options.dataset, follows_links=True)
     plan = read_plan(store)
+    new = read_new_plan(plan, store)
+    begun_count = len(new.job) if new else None
     if is_finished(store, plan.job) or is_manifest_lost(plan.job, store):
-        return _print_finished(plan.job, store, options)
-    return _print_unfinished(plan, store, options)
+        code = _print_finished(plan.job, store, options, begun_count)
+        drop = "; to drop it, run the command that made the dataset"
+    else:
+        code = _print_unfinished(plan, store, options, begun_count)
+        drop = ""
+    if begun_count is not None:
+        report(
+            f"note: a change to {pluralize(begun_count, 'image')} was begun; to finish it, run the"
+            f" command that began it again{drop}"
+        )
+    return code
 
 
-def _print_unfinished(plan: "Plan", store: "Store", options: StatusOptions) -> int:
+def _print_unfinished(
+    plan: "Plan", store: "Store", options: StatusOptions, begun_count: int | None
+) -> int:
     """Print what the journals say is done, and what is to be run again."""
     from pixelgen.dataset.finish import partitions_missing, totals
     from pixelgen.dataset.journal import replay_journals
@@ -79,12 +93,15 @@ def _print_unfinished(plan: "Plan", store: "Store", options: StatusOptions) -> i
             "missing_shards": shards,
             "missing_partitions": again,
             "partitions": total,
+            "begun_count": begun_count,
         })  # fmt: skip
         return 0
     if options.missing:
         print_line(again)
         return 0
     print_line(f"{done.images:,} of {pluralize(len(plan.job), 'image')} exist")
+    if begun_count is not None:
+        return 0
     if done.shards_missing:
         print_line(f"missing shards: {shards} ({done.shards_missing:,})")
     else:
@@ -95,7 +112,9 @@ def _print_unfinished(plan: "Plan", store: "Store", options: StatusOptions) -> i
     return 0
 
 
-def _print_finished(job: "Job", store: "Store", options: StatusOptions) -> int:
+def _print_finished(
+    job: "Job", store: "Store", options: StatusOptions, begun_count: int | None
+) -> int:
     """Compare a finished dataset with the disk, and print what is there."""
     from pixelgen.dataset.missing_files import COUNTED, describe_missing, missing_files
 
@@ -112,6 +131,7 @@ def _print_finished(job: "Job", store: "Store", options: StatusOptions) -> int:
             "missing_shards": "",
             "missing_partitions": "",
             "partitions": 0,
+            "begun_count": begun_count,
             "missing_files": [each.name for each in missing],
             "is_counted": is_counted,
         })  # fmt: skip

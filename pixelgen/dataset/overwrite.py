@@ -15,6 +15,7 @@ from pixelgen.dataset.source_record import (
     read_sources,
     record_files,
 )
+from pixelgen.dataset.staging import discard, read_new_plan, staged_names
 from pixelgen.dataset.verify import check, check_shards, listed_sidecars
 from pixelgen.dataset.writer import check_fetcher, check_workers
 from pixelgen.errors import Conflict
@@ -51,6 +52,7 @@ def remove_existing(plan: Plan, new: Job, store: Store, run: RunConfig) -> Job:
         check_fetcher(new, store, run, None)  # last, because its image is paid for
         if run.stopped():
             return new
+        discard(plan, store)
         if is_complete:  # so that what remains never looks complete, yet is recognized
             store.move(old.manifest, JOURNAL)
         sidecars = sidecar_names(old) if store.exists(JOURNAL) else ()  # it is the last to go
@@ -136,5 +138,7 @@ def _check_free(plan: Plan, new: Job, store: Store) -> None:
     lists = chain(record_files(new), checksum_files(new), (new.manifest,), *sidecar_names(new))
     taken = {name for name in chain(lists, new.files()) if store.exists(name)}
     own = chain(_own_lists(plan, store), (old.manifest,), *sidecar_names(old))
-    for name in taken.difference(own, old.files()):
+    given_up = read_new_plan(plan, store)
+    staged = staged_names(old, given_up.job) if given_up else ()
+    for name in taken.difference(own, old.files(), staged):
         raise Conflict(f"{store.path(name)} does not belong to the dataset there; move it away")

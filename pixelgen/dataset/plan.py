@@ -231,6 +231,12 @@ def is_finished(store: Store, job: Job) -> bool:
     return store.size(job.manifest) is not None and not store.exists(JOURNAL)
 
 
+def differing_fields(old: Job, new: Job) -> set[str]:
+    """Return the names of the fields in which two jobs differ; sidecars do not count."""
+    before, now = old.identity, new.identity
+    return {name for name in {**before, **now} if before.get(name) != now.get(name)}
+
+
 def _job_differences(old: Job, new: Job) -> list[str]:
     """List the fields in which two jobs differ; what only local jobs have does not count."""
     before, now = old.identity, new.identity

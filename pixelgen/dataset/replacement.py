@@ -9,47 +9,25 @@ from collections.abc import Iterator
 from itertools import chain
 
 from pixelgen.dataset.journal import Journal
-from pixelgen.dataset.plan import PLAN_LIMIT, Plan, checksum_files, is_finished
+from pixelgen.dataset.plan import (
+    PLAN_LIMIT,
+    Plan,
+    checksum_files,
+    differing_fields,
+    is_finished,
+)
 from pixelgen.dataset.sidecar_files import sidecar_files, sidecar_names
+from pixelgen.dataset.staging import (
+    STAGING_FOLDER,
+    clear_staging,
+    staging_store,
+)
 from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.layouts import Sharded
 from pixelgen.storage import Store
 
-RESIZE_JOURNAL = ".pixelgen.resize.journal"
 OLD_PLAN = ".pixelgen.resize.json"
-_FOLDER = ".pixelgen.resize"
-
-
-def staging_store(job: Job, store: Store) -> Store:
-    """Return where files are made: those of many images in a folder, as most have old names.
-
-    Not so single images: loaders of class folders would take the folder for a class.
-    """
-    return store.subfolder(_FOLDER) if isinstance(job.layout.container, Sharded) else store
-
-
-def clear_staging(job: Job, store: Store) -> None:
-    """Remove the journal of a resize, and the files of many images that were made for it."""
-    if not isinstance(job.layout.container, Sharded):
-        store.remove(RESIZE_JOURNAL)
-        return
-    folders = [_FOLDER]
-    for folder in folders:  # grows
-        inside = store.subfolder(folder)
-        for name in inside.list_names(""):
-            if inside.size(name) is None:
-                folders.append(f"{folder}/{name}")
-            else:
-                inside.remove(name)
-    for folder in reversed(folders):
-        store.remove_folder(folder)
-
-
-def differing_fields(old: Job, new: Job) -> set[str]:
-    """Return the names of the fields in which two jobs differ; sidecars do not count."""
-    before, now = old.identity, new.identity
-    return {name for name in {**before, **now} if before.get(name) != now.get(name)}
 
 
 def replace_files(job: Job, store: Store) -> None:
@@ -69,7 +47,7 @@ def replace_files(job: Job, store: Store) -> None:
     for name in job.files() if staging != store else ():
         if staging.size(name) is not None:
             store.remove(name)
-            store.move(f"{_FOLDER}/{name}", name)
+            store.move(f"{STAGING_FOLDER}/{name}", name)
     for name in _dropped_names(old, job):
         store.remove(name)
     clear_staging(job, store)
@@ -112,7 +90,7 @@ def end_replacement(store: Store) -> None:
 
 
 def new_names(old: Job, job: Job) -> Iterator[str]:
-    """Yield the names that only the new dataset has, but for those of single images."""
+    """Yield the names that only the new dataset has, without those of its single images."""
     if isinstance(old.layout.container, Sharded):
         known = set(_names(old))
         return (name for name in _names(job) if name not in known)

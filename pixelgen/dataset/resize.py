@@ -1,8 +1,7 @@
 """Resize: give a finished dataset more images of the same job, or remove some of its images.
 
-The files of all shards that differ are made first: single images under their names, where nothing
-names them yet, and files of many images in ``.pixelgen.resize``. Until then the dataset is what it
-was, and a run that is killed is resumed from ``.pixelgen.resize.journal``. Then the dataset gets a
+The files of all shards that differ are made first, as :mod:`pixelgen.dataset.staging` says. Until
+then the dataset is what it was, and a run that is killed is resumed. Then the dataset gets a
 journal that lists all shards of the new one, and the new plan: from here on it is the new dataset,
 unfinished, and :mod:`pixelgen.dataset.replacement` says what is left to do.
 """
@@ -16,18 +15,18 @@ from pixelgen.dataset.add_sidecars import check_lists
 from pixelgen.dataset.journal import Journal
 from pixelgen.dataset.manifest_reader import read_records
 from pixelgen.dataset.missing_files import check_present
-from pixelgen.dataset.plan import JOURNAL, PLAN, Plan, is_finished
-from pixelgen.dataset.replacement import (
-    OLD_PLAN,
-    RESIZE_JOURNAL,
-    clear_staging,
-    differing_fields,
-    new_names,
-    staging_store,
-    without,
-)
+from pixelgen.dataset.plan import JOURNAL, PLAN, Plan, differing_fields, is_finished
+from pixelgen.dataset.replacement import OLD_PLAN, new_names
 from pixelgen.dataset.run_config import RunConfig
 from pixelgen.dataset.source_record import bind_sources, write_record
+from pixelgen.dataset.staging import (
+    RESIZE_JOURNAL,
+    begin_staging,
+    discard,
+    read_new_plan,
+    staged_names,
+    staging_store,
+)
 from pixelgen.dataset.writer import (
     Outcome,
     make_missing,
@@ -113,7 +112,8 @@ def _resize(plan: Plan, job: Job, store: Store, run: RunConfig) -> Outcome:
         outcome = Outcome(target.digest, existing=len(job))
         if not done.is_begun():
             _check(plan, old, job, store)
-            outcome = _make(old, target, job, store, run)
+            begin_staging(plan, target, store)
+            outcome = _make(plan, target, job, store, run)
         if not outcome.is_complete:
             return outcome
         store.put(OLD_PLAN, plan.text)
@@ -135,8 +135,10 @@ def _check(plan: Plan, old: Job, job: Job, store: Store) -> None:
     check_present(old, store)
     check_lists(old, store)
     _check_same_names(old, job, store)
-    for name in new_names(old, job):
-        if store.exists(name):
+    given_up = read_new_plan(plan, store)
+    own = frozenset(staged_names(old, given_up.job)) if given_up else ()
+    for name in chain(new_names(old, job), staged_names(old, job)):
+        if store.exists(name) and name not in own:
             raise Conflict(
                 f"{store.path(name)} exists and does not belong to this dataset; move it away"
             )
@@ -158,12 +160,11 @@ def _check_same_names(old: Job, job: Job, store: Store) -> None:
             )
 
 
-def _make(old: Job, target: Plan, job: Job, store: Store, run: RunConfig) -> Outcome:
+def _make(plan: Plan, target: Plan, job: Job, store: Store, run: RunConfig) -> Outcome:
     """Make the shards that the old dataset lacks, and then the journal of all; unless stopped."""
+    old = plan.job.with_sources(job.sources)
     staging = staging_store(job, store)
     made = Journal(staging, target, name=RESIZE_JOURNAL)
-    if not made.is_begun():  # what is there is of another number of images
-        clear_staging(job, store)
     staging.create()
     write_record(staging, job.sources)
     sweep(job, staging)
@@ -173,7 +174,7 @@ def _make(old: Job, target: Plan, job: Job, store: Store, run: RunConfig) -> Out
                 made.add(record)
         outcome = make_missing(target, staging, run, made)
         if outcome.is_complete:
-            _sync(old, job, store)
+            _sync(plan, store)
             lines = (made.line(record) for _, record in made.records())
             store.publish(store.stage(JOURNAL, lines))
             store.sync(JOURNAL)
@@ -181,16 +182,13 @@ def _make(old: Job, target: Plan, job: Job, store: Store, run: RunConfig) -> Out
     return replace(outcome, created=created, existing=len(job) - created)
 
 
-def _sync(old: Job, job: Job, store: Store) -> None:
+def _sync(plan: Plan, store: Store) -> None:
     """Bring what was made to the disk; where that fails, remove it, since it may be lost."""
     try:
         store.sync()
     except PixelgenError:
         with suppress(PixelgenError):  # what failed first is reported
-            clear_staging(job, store)
-            if not isinstance(job.layout.container, Sharded):
-                for name in without(job.files(), old.files()) if job.count > old.count else ():
-                    store.remove(name)
+            discard(plan, store)
         raise
 
 

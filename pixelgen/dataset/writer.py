@@ -29,6 +29,7 @@ from pixelgen.dataset.source_record import (
     record_files,
     write_record,
 )
+from pixelgen.dataset.staging import discard, read_new_plan
 from pixelgen.dataset.worker import make_shard
 from pixelgen.dataset.worker_check import checked_workers
 from pixelgen.engines import Serial, Work
@@ -79,6 +80,9 @@ def write(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> Outcome:
             check_present(plan.job, store)
         check_restorable(plan, wanted, store)
         if is_complete and wanted == plan.job:
+            if read_new_plan(plan, store):
+                with lock(store):
+                    discard(plan, store)
             store.touch(job.manifest)
             remove_stale_lock(store)
             return Outcome(plan.digest, existing=len(job))

@@ -157,7 +157,45 @@ def test_a_growth_that_was_given_up_is_in_nobody_s_way(tmp_path: Path) -> None:
     assert tree_digest(root) == tree_digest(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("name", ["coco.json", "labels/000030.txt"])
+@pytest.mark.parametrize("layout", ["yolo", "webdataset:per_shard=5", "voc"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("generate", "-n", 20),
+        ("generate", "-n", 30),
+        ("generate", "-n", 25, "--force"),
+        ("remove", "d", "--index", 3),
+    ],
+)
+def test_what_a_stopped_growth_made_is_told_and_dropped_by_another_command(
+    command: tuple[object, ...], layout: str, run: Run, tmp_path: Path
+) -> None:
+    options = ("-s", 9, "--layout", layout, "--split", "train=0.75,val=0.25", "-q")
+    assert run("generate", "-n", 20, *options, "-o", "d").returncode == 0
+    job = Job.parse(count=2000, size=9, layout=layout, split="train=0.75,val=0.25")
+    stopped = iter([False] + [True] * 99).__next__
+    assert not generate(job, tmp_path / "d", run=RunConfig(Serial(), stopped=stopped)).is_complete
+    told = run("status", "d", "--json")
+    assert json.loads(told.stdout)["begun_count"] == 2000
+    assert "2,000 images was begun" in told.stderr
+    assert run("verify", "-q", "d").returncode == 0
+
+    growth = (*options, "-o", "d") if command[0] == "generate" else ("-q",)
+    done = run(*command, *growth)
+    assert done.returncode == 0, done.stderr
+    count = command[2] if command[0] == "generate" else 20
+    removed = "3" if command[0] == "remove" else None
+    made = Job.parse(**job.to_dict() | {"count": count, "removed": removed})
+    generate(made, tmp_path / "whole", run=SERIAL)
+    assert tree_digest(tmp_path / "d") == tree_digest(tmp_path / "whole")
+    folders = [
+        {path.relative_to(root) for path in root.rglob("*") if path.is_dir()}
+        for root in (tmp_path / "d", tmp_path / "whole")
+    ]
+    assert folders[0] == folders[1]
+
+
+@pytest.mark.parametrize("name", ["coco.json", "labels/000030.txt", "images/000030.png"])
 def test_a_file_of_somebody_else_refuses_growth_before_anything_is_made(
     name: str, tmp_path: Path
 ) -> None:

@@ -163,7 +163,7 @@ class Bench:
 
     def _paths(self) -> list[str]:
         names = {".pixelgen.lock", ".pixelgen.journal", "pixelgen.json", "sources.jsonl"}
-        names |= {f".pixelgen.resize{suffix}" for suffix in ("", ".journal", ".json")}
+        names |= {f".pixelgen.resize{suffix}" for suffix in ("", ".journal", ".json", ".new")}
         for path in (self.folder / "whole").rglob("*"):
             place = path.relative_to(self.folder / "whole")
             names |= {str(place)} if path.is_dir() else {str(place.parent)}
