@@ -1,5 +1,6 @@
 """Contact sheets of a dataset, or of families before a dataset is made."""
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,7 +10,7 @@ import numpy as np
 from pixelgen.errors import PixelgenError, shell_path
 from pixelgen.formats.uncompressed import npy_header, npy_type
 from pixelgen.generator import Generator
-from pixelgen.image_types import Pixels
+from pixelgen.image_types import Pixels, Shape
 from pixelgen.job import Job
 from pixelgen.source_images import UnusableImage, decode
 from pixelgen.storage import Store
@@ -42,7 +43,7 @@ def tiles_of_dataset(job: Job, store: Store, count: int) -> Iterator[Tile]:
     for index, data in zip(job.indices[:count], images, strict=False):
         name = job.info.file(index)
         try:
-            yield Tile(name, _decode(data, job))
+            yield Tile(name, _decode(data, job.image.shape_at(index), job))
         except UnusableImage as error:
             raise PixelgenError(
                 f"{name} cannot be shown: it is {error}; to check whether it has changed, run:"
@@ -107,18 +108,18 @@ def _flat(image: "Image") -> "Image":
     return flat
 
 
-def _decode(data: bytes, job: Job) -> "Image":
+def _decode(data: bytes, shape: Shape, job: Job) -> "Image":
     """Decode an image of a dataset; raise UnusableImage for any other, whatever it claims."""
     if job.format.name == "npy":
-        return _to_image(_read_npy(data, job))
-    image = decode(data, (job.image.width, job.image.height))
+        return _to_image(_read_npy(data, shape))
+    image = decode(data, (shape.width, shape.height))
     if image.mode.startswith("I"):  # 16-bit gray: show the high bytes
         return _to_image(np.asarray(image).astype(np.uint16)[..., None])
     return image
 
 
-def decode_image(data: bytes, job: Job) -> Pixels:
-    """Return the pixels of an image of a dataset, (height, width, channels).
+def decode_image(data: bytes, shape: Shape, job: Job) -> Pixels:
+    """Return the pixels of an image of a dataset that has a shape, (height, width, channels).
 
     They are uint8, as Pillow decodes them; in format npy also uint16.
 
@@ -126,8 +127,8 @@ def decode_image(data: bytes, job: Job) -> Pixels:
         UnusableImage: For any other image, whatever it claims to be.
     """
     if job.format.name == "npy":
-        return _read_npy(data, job)
-    image = decode(data, (job.image.width, job.image.height))
+        return _read_npy(data, shape)
+    image = decode(data, (shape.width, shape.height))
     if image.mode not in ("L", "LA", "RGB", "RGBA") and not image.mode.startswith("I"):
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     pixels: Pixels = np.asarray(image)
@@ -136,13 +137,14 @@ def decode_image(data: bytes, job: Job) -> Pixels:
     return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
-def _read_npy(data: bytes, job: Job) -> Pixels:
-    """Read numpy's file of an image's levels, whose header must be the job's, byte for byte."""
-    header = npy_header(job.image.shape.levels, job.image.depth)
-    if not data.startswith(header) or len(data) != len(header) + job.image.bytes:
+def _read_npy(data: bytes, shape: Shape) -> Pixels:
+    """Read numpy's file of an image's levels, whose header must be that of its shape."""
+    header = npy_header(shape.levels, shape.depth)
+    size = math.prod(shape.levels) * shape.depth // 8
+    if not data.startswith(header) or len(data) != len(header) + size:
         raise UnusableImage("not an array of this dataset")
-    levels: Pixels = np.frombuffer(data, npy_type(job.image.depth), offset=len(header))
-    return levels.reshape(job.image.shape.levels)
+    levels: Pixels = np.frombuffer(data, npy_type(shape.depth), offset=len(header))
+    return levels.reshape(shape.levels)
 
 
 def _to_image(pixels: Pixels) -> "Image":

@@ -12,7 +12,7 @@ the greatest of the channels'.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,9 +20,9 @@ from pixelgen.colors import Color
 from pixelgen.errors import BadValue
 from pixelgen.families import Family
 from pixelgen.families.mixture import Mixture
-from pixelgen.image_types import Coverage, Pixels, Shape, Texture
+from pixelgen.image_types import Coverage, Pixels, Shape, Sizes, Texture
 from pixelgen.registry import abbreviate
-from pixelgen.rng import DATA, SEED_LIMIT, Stream
+from pixelgen.rng import DATA, SEED_LIMIT, SIZE, Stream
 from pixelgen.source_images import NO_SOURCES, SourceCatalog
 
 MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
@@ -37,14 +37,13 @@ MOST_IMAGE_BYTES = (1 << 31) - 1
 class ImageSpec:
     """What the images of a job are like, whatever file they go to.
 
-    ``width`` and ``height`` are in pixels, ``mode`` is L, LA, RGB or RGBA, ``depth`` 8 or 16 bits a
-    level. ``color`` is the background, if there is one, and ``density`` the fraction of the pixels
-    drawn over it; None is 0.5, or 1 of a family that does not fill the frame by itself. ``family``
-    fills the images; ``seed`` is 0 … 2¹²⁸−1. Raises BadValue for what cannot be drawn.
+    ``size`` is in pixels, ``mode`` is L, LA, RGB or RGBA, ``depth`` 8 or 16 bits a level. ``color``
+    is the background, if there is one, and ``density`` the fraction of the pixels drawn over it;
+    None is 0.5, or 1 of a family that does not fill the frame by itself. ``family`` fills the
+    images; ``seed`` is 0 … 2¹²⁸−1. Raises BadValue for what cannot be drawn.
     """
 
-    width: int
-    height: int
+    size: Sizes
     mode: str
     depth: int
     color: Color | None
@@ -54,14 +53,15 @@ class ImageSpec:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
-        check_range("width", self.width, 1, MOST_IMAGE_BYTES)
-        check_range("height", self.height, 1, MOST_IMAGE_BYTES)
+        for width, height in (self.size.smallest, self.size.largest):
+            check_range("width", width, 1, MOST_IMAGE_BYTES)
+            check_range("height", height, 1, MOST_IMAGE_BYTES)
         check_range("seed", self.seed, 0, SEED_LIMIT - 1)
         check_choice("mode", self.mode, tuple(MODES))
         check_choice("depth", self.depth, DEPTHS)
         if self.bytes > MOST_IMAGE_BYTES:
             raise BadValue(
-                f"size {self.width}x{self.height} {self.mode}: an image is made in memory and must"
+                f"size {self.size} {self.mode}: an image is made in memory and must"
                 f" have at most {MOST_IMAGE_BYTES:,} bytes, not {self.bytes:,}; choose a smaller"
                 " --size"
             )
@@ -90,14 +90,28 @@ class ImageSpec:
         return self.color is None or self.color.alpha == 255
 
     @property
-    def shape(self) -> Shape:
-        """The shape of an image's pixels, alpha included."""
-        return Shape(self.height, self.width, MODES[self.mode], self.depth)
+    def width(self) -> int:
+        """The width of an image, of different sizes the greatest."""
+        return self.size.largest[0]
+
+    @property
+    def height(self) -> int:
+        """The height of an image, of different sizes the greatest."""
+        return self.size.largest[1]
+
+    def shape_at(self, index: int, stream: Stream | None = None) -> Shape:
+        """Return the shape of the pixels of image ``index``, alpha included; moves the stream."""
+        width, height = self.size.largest
+        if not self.size.is_fixed:
+            stream = stream or Stream(self.seed)
+            stream.seek(index, purpose=SIZE)
+            width, height = self.size.draw([*map(int, stream.integers(3, 64))])
+        return Shape(height, width, MODES[self.mode], self.depth)
 
     @property
     def bytes(self) -> int:
-        """The bytes of one image's pixels."""
-        return self.width * self.height * MODES[self.mode] * self.depth // 8
+        """The bytes of an image's pixels, of different sizes those of the largest."""
+        return self.size.most_pixels * MODES[self.mode] * self.depth // 8
 
     def density_of(self, family: Family) -> float:
         """Return the fraction drawn: by itself, half of what else would leave no background."""
@@ -106,6 +120,12 @@ class ImageSpec:
         if self.density is not None:
             return self.density
         return 1.0 if family.has_coverage else 0.5
+
+    @property
+    def textures(self) -> tuple[Texture, ...]:
+        """How the images may compress."""
+        is_fixed = self.family.is_fixed
+        return (self.texture_of(self.family.families[0]),) if is_fixed else tuple(Texture)
 
     def texture_of(self, family: Family) -> Texture:
         """Return how images of a family compress: as it says, unless a background shows between."""
@@ -151,23 +171,24 @@ class Generator:
         self._sources = sources
         self._stream = Stream(spec.seed)
         self._channels = MODES[spec.mode]
-        noisy = 1 if spec.mode.startswith("L") else 3
-        self._shape = Shape(spec.height, spec.width, noisy, spec.depth)
+        self._noisy = 1 if spec.mode.startswith("L") else 3
+        self._top = (1 << spec.depth) - 1
 
     def render(self, index: int) -> Image:
         """Make image ``index``."""
+        shape = self._spec.shape_at(index, self._stream)._replace(channels=self._noisy)
         family = self._spec.family.at(self._stream, index)
         self._seek(index, family)
-        drawn = self._draw(family)
+        drawn = self._draw(family, shape)
         noise, coverage = drawn if isinstance(drawn, tuple) else (drawn, None)
         noise = self._with_alpha(noise)
         if self._spec.color is None:
             return Image(noise, family.texture)
         density = self._spec.density_of(family)
         if density < 1:
-            coverage = self._thin(coverage, density, index)
+            coverage = self._thin(coverage, density, index, shape[:2])
         if coverage is not None:
-            coverage = coverage.reshape(*self._shape[:2], -1)
+            coverage = coverage.reshape(*shape[:2], -1)
             noise = self._over(self._spec.color, noise, coverage)
         return Image(noise, self._spec.texture_of(family))
 
@@ -182,28 +203,30 @@ class Generator:
             name = family.source_name(self._sources.folder(family.source), self._stream)
         return Origin(spelled, self._spec.density_of(family), name)
 
-    def _draw(self, family: Family) -> Pixels | tuple[Pixels, Coverage]:
+    def _draw(self, family: Family, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
         if not family.source:
-            return family.render(self._stream, self._shape)
+            return family.render(self._stream, shape)
         folder = self._sources.folder(family.source)
-        return family.render_from(folder, self._stream, self._shape)
+        return family.render_from(folder, self._stream, shape)
 
     def _seek(self, index: int, family: Family) -> None:
         self._stream.seek(index, family.number, family.version)
 
     def _with_alpha(self, noise: Pixels) -> Pixels:
         """Add a full alpha channel where the mode has one."""
-        if self._channels == self._shape.channels:
+        if self._channels == self._noisy:
             return noise
-        opaque = np.empty((*self._shape[:2], self._channels), self._shape.dtype)
+        opaque = np.empty((*noise.shape[:2], self._channels), noise.dtype)
         opaque[..., :-1] = noise
-        opaque[..., -1] = self._shape.top
+        opaque[..., -1] = self._top
         return opaque
 
-    def _thin(self, coverage: Coverage | None, density: float, index: int) -> Coverage:
+    def _thin(
+        self, coverage: Coverage | None, density: float, index: int, sides: tuple[int, int]
+    ) -> Coverage:
         """Keep each pixel's coverage with probability ``density``."""
         self._stream.seek(index, purpose=DATA)
-        kept = self._stream.integers(self._shape[:2], 16) < round(65536 * density)
+        kept = self._stream.integers(sides, 16) < round(65536 * density)
         mask: Coverage = np.negative(kept.view(np.uint8))
         if coverage is None:
             return mask
@@ -211,7 +234,7 @@ class Generator:
 
     def _over(self, color: Color, noise: Pixels, coverage: Coverage) -> Pixels:
         """Lay the noise over the color, by the formula at the head of the module."""
-        scale = self._shape.top // 255
+        scale = self._top // 255
         alpha = coverage.max(axis=-1, keepdims=True)
         if color.alpha == 0:
             pixels = np.where(alpha > 0, noise, noise.dtype.type(0))
@@ -219,15 +242,14 @@ class Generator:
             return pixels
         if 1 < coverage.shape[-1] < self._channels:
             coverage = np.concatenate([coverage, alpha], axis=-1)
-        background = self._pixel(color) * scale
+        background = self._pixel(color, noise.dtype) * scale
         if np.isin(coverage, (0, 255)).all():
             return np.where(coverage > 0, noise, background)
         weight = coverage.astype(np.uint32)
         blend = (noise * weight + background * (255 - weight) + 127) // 255
         return blend.astype(noise.dtype)
 
-    def _pixel(self, color: Color) -> Pixels:
+    def _pixel(self, color: Color, dtype: "np.dtype[Any]") -> Pixels:
         """Return the color in the channels of the mode."""
-        opaque = color[:3] if self._shape.channels == 3 else (color.luma,)
-        levels = (*opaque, color.alpha)[: self._channels]
-        return np.array(levels, self._shape.dtype)
+        opaque = color[:3] if self._noisy == 3 else (color.luma,)
+        return np.array((*opaque, color.alpha)[: self._channels], dtype)

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
-from functools import cache, cached_property, partial
+from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Any, Self, Unpack
 
@@ -14,7 +14,7 @@ from pixelgen import registry
 from pixelgen.errors import BadValue
 from pixelgen.formats import Data, Format
 from pixelgen.generator import Generator, ImageSpec, check_choice, check_range
-from pixelgen.image_types import Pixels, Texture
+from pixelgen.image_types import Pixels, Shape
 from pixelgen.job_options import (
     GENERATED,
     JSON_LIMIT,
@@ -39,6 +39,7 @@ _FIELDS = ("count", "width", "height", "mode", "depth", "color", "density", "fam
            "category_ids", "first_id", "prefix", "split", "remote")  # fmt: skip
 """The fields of a job by their names in recipes, plans and digests, in that order."""
 _OPTIONAL = _FIELDS[_FIELDS.index("removed") : -1]  # None, unless they are given
+_ENCODERS = 16  # that are kept: one a size and texture
 _LABEL_LIMIT = (1 << 31) - 1  # the largest class number of loaders that keep it in 32 bits
 
 
@@ -50,7 +51,8 @@ class Job:
     (height, width, channels) of uint8 or uint16. By keyword (default):
 
     - ``count`` (100) images; ``size`` as "WxH", N or (W, H), or ``width`` and ``height`` (300),
-      in pixels; ``depth`` (8) bits a level, 8 or 16; ``seed`` (0) of 0 … 2¹²⁸−1, or "random".
+      in pixels; or drawn for each image: "256..640", "320..640x240", "320x240|640x480".
+    - ``depth`` (8) bits a level, 8 or 16; ``seed`` (0) of 0 … 2¹²⁸−1, or "random".
     - ``mode``: RGB, RGBA, L or LA; RGB, or RGBA where the color is not opaque.
     - ``color``: the background; none. ``density``: the fraction of pixels drawn over it.
     - ``family`` ("uniform"): what fills the images; a list of families with weights and ranges, or
@@ -120,7 +122,7 @@ class Job:
             sources=NO_SOURCES,
         )
         if remote:
-            check_remote(given, self.format, self.image.color, self.checksum)
+            check_remote(given, self.format, self.image, self.checksum)
         self._check()
 
     def _assign(self, **values: Any) -> None:
@@ -136,10 +138,11 @@ class Job:
         check_range("label_number", self.label_number or 0, 0, _LABEL_LIMIT)
         check_alpha(self.image, self.format)
         self._check_layout()
-        self.format.check(self.image.width, self.image.height, self.image.mode, self.image.depth)
+        for width, height in (each.high for each in self.image.size.ranges):
+            self.format.check(width, height, self.image.mode, self.image.depth)
 
     def _check_layout(self) -> None:
-        check_layout(self.layout, self.format, self.checksum)
+        check_layout(self.layout, self.format, self.checksum, self.image.size)
         check_splits(self.layout.container, self.info)
 
     def with_layout(self, layout: Layout) -> Self:
@@ -192,6 +195,8 @@ class Job:
         values = {name: getattr(self, name, None) for name in _FIELDS}
         values |= {each.name: getattr(self.image, each.name) for each in fields(self.image)}
         values |= {"seed": hex(self.image.seed), "family": self.image.family.to_spec()}
+        if self.image.size.is_fixed:
+            values |= {"width": self.image.width, "height": self.image.height, "size": None}
         lists = {name: getattr(self, name) for name in ("classes", "category_ids")}
         values |= {name: list(value) for name, value in lists.items() if value}
         return {
@@ -211,13 +216,8 @@ class Job:
     @property
     def encoder(self) -> str:
         """The libraries, with versions, that the bytes depend on; '' if they are pixelgen's own."""
-        family = self.image.family
-        if self.remote:
-            by = ""
-        elif family.is_fixed:
-            by = self.format.encoded_by(self.image.texture_of(family.families[0]))
-        else:
-            by = next(filter(None, map(self.format.encoded_by, Texture)), "")
+        textures = () if self.remote else self.image.textures
+        by = next(filter(None, map(self.format.encoded_by, textures)), "")
         return ", ".join(filter(None, (by, self.layout.container.encoded_by())))
 
     @property
@@ -319,11 +319,12 @@ class Job:
     def maker(self) -> Callable[[int], Data]:
         """Return the function that makes the bytes of the file of image i."""
         generator = self._generator()
-        encoder = cache(partial(self.format.encoder, self.image.shape))
+        encoder = lru_cache(_ENCODERS)(self.format.encoder)
 
         def make(index: int) -> Data:
             pixels, texture = generator.render(index)
-            return encoder(texture)(pixels)
+            height, width, channels = pixels.shape
+            return encoder(Shape(height, width, channels, self.image.depth), texture)(pixels)
 
         return make
 

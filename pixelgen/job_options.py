@@ -14,6 +14,7 @@ from pixelgen.families.mixture import Member, Mixture
 from pixelgen.families.pointwise import Uniform
 from pixelgen.formats import Format
 from pixelgen.generator import ImageSpec
+from pixelgen.image_types import Sizes
 from pixelgen.layouts import Splits
 from pixelgen.layouts.dataset_info import SPLIT_WORDS, names_a_split
 from pixelgen.layouts.image_indices import IndexRanges
@@ -29,7 +30,7 @@ GENERATED = ("family", "density", "mode", "depth", "seed", "start")
 JSON_LIMIT = 1 << 53
 """The largest integer that every JSON reader keeps."""
 _UNIFORM = Mixture((Member(Uniform()),))
-_SIZE = re.compile(r"(-?\d{1,12})(?:[xX](-?\d{1,12}))?")
+_LIKE_RANGE = re.compile(r"(\d{1,6})\s*(?:-|–|:|to|\.\.\.)\s*(\d{1,6})")
 _LIKE_SIZE = re.compile(r"[\[(]?(\d{1,6})\s*[,;:×xX*/ ]\s*(\d{1,6})[\])]?")
 
 
@@ -37,7 +38,7 @@ class JobOptions(TypedDict, total=False):
     """What :class:`Job` takes by keyword; each value may also be given as text."""
 
     count: int | str
-    size: str | int | tuple[int, int]
+    size: str | int | tuple[int, int] | Sizes
     width: int | str
     height: int | str
     mode: str
@@ -173,19 +174,25 @@ _MAY_BE_NONE = ("color", "density", "format", "start", "removed", "label", "labe
                 "classes", "category_ids", "first_id", "prefix", "split")  # fmt: skip
 
 
-def parse_size(size: object) -> tuple[int, int]:
-    """Read "WxH", "N", N or (W, H) as width and height in pixels; raise BadValue for all else."""
+def parse_size(size: object) -> Sizes:
+    """Read "WxH", "N", N, (W, H) or ranges such as "256..640" and "320x240|640x480", in pixels.
+
+    Raises:
+        BadValue: For anything else.
+    """
+    if isinstance(size, Sizes):
+        return size
     if isinstance(size, list | tuple) and len(size) == 2:
         width, height = (_read_field("size", side, _READERS["width"]) for side in size)
-        return width, height
-    sides = _SIZE.fullmatch(str(size).strip())
-    if not sides:
-        near = _LIKE_SIZE.fullmatch(str(size).strip())
-        written = f"{near[1]}x{near[2]}" if near else "300x200, or 300 for a square"
-        raise BadValue(
-            f"invalid size {str(size)[:50]!r}: must be WIDTHxHEIGHT in pixels; write {written}"
-        )
-    return int(sides[1]), int(sides[2] or sides[1])
+        return Sizes.of(width, height)
+    text = str(size).strip()
+    if found := Sizes.parse(text):
+        return found
+    near = _LIKE_SIZE.fullmatch(text)
+    written = f"{near[1]}x{near[2]}" if near else "300x200, or 300 for a square"
+    if dashed := _LIKE_RANGE.fullmatch(text):
+        written = f"{dashed[1]}..{dashed[2]} to draw the size of each image"
+    raise BadValue(f"invalid size {text[:50]!r}: must be WIDTHxHEIGHT in pixels; write {written}")
 
 
 def read_fields(values: Mapping[str, object]) -> dict[str, Any]:
@@ -199,11 +206,15 @@ def read_fields(values: Mapping[str, object]) -> dict[str, Any]:
         if name not in _READERS and name != "size":
             names = {**_READERS, "size": None}
             raise BadValue(f"unknown field {name!r} of a job{suggest_choice(name, names)}")
+    if "size" in given and given.keys() & {"width", "height"}:
+        raise BadValue("size cannot be combined with width or height; give either")
+    fields = {
+        name: _read_field(name, value, _READERS[name])
+        for name, value in given.items()
+        if name != "size"
+    }
     if "size" in given:
-        if given.keys() & {"width", "height"}:
-            raise BadValue("size cannot be combined with width or height; give either")
-        given["width"], given["height"] = parse_size(given.pop("size"))
-    fields = {name: _read_field(name, value, _READERS[name]) for name, value in given.items()}
+        fields["size"] = parse_size(given["size"])
     _check_classes(fields)
     return fields
 
@@ -217,8 +228,7 @@ def read_image(fields: Mapping[str, Any]) -> ImageSpec:
     color: Color | None = fields.get("color")
     is_opaque = color is None or color.alpha == 255
     return ImageSpec(
-        width=fields.get("width", 300),
-        height=fields.get("height", 300),
+        size=fields.get("size") or Sizes.of(fields.get("width", 300), fields.get("height", 300)),
         mode=fields.get("mode") or ("RGB" if is_opaque else "RGBA"),
         depth=fields.get("depth", 8),
         color=color,
@@ -272,7 +282,7 @@ def check_alpha(image: ImageSpec, image_format: Format) -> None:
 
 
 def check_remote(
-    given: Mapping[str, object], image_format: Format, color: Color | None, checksum: str
+    given: Mapping[str, object], image_format: Format, image: ImageSpec, checksum: str
 ) -> None:
     """Refuse what cannot be asked of a remote endpoint, rather than do without it.
 
@@ -289,9 +299,15 @@ def check_remote(
             f"the remote endpoint gives {', '.join(pixlab_api.FORMATS)}, without options; not"
             f" {image_format}"
         )
-    if color is not None and color.alpha not in (0, 255):
+    if image.color is not None and image.color.alpha not in (0, 255):
         raise BadValue(
-            f"color {color} cannot be combined with a remote endpoint: it has opaque colors, and tr"
+            f"color {image.color} cannot be combined with a remote endpoint: it has opaque colors,"
+            " and tr"
+        )
+    if not image.size.is_fixed:
+        raise BadValue(
+            f"size {image.size} cannot be combined with a remote endpoint, of which all images of a"
+            " dataset have one size; write 300x200"
         )
     if checksum == "none":
         raise BadValue(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pixelgen.generator import Generator, ImageSpec
 from pixelgen.layouts import Container, DatasetInfo, ImageRecord
 from pixelgen.layouts.dataset_info import Row
+from pixelgen.rng import Stream
 from pixelgen.source_images import SourceCatalog
 
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -25,8 +26,8 @@ def row_writer(
     spec: ImageSpec, info: DatasetInfo, container: Container, sources: SourceCatalog
 ) -> Row:
     """Return the function that writes the line of an image that is generated."""
-    columns = {"width": spec.width, "height": spec.height, "mode": spec.mode, "depth": spec.depth}
-    return _writer(info, container, columns, _generated_columns(spec, sources))
+    shape = _shape_writer(spec, {"mode": spec.mode, "depth": spec.depth})
+    return _writer(info, container, shape, _generated_columns(spec, sources))
 
 
 def fetched_row_writer(spec: ImageSpec, info: DatasetInfo, container: Container) -> Row:
@@ -34,8 +35,7 @@ def fetched_row_writer(spec: ImageSpec, info: DatasetInfo, container: Container)
 
     Mode and depth are what came.
     """
-    columns = {"width": spec.width, "height": spec.height}
-    return _writer(info, container, columns, _fetched_columns(spec))
+    return _writer(info, container, _shape_writer(spec, {}), _fetched_columns(spec))
 
 
 def name_row_writer(spec: ImageSpec, info: DatasetInfo, container: Container) -> Row:
@@ -43,18 +43,18 @@ def name_row_writer(spec: ImageSpec, info: DatasetInfo, container: Container) ->
 
     They are enough for the names of the files that are made of rows.
     """
-    columns = {"width": spec.width, "height": spec.height, "mode": spec.mode, "depth": spec.depth}
-    return _writer(info, container, columns, lambda _: '"generator":""')
+    shape = members({"width": spec.width, "height": spec.height})
+    return _writer(info, container, lambda _: shape, lambda _: '"generator":""')
 
 
 def _writer(
     info: DatasetInfo,
     container: Container,
-    columns: Mapping[str, object],
+    shape: Callable[[int], str],
     origin: Callable[[ImageRecord], str],
 ) -> Row:
     """Return the function that writes a line from index, size in bytes and SHA-256."""
-    head = members({**columns, "format": info.format.upper()})
+    head = members({"format": info.format.upper()})
     group = _group_writer(info)
     location = container.location
 
@@ -63,10 +63,24 @@ def _writer(
         index, size, sha256, _ = image_record
         place = ",".join(f'"{column}":"{name}"' for column, name in location(info, index).items())
         digest = f'"sha256":"{sha256}",' if sha256 else ""
-        rest = f'"index":{index},{group(index)}{head},"bytes":{size},{digest}{origin(image_record)}'
-        return f"{{{place},{rest}}}\n".encode()
+        rest = f'"index":{index},{group(index)}{shape(index)},{head},"bytes":{size},{digest}'
+        return f"{{{place},{rest}{origin(image_record)}}}\n".encode()
 
     return row
+
+
+def _shape_writer(spec: ImageSpec, others: Mapping[str, object]) -> Callable[[int], str]:
+    """Return the function that writes an image's sides and other columns: one text if it can."""
+    stream = Stream(spec.seed)
+
+    def write(index: int) -> str:
+        shape = spec.shape_at(index, stream)
+        return members({"width": shape.width, "height": shape.height, **others})
+
+    if not spec.size.is_fixed:
+        return write
+    always = write(0)
+    return lambda _: always
 
 
 def _group_writer(info: DatasetInfo) -> Callable[[int], str]:

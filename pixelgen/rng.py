@@ -21,6 +21,7 @@ from pixelgen.errors import BadValue
 
 PARAMETERS = 0
 DATA = 1
+SIZE = 2
 SEED_LIMIT = 1 << 128
 
 Words: TypeAlias = npt.NDArray[Any]

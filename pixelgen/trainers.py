@@ -42,10 +42,10 @@ class Trainer(NamedTuple):
         if job.format.name not in self.formats:
             allowed = ", ".join(self.formats[:-1]) + f" or {self.formats[-1]}"
             yield f"{self.title} does not read {job.format.name}; use {allowed}"
-        if min(job.image.width, job.image.height) < self.min_side:
+        if min(job.image.size.smallest) < self.min_side:
             yield (
                 f"{self.title} {self.below} images with a side under {self.min_side} pixels:"
-                f" {job.image.width}x{job.image.height}; use a larger size"
+                f" {job.image.size}; use a larger size"
             )
         if self.clips_gray and (job.image.mode, job.image.depth) == ("L", 16):
             yield f"{self.title} clips 16-bit gray to white; use depth 8, or mode RGB"

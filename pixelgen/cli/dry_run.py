@@ -39,11 +39,12 @@ def print_dry_run(job: "Job", store: "Store", options: "GenerateOptions") -> int
         })  # fmt: skip
         return 0
     image = job.image
-    about = "about " if job.encoder or not image.family.is_fixed or job.remote else ""
+    is_alike = image.family.is_fixed and image.size.is_fixed
+    about = "about " if job.encoder or not is_alike or job.remote else ""
     what = f"{image.mode}, {job.format}, {image.family}"
     if job.remote:
         what = f"{job.format}, from {job.remote}"
-    print_line(f"{pluralize(len(job), 'image')} of {image.width}x{image.height} {what}")
+    print_line(f"{pluralize(len(job), 'image')} of {image.size} {what}")
     shards, size = pluralize(job.shard_count, "shard"), pluralize(job.shard_size, "image")
     print_line(f"{shards} of up to {size}")
     most = "at most " if job.remote else ""
@@ -86,6 +87,7 @@ def _expected_bytes(job: "Job") -> int:
     """Estimate the bytes of all files by those of the first, or by those of the pixels."""
     if job.remote:
         return len(job) * job.image.width * job.image.height * _REMOTE_BYTES
-    sampled = job.indices[: 1 if job.image.family.is_fixed else _SAMPLED]
+    is_alike = job.image.family.is_fixed and job.image.size.is_fixed
+    sampled = job.indices[: 1 if is_alike else _SAMPLED]
     make = job.maker()
     return sum(len(make(index)) for index in sampled) * len(job) // max(len(sampled), 1)

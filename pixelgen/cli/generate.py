@@ -17,6 +17,7 @@ from pixelgen.cli.options import (
     dataset_options,
     image_options,
     read_recipe,
+    replace_fields,
     start_option,
     with_epoch,
 )
@@ -130,7 +131,7 @@ def _fields(options: GenerateOptions) -> dict[str, Any]:
         check_named_address(str(named), address.get("remote"), str(options.recipe))
     if options.beside is not None:
         fields = without_own(fields)
-    fields |= options.dataset_fields()
+    fields = replace_fields(fields, options.dataset_fields())
     if options.trainer:
         from pixelgen.trainers import find_trainer
 
@@ -188,12 +189,12 @@ def _report_notes(job: "Job") -> None:
     is_hidden = image.density == 1 and not any(each.has_coverage for each in image.family.families)
     if is_hidden and image.color is not None and image.color.alpha:
         report(f"note: the color {image.color} is not visible at density 1")
-    if job.format.name != "npy" and image.width * image.height > WARNED_PIXELS:
+    if job.format.name != "npy" and image.size.most_pixels > WARNED_PIXELS:
         does, most = "warns about", WARNED_PIXELS
-        if image.width * image.height > MOST_PIXELS:
+        if image.size.most_pixels > MOST_PIXELS:
             does, most = "refuses to open", MOST_PIXELS
         report(
-            f"note: Pillow {does} images of over {most:,} pixels: {image.width}x{image.height};"
+            f"note: Pillow {does} images of over {most:,} pixels: {image.size};"
             " set PIL.Image.MAX_IMAGE_PIXELS = None before you load them"
         )
 

@@ -27,7 +27,8 @@ _draw, _output = headed("What to draw"), headed("Output")
 # fmt: off
 image_options = together([
     _draw("-s", "--size", metavar="WxH",
-          help="Width x height in pixels; one number is a square.  [default: 300x300]"),
+          help="Width x height in pixels; one number is a square. Ranges and lists draw the size of"
+               " each image: 256..640, or 320x240|640x480.  [default: 300x300]"),
     _draw("--width", type=int, metavar="N", help="Width in pixels; alone, a square."),
     _draw("--height", type=int, metavar="N", help="Height in pixels; alone, a square."),
     _draw("--color", metavar="COLOR",
@@ -99,19 +100,15 @@ class ImageOptions:
         names = ("color", "density", "family", "mode", "depth", "seed")
         fields = {name: getattr(self, name) for name in names}
         return {name: value for name, value in fields.items() if value not in (None, ())} | (
-            self._sides()
+            self._size()
         )
 
-    def _sides(self) -> dict[str, int]:
-        from pixelgen.job_options import parse_size
-
-        if self.size is not None:
-            if self.width is not None or self.height is not None:
-                raise BadValue("--size cannot be combined with --width or --height; give either")
-            width, height = parse_size(self.size)
-            return {"width": width, "height": height}
+    def _size(self) -> dict[str, object]:
         sides = [side for side in (self.width, self.height) if side is not None]
-        return {"width": sides[0], "height": sides[-1]} if sides else {}
+        if self.size is not None and sides:
+            raise BadValue("--size cannot be combined with --width or --height; give either")
+        size = (sides[0], sides[-1]) if sides else self.size
+        return {} if size is None else {"size": size}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +190,7 @@ def read_recipe(path: str) -> dict[str, Any]:
             f"the recipe {path} must be a TOML file or a pixelgen.json: {error}"
         ) from None
     _check_keys(fields, path)
-    return _with_sides(_with_home(fields), path)
+    return _with_home(fields)
 
 
 def _check_keys(fields: dict[str, Any], path: str) -> None:
@@ -228,17 +225,10 @@ def _with_home(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _with_sides(fields: dict[str, Any], path: str) -> dict[str, Any]:
-    """Give width and height for size, so that options replace either."""
-    from pixelgen.job_options import parse_size
-
-    if "size" not in fields:
-        return fields
-    if fields.keys() & {"width", "height"}:
-        raise BadValue(f"the recipe {path} gives size, and width or height; remove one")
-    width, height = parse_size(fields["size"])
-    rest = {name: value for name, value in fields.items() if name != "size"}
-    return rest | {"width": width, "height": height}
+def replace_fields(fields: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a job with those that are given; a size replaces both sides."""
+    replaced = ("size", "width", "height") if "size" in given else ()
+    return {name: value for name, value in fields.items() if name not in replaced} | given
 
 
 def with_epoch(job: "Job") -> "Job":

@@ -82,7 +82,7 @@ def _family_tiles(options: PreviewOptions) -> "list[Tile]":
     from pixelgen.registry import components
     from pixelgen.rng import draw_seed
 
-    fields: dict[str, Any] = {"width": options.tile, "height": options.tile, "family": "uniform"}
+    fields: dict[str, Any] = {"size": options.tile, "family": "uniform"}
     fields |= options.image_fields()
     if fields.get("seed") == "random":
         fields["seed"] = draw_seed()

@@ -20,7 +20,7 @@ def append_summary(path: str, job: "Job", manifest: "Manifest", speed: str, wher
     image = job.image
     rows = {
         "where": f"`{where}`",
-        "what": f"{image.width}×{image.height}, {job.format}, {job.remote or image.family}",
+        "what": f"{str(image.size).replace('x', '×')}, {job.format}, {job.remote or image.family}",
         "layout": f"{job.layout}, {pluralize(job.shard_count, 'shard')}",
         "created": f"{pluralize(manifest.created, 'image')}, {human_bytes(manifest.bytes)}",
         "existing": pluralize(manifest.existing, "image"),

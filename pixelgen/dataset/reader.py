@@ -99,16 +99,18 @@ class Images(Items[Pixels]):
         job = self._job
         shard = job.shard(index // job.shard_size)
         number = job.indices[index]
-        return self._decode(job.layout.container.read_one(self._store, job.info, shard, number))
+        data = job.layout.container.read_one(self._store, job.info, shard, number)
+        return self._decode(data, number)
 
     def __iter__(self) -> Iterator[Pixels]:
         job = self._job
         for shard in job.shards():
-            yield from map(self._decode, job.layout.container.read(self._store, job.info, shard))
+            images = job.layout.container.read(self._store, job.info, shard)
+            yield from map(self._decode, images, shard.indices)
 
-    def _decode(self, data: bytes) -> Pixels:
+    def _decode(self, data: bytes, index: int) -> Pixels:
         try:
-            return decode_image(data, self._job)
+            return decode_image(data, self._job.image.shape_at(index), self._job)
         except UnusableImage as error:
             raise Conflict(f"an image of {self._store.root} is damaged: {error}") from None
 

@@ -7,7 +7,7 @@ deflate strategy that suit them. Checksums and deflate are from zlib-ng.
 
 import struct
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +27,7 @@ _SHORTEST_MATCH, _LONGEST_MATCH = 3, 257  # 258 has a code of its own
 _CHUNK_LIMIT = (1 << 31) - 1
 _WORST_GROWTH = 1.07  # zlib-ng's level 1 makes noise 5.5 % larger
 _NONE, _SUB, _UP = 0, 1, 2
+_KEPT = 1024  # images of one level, a kilobyte each
 
 
 class _Deflate(NamedTuple):
@@ -93,6 +94,7 @@ class Png(Format):
             )
 
 
+@lru_cache(_KEPT)
 def constant_png(width: int, height: int, level: int) -> bytes:
     """Encode an image of 8-bit gray, all of one level; the bytes depend on no library.
 

@@ -163,12 +163,14 @@ class Container(LayoutComponent):
     """Where images go; a subclass sets ``name`` and implements the methods below.
 
     ``formats`` are the formats it accepts, its default first; empty means any. ``manifest`` is the
-    name of the manifest. With ``splits_shards`` all images of a shard belong to one split.
+    name of the manifest. With ``splits_shards`` all images of a shard belong to one split, and with
+    ``has_one_size`` all images of a dataset have one size.
     """
 
     formats: ClassVar[tuple[str, ...]] = ()
     manifest: ClassVar[str] = MANIFEST
     splits_shards: ClassVar[bool] = False
+    has_one_size: ClassVar[bool] = False
 
     def shard_size(self, count: int, image_bytes: int) -> int:
         """Return the number of images in a shard: about 8 MiB, and a divisor of 1000."""

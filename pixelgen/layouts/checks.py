@@ -2,13 +2,14 @@
 
 from pixelgen.errors import BadValue
 from pixelgen.formats import Format
+from pixelgen.image_types import Sizes
 from pixelgen.layouts.base import Container
 from pixelgen.layouts.dataset_info import DatasetInfo
 from pixelgen.layouts.layout import Layout
 
 
-def check_layout(layout: Layout, image_format: Format, checksum: str) -> None:
-    """Refuse a layout that cannot hold the format, or that lacks checksums that it lists.
+def check_layout(layout: Layout, image_format: Format, checksum: str, size: Sizes) -> None:
+    """Refuse a layout that cannot hold the format or sizes, or that lacks checksums it lists.
 
     Raises:
         BadValue: For such a layout.
@@ -19,6 +20,11 @@ def check_layout(layout: Layout, image_format: Format, checksum: str) -> None:
                 f"layout {component.name} lists checksums and cannot be combined with"
                 " --checksum none"
             )
+    if layout.container.has_one_size and not size.is_fixed:
+        raise BadValue(
+            f"layout {layout.container.name} holds images of one size, not {size}; write one size,"
+            " such as 300x200, or choose another layout"
+        )
     allowed = layout.container.formats
     if allowed and image_format.name not in allowed:
         raise BadValue(

@@ -186,7 +186,7 @@ class DatasetInfo:
     @property
     def most_bytes(self) -> int:
         """The largest size of an image file that is read, in bytes."""
-        return 16 * self.image.width * self.image.height + (1 << 20)
+        return 16 * self.image.size.most_pixels + (1 << 20)
 
     @property
     def count(self) -> int:

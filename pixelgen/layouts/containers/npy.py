@@ -18,6 +18,7 @@ class Npy(Sharded):
 
     name = "npy"
     formats: ClassVar = ("npy",)
+    has_one_size: ClassVar = True
 
     def file(self, split: str, number: int, total: int) -> str:
         """Return a number in six digits."""
@@ -57,7 +58,7 @@ class Npy(Sharded):
 
 
 def _shape(info: DatasetInfo) -> tuple[int, int, int]:
-    return info.image.height, info.image.width, info.image.shape.channels
+    return info.image.shape_at(0).levels
 
 
 def _header(info: DatasetInfo, shard: Shard) -> bytes:

@@ -88,15 +88,16 @@ def _wrap(info: DatasetInfo, image_record: ImageRecord) -> tuple[bytes, bytes]:
     Protocol Buffers of tensorflow/core/example: Example.features (1), Features.feature (1, a map),
     Feature.bytes_list (1) or int64_list (3), and their value (1).
     """
+    shape = info.image.shape_at(image_record.number)
     before = _entry(b"image/class/label", info.label_number)
     before += _entry(b"image/class/text", info.label.encode())
     after = b"".join((
         _entry(b"image/filename", info.file(image_record.number).encode()),
         _entry(b"image/format", info.format.encode()),
-        _entry(b"image/height", info.image.height),
+        _entry(b"image/height", shape.height),
         _entry(b"image/key/sha256", image_record.sha256.encode()),
         _entry(b"image/source_id", str(image_record.number).encode()),
-        _entry(b"image/width", info.image.width),
+        _entry(b"image/width", shape.width),
     ))  # fmt: skip
     head = _entry_head(_IMAGE, image_record.size)
     return _prefix(

@@ -5,9 +5,9 @@ MMDetection follow exactly: they open only NAME.jpg. Its lists are train, val an
 union of both. In a mask of ``SegmentationClass``, level 0 is the background.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pixelgen.formats.png import constant_png
 from pixelgen.layouts.base import File, ManifestView
@@ -66,10 +66,10 @@ class Voc(ImageFiles):
                 yield f"{folder}/{_UNION}.txt", _names(manifest, union)
         for row in manifest.rows():
             key = info.key(row["index"])
-            yield f"{_ROOT}/Annotations/{key}.xml", _annotation(info, key, segmented=self.masks)
+            yield f"{_ROOT}/Annotations/{key}.xml", _annotation(info, row, segmented=self.masks)
         if self.masks:
-            mask = constant_png(info.image.width, info.image.height, 0)
             for row in manifest.rows():
+                mask = constant_png(row["width"], row["height"], 0)
                 yield f"{_ROOT}/SegmentationClass/{info.key(row['index'])}.png", mask
 
     def loader(self, root: str, info: DatasetInfo) -> str:
@@ -80,12 +80,13 @@ class Voc(ImageFiles):
         return f'torchvision.datasets.VOC{kind}({root!r}, year="2012", image_set="{split}")'
 
 
-def _annotation(info: DatasetInfo, key: str, *, segmented: bool) -> bytes:
+def _annotation(info: DatasetInfo, row: Mapping[str, Any], *, segmented: bool) -> bytes:
     """Write an annotation without an object."""
+    file, width, height = info.file(row["index"]), row["width"], row["height"]
     return (
-        f"<annotation>\n <folder>VOC2012</folder>\n <filename>{key}{info.suffix}</filename>\n"
-        f" <size>\n  <width>{info.image.width}</width>\n  <height>{info.image.height}</height>\n"
-        f"  <depth>{info.image.shape.channels}</depth>\n </size>\n"
+        f"<annotation>\n <folder>VOC2012</folder>\n <filename>{file}</filename>\n"
+        f" <size>\n  <width>{width}</width>\n  <height>{height}</height>\n"
+        f"  <depth>{len(info.image.mode)}</depth>\n </size>\n"
         f" <segmented>{segmented:d}</segmented>\n</annotation>\n"
     ).encode()
 

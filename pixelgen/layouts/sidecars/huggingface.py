@@ -23,7 +23,7 @@ _LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]{0,49}", re.ASCII)
 _BODY = """
 # Negative samples
 
-{count:,} images of {width}×{height} pixels, written by pixelgen; each has a row that tells what it
+{count:,} images of {size} pixels, written by pixelgen; each has a row that tells what it
 was made of. There is nothing in them to be found.
 """
 
@@ -68,7 +68,7 @@ def _card(info: DatasetInfo, container: Container, license_name: str) -> bytes:
     lines += ["configs:", "- config_name: default", "  data_files:"]
     for split, paths in _paths(info, container).items():
         lines += [f"  - split: {split}", "    path:", *(f'    - "{path}"' for path in paths)]
-    body = _BODY.format(count=info.count, width=info.image.width, height=info.image.height)
+    body = _BODY.format(count=info.count, size=str(info.image.size).replace("x", "×"))
     return "\n".join([*lines, "---", body]).encode()
 
 

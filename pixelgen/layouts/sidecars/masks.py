@@ -36,8 +36,8 @@ class Masks(Sidecar):
         """Yield the list of names, or one for each split, and the masks."""
         for name, split in manifest.split_files("masks", ".txt"):
             yield name, _names(manifest, split)
-        mask = constant_png(manifest.info.image.width, manifest.info.image.height, self.value)
         for row in manifest.rows():
+            mask = constant_png(row["width"], row["height"], self.value)
             yield f"masks/{_stem(row['file_name'])}.png", mask
 
     def loader(self, root: str, info: DatasetInfo) -> str:
