@@ -129,7 +129,7 @@ class Sizes:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read ranges with "|" between them; None where one of them is none.
+        """Read ranges with "|" between them; None where a part cannot be read.
 
         Raises:
             BadValue: For a range that ends below its start.

@@ -194,7 +194,7 @@ def read_recipe(path: str) -> dict[str, Any]:
 
 
 def _check_keys(fields: dict[str, Any], path: str) -> None:
-    """Refuse keys that are options of the command, and say how each is given."""
+    """Refuse keys that are unknown or exclude each other, and say how options are given."""
     from pixelgen.job_options import JobOptions
 
     context = click.get_current_context(silent=True)
@@ -209,6 +209,8 @@ def _check_keys(fields: dict[str, Any], path: str) -> None:
                 f"unknown key {key!r} in the recipe {path}: it is an option of the command;"
                 f" give {max(option.opts, key=len)} on the command line"
             )
+    if "size" in fields and fields.keys() & {"width", "height"}:
+        raise BadValue(f"the recipe {path} gives size, and width or height; remove one")
     known = [*JobOptions.__annotations__]
     for key in fields.keys() - set(known):
         raise BadValue(f"unknown key {key!r} in the recipe {path}{suggest_choice(key, known)}")

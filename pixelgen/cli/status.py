@@ -54,14 +54,14 @@ def status(**values: Any) -> int:
     begun_count = len(new.job) if new else None
     if is_finished(store, plan.job) or is_manifest_lost(plan.job, store):
         code = _print_finished(plan.job, store, options, begun_count)
-        drop = "; to drop it, run the command that made the dataset"
+        way = "; to delete what it made, run the one that made the dataset"
     else:
         code = _print_unfinished(plan, store, options, begun_count)
-        drop = ""
+        way = ""
     if begun_count is not None:
         report(
             f"note: a change to {pluralize(begun_count, 'image')} was begun; to finish it, run the"
-            f" command that began it again{drop}"
+            f" command that began it again{way}"
         )
     return code
 

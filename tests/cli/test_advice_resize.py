@@ -72,3 +72,26 @@ def test_a_resize_that_was_interrupted_is_resumed_by_its_command(
     console.run(DATASET, 3)
     console.run(grow)
     console.verified()
+
+
+@follows_advice(
+    "note: a change to … was begun; to finish it, run the command that began it again…",
+    "; to delete what it made, run the one that made the dataset",
+)
+def test_a_resize_that_was_begun_is_finished_or_given_up(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console.run(DATASET)
+    grow = DATASET.replace("-n 6", "-n 9")
+    for way in (DATASET, grow):
+        with monkeypatch.context() as patch:
+
+            def fail(*_: object) -> None:
+                raise PixelgenError("no room")
+
+            patch.setattr("pixelgen.dataset.resize.make_missing", fail)
+            console.run(grow, 1)
+        assert "to 9 images was begun" in console.run("status set")
+        console.run(way)
+        assert "begun" not in console.run("status set")
+        console.verified()
