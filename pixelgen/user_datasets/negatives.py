@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 
 from pixelgen.dataset.existing_plan import finished_plan
 from pixelgen.dataset.manifest_reader import read_records
+from pixelgen.dataset.missing_files import check_present
 from pixelgen.errors import AnotherJob, BadValue, Conflict
 from pixelgen.formats import Data
 from pixelgen.job import Job
@@ -64,16 +65,19 @@ class Negatives:
 
     @classmethod
     def open(cls, place: str) -> Self:
-        """Open the dataset in a directory.
+        """Open the dataset in a directory, and see that its files are there.
 
         Raises:
             BadValue: If it is in an object store.
             PixelgenError: If no finished dataset is there.
+            Conflict: If it lacks files.
         """
-        store = open_store(place)
+        store = open_store(place, follows_links=True)
         if not store.has_local_paths:
             raise BadValue(f"{place} is not a directory, and an index names files; copy it first")
-        return cls(store, finished_plan(store).job)
+        job = finished_plan(store).job
+        check_present(job, store)
+        return cls(store, job)
 
     @property
     def root(self) -> str:

@@ -1,0 +1,66 @@
+"""``merge`` joins negatives that are complete: of each kind of dataset, before it writes."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pixelgen.cli import main
+from tests.layouts.support import missing
+from tests.support.advice import unfinish
+from tests.support.user_datasets import BUILDERS, QUICK, TWO
+
+KINDS = ("coco", "yolo", "imagefolder", "huggingface")
+
+
+def out(kind: str) -> str:
+    return {"coco": "-o joined.json", "yolo": "-o joined.yaml"}.get(kind, "")
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"x")])
+@pytest.mark.parametrize("kind", KINDS)
+def test_negatives_that_lack_an_image_are_refused(
+    kind: str, spoil: Callable[[Path], object], own: Path, command: Callable[..., str]
+) -> None:
+    BUILDERS[kind](own, TWO)
+    command(f"generate {QUICK} -n 3 --beside own -o neg")
+    spoil(next(Path("neg").rglob("neg_000001.png")))
+    said = command(f"merge neg --into own {out(kind)}", 3)
+    assert missing("1 file neg_000001.png neg pixelgen repair", said) == []
+    assert not Path("joined.json").exists()
+    assert not Path("joined.yaml").exists()
+    assert main(["repair", "neg", "-q", "-j", "1"]) == 0
+    command(f"merge neg --into own -q {out(kind)}")
+
+
+def test_negatives_without_their_labels_are_refused(own: Path, command: Callable[..., str]) -> None:
+    BUILDERS["yolo"](own, TWO)
+    command(f"generate {QUICK} -n 3 --beside own -o neg")
+    Path("neg/labels/neg_000002.txt").unlink()
+    assert "neg_000002.txt" in command("merge neg --into own -o joined.yaml", 3)
+
+
+def test_negatives_that_are_not_finished_are_refused(
+    own: Path, command: Callable[..., str]
+) -> None:
+    BUILDERS["coco"](own, TWO)
+    command(f"generate {QUICK} -n 3 --beside own -o neg")
+    unfinish("neg")
+    assert missing("neg finished repair", command("merge neg --into own -o a.json", 1)) == []
+    assert not Path("a.json").exists()
+
+
+@pytest.mark.parametrize("kind", ["coco", "yolo"])
+def test_negatives_may_be_links_as_dvc_makes_them(
+    kind: str, own: Path, command: Callable[..., str]
+) -> None:
+    BUILDERS[kind](own, TWO)
+    command(f"generate {QUICK} -n 3 --beside own -o neg")
+    Path("cache").mkdir()
+    for number, path in enumerate(sorted(Path("neg").rglob("*.*"))):
+        path.rename(f"cache/{number}")
+        path.symlink_to(os.path.relpath(f"cache/{number}", path.parent))
+    command(f"merge neg --into own {out(kind)}")
+    Path("neg/images/neg_000001.png").resolve().unlink()
+    assert "missing" in command(f"merge neg --into own {out(kind)}", 3)
