@@ -91,6 +91,11 @@ def _print_joined(joined: "Joined", call: str, options: MergeOptions) -> None:
             report(_describe(part))
         if joined.root:
             report(f"file names count from {joined.root}")
+        if joined.missing:
+            report(
+                f"note: {len(joined.missing):,} of your images do not exist, such as"
+                f" {joined.missing[0][:100]!r}"
+            )
         report(f"load it: {call}")
     if not options.as_json:
         print_path(joined.path)
@@ -102,6 +107,7 @@ def _print_joined(joined: "Joined", call: str, options: MergeOptions) -> None:
         "yours": joined.own,
         "negatives": joined.negatives,
         "parts": [each._asdict() for each in joined.parts],
+        "missing": len(joined.missing),
     })  # fmt: skip
 
 

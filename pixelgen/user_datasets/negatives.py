@@ -39,11 +39,13 @@ class Joined:
         path: The file.
         parts: The images of each split that negatives joined.
         root: The folder that the file names of a COCO index count from; '' in a data.yaml.
+        missing: The user's images that are listed and do not exist, as their names are written.
     """
 
     path: str
     parts: tuple[Part, ...]
     root: str = ""
+    missing: tuple[str, ...] = ()
 
     @property
     def own(self) -> int:

@@ -104,7 +104,8 @@ def test_negatives_that_collide_are_made_again_to_fit(console: Console) -> None:
     "; give one: --split …",
     "no splits; remove --split",
     "; give theirs with --images FOLDER",
-    "--images … …; give the folder of the images",
+    "--images … is not a folder; give the folder of the images",
+    "--images … has … of the … images of …, and not …; give the folder of the images",
 )
 def test_merge_says_what_it_needs(console: Console) -> None:
     path = yolo(Path("own"), TWO)
@@ -121,6 +122,7 @@ def test_merge_says_what_it_needs(console: Console) -> None:
     console.run(f"merge splits --into {path} -o joined.json --{console.last.split('--')[-1]}")
     Path("two/train").rename("photos")
     console.run(f"merge plain --into {path} -o third.json", 2)
+    console.run(f"merge plain --into {path} -o third.json --images two/train", 2)
     console.run(f"merge plain --into {path} -o third.json --images two", 2)
     console.run(f"merge plain --into {path} -o third.json --images photos")
 

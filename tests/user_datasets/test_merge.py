@@ -200,6 +200,7 @@ def test_the_result_as_json(own: Path, command: Callable[..., str]) -> None:
     assert said == {
         "state": "complete", "index": "new/joined.json", "root": str(own / "train"), "yours": 9,
         "negatives": 1, "parts": [{"split": "", "own": 9, "negatives": 1}],
+        "missing": 0,
     }  # fmt: skip
 
 
