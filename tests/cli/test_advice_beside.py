@@ -78,6 +78,18 @@ def test_classes_that_a_dataset_does_not_name_are_given(console: Console) -> Non
 
 
 @follows_advice(
+    "one class per line; if it is a COCO file, give --beside …",
+    "are a folder; if it is that of your dataset, give --beside …",
+)
+def test_classes_of_a_dataset_are_read_by_beside(console: Console) -> None:
+    path = coco(Path("own"), TWO)
+    for number, given in enumerate((str(path), "own/")):
+        console.run(f"generate {QUICK} --classes {given} -o neg{number}", 2)
+        option = console.last.partition("give ")[2].strip()
+        console.run(f"generate {QUICK} {option} -o neg{number}")
+
+
+@follows_advice(
     "… has the classes …, and … has …; for negatives that fit, run: …",
     "ids …: --first-id must be … or more",
     "names …: they need another --prefix",
