@@ -45,8 +45,9 @@ def merge_coco(request: MergeRequest) -> Joined:
     indices = negatives.choose(_split(negatives, request.split), request.share, user.images)
     first = negatives.job.info.first_id
     found = _read_images(user.path, {first + index for index in indices})
-    negatives.check_names(indices, user, found.ids)
     own = find_images(user, found.names, request.images)
+    paths = (os.path.join(own.root, name) for name in found.names)  # noqa: PTH118 - many names
+    negatives.check_names(indices, user, found.ids, paths)
     is_absolute = own.root == "/"
     folder = negatives.root if is_absolute else os.path.relpath(negatives.root, own.root)
 

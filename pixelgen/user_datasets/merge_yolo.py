@@ -54,7 +54,7 @@ def merge_yolo(request: MergeRequest) -> Joined:
         target = _TARGETS[split]
         own = dict(user.split_images).get(target, 0)
         indices = negatives.choose(split, request.share, own)
-        negatives.check_names(indices, user, {})
+        negatives.check_names(indices, user, {}, _own_images(file))
         missing |= dict.fromkeys(_missing(file, target))
         parts.append(Part(target, own, len(indices)))
         is_absolute = all(map(os.path.isabs, file.texts(target) or file.texts("train")))
@@ -88,6 +88,13 @@ def _check(negatives: Negatives, out: Path) -> None:
         raise BadValue(f"{out} must end in .yaml; write -o {out.with_suffix('.yaml')}")
     if "\n" in negatives.root:
         raise BadValue(f"the path {negatives.root!r} has a line break; move the negatives")
+
+
+def _own_images(file: YoloFile) -> Iterator[str]:
+    """Yield the images of all splits."""
+    for split in SPLITS:
+        for text in file.texts(split):
+            yield from images_of(file.resolve(text))
 
 
 def _missing(file: YoloFile, split: str) -> Iterator[str]:

@@ -93,7 +93,7 @@ def test_classes_of_a_dataset_are_read_by_beside(console: Console) -> None:
     "… has the classes …, and … has …; for negatives that fit, run: …",
     "ids …: --first-id must be … or more",
     "names …: they need another --prefix",
-    "pixelgen generate --recipe … --beside ……… -o …",
+    "pixelgen generate --recipe … --beside ………… -o …",
 )
 def test_negatives_that_collide_are_made_again_to_fit(console: Console) -> None:
     for build in (coco, yolo):
@@ -108,6 +108,26 @@ def test_negatives_that_collide_are_made_again_to_fit(console: Console) -> None:
         console.run(f"merge {path.stem}-neg --into {path} -o again{path.suffix}", 3)
         console.follow()
         console.run(f"merge {path.stem}-neg-joined --into {path} -o again{path.suffix}")
+
+
+@follows_advice(
+    "to join all of …, give your dataset without them to --into; for other images, run: …",
+    " --seed …",
+)
+def test_negatives_that_are_joined_already_are_made_of_another_seed(console: Console) -> None:
+    for build, images in ((coco, "--images coco/train"), (yolo, "")):
+        path, neg = build(Path(build.__name__), TWO), f"{build.__name__}-neg"
+        out, twice = f"joined{path.suffix}", f"twice{path.suffix}"
+        console.run(f"generate {QUICK} --beside {path} -o {neg}")
+        console.run(f"merge {neg} --into {path} -o {out}")
+        console.run(f"merge {neg} --into {out} {images} -o {twice}", 3)
+        console.follow()
+        console.run(f"merge {neg}-more --into {out} {images} -o {twice}")
+        console.run(f"merge {neg} --into {path} -o again{path.suffix}")
+        pixels = [
+            [each.tobytes() for each in pixelgen.load(name).images] for name in (neg, f"{neg}-more")
+        ]
+        assert not set(pixels[0]) & set(pixels[1])
 
 
 @follows_advice(

@@ -64,3 +64,34 @@ def test_negatives_may_be_links_as_dvc_makes_them(
     command(f"merge neg --into own {out(kind)}")
     Path("neg/images/neg_000001.png").resolve().unlink()
     assert "missing" in command(f"merge neg --into own {out(kind)}", 3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "images", "listed"), [("coco", "--images own/train", 3), ("yolo", "", 5)]
+)
+def test_negatives_that_are_joined_already_are_said_to_be(
+    kind: str, images: str, listed: int, own: Path, command: Callable[..., str]
+) -> None:
+    end = BUILDERS[kind](own, TWO).suffix
+    command(f"generate {QUICK} -n 3 --beside own -o neg")
+    command(f"merge neg --into own {out(kind)}")
+    assert main(f"generate {QUICK} -n 5 --beside own -o neg".split()) == 0  # grows
+    command("verify neg -q")
+    said = command(f"merge neg --into joined{end} {images} -o again{end}", 3)
+    facts = f"joined{end} neg already neg_000000 neg_000002 --into --seed 1 neg-more"
+    assert missing(facts, said) == []
+    assert ("(5 in all)" in said) == (listed == 5)  # a data.yaml names the folder
+    assert not Path(f"again{end}").exists()
+    assert "5 negatives" in command(f"merge neg --into own -o again{end}")
+
+
+@pytest.mark.parametrize("kind", ["coco", "yolo"])
+def test_names_that_only_look_like_those_of_negatives_need_a_prefix(
+    kind: str, own: Path, command: Callable[..., str]
+) -> None:
+    path = BUILDERS[kind](own, TWO)
+    Path("names.txt").write_text("\n".join(TWO))
+    command(f"generate {QUICK} -n 3 --classes names.txt --layout coco,yolo -o neg")
+    said = command(f"merge neg --into {path} {out(kind)}", 3)
+    assert missing("000000 prefix neg-joined", said) == []
+    assert "--seed" not in said
