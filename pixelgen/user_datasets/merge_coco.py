@@ -14,7 +14,14 @@ from typing import Any, BinaryIO
 
 from pixelgen.errors import BadValue, Conflict
 from pixelgen.user_datasets.coco import file_name, iter_objects, open_object
-from pixelgen.user_datasets.negatives import Joined, MergeRequest, Negatives, Part, write_new
+from pixelgen.user_datasets.negatives import (
+    Joined,
+    MergeRequest,
+    Negatives,
+    Part,
+    check_name,
+    write_new,
+)
 from pixelgen.user_datasets.own_images import find_images
 
 _CHUNK = 4 << 20  # bytes
@@ -38,10 +45,12 @@ def merge_coco(request: MergeRequest) -> Joined:
     """Write a COCO file with the images of both.
 
     Raises:
-        BadValue: If the split is unknown, or the user's images are not found.
+        BadValue: If the file does not end in .json, the split is unknown, or the user's images are
+            not found.
         Conflict: If the file exists.
     """
     user, negatives, out = request.user, request.negatives, request.out
+    check_name(out, (".json",))
     indices = negatives.choose(_split(negatives, request.split), request.share, user.images)
     first = negatives.job.info.first_id
     found = _read_images(user.path, {first + index for index in indices})
@@ -57,8 +66,6 @@ def merge_coco(request: MergeRequest) -> Joined:
             image |= {"width": row["width"], "height": row["height"]}
             yield json.dumps(image, separators=(",", ":"))
 
-    if out.suffix.lower() != ".json":
-        raise BadValue(f"{out} must end in .json; write -o {out.with_suffix('.json')}")
     write_new([(out, lambda: _insert(user.path, found, rows()))])
     return Joined(str(out), (Part("", user.images, len(indices)),), own.root, own.missing)
 

@@ -19,6 +19,7 @@ from pixelgen.user_datasets.negatives import (
     Negatives,
     NewFile,
     Part,
+    check_name,
     write_new,
 )
 from pixelgen.user_datasets.own_images import check_most
@@ -84,8 +85,7 @@ def _check(negatives: Negatives, out: Path) -> None:
             f"split {lost[0]} of {root} has no place in a data.yaml, which has train, val and test;"
             " make negatives with these names"
         )
-    if out.suffix.lower() not in (".yaml", ".yml"):
-        raise BadValue(f"{out} must end in .yaml; write -o {out.with_suffix('.yaml')}")
+    check_name(out, (".yaml", ".yml"))
     if "\n" in negatives.root:
         raise BadValue(f"the path {negatives.root!r} has a line break; move the negatives")
 

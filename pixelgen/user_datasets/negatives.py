@@ -223,6 +223,17 @@ NewFile = tuple[Path, Callable[[], Iterator[Data]]]
 """A file to write, and what yields its bytes, as often as it is called."""
 
 
+def check_name(out: Path, suffixes: tuple[str, ...]) -> None:
+    """Check the name of the file to write.
+
+    Raises:
+        BadValue: Unless it ends in one of some suffixes.
+    """
+    if out.suffix.lower() not in suffixes:
+        name = out.with_suffix(suffixes[0]) if out.name else f"joined{suffixes[0]}"
+        raise BadValue(f"{out} must end in {suffixes[0]}; write -o {name}")
+
+
 def write_new(files: list[NewFile]) -> None:
     """Write files that do not exist, each whole or not at all; keep those that have the bytes.
 

@@ -95,3 +95,28 @@ def test_names_that_only_look_like_those_of_negatives_need_a_prefix(
     said = command(f"merge neg --into {path} {out(kind)}", 3)
     assert missing("000000 prefix neg-joined", said) == []
     assert "--seed" not in said
+
+
+@pytest.mark.parametrize("kind", ["coco", "yolo"])
+def test_a_file_may_be_anywhere_and_replaces_nothing(
+    kind: str, own: Path, command: Callable[..., str]
+) -> None:
+    path = BUILDERS[kind](own, TWO)
+    end = path.suffix
+    command(f"generate {QUICK} -n 3 --beside {path} -o neg")
+    folder = next(own.rglob("000000.png")).parent
+    for place in (folder, path.parent, Path("neg"), Path("new")):
+        command(f"merge neg --into {path} -o {place}/joined{end}")
+    command("verify neg -q")
+
+    Path(f"link{end}").symlink_to(path)
+    Path(f"dangling{end}").symlink_to("nowhere")
+    Path(f"folder{end}").mkdir()
+    os.mkfifo(f"pipe{end}")
+    for name in ("link", "dangling", "folder", "pipe", path.with_suffix("")):
+        assert "exists" in command(f"merge neg --into {path} -o {name}{end}", 3)
+    for name in (".", "/", "..", "joined", f"joined{end}.txt"):
+        assert f"write -o {'joined' if name in './' else ''}" in command(
+            f"merge neg --into {path} -o {name}", 2
+        )
+    assert main(["merge", "neg", "--into", str(path), "-o", ""]) == 2
