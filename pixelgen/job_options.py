@@ -23,6 +23,7 @@ from pixelgen.rng import parse_seed
 
 _LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
 _PREFIX = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,31}", re.ASCII)
+_NAMES = re.compile(r"(?:\A|,)((?:\\.|[^,\\])*)", re.DOTALL)  # a backslash keeps a comma
 LONGEST_CLASS = 200
 """Characters of the name of a class of the user's."""
 GENERATED = ("family", "density", "mode", "depth", "seed", "start")
@@ -103,12 +104,17 @@ def _read_label(text: str) -> str:
 def _read_classes(value: object) -> tuple[str, ...]:
     """Read names of classes, in their order; in text a backslash keeps a comma within a name."""
     given = value if isinstance(value, list | tuple) else None
-    names = [*map(registry.unescape, registry.split_list(str(value)))] if given is None else given
+    names = [*map(registry.unescape, _NAMES.findall(str(value)))] if given is None else given
     if not all(isinstance(name, str) for name in names):
         raise TypeError
     read: dict[str, None] = {}  # looked up by name: a plan may list very many
     for name in map(str.strip, names):
-        if not name or not name.isprintable() or len(name) > LONGEST_CLASS:
+        if not name:
+            raise BadValue(
+                f"the name of class {len(read) + 1} is empty; write a name before and after each"
+                " comma: cat,dog"
+            )
+        if not name.isprintable() or len(name) > LONGEST_CLASS:
             raise BadValue(
                 f"invalid class {name[:50]!r}: must be 1 to {LONGEST_CLASS} printable characters"
             )

@@ -12,12 +12,13 @@ _output = headed("Output")
 # fmt: off
 beside_option = _output("--beside", metavar="PATH", type=HomePath(),
             help="Match the classes, ids and names of your own dataset: a COCO file, a data.yaml,"
-                 " or a VOC, ImageFolder or Hugging Face folder. It is only read.")
+                 " the folder of either, or a VOC, ImageFolder or Hugging Face folder. It is only"
+                 " read.")
 beside_options = together([
     beside_option,
     _output("--share", metavar="SHARE",
             help="With --beside, in place of --count: share of negatives in the whole, such as"
-                 " 0.1."),
+                 " 0.1 or 10%."),
 ])
 # fmt: on
 

@@ -36,12 +36,13 @@ class MergeOptions:
 @click.command(cls=HeadedCommand)
 @dataset_argument
 @click.option("--into", required=True, metavar="PATH", type=HomePath(),
-              help="Your dataset: a COCO file, a data.yaml, or a folder, for which code is printed."
+              help="Your dataset: a COCO file, a data.yaml, or the folder of either. For a VOC,"
+                   " ImageFolder, Hugging Face or WebDataset folder, code is printed."
               )  # fmt: skip
 @click.option("-o", "--out", metavar="FILE", type=HomePath(),
               help="File to write, .json or .yaml. One that exists is not replaced.")  # fmt: skip
 @click.option("--share", metavar="SHARE",
-              help="Take the first negatives so that they are this share of the whole: 0.1."
+              help="Take the first negatives so that they are this share of the whole: 0.1 or 10%."
               )  # fmt: skip
 @click.option("--images", metavar="FOLDER", type=HomePath(),
               help="Folder that file names of your COCO file count from.  [default: searched]"
@@ -55,7 +56,7 @@ def merge(**values: Any) -> int:
     """Write one index of your dataset and of negatives.
 
     DATASET is 'negatives' by default. Your files stay as they are: FILE is new. Refuses negatives
-    of other classes, and ids and names that collide. Prints the path of FILE.
+    that lack files or have other classes, and ids and names that collide. Prints the path of FILE.
     """
     from pathlib import Path
 
@@ -91,6 +92,11 @@ def _print_joined(joined: "Joined", call: str, options: MergeOptions) -> None:
             report(_describe(part))
         if joined.root:
             report(f"file names count from {joined.root}")
+        if joined.missing:
+            report(
+                f"note: {len(joined.missing):,} of your images do not exist, such as"
+                f" {joined.missing[0][:100]!r}"
+            )
         report(f"load it: {call}")
     if not options.as_json:
         print_path(joined.path)
@@ -102,6 +108,7 @@ def _print_joined(joined: "Joined", call: str, options: MergeOptions) -> None:
         "yours": joined.own,
         "negatives": joined.negatives,
         "parts": [each._asdict() for each in joined.parts],
+        "missing": len(joined.missing),
     })  # fmt: skip
 
 
@@ -115,8 +122,8 @@ def _describe(part: "Part") -> str:
     total = part.own + part.negatives
     share = f"{part.negatives / total:.1%}" if total else "0%"
     return (
-        f"{part.split}{': ' if part.split else ''}{part.own:,} yours + {part.negatives:,} negatives"
-        f" = {pluralize(total, 'image')}, share {share}"
+        f"{part.split}{': ' if part.split else ''}{part.own:,} yours +"
+        f" {pluralize(part.negatives, 'negative')} = {pluralize(total, 'image')}, share {share}"
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pixelgen.cli.class_names import load_classes
 from pixelgen.cli.command import (
     ComponentName,
     Count,
@@ -63,7 +64,8 @@ dataset_options = together([
     _output("--label", "label_number", type=int, metavar="N",
             help="Class number, in layouts that have one.  [default: that after --classes]"),
     _output("--classes", metavar="NAMES",
-            help="Classes of your own dataset, in its order: cat,dog or a file with one per line."),
+            help="Classes of your own dataset, in its order: cat,dog, a file with one per line, or"
+                 " a data.yaml."),
     _output("--first-id", type=int, metavar="N",
             help="Id of the first image in coco: that after your own.  [default: 1]"),
     _output("--prefix", metavar="TEXT", help="Start of the names of files, such as neg- or bg."),
@@ -146,28 +148,13 @@ class DatasetOptions(ImageOptions):
             "layout": ",".join(self.layout) if self.layout else None,
             "label": "".join(self.label) if self.label else None,
             "label_number": self.label_number,
-            "classes": None if self.classes is None else _load_classes(self.classes),
+            "classes": None if self.classes is None else load_classes(self.classes),
             "first_id": self.first_id,
             "prefix": self.prefix,
             "split": ",".join(self.split) if self.split else None,
         }
         given = {name: value for name, value in fields.items() if value is not None}
         return given | self.image_fields()
-
-
-def _load_classes(text: str) -> str | list[str]:
-    """Return the names of classes: the lines of a file, if the text is the path of one."""
-    from pathlib import Path
-
-    if not os.path.isfile(text):  # noqa: PTH113 - Path raises OSError where a list is too long
-        return text
-    path = Path(text)
-    try:
-        with path.open(encoding="utf-8") as file:
-            lines = file.read(_RECIPE_LIMIT).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadValue(f"cannot read the classes in {text}: {error}; write one per line") from None
-    return [line for line in lines if line.strip()]
 
 
 def read_recipe(path: str) -> dict[str, Any]:
@@ -190,6 +177,8 @@ def read_recipe(path: str) -> dict[str, Any]:
             f"the recipe {path} must be a TOML file or a pixelgen.json: {error}"
         ) from None
     _check_keys(fields, path)
+    if isinstance(classes := fields.get("classes"), str):
+        fields["classes"] = load_classes(classes)
     return _with_home(fields)
 
 

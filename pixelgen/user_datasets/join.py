@@ -11,6 +11,7 @@ from typing import Any
 from pixelgen.errors import AnotherJob, BadValue, shell_path
 from pixelgen.job import Job
 from pixelgen.job_options import read_fields
+from pixelgen.rng import SEED_LIMIT
 from pixelgen.user_datasets.base import UserDataset
 
 OWN = ("classes", "category_ids", "first_id", "prefix")
@@ -149,6 +150,18 @@ def least_ids(user: UserDataset) -> int:
 
 def fitting_command(job: Job, user: UserDataset, place: str) -> str:
     """Return the command that makes the negatives of a job beside a dataset, in another place."""
+    return _command(job, user, place, "", "joined")
+
+
+def other_command(job: Job, user: UserDataset, place: str) -> str:
+    """Return the command that makes negatives as those of a job, but other images."""
+    seed = (
+        "" if job.remote else f" --seed {(job.image.seed + 1) % SEED_LIMIT}"
+    )  # fetched ones differ
+    return _command(job, user, place, seed, "more")
+
+
+def _command(job: Job, user: UserDataset, place: str, seed: str, suffix: str) -> str:
     root = place.rstrip("/")
     needed = _LAYOUTS.get(user.kind, "").removeprefix("files,")
     layout = ""
@@ -157,7 +170,7 @@ def fitting_command(job: Job, user: UserDataset, place: str) -> str:
     remote = " --remote" if job.remote else ""
     return (
         f"pixelgen generate --recipe {shell_path(f'{root}/pixelgen.json')} --beside"
-        f" {shell_path(str(user.path))}{layout}{remote} -o {shell_path(f'{root}-joined')}"
+        f" {shell_path(str(user.path))}{layout}{remote}{seed} -o {shell_path(f'{root}-{suffix}')}"
     )
 
 

@@ -39,7 +39,7 @@ def merge(
     Raises:
         BadValue: If a dataset cannot be joined.
         AnotherJob: If classes differ, or ids or names collide; the message says which.
-        Conflict: If ``out`` exists with other bytes.
+        Conflict: If the negatives lack files, or ``out`` exists with other bytes.
     """
     user = detect(os.fspath(into))
     if user.kind not in FILE_KINDS:

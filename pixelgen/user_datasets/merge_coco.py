@@ -6,33 +6,38 @@ else stay as they are.
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pixelgen.errors import BadValue, Conflict
-from pixelgen.user_datasets.base import UserDataset, subfolders
 from pixelgen.user_datasets.coco import file_name, iter_objects, open_object
-from pixelgen.user_datasets.negatives import Joined, MergeRequest, Negatives, Part, write_new
+from pixelgen.user_datasets.negatives import (
+    Joined,
+    MergeRequest,
+    Negatives,
+    Part,
+    check_name,
+    write_new,
+)
+from pixelgen.user_datasets.own_images import find_images
 
-_SAMPLED = 5  # images of which the folder is searched
 _CHUNK = 4 << 20  # bytes
 _ROWS = 1000  # rows that are written at once
 
 
 @dataclass(frozen=True)
 class ImageList:
-    """The images of a COCO file: where their list ends, the first names, and some of their ids.
+    """The images of a COCO file: where their list ends, their names, and some of their ids.
 
     ``end`` is the offset of the bracket that closes the list, ``ids`` are those that negatives
     have, too, each with its file name.
     """
 
     end: int
-    size: int
-    first: tuple[str, ...]
+    names: tuple[str, ...]
     ids: dict[int, str]
 
 
@@ -40,16 +45,20 @@ def merge_coco(request: MergeRequest) -> Joined:
     """Write a COCO file with the images of both.
 
     Raises:
-        BadValue: If the split is unknown, or the folder of the images is not found.
+        BadValue: If the file does not end in .json, the split is unknown, or the user's images are
+            not found.
         Conflict: If the file exists.
     """
     user, negatives, out = request.user, request.negatives, request.out
+    check_name(out, (".json",))
     indices = negatives.choose(_split(negatives, request.split), request.share, user.images)
     first = negatives.job.info.first_id
     found = _read_images(user.path, {first + index for index in indices})
-    negatives.check_names(indices, user, found.ids)
-    root = _image_root(user, found.first, request.images)
-    folder = negatives.root if root == "/" else os.path.relpath(negatives.root, root)
+    own = find_images(user, found.names, request.images)
+    paths = (os.path.join(own.root, name) for name in found.names)  # noqa: PTH118 - many names
+    negatives.check_names(indices, user, found.ids, paths)
+    is_absolute = own.root == "/"
+    folder = negatives.root if is_absolute else os.path.relpath(negatives.root, own.root)
 
     def rows() -> Iterator[str]:
         for row in negatives.rows(indices):
@@ -57,10 +66,8 @@ def merge_coco(request: MergeRequest) -> Joined:
             image |= {"width": row["width"], "height": row["height"]}
             yield json.dumps(image, separators=(",", ":"))
 
-    if out.suffix.lower() != ".json":
-        raise BadValue(f"{out} must end in .json; write -o {out.with_suffix('.json')}")
     write_new([(out, lambda: _insert(user.path, found, rows()))])
-    return Joined(str(out), (Part("", user.images, len(indices)),), root)
+    return Joined(str(out), (Part("", user.images, len(indices)),), own.root, own.missing)
 
 
 def _split(negatives: Negatives, split: str | None) -> str:
@@ -85,56 +92,20 @@ def _read_images(path: Path, wanted: set[int]) -> ImageList:
             if name != "images":
                 members.skip()
                 continue
-            size, first, ids = 0, [], {}
+            names, ids = [], {}
             for image in iter_objects(members, name, path):
-                size += 1
-                if size <= _SAMPLED:
-                    first.append(file_name(image, path))
+                names.append(file_name(image, path))
                 if image.get("id") in wanted:
-                    ids[image["id"]] = file_name(image, path)
-            return ImageList(members.offset - 1, size, tuple(first), ids)
+                    ids[image["id"]] = names[-1]
+            return ImageList(members.offset - 1, tuple(names), ids)
     raise BadValue(f"{path} has no images; give a COCO file")
-
-
-def _image_root(user: UserDataset, names: Sequence[str], images: str | None) -> str:
-    """Return the folder that file names count from: absolute; / where they are absolute.
-
-    Raises:
-        BadValue: If it is not found, or there are several.
-    """
-    if names and all(map(os.path.isabs, names)):
-        return "/"
-    if images is not None:
-        lost = [name for name in names if not (Path(images) / name).is_file()]
-        if lost or not Path(images).is_dir():
-            what = f"has no {lost[0][:100]!r}" if lost else "is not a folder"
-            raise BadValue(f"--images {images} {what}; give the folder of the images")
-        return os.path.realpath(images)
-    beside, above = user.path.parent, user.path.parent.parent
-    places = [beside, *subfolders(beside), *subfolders(beside / "images")]
-    places += [above, *subfolders(above), *subfolders(above / "images")]
-    found = {
-        os.path.realpath(place): place.name
-        for place in places
-        if all((place / name).is_file() for name in names)
-    }
-    best = [place for place, name in found.items() if name and name in user.path.stem]
-    if os.path.realpath(beside) in found:
-        best = [os.path.realpath(beside)]
-    if len(best or found) != 1:
-        what = f"are in {len(found)} folders" if found else "are in no folder beside it"
-        raise BadValue(
-            f"the images of {user.path}, such as {next(iter(names), '')[:100]!r}, {what}; give"
-            " theirs with --images FOLDER"
-        )
-    return next(iter(best or found))
 
 
 def _insert(path: Path, found: ImageList, rows: Iterable[str]) -> Iterator[bytes]:
     """Yield the bytes of a file with rows at the end of its list of images."""
     with path.open("rb") as file:
         yield from _copy(file, found.end)
-        separator, waiting = "," if found.size else "", iter(rows)
+        separator, waiting = "," if found.names else "", iter(rows)
         while batch := list(islice(waiting, _ROWS)):
             yield f"{separator}\n{f',{chr(10)}'.join(batch)}".encode()
             separator = ","

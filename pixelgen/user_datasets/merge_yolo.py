@@ -19,9 +19,11 @@ from pixelgen.user_datasets.negatives import (
     Negatives,
     NewFile,
     Part,
+    check_name,
     write_new,
 )
-from pixelgen.user_datasets.yolo import SPLITS, YoloFile, read_file
+from pixelgen.user_datasets.own_images import check_most
+from pixelgen.user_datasets.yolo import SPLITS, YoloFile, images_of, read_file
 
 _TARGETS = {
     "": "train", "train": "train", "training": "train", "val": "val", "valid": "val",
@@ -34,7 +36,8 @@ def merge_yolo(request: MergeRequest) -> Joined:
     """Write a data.yaml with the images of both.
 
     Raises:
-        BadValue: If the negatives have no labels, or a split of theirs has no place.
+        BadValue: If the negatives have no labels, if a split of theirs has no place, or if most
+            of the user's images do not exist.
         Conflict: If a file exists.
     """
     user, negatives, out = request.user, request.negatives, request.out
@@ -47,12 +50,13 @@ def merge_yolo(request: MergeRequest) -> Joined:
             spelled = _respell(file, texts, base, alone=not isinstance(values[split], list))
             values[split] = spelled if isinstance(values[split], list) else spelled[0]
     lists: list[NewFile] = []
-    parts, added = [], dict[str, list[str]]()
+    parts, added, missing = [], dict[str, list[str]](), dict[str, None]()
     for split in negatives.job.info.split_names:
         target = _TARGETS[split]
         own = dict(user.split_images).get(target, 0)
         indices = negatives.choose(split, request.share, own)
-        negatives.check_names(indices, user, {})
+        negatives.check_names(indices, user, {}, _own_images(file))
+        missing |= dict.fromkeys(_missing(file, target))
         parts.append(Part(target, own, len(indices)))
         is_absolute = all(map(os.path.isabs, file.texts(target) or file.texts("train")))
         place = Path(negatives.root) / (split_file("images", split, ".txt") if split else "images")
@@ -65,7 +69,7 @@ def merge_yolo(request: MergeRequest) -> Joined:
     for target, places in added.items():
         values[target] = _respell(file, file.texts(target), base, alone=False) + places
     write_new([*lists, (out, _dumper(values))])
-    return Joined(str(out), tuple(parts))
+    return Joined(str(out), tuple(parts), missing=tuple(missing))
 
 
 def _check(negatives: Negatives, out: Path) -> None:
@@ -81,10 +85,27 @@ def _check(negatives: Negatives, out: Path) -> None:
             f"split {lost[0]} of {root} has no place in a data.yaml, which has train, val and test;"
             " make negatives with these names"
         )
-    if out.suffix.lower() not in (".yaml", ".yml"):
-        raise BadValue(f"{out} must end in .yaml; write -o {out.with_suffix('.yaml')}")
+    check_name(out, (".yaml", ".yml"))
     if "\n" in negatives.root:
         raise BadValue(f"the path {negatives.root!r} has a line break; move the negatives")
+
+
+def _own_images(file: YoloFile) -> Iterator[str]:
+    """Yield the images of all splits."""
+    for split in SPLITS:
+        for text in file.texts(split):
+            yield from images_of(file.resolve(text))
+
+
+def _missing(file: YoloFile, split: str) -> Iterator[str]:
+    """Yield the images that the text files of a split list, and that do not exist.
+
+    Raises:
+        BadValue: If they are more than half of those of a text file.
+    """
+    for place in map(file.resolve, file.texts(split)):
+        if place.is_file():  # what a text file lists counts from where the trainer runs
+            yield from check_most([*images_of(place)], ".", f"{place} names")
 
 
 def _respell(file: YoloFile, texts: list[str], base: Path, *, alone: bool) -> list[str]:

@@ -1,7 +1,7 @@
 """The negatives that are joined to a dataset of the user's: what is there, and what fits."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -11,13 +11,14 @@ from typing import Any, NamedTuple, Self
 
 from pixelgen.dataset.existing_plan import finished_plan
 from pixelgen.dataset.manifest_reader import read_records
+from pixelgen.dataset.missing_files import check_present
 from pixelgen.errors import AnotherJob, BadValue, Conflict
 from pixelgen.formats import Data
 from pixelgen.job import Job
 from pixelgen.layouts import ManifestView
 from pixelgen.storage import LocalStore, Store, open_store
 from pixelgen.user_datasets.base import UserDataset
-from pixelgen.user_datasets.join import count_of_share, fitting_command, least_ids
+from pixelgen.user_datasets.join import count_of_share, fitting_command, least_ids, other_command
 
 _NAMED = 3  # collisions that a message names
 
@@ -38,11 +39,13 @@ class Joined:
         path: The file.
         parts: The images of each split that negatives joined.
         root: The folder that the file names of a COCO index count from; '' in a data.yaml.
+        missing: The user's images that are listed and do not exist, as their names are written.
     """
 
     path: str
     parts: tuple[Part, ...]
     root: str = ""
+    missing: tuple[str, ...] = ()
 
     @property
     def own(self) -> int:
@@ -64,16 +67,19 @@ class Negatives:
 
     @classmethod
     def open(cls, place: str) -> Self:
-        """Open the dataset in a directory.
+        """Open the dataset in a directory, and see that its files are there.
 
         Raises:
             BadValue: If it is in an object store.
             PixelgenError: If no finished dataset is there.
+            Conflict: If it lacks files.
         """
-        store = open_store(place)
+        store = open_store(place, follows_links=True)
         if not store.has_local_paths:
             raise BadValue(f"{place} is not a directory, and an index names files; copy it first")
-        return cls(store, finished_plan(store).job)
+        job = finished_plan(store).job
+        check_present(job, store)
+        return cls(store, job)
 
     @property
     def root(self) -> str:
@@ -127,13 +133,24 @@ class Negatives:
             )
         return chosen
 
-    def check_names(self, indices: Sequence[int], user: UserDataset, ids: dict[int, str]) -> None:
+    def check_names(
+        self, indices: Sequence[int], user: UserDataset, ids: dict[int, str], paths: Iterable[str]
+    ) -> None:
         """Refuse ids and names that are the user's; ``ids`` are theirs that were found, with names.
+
+        ``paths`` are the user's images; they are looked at where names collide.
 
         Raises:
             AnotherJob: With the ids and names, and the command that makes others.
         """
         names = [name for n in indices if (name := self.job.info.key(n)) in user.stems]
+        root = self.store.root
+        if names and (again := self._joined_before(names, paths)):
+            raise AnotherJob(
+                f"{user.path} has images of {root} already, {_first(again)}; to join all of {root},"
+                f" give your dataset without them to --into; for other images, run:"
+                f" {other_command(self.job, user, root)}"
+            )
         said = []
         if ids:
             first = [f"{number} ({name[:100]})" for number, name in sorted(ids.items())]
@@ -142,9 +159,20 @@ class Negatives:
             said.append(f"names {_first(names)}: they need another --prefix")
         if said:
             raise AnotherJob(
-                f"images of {self.store.root} and of {user.path} have the same"
-                f" {', and '.join(said)}; run: {fitting_command(self.job, user, self.store.root)}"
+                f"images of {root} and of {user.path} have the same {', and '.join(said)}; run:"
+                f" {fitting_command(self.job, user, root)}"
             )
+
+    def _joined_before(self, names: Iterable[str], paths: Iterable[str]) -> list[str]:
+        """Return the names that files of this dataset have among the user's images."""
+        known, root = set(names), Path(self.root)
+        same = [path for each in paths if (path := Path(each)).stem in known]
+        return sorted(
+            path.stem
+            for path in same
+            if os.path.isfile(path)  # noqa: PTH113 - Path raises OSError where a name is too long
+            and path.parent.resolve().is_relative_to(root)
+        )
 
     def rows(self, indices: Sequence[int]) -> Iterator[dict[str, Any]]:
         """Yield the rows of some images, whose indices ascend."""
@@ -193,6 +221,17 @@ class MergeRequest:
 
 NewFile = tuple[Path, Callable[[], Iterator[Data]]]
 """A file to write, and what yields its bytes, as often as it is called."""
+
+
+def check_name(out: Path, suffixes: tuple[str, ...]) -> None:
+    """Check the name of the file to write.
+
+    Raises:
+        BadValue: Unless it ends in one of some suffixes.
+    """
+    if out.suffix.lower() not in suffixes:
+        name = out.with_suffix(suffixes[0]) if out.name else f"joined{suffixes[0]}"
+        raise BadValue(f"{out} must end in {suffixes[0]}; write -o {name}")
 
 
 def write_new(files: list[NewFile]) -> None:

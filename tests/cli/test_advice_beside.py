@@ -78,10 +78,22 @@ def test_classes_that_a_dataset_does_not_name_are_given(console: Console) -> Non
 
 
 @follows_advice(
+    "one class per line; if it is a COCO file, give --beside …",
+    "are a folder; if it is that of your dataset, give --beside …",
+)
+def test_classes_of_a_dataset_are_read_by_beside(console: Console) -> None:
+    path = coco(Path("own"), TWO)
+    for number, given in enumerate((str(path), "own/")):
+        console.run(f"generate {QUICK} --classes {given} -o neg{number}", 2)
+        option = console.last.partition("give ")[2].strip()
+        console.run(f"generate {QUICK} {option} -o neg{number}")
+
+
+@follows_advice(
     "… has the classes …, and … has …; for negatives that fit, run: …",
     "ids …: --first-id must be … or more",
     "names …: they need another --prefix",
-    "pixelgen generate --recipe … --beside ……… -o …",
+    "pixelgen generate --recipe … --beside ………… -o …",
 )
 def test_negatives_that_collide_are_made_again_to_fit(console: Console) -> None:
     for build in (coco, yolo):
@@ -99,12 +111,33 @@ def test_negatives_that_collide_are_made_again_to_fit(console: Console) -> None:
 
 
 @follows_advice(
+    "to join all of …, give your dataset without them to --into; for other images, run: …",
+    " --seed …",
+)
+def test_negatives_that_are_joined_already_are_made_of_another_seed(console: Console) -> None:
+    for build, images in ((coco, "--images coco/train"), (yolo, "")):
+        path, neg = build(Path(build.__name__), TWO), f"{build.__name__}-neg"
+        out, twice = f"joined{path.suffix}", f"twice{path.suffix}"
+        console.run(f"generate {QUICK} --beside {path} -o {neg}")
+        console.run(f"merge {neg} --into {path} -o {out}")
+        console.run(f"merge {neg} --into {out} {images} -o {twice}", 3)
+        console.follow()
+        console.run(f"merge {neg}-more --into {out} {images} -o {twice}")
+        console.run(f"merge {neg} --into {path} -o again{path.suffix}")
+        pixels = [
+            [each.tobytes() for each in pixelgen.load(name).images] for name in (neg, f"{neg}-more")
+        ]
+        assert not set(pixels[0]) & set(pixels[1])
+
+
+@follows_advice(
     "has no labels for YOLO; first run: pixelgen index … --layout yolo",
     "… is for COCO files, and a data.yaml names its own; remove it",
     "; give one: --split …",
     "no splits; remove --split",
     "; give theirs with --images FOLDER",
-    "--images … …; give the folder of the images",
+    "--images … is not a folder; give the folder of the images",
+    "--images … has … of the … images of …, and not …; give the folder of the images",
 )
 def test_merge_says_what_it_needs(console: Console) -> None:
     path = yolo(Path("own"), TWO)
@@ -121,6 +154,7 @@ def test_merge_says_what_it_needs(console: Console) -> None:
     console.run(f"merge splits --into {path} -o joined.json --{console.last.split('--')[-1]}")
     Path("two/train").rename("photos")
     console.run(f"merge plain --into {path} -o third.json", 2)
+    console.run(f"merge plain --into {path} -o third.json --images two/train", 2)
     console.run(f"merge plain --into {path} -o third.json --images two", 2)
     console.run(f"merge plain --into {path} -o third.json --images photos")
 

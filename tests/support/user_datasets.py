@@ -28,6 +28,8 @@ COCO_IDS = tuple(number for number in range(1, 91) if number not in _GAPS)
 
 CLASSES = {"two": TWO, "eighty": COCO_NAMES}
 IMAGES = 9  # of each dataset, 6 of them in train
+QUICK = "-s 40 -j 1 -q"
+"""Options that make negatives quickly."""
 
 
 def image(path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.support.user_datasets import (
     COCO_IDS,
     COCO_NAMES,
     IMAGES,
+    QUICK,
     TWO,
     coco,
     digests,
@@ -26,27 +27,14 @@ from tests.support.user_datasets import (
     yolo,
 )
 
-QUICK = "-n 4 -s 40 -j 1 -q"
-
 
 @pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder for a dataset, in the working directory."""
-    monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "own"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def command(own: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Run the command line; return what it says. The user's files stay what they are."""
+def command(own: Path, command: Callable[..., str]) -> Callable[..., str]:
+    """Run the command line; return what it says. The user's folder has the same files after it."""
 
     def run(text: str, code: int = 0) -> str:
         before = digests(own)
-        found = main(text.split())
-        said = "".join(capfd.readouterr())
-        assert found == code, said
+        said = command(text, code)
         assert digests(own) == before
         return said
 
@@ -65,7 +53,7 @@ def test_what_was_read_is_recorded(
 ) -> None:
     BUILDERS[kind](own, CLASSES[size])
     read = detect(own)
-    command(f"generate {QUICK} --beside own -o neg")
+    command(f"generate -n 4 {QUICK} --beside own -o neg")
 
     assert plan()["classes"] == list(read.classes)
     assert plan().get("first_id") == (IMAGES if kind == "coco" else None)
@@ -80,7 +68,7 @@ def test_the_user_s_files_are_not_needed_again(
     kind: str, own: Path, command: Callable[..., str]
 ) -> None:
     BUILDERS[kind](own, COCO_NAMES)
-    command(f"generate {QUICK} --beside own -o neg")
+    command(f"generate -n 4 {QUICK} --beside own -o neg")
     before = digests(Path("neg"))
     shutil.rmtree(own)
     command("generate --recipe neg/pixelgen.json -q -j 1 -o again")
@@ -92,7 +80,7 @@ def test_the_user_s_files_are_not_needed_again(
 
 def test_categories_and_ids_of_coco_are_the_user_s(own: Path, command: Callable[..., str]) -> None:
     theirs = json.loads(coco(own, COCO_NAMES).read_text())
-    command(f"generate {QUICK} --beside own -o neg")
+    command(f"generate -n 4 {QUICK} --beside own -o neg")
     made = json.loads(Path("neg/coco.json").read_text())
 
     for each in made["categories"] + theirs["categories"]:
@@ -118,14 +106,14 @@ def test_names_get_a_prefix_only_where_they_could_collide(own: Path) -> None:
 def test_standard_output_has_no_layout_of_its_own(own: Path, command: Callable[..., str]) -> None:
     yolo(own, TWO)
     assert "PNG" in command("generate -n 1 -s 40 -j 1 -q --beside own -o -")
-    assert "standard output" in command(f"generate {QUICK} --beside own -o - --layout yolo", 2)
+    assert "standard output" in command(f"generate -n 4 {QUICK} --beside own -o - --layout yolo", 2)
 
 
 def test_a_layout_that_is_given_stays(own: Path, command: Callable[..., str]) -> None:
     yolo(own, TWO)
-    command(f"generate {QUICK} --beside own/data.yaml --layout webdataset -o shards")
+    command(f"generate -n 4 {QUICK} --beside own/data.yaml --layout webdataset -o shards")
     assert plan("shards")["layout"] == "webdataset"
-    command(f"generate {QUICK} --beside own/data.yaml --for detectron2 -o neg")
+    command(f"generate -n 4 {QUICK} --beside own/data.yaml --for detectron2 -o neg")
     assert plan()["layout"] == "files,coco"
 
 
@@ -145,7 +133,9 @@ def test_what_contradicts_the_dataset_is_refused(
     options: str, facts: str, own: Path, command: Callable[..., str]
 ) -> None:
     path = coco(own, TWO, "p_{:06d}.png")
-    said = command(f"generate {QUICK} -o neg --beside {path.relative_to(own.parent)} {options}", 2)
+    said = command(
+        f"generate -n 4 {QUICK} -o neg --beside {path.relative_to(own.parent)} {options}", 2
+    )
     assert missing(facts, said) == [], said
     assert len(said.splitlines()) == 1
     assert not Path("neg").exists()
@@ -155,10 +145,10 @@ def test_images_within_the_user_s_folders_would_be_theirs(
     own: Path, command: Callable[..., str]
 ) -> None:
     yolo(own, TWO)
-    assert "within" in command(f"generate {QUICK} --beside own -o own/images/train/neg", 2)
+    assert "within" in command(f"generate -n 4 {QUICK} --beside own -o own/images/train/neg", 2)
     (own / "link").symlink_to(own / "images/train")
-    assert "within" in command(f"generate {QUICK} --beside own -o own/link/neg", 2)
-    command(f"generate {QUICK} --beside own -o neg")
+    assert "within" in command(f"generate -n 4 {QUICK} --beside own -o own/link/neg", 2)
+    command(f"generate -n 4 {QUICK} --beside own -o neg")
 
 
 def test_below_the_dataset_a_folder_of_its_own_may_be_written(
@@ -167,7 +157,7 @@ def test_below_the_dataset_a_folder_of_its_own_may_be_written(
     yolo(own, TWO)
     before = digests(own)
     for _ in range(2):
-        assert main(f"generate {QUICK} --beside own -o own/negatives".split()) == 0
+        assert main(f"generate -n 4 {QUICK} --beside own -o own/negatives".split()) == 0
     after = digests(own)
     assert {name: after[name] for name in before} == before
     assert all(name.startswith("negatives/") for name in after.keys() - before.keys())
@@ -207,7 +197,7 @@ def test_a_share_needs_a_dataset(own: Path, command: Callable[..., str]) -> None
 
 def test_the_job_of_a_recipe_fits_its_own_dataset(own: Path, command: Callable[..., str]) -> None:
     coco(own, COCO_NAMES)
-    command(f"generate {QUICK} --beside own -o neg")
+    command(f"generate -n 4 {QUICK} --beside own -o neg")
     command("generate --recipe neg/pixelgen.json -q --beside own -o neg")
     job = Job.parse(**plan())
     assert job == Job.parse(**join_fields(detect(own), job.to_dict()))

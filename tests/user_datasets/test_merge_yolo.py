@@ -9,10 +9,7 @@ from typing import Any
 import pytest
 
 from tests.layouts.support import missing
-from tests.support.user_datasets import CLASSES, TWO, digests, yolo
-from tests.user_datasets.test_merge import QUICK, command, own
-
-__all__ = ["command", "own"]
+from tests.support.user_datasets import CLASSES, QUICK, TWO, digests, yolo
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
 

@@ -10,10 +10,7 @@ from typing import Any
 import pytest
 
 from pixelgen.cli import main
-from tests.support.user_datasets import TWO, huggingface, imagefolder, voc
-from tests.user_datasets.test_merge import QUICK, command, own
-
-__all__ = ["command", "own"]
+from tests.support.user_datasets import QUICK, TWO, huggingface, imagefolder, voc
 
 
 def mixed(code: str) -> Any:
