@@ -95,7 +95,7 @@ def _print_joined(joined: "Joined", call: str, options: MergeOptions) -> None:
         if joined.missing:
             report(
                 f"note: {len(joined.missing):,} of your images do not exist, such as"
-                f" {joined.missing[0][:100]!r}"
+                f" {joined.missing[0][:500]!r}"
             )
         report(f"load it: {call}")
     if not options.as_json:

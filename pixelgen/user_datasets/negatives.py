@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 from pixelgen.dataset.existing_plan import finished_plan
 from pixelgen.dataset.manifest_reader import read_records
 from pixelgen.dataset.missing_files import check_present
+from pixelgen.dataset.staging import read_new_plan
 from pixelgen.errors import AnotherJob, BadValue, Conflict
 from pixelgen.formats import Data
 from pixelgen.job import Job
@@ -72,14 +73,19 @@ class Negatives:
         Raises:
             BadValue: If it is in an object store.
             PixelgenError: If no finished dataset is there.
-            Conflict: If it lacks files.
+            Conflict: If it lacks files, or has some of a change that was begun.
         """
         store = open_store(place, follows_links=True)
         if not store.has_local_paths:
             raise BadValue(f"{place} is not a directory, and an index names files; copy it first")
-        job = finished_plan(store).job
-        check_present(job, store)
-        return cls(store, job)
+        plan = finished_plan(store)
+        check_present(plan.job, store)
+        if read_new_plan(plan, store):
+            raise Conflict(
+                f"{place} has images of a change that was begun; first run the command that began"
+                " it again or, to delete them, the one that made the dataset"
+            )
+        return cls(store, plan.job)
 
     @property
     def root(self) -> str:

@@ -37,7 +37,7 @@ def find_images(user: UserDataset, names: Sequence[str], images: str | None) -> 
     if _is_most(missing, names):
         raise BadValue(
             f"--images {images} has {len(names) - len(missing):,} of the {len(names):,} images of"
-            f" {user.path}, and not {missing[0][:100]!r}; give the folder of the images"
+            f" {user.path}, and not {missing[0][:500]!r}; give the folder of the images"
         )
     return OwnImages(os.path.realpath(images), missing)
 
@@ -63,7 +63,7 @@ def _search(user: UserDataset, names: Sequence[str]) -> OwnImages:
     if len(best) != 1:
         what = f"are in {len(found)} folders" if found else "are in no folder beside it"
         raise BadValue(
-            f"the images of {user.path}, such as {next(iter(names), '')[:100]!r}, {what}; give"
+            f"the images of {user.path}, such as {next(iter(names), '')[:500]!r}, {what}; give"
             " theirs with --images FOLDER"
         )
     return found[best[0]]
@@ -79,7 +79,7 @@ def check_most(names: Sequence[str], root: str, subject: str) -> tuple[str, ...]
     if _is_most(missing, names):
         raise BadValue(
             f"{subject} {len(names):,} images, and {len(missing):,} do not exist, such as"
-            f" {missing[0][:100]!r}; correct their paths, or run this where you train"
+            f" {missing[0][:500]!r}; correct their paths, or run this where you train"
         )
     return missing
 

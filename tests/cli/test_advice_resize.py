@@ -8,6 +8,7 @@ import pytest
 from pixelgen.errors import PixelgenError
 from pixelgen.storage.local import LocalStore
 from tests.support.advice import DATASET, Console, follows_advice
+from tests.support.user_datasets import TWO, yolo
 
 
 @follows_advice(
@@ -77,13 +78,17 @@ def test_a_resize_that_was_interrupted_is_resumed_by_its_command(
 @follows_advice(
     "note: a change to … was begun; to finish it, run the command that began it again…",
     "; to delete what it made, run the one that made the dataset",
+    "… has images of a change that was begun; first run the command that began it again or, to"
+    " delete them, the one that made the dataset",
 )
 def test_a_resize_that_was_begun_is_finished_or_given_up(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    console.run(DATASET)
-    grow = DATASET.replace("-n 6", "-n 9")
-    for way in (DATASET, grow):
+    path = yolo(Path("own"), TWO)
+    make = f"generate -n 6 -s 8 -q -j 1 --beside {path} -o set"
+    console.run(make)
+    grow = make.replace("-n 6", "-n 9")
+    for way in (make, grow):
         with monkeypatch.context() as patch:
 
             def fail(*_: object) -> None:
@@ -92,6 +97,9 @@ def test_a_resize_that_was_begun_is_finished_or_given_up(
             patch.setattr("pixelgen.dataset.resize.make_missing", fail)
             console.run(grow, 1)
         assert "to 9 images was begun" in console.run("status set")
+        console.run(f"merge set --into {path} -o joined.yaml", 3)
+        assert not Path("joined.yaml").exists()
         console.run(way)
         assert "begun" not in console.run("status set")
         console.verified()
+    console.run(f"merge set --into {path} -o joined.yaml")
