@@ -153,7 +153,7 @@ class Bench:
         for folder in self.before:
             shutil.copytree(folder, self.cut)
         strace = [self.strace, "-f", "-qq", "-o", str(self.place / "log"), *options]
-        under = [*strace, sys.executable, "-c", ONE_THREAD]
+        under = [*strace, sys.executable, "-B", "-c", ONE_THREAD]  # bytecode is no call of ours
         with running(self.folder, *self.command, under=under) as process:
             out, err = process.communicate(timeout=PATIENCE)
         return Done(process.args, process.returncode, out, err)
