@@ -99,6 +99,23 @@ def test_the_size_of_an_image_depends_on_the_seed_and_its_index_alone() -> None:
     assert [image.shape for image in Job(count=8, size=SIZE, seed=1)] != shapes
 
 
+@pytest.mark.parametrize(
+    ("size", "seed", "promised"),
+    [
+        (SIZE, 0, [(10, 16), (24, 12), (15, 9), (16, 13), (24, 12)]),
+        ("256..640", 0, [(306, 306), (446, 446), (465, 465), (499, 499), (343, 343)]),
+        (
+            "320x240..640x480",
+            1 << 100,
+            [(320, 240), (482, 362), (533, 400), (491, 368), (592, 444)],
+        ),
+    ],
+)
+def test_sizes_are_promised(size: str, seed: int, promised: list[tuple[int, int]]) -> None:
+    job = Job(size=size, seed=seed, count=5)
+    assert [(shape.width, shape.height) for shape in map(job.image.shape_at, range(5))] == promised
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_dataset_says_of_each_image_the_size_it_has(layout: str, tmp_path: Path) -> None:
     options: dict[str, object] = {
