@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.beside import beside_fields, changed_hint, without_own
+from pixelgen.cli.another_job import another_job_hint
+from pixelgen.cli.beside import beside_fields, without_own
 from pixelgen.cli.command import HeadedCommand, skip_damaged_option
 from pixelgen.cli.generate_options import GenerateOptions, run_options
 from pixelgen.cli.generate_result import Result, print_dataset, print_partition
@@ -108,12 +109,15 @@ def generate(**values: Any) -> int:
     job = _job(_with_seed(fields, store, options), options)
     _check_store(job, store, options)
     partition = _partition(job, options)
-    if options.dry_run:
-        from pixelgen.cli.dry_run import print_dry_run
+    try:
+        if options.dry_run:
+            from pixelgen.cli.dry_run import print_dry_run
 
-        return print_dry_run(job, store, options)
-    note = "" if options.quiet else note_of_other_files(job, store)
-    exit_code = _generate(job, store, partition, options)
+            return print_dry_run(job, store, options)
+        note = "" if options.quiet else note_of_other_files(job, store)
+        exit_code = _generate(job, store, partition, options)
+    except AnotherJob as error:
+        raise AnotherJob(f"{error}{another_job_hint(job, store, options)}") from None
     if note:  # late, so that a refusal is one line
         report(note)
     return exit_code
@@ -262,9 +266,6 @@ def _generate(
     update = None if fetch else progress.update
     try:
         manifest = generate_dataset(job, store, progress=update, run=run)
-    except AnotherJob as error:
-        hint = f"{_force_hint(store, options)}{changed_hint(options)}"
-        raise AnotherJob(f"{error}{hint}") from None
     finally:
         progress.close()
     if not manifest.is_complete:
@@ -300,14 +301,3 @@ def _run_config(
         partition=partition,
         overwrite=options.force,
     )
-
-
-def _force_hint(store: "Store", options: GenerateOptions) -> str:
-    """Return what --force would do, where it can be given."""
-    from pixelgen.dataset.plan import Plan, is_finished
-
-    plan = Plan.read(store)
-    can_force = store.can_replace and options.partition is None
-    if plan is None or not can_force or not is_finished(store, plan.job):
-        return ""
-    return ", or --force to replace that dataset"

@@ -29,6 +29,7 @@ PLAN_LIMIT = 1 << 20
 """Bytes; a larger file is not read."""
 
 _ID_DIGITS = 16
+_SHOWN = 100  # characters of a value in a message
 
 _SCHEMA = 1
 _TEXTS = ("pixelgen", "numpy", "encoder", "algorithm", "digest")
@@ -235,12 +236,27 @@ def _job_differences(old: Job, new: Job) -> list[str]:
     """List the fields in which two jobs differ; what only local jobs have does not count."""
     before, now = old.identity, new.identity
     one_is_remote = bool(old.remote) != bool(new.remote)
-    return [
-        _difference(name, before.get(name, "none"), now.get(name, "none"))
+    names = [
+        name
         for name in dict.fromkeys((*before, *now))
         if before.get(name) != now.get(name)
         and (name in ("remote", "color") or not one_is_remote or (name in before and name in now))
     ]
+    before, now = _defaults(old) | before, _defaults(new) | now
+    return [_difference(name, before.get(name, "none"), now.get(name, "none")) for name in names]
+
+
+def _defaults(job: Job) -> dict[str, Any]:
+    """Return the values that a job has for fields that it does not record."""
+    densities = {job.image.density_of(family) for family in job.image.family.families}
+    return {
+        "start": 0,
+        "first_id": 1,
+        "label": "the default",
+        "label_number": job.info.label_number,
+        "category_ids": [*job.info.category_numbers],
+        "density": " or ".join(f"{each:g}" for each in sorted(densities)),
+    }
 
 
 def _difference(name: str, old: object, new: object) -> str:
@@ -250,7 +266,13 @@ def _difference(name: str, old: object, new: object) -> str:
             return f"{name} has {len(old)} items, not {len(new)}"
         number = next(n for n, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1])
         name, old, new = f"{name}[{number}]", repr(old[number]), repr(new[number])
-    return f"{name} is {old}, not {new}"
+    return f"{name} is {_shortened(old)}, not {_shortened(new)}"
+
+
+def _shortened(value: object) -> str:
+    """Return a value for a message, of a long one the beginning."""
+    text = str(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _read_members(members: dict[str, Any]) -> dict[str, Any]:
