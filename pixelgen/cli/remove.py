@@ -90,11 +90,13 @@ def remove(**values: Any) -> int:
 
 def _indices(options: RemoveOptions, store: "Store") -> "Iterable[int]":
     """Return the indices of the images to remove."""
-    from pixelgen.dataset.existing_plan import read_plan
+    from pixelgen.dataset.existing_plan import check_finished, read_plan
     from pixelgen.dataset.reader import find_images
     from pixelgen.layouts.image_indices import IndexRanges
 
-    if bool(options.index) == (options.where is not None):
+    if options.index and options.where is not None:
+        raise BadValue("--index cannot be combined with --where; give either")
+    if not options.index and options.where is None:
         raise BadValue("name the images: write --index 17,20-30 or --where family=stripes")
     if options.where is None:
         return IndexRanges.parse(",".join(options.index))
@@ -103,4 +105,7 @@ def _indices(options: RemoveOptions, store: "Store") -> "Iterable[int]":
         raise BadValue(
             f"invalid --where {options.where[:50]!r}: must be COLUMN=VALUE; write family=stripes"
         )
-    return find_images(store, read_plan(store).job, column.strip(), value.strip())
+    job = read_plan(store).job
+    if store.size(job.manifest) is None:  # with its rows, a resize that was interrupted is resumed
+        check_finished(job, store)
+    return find_images(store, job, column.strip(), value.strip())
