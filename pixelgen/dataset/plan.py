@@ -29,7 +29,6 @@ PLAN_LIMIT = 1 << 20
 """Bytes; a larger file is not read."""
 
 _ID_DIGITS = 16
-_SHOWN = 100  # characters of a value in a message
 
 _SCHEMA = 1
 _TEXTS = ("pixelgen", "numpy", "encoder", "algorithm", "digest")
@@ -242,14 +241,14 @@ def _job_differences(old: Job, new: Job) -> list[str]:
         if before.get(name) != now.get(name)
         and (name in ("remote", "color") or not one_is_remote or (name in before and name in now))
     ]
-    before, now = _defaults(old) | before, _defaults(new) | now
+    before, now = _shown_fields(old), _shown_fields(new)
     return [_difference(name, before.get(name, "none"), now.get(name, "none")) for name in names]
 
 
-def _defaults(job: Job) -> dict[str, Any]:
-    """Return the values that a job has for fields that it does not record."""
+def _shown_fields(job: Job) -> dict[str, Any]:
+    """Return the fields of a job for a message, with the defaults of those that it omits."""
     densities = {job.image.density_of(family) for family in job.image.family.families}
-    return {
+    defaults = {
         "start": 0,
         "first_id": 1,
         "label": "the default",
@@ -257,6 +256,8 @@ def _defaults(job: Job) -> dict[str, Any]:
         "category_ids": [*job.info.category_numbers],
         "density": " or ".join(f"{each:g}" for each in sorted(densities)),
     }
+    removed = {"removed": job.removed.abbreviated()} if job.removed else {}
+    return defaults | job.identity | removed
 
 
 def _difference(name: str, old: object, new: object) -> str:
@@ -266,13 +267,9 @@ def _difference(name: str, old: object, new: object) -> str:
             return f"{name} has {len(old)} items, not {len(new)}"
         number = next(n for n, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1])
         name, old, new = f"{name}[{number}]", repr(old[number]), repr(new[number])
-    return f"{name} is {_shortened(old)}, not {_shortened(new)}"
-
-
-def _shortened(value: object) -> str:
-    """Return a value for a message, of a long one the beginning."""
-    text = str(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    old, new = (f"{str(each)[:100]}…" if isinstance(each, list) and len(str(each)) > 100 else each
+                for each in (old, new))  # fmt: skip
+    return f"{name} is {old}, not {new}"
 
 
 def _read_members(members: dict[str, Any]) -> dict[str, Any]:

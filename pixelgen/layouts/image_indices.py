@@ -81,12 +81,12 @@ class IndexRanges:
             yield from range(first, last + 1)
 
     def abbreviated(self) -> str:
-        """Return the ranges as text for a message: the first few.
+        """Return the ranges as text for a message: if there are many, the first, and how many.
 
         >>> IndexRanges.of(range(0, 100, 2)).abbreviated()
-        '0,2,4,6,8,10,12,14,…'
+        '0,2,4,6,8,10,12,14,… (50 indices)'
         """
-        more = ",…" if len(self.ranges) > _NAMED else ""
+        more = f",… ({len(self):,} indices)" if len(self.ranges) > _NAMED else ""
         return f"{IndexRanges(self.ranges[:_NAMED])}{more}"
 
     def outside(self, start: int, stop: int) -> "IndexRanges":

@@ -67,9 +67,9 @@ def test_a_dataset_of_which_no_image_would_stay_is_not_advised_to_be_made_smalle
     console: Console,
 ) -> None:
     console.run(DATASET)
-    assert "remove" not in console.run(DATASET.replace("-n 6", "-n 0"), 3)
+    assert "pixelgen remove" not in console.run(DATASET.replace("-n 6", "-n 0"), 3)
     console.run("remove set -q -j 1 --index 0-2")
-    assert "remove" not in console.run(DATASET.replace("-n 6", "-n 3"), 3).split(";", 1)[1]
+    assert "pixelgen remove" not in console.run(DATASET.replace("-n 6", "-n 3"), 3)
 
 
 @follows_advice("the dataset in … is not finished; first run: pixelgen repair …")
