@@ -14,6 +14,7 @@ from pixelgen.cli.command import HeadedCommand, skip_damaged_option
 from pixelgen.cli.generate_options import GenerateOptions, run_options
 from pixelgen.cli.generate_result import Result, print_dataset, print_partition
 from pixelgen.cli.options import (
+    check_skip_damaged,
     count_option,
     dataset_options,
     image_options,
@@ -26,6 +27,7 @@ from pixelgen.cli.output import Progress, pluralize, report
 from pixelgen.cli.remote import check_named_address, fetcher, remote_address, remote_options
 from pixelgen.cli.signals import Stop
 from pixelgen.cli.summary import append_summary, check_summary
+from pixelgen.cli.unused_options import notes_of_unused_options
 from pixelgen.errors import SYNONYMS, AnotherJob, BadValue, shell_path
 from pixelgen.registry import to_spec
 
@@ -174,11 +176,12 @@ def _job(fields: dict[str, Any], options: GenerateOptions) -> "Job":
     from pixelgen.job import Job
 
     job = with_epoch(Job.parse(**fields))
-    if options.skip_damaged and not job.source_paths:
-        raise BadValue("--skip-damaged needs a family that is made from your images (source=…)")
+    check_skip_damaged(job, options.skip_damaged)
     _check_trainers(job, options)
     if not options.quiet:
         _report_notes(job)
+        for note in notes_of_unused_options(job, options):
+            report(note)
     return job
 
 

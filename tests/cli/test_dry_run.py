@@ -41,6 +41,12 @@ def test_a_dry_run_refuses_what_the_run_refuses(
     assert tree_digest(Path("set")) == before
 
 
+@pytest.mark.parametrize("engine", ["nonsense", "serial:x=1", "dask://"])
+def test_a_dry_run_refuses_an_unknown_engine(engine: str, console: Console) -> None:
+    planned = console.run(f"{DATASET} --engine {engine} --dry-run", 2)
+    assert console.run(f"{DATASET} --engine {engine}", 2) == planned
+
+
 def test_a_dry_run_of_an_unfinished_or_damaged_dataset_that_is_to_grow_is_refused(
     console: Console,
 ) -> None:
