@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pixelgen.errors import PixelgenError, shell_path
+from pixelgen.errors import Conflict, shell_path
 from pixelgen.formats.uncompressed import npy_header, npy_type
 from pixelgen.generator import Generator
 from pixelgen.image_types import Pixels, Shape
@@ -34,8 +34,21 @@ class Tile(NamedTuple):
 
 
 def tiles_of_dataset(job: Job, store: Store, count: int) -> Iterator[Tile]:
-    """Read the first images of a dataset from its files."""
-    count = min(count, len(job))
+    """Read the first images of a dataset from its files.
+
+    Raises:
+        Conflict: For an image that is missing or damaged.
+    """
+    try:
+        yield from _read_tiles(job, store, min(count, len(job)))
+    except FileNotFoundError as error:
+        raise Conflict(
+            f"{error.filename} is missing; to see what else is, run: pixelgen status"
+            f" {shell_path(store.root)}"
+        ) from None
+
+
+def _read_tiles(job: Job, store: Store, count: int) -> Iterator[Tile]:
     images = chain.from_iterable(
         job.layout.container.read(store, job.info, shard)
         for shard in map(job.shard, range(-(-count // job.shard_size)))
@@ -45,7 +58,7 @@ def tiles_of_dataset(job: Job, store: Store, count: int) -> Iterator[Tile]:
         try:
             yield Tile(name, _decode(data, job.image.shape_at(index), job))
         except UnusableImage as error:
-            raise PixelgenError(
+            raise Conflict(
                 f"{name} cannot be shown: it is {error}; to check whether it has changed, run:"
                 f" pixelgen verify {shell_path(store.root)}"
             ) from None

@@ -22,7 +22,7 @@ from pixelgen.families import Family
 from pixelgen.families.mixture import Mixture
 from pixelgen.image_types import Coverage, Pixels, Shape, Sizes, Texture
 from pixelgen.registry import abbreviate
-from pixelgen.rng import DATA, SEED_LIMIT, SIZE, Stream
+from pixelgen.rng import DATA, SEED_LIMIT, SEEDS, SIZE, Stream
 from pixelgen.source_images import NO_SOURCES, SourceCatalog
 
 MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
@@ -56,7 +56,8 @@ class ImageSpec:
         for width, height in (self.size.smallest, self.size.largest):
             check_range("width", width, 1, MOST_IMAGE_BYTES)
             check_range("height", height, 1, MOST_IMAGE_BYTES)
-        check_range("seed", self.seed, 0, SEED_LIMIT - 1)
+        if not 0 <= self.seed < SEED_LIMIT:
+            raise BadValue(f"invalid seed {abbreviate(self.seed)}: must be {SEEDS}")
         check_choice("mode", self.mode, tuple(MODES))
         check_choice("depth", self.depth, DEPTHS)
         if self.bytes > MOST_IMAGE_BYTES:

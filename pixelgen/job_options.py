@@ -19,7 +19,7 @@ from pixelgen.layouts import Splits
 from pixelgen.layouts.dataset_info import SPLIT_WORDS, names_a_split
 from pixelgen.layouts.image_indices import IndexRanges
 from pixelgen.layouts.layout import Layout
-from pixelgen.rng import parse_seed
+from pixelgen.rng import SEEDS, parse_seed
 
 _LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
 _PREFIX = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,31}", re.ASCII)
@@ -162,7 +162,7 @@ _READERS: Mapping[str, _Field] = {
     "format": _Field("a format", Format, partial(registry.parse, Format)),
     "layout": _Field("a layout", Layout, Layout.parse),
     "checksum": _Field("a checksum", str, str.lower),
-    "seed": _Field("a whole number", int, parse_seed),
+    "seed": _Field(f"{SEEDS}, or random", int, parse_seed),
     "start": _Field("a whole number", int, _read_int),
     "removed": _Field("indices, such as 17,20-30", IndexRanges, IndexRanges.parse),
     "label": _Field("the name of a class", str, _read_label),

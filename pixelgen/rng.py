@@ -23,6 +23,8 @@ PARAMETERS = 0
 DATA = 1
 SIZE = 2
 SEED_LIMIT = 1 << 128
+SEEDS = "a whole number from 0 to 2**128-1"
+"""What a seed may be, in messages."""
 
 Words: TypeAlias = npt.NDArray[Any]
 
@@ -38,7 +40,7 @@ class Stream:
 
     def __init__(self, seed: int) -> None:
         if not 0 <= seed < SEED_LIMIT:
-            raise BadValue(f"seed {seed} is out of range 0..2**128-1")
+            raise BadValue(f"invalid seed {seed}: must be {SEEDS}")
         # One int, never a list of words: numpy passes lists of words past 2**63 through floats.
         self._philox = np.random.Philox(key=seed)
         self._state: Any = self._philox.state
@@ -81,10 +83,10 @@ def draw_seed() -> int:
 def parse_seed(text: str) -> int:
     """Read a seed: decimal or 0x…, up to 128 bits."""
     digits = text.strip().lower()
-    if not re.fullmatch(r"[0-9]+|0x[0-9a-f]+", digits):
+    is_number = re.fullmatch(r"[0-9]{1,40}|0x[0-9a-f]{1,40}", digits)
+    seed = int(digits, 16 if "x" in digits else 10) if is_number else SEED_LIMIT
+    if seed >= SEED_LIMIT:
         raise BadValue(
-            f"seed {text!r} must be a whole number from 0; write it as 42, 0x2a or random"
+            f"invalid seed {text[:50]!r}: must be {SEEDS}, or random; write it as 42 or 0x2a"
         )
-    if len(digits) > 40 or (seed := int(digits, 16 if "x" in digits else 10)) >= SEED_LIMIT:
-        raise BadValue(f"seed {digits[:50]} is out of range 0..2**128-1")
     return seed

@@ -16,19 +16,8 @@ _SAMPLED = 32  # images of a mixture, to estimate the size of all
 
 def print_dry_run(job: "Job", store: "Store", options: "GenerateOptions") -> int:
     """Print the size of the job and what of it is done, without writing anything."""
-    from pixelgen.dataset.plan import Plan
-    from pixelgen.dataset.resize import is_growth, without_removed
-    from pixelgen.dataset.run_config import RunConfig
-    from pixelgen.dataset.source_record import bind_sources
-
-    plan = Plan.read(store)
-    known = None if options.force else plan
-    job = without_removed(known, job) if known else job
-    there = known.job if known and is_growth(known.job, job) else job
-    if known:
-        known.check_usable(there, store)
-    job = bind_sources(job, store, RunConfig(skip_damaged=options.skip_damaged), known)
-    expected, existing = _expected_bytes(job), _existing(there, store, known, options)
+    job, existing = _check_run(job, store, options)
+    expected = _expected_bytes(job)
     if options.as_json:
         print_json({
             "count": len(job),
@@ -54,6 +43,47 @@ def print_dry_run(job: "Job", store: "Store", options: "GenerateOptions") -> int
         requests = pluralize(len(job) - existing, "request")
         print_line(f"at least {requests} to {job.remote}")
     return 0
+
+
+def _check_run(job: "Job", store: "Store", options: "GenerateOptions") -> tuple["Job", int]:
+    """Refuse what the run would refuse; return its job, and how many of the images exist."""
+    from pixelgen.dataset.plan import Plan
+    from pixelgen.dataset.resize import check_growth, is_growth, without_removed
+    from pixelgen.dataset.run_config import RunConfig
+    from pixelgen.dataset.source_record import bind_sources
+    from pixelgen.engines import parse_engine
+
+    parse_engine(options.engine)
+    plan = Plan.read(store)
+    known = None if options.force else plan
+    job = without_removed(known, job) if known else job
+    grows = known and options.partition is None and is_growth(known.job, job)
+    there = known.job if known and grows else job
+    if known:
+        known.check_usable(there, store)
+    job = bind_sources(job, store, RunConfig(skip_damaged=options.skip_damaged), known)
+    if known and grows:
+        check_growth(known, job, store)
+    elif not options.force:
+        _check_names(job, store, known)
+    return job, _existing(there, store, known, options)
+
+
+def _check_names(job: "Job", store: "Store", plan: "Plan | None") -> None:
+    """Refuse a dataset, or new sidecars of one, whose names somebody else's files have."""
+    from pixelgen.dataset.add_sidecars import check_addable
+    from pixelgen.dataset.journal import Journal
+    from pixelgen.dataset.plan import Plan, is_finished
+    from pixelgen.dataset.writer import check_free
+
+    if plan is None:
+        target = Plan.of(job)
+        if store.list_names(""):  # a directory that is new needs no look at each name
+            check_free(target, job, store, Journal(store, target))
+        return
+    layout = plan.job.layout.with_sidecars(job.layout.sidecars)
+    if layout != plan.job.layout and is_finished(store, plan.job):
+        check_addable(plan, plan.job.with_sources(job.sources).with_layout(layout), store)
 
 
 def _existing(job: "Job", store: "Store", plan: "Plan | None", options: "GenerateOptions") -> int:

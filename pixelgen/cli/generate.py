@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixelgen.cli.beside import beside_fields, changed_hint, without_own
+from pixelgen.cli.another_job import another_job_hint
+from pixelgen.cli.beside import beside_fields, without_own
 from pixelgen.cli.command import HeadedCommand, skip_damaged_option
 from pixelgen.cli.generate_options import GenerateOptions, run_options
 from pixelgen.cli.generate_result import Result, print_dataset, print_partition
 from pixelgen.cli.options import (
+    check_skip_damaged,
     count_option,
     dataset_options,
     image_options,
@@ -26,6 +28,7 @@ from pixelgen.cli.output import Progress, pluralize, report
 from pixelgen.cli.remote import check_named_address, fetcher, remote_address, remote_options
 from pixelgen.cli.signals import Stop
 from pixelgen.cli.summary import append_summary, check_summary
+from pixelgen.cli.unused_options import notes_of_unused_options
 from pixelgen.errors import SYNONYMS, AnotherJob, BadValue, shell_path
 from pixelgen.registry import to_spec
 
@@ -109,12 +112,15 @@ def generate(**values: Any) -> int:
     job = _job(_with_seed(fields, store, options), options)
     _check_store(job, store, options)
     partition = _partition(job, options)
-    if options.dry_run:
-        from pixelgen.cli.dry_run import print_dry_run
+    try:
+        if options.dry_run:
+            from pixelgen.cli.dry_run import print_dry_run
 
-        return print_dry_run(job, store, options)
-    note = "" if options.quiet else note_of_other_files(job, store)
-    exit_code = _generate(job, store, partition, options)
+            return print_dry_run(job, store, options)
+        note = "" if options.quiet else note_of_other_files(job, store)
+        exit_code = _generate(job, store, partition, options)
+    except AnotherJob as error:
+        raise AnotherJob(f"{error}{another_job_hint(job, store, options)}") from None
     if note:  # late, so that a refusal is one line
         report(note)
     return exit_code
@@ -171,11 +177,12 @@ def _job(fields: dict[str, Any], options: GenerateOptions) -> "Job":
     from pixelgen.job import Job
 
     job = with_epoch(Job.parse(**fields))
-    if options.skip_damaged and not job.source_paths:
-        raise BadValue("--skip-damaged needs a family that is made from your images (source=…)")
+    check_skip_damaged(job, options.skip_damaged)
     _check_trainers(job, options)
     if not options.quiet:
         _report_notes(job)
+        for note in notes_of_unused_options(job, options):
+            report(note)
     return job
 
 
@@ -263,9 +270,6 @@ def _generate(
     update = None if fetch else progress.update
     try:
         manifest = generate_dataset(job, store, progress=update, run=run)
-    except AnotherJob as error:
-        hint = f"{_force_hint(store, options)}{changed_hint(options)}"
-        raise AnotherJob(f"{error}{hint}") from None
     finally:
         progress.close()
     if not manifest.is_complete:
@@ -301,14 +305,3 @@ def _run_config(
         partition=partition,
         overwrite=options.force,
     )
-
-
-def _force_hint(store: "Store", options: GenerateOptions) -> str:
-    """Return what --force would do, where it can be given."""
-    from pixelgen.dataset.plan import Plan, is_finished
-
-    plan = Plan.read(store)
-    can_force = store.can_replace and options.partition is None
-    if plan is None or not can_force or not is_finished(store, plan.job):
-        return ""
-    return ", or --force to replace that dataset"

@@ -16,6 +16,7 @@ from pixelgen.cli.command import (
 )
 from pixelgen.cli.output import print_json, print_path, report_loader_calls
 from pixelgen.cli.signals import Stop
+from pixelgen.errors import BadValue
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,10 @@ def index(**values: Any) -> int:
         check_joins(plan.job, detect(options.beside), store.root)
     container = plan.job.layout.container
     job = plan.job.with_layout(Layout.parse(",".join([str(container), *options.layout])))
+    if not job.layout.sidecars:
+        raise BadValue(
+            f"--layout {container} names no sidecar to add; write one, such as --layout csv"
+        )
     write(job, store, RunConfig(stopped=lambda: bool(stop)), plan)
     manifest = store.path(job.manifest)
     if not options.quiet:

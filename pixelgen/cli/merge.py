@@ -128,7 +128,17 @@ def _describe(part: "Part") -> str:
 
 
 def _print_code(code: str, options: MergeOptions) -> int:
-    """Print code that mixes at run time, since no file can join this kind of dataset."""
+    """Print code that mixes at run time, since no file can join this kind of dataset.
+
+    Raises:
+        BadValue: For options of such a file.
+    """
+    for name in ("share", "images", "split"):
+        if getattr(options, name) is not None:
+            raise BadValue(
+                f"--{name} needs a COCO file or a data.yaml; for the folder {options.into} code is"
+                f" printed: remove --{name}"
+            )
     if not options.quiet:
         report("this kind of dataset has no file to join; nothing is written: mix it at run time")
     if options.as_json:

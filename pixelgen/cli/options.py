@@ -222,6 +222,12 @@ def replace_fields(fields: dict[str, Any], given: dict[str, Any]) -> dict[str, A
     return {name: value for name, value in fields.items() if name not in replaced} | given
 
 
+def check_skip_damaged(job: "Job", is_given: bool) -> None:
+    """Refuse --skip-damaged for images that are not made from the user's."""
+    if is_given and not job.source_paths:
+        raise BadValue("--skip-damaged needs a family that is made from your images (source=…)")
+
+
 def with_epoch(job: "Job") -> "Job":
     """Give a layout that writes times the one of SOURCE_DATE_EPOCH, if it is set.
 

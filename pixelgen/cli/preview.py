@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pixelgen.cli.command import HeadedCommand, HomePath, headed, skip_damaged_option
-from pixelgen.cli.options import ImageOptions, image_options
+from pixelgen.cli.options import ImageOptions, check_skip_damaged, image_options
 from pixelgen.cli.output import print_path, report, write
 from pixelgen.errors import BadValue
 
@@ -88,12 +88,22 @@ def _family_tiles(options: PreviewOptions) -> "list[Tile]":
         fields["seed"] = draw_seed()
     if fields["family"] != ("all",):
         job = Job.parse(**fields | {"count": options.count})
+        check_skip_damaged(job, options.skip_damaged)
         job = job.scan_sources(skip_damaged=options.skip_damaged)
         for line in job.sources.skipped():
             report(line)
         return list(tiles_of_job(job))
     jobs = [Job.parse(**fields | {"count": 1, "family": name}) for name in components("family")]
+    check_skip_damaged(jobs[0], options.skip_damaged)
+    if _is_given("count"):
+        raise BadValue("--family all shows one image of each family; remove --count")
     return [tile for job in jobs for tile in tiles_of_job(job)]
+
+
+def _is_given(name: str) -> bool:
+    """Return whether an option is on the command line, also with its default."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE
 
 
 def _save(tiles: "list[Tile]", out: str, options: PreviewOptions) -> None:

@@ -149,6 +149,8 @@ def _key(options: RemoteOptions) -> "Secret":
     from pixelgen.cli.keys import own_key_file, read_key
     from pixelgen.pixlab.client.secret import Secret
 
+    if options.key is not None and options.key_file is not None:
+        raise BadValue("--key cannot be combined with --key-file; give either")
     own = own_key_file()
     if options.key is not None:
         secret = Secret(options.key)

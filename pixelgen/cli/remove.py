@@ -86,7 +86,9 @@ def remove(**values: Any) -> int:
 
 def _check_choice(options: RemoveOptions) -> None:
     """Refuse what does not say which images are meant, before anything is read."""
-    if bool(options.index) == (options.where is not None):
+    if options.index and options.where is not None:
+        raise BadValue("--index cannot be combined with --where; give either")
+    if not options.index and options.where is None:
         raise BadValue("name the images: write --index 17,20-30 or --where family=stripes")
     if options.where is not None and "=" not in options.where:
         raise BadValue(

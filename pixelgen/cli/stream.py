@@ -20,6 +20,7 @@ def write_stream(job: "Job", options: "GenerateOptions") -> int:
     from pixelgen.dataset.tar_stream import stream
 
     for name, value in (
+        ("--engine", options.engine not in ("local", "serial")),
         ("--dry-run", options.dry_run),
         ("--json", options.as_json),
         ("--force", options.force),

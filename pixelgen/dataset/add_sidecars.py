@@ -29,23 +29,36 @@ def add_sidecars(plan: Plan, job: Job, store: Store) -> Plan:
             plan, the manifest or the record of sources is damaged: nothing gets a new checksum that
             was not found to be right.
     """
-    old = set(plan.job.layout.sidecars)
-    added = set(job.layout.sidecars) - old
-    if not old < set(job.layout.sidecars):
+    if not set(plan.job.layout.sidecars) < set(job.layout.sidecars):
         raise Conflict(
             f"{store.root} got other sidecars from another process; run the same command again"
         )
     check_sources(plan, job.sources, store.root)
     extended = plan.with_layout(job.layout)
     if is_finished(store, job):
-        check_lists(job, store)
-        kinds = tuple(sorted(added, key=str))
-        _put(job.with_layout(replace(job.layout, sidecars=kinds)), store)
+        check_addable(plan, job, store)
+        _put(_only_added(plan, job), store)
         if job.checksum != "none":
             store.overwrite(SUMS, _checksum_lines(job, store, extended))
     store.overwrite(PLAN, extended.text)
     store.touch(job.manifest)
     return extended
+
+
+def check_addable(plan: Plan, job: Job, store: Store) -> None:
+    """Raise Conflict where :func:`add_sidecars` cannot give a finished dataset those of ``job``."""
+    check_lists(job, store)
+    for name, data in _files(_only_added(plan, job), store):
+        if store.exists(name) and not store.content_equals(name, data):
+            raise Conflict(
+                f"{store.path(name)} exists and does not belong to this dataset; move it away"
+            )
+
+
+def _only_added(plan: Plan, job: Job) -> Job:
+    """Return the job with the sidecars alone that the dataset of a plan lacks."""
+    added = set(job.layout.sidecars) - set(plan.job.layout.sidecars)
+    return job.with_layout(replace(job.layout, sidecars=tuple(sorted(added, key=str))))
 
 
 def check_lists(job: Job, store: Store) -> None:
@@ -60,12 +73,7 @@ def _files(job: Job, store: Store) -> Iterator[File]:
 
 
 def _put(job: Job, store: Store) -> None:
-    """Put the files of some sidecars in place, once it is clear that no name of theirs is taken."""
-    for name, data in _files(job, store):
-        if store.exists(name) and not store.content_equals(name, data):
-            raise Conflict(
-                f"{store.path(name)} exists and does not belong to this dataset; move it away"
-            )
+    """Put the files of some sidecars in place; no name of theirs is taken."""
     deque(put_sidecars(store, _files(job, store)), maxlen=0)
     try:
         store.sync()

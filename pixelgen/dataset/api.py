@@ -164,10 +164,11 @@ def remove(
     18
 
     Raises:
-        BadValue: For indices that do not exist, and where no image would be left.
+        BadValue: For indices that do not exist, where no image would be left, and where no dataset
+            is.
         Conflict: Where the dataset is damaged, or of another version.
         Busy: Where another process writes to it.
-        PixelgenError: Where no finished dataset exists, or writing fails; the same call resumes.
+        PixelgenError: Where the dataset is not finished, or writing fails; the same call resumes.
     """
     store, run = _open(path), _configure(run, jobs, progress)
     plan = read_plan(store)
@@ -205,7 +206,8 @@ def verify(
     Report(count=2, damage=[], links=0)
 
     Raises:
-        PixelgenError: Where no finished dataset exists.
+        BadValue: Where no dataset is.
+        PixelgenError: Where the dataset is not finished.
         Conflict: Where its plan is damaged, or ``deep`` cannot generate its images here.
     """
     store, run = _open_to_read(path), _configure(run, jobs, progress)
@@ -242,7 +244,7 @@ def repair(
 
     Raises:
         Conflict: Where something cannot be restored; then nothing was changed.
-        PixelgenError: Where no dataset exists.
+        BadValue: Where no dataset is.
     """
     from pixelgen.dataset.repair import repair as check_and_repair
     from pixelgen.dataset.repair import repair_plan
@@ -278,7 +280,8 @@ def load(path: Place) -> Dataset:
     (3, (32, 32, 3), 'images/000002.png')
 
     Raises:
-        PixelgenError: Where no finished dataset exists.
+        BadValue: Where no dataset is.
+        PixelgenError: Where the dataset is not finished.
         Conflict: Where its plan or manifest is damaged.
     """
     store = _open_to_read(path)

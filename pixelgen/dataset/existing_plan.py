@@ -9,16 +9,27 @@ MANIFESTS = ("metadata.jsonl", "manifest.jsonl")
 
 
 def read_plan(store: Store) -> Plan:
-    """Return the plan of a dataset; raise Conflict or PixelgenError where it does not exist."""
+    """Return the plan of a dataset.
+
+    Raises:
+        BadValue: Where no dataset is.
+        Conflict: Where the plan is damaged, or lost.
+        PixelgenError: Where a run was interrupted before it wrote the plan.
+    """
     plan = Plan.read(store)
-    if plan is None and any(map(store.exists, (PLAN, *MANIFESTS))):
+    if plan:
+        return plan
+    if any(map(store.exists, (PLAN, *MANIFESTS))):
         what = "empty" if store.exists(PLAN) else "missing"
         raise Conflict(f"{store.path(PLAN)} is {what}; {way_to_plan(store)}")
-    if plan is None:
+    if store.exists(JOURNAL):
         raise PixelgenError(
-            f"{store.root} holds no pixelgen dataset ({PLAN} is missing); give the directory of one"
+            f"the dataset in {store.root} is not finished, and {PLAN} is missing; run the command"
+            " that makes the dataset again"
         )
-    return plan
+    raise BadValue(
+        f"{store.root} holds no pixelgen dataset ({PLAN} is missing); give the directory of one"
+    )
 
 
 def way_to_plan(store: Store, first: str = "") -> str:
@@ -35,7 +46,10 @@ def way_to_plan(store: Store, first: str = "") -> str:
 
 
 def finished_plan(store: Store) -> Plan:
-    """Return the plan of a finished dataset; raise PixelgenError where it does not exist."""
+    """Return the plan of a finished dataset.
+
+    Raises what :func:`read_plan` and :func:`check_finished` raise.
+    """
     plan = read_plan(store)
     check_finished(plan.job, store)
     return plan

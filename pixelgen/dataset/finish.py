@@ -23,7 +23,7 @@ def read_common_plan(places: Sequence[Store]) -> Plan:
     """Return the plan that all places have, of which the first may be empty.
 
     Raises:
-        PixelgenError: Where one holds no dataset.
+        BadValue: Where one holds no dataset.
         Conflict: Where one holds another's.
     """
     is_new = len(places) > 1 and places[0].size(PLAN) is None

@@ -15,7 +15,7 @@ from pixelgen.dataset.source_record import (
     read_sources,
     record_files,
 )
-from pixelgen.dataset.staging import discard, read_new_plan, staged_names
+from pixelgen.dataset.staging import discard, made_files
 from pixelgen.dataset.verify import check, check_shards, listed_sidecars
 from pixelgen.dataset.writer import check_fetcher, check_workers
 from pixelgen.errors import Conflict
@@ -138,7 +138,5 @@ def _check_free(plan: Plan, new: Job, store: Store) -> None:
     lists = chain(record_files(new), checksum_files(new), (new.manifest,), *sidecar_names(new))
     taken = {name for name in chain(lists, new.files()) if store.exists(name)}
     own = chain(_own_lists(plan, store), (old.manifest,), *sidecar_names(old))
-    given_up = read_new_plan(plan, store)
-    staged = staged_names(old, given_up.job) if given_up else ()
-    for name in taken.difference(own, old.files(), staged):
+    for name in taken.difference(own, old.files(), made_files(plan, store)):
         raise Conflict(f"{store.path(name)} does not belong to the dataset there; move it away")

@@ -241,12 +241,29 @@ def _job_differences(old: Job, new: Job) -> list[str]:
     """List the fields in which two jobs differ; what only local jobs have does not count."""
     before, now = old.identity, new.identity
     one_is_remote = bool(old.remote) != bool(new.remote)
-    return [
-        _difference(name, before.get(name, "none"), now.get(name, "none"))
+    names = [
+        name
         for name in dict.fromkeys((*before, *now))
         if before.get(name) != now.get(name)
         and (name in ("remote", "color") or not one_is_remote or (name in before and name in now))
     ]
+    before, now = _shown_fields(old), _shown_fields(new)
+    return [_difference(name, before.get(name, "none"), now.get(name, "none")) for name in names]
+
+
+def _shown_fields(job: Job) -> dict[str, Any]:
+    """Return the fields of a job for a message, with the defaults of those that it omits."""
+    densities = {job.image.density_of(family) for family in job.image.family.families}
+    defaults = {
+        "start": 0,
+        "first_id": 1,
+        "label": "the default",
+        "label_number": job.info.label_number,
+        "category_ids": [*job.info.category_numbers],
+        "density": " or ".join(f"{each:g}" for each in sorted(densities)),
+    }
+    removed = {"removed": job.removed.abbreviated()} if job.removed else {}
+    return defaults | job.identity | removed
 
 
 def _difference(name: str, old: object, new: object) -> str:
@@ -256,6 +273,8 @@ def _difference(name: str, old: object, new: object) -> str:
             return f"{name} has {len(old)} items, not {len(new)}"
         number = next(n for n, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1])
         name, old, new = f"{name}[{number}]", repr(old[number]), repr(new[number])
+    old, new = (f"{str(each)[:100]}…" if isinstance(each, list) and len(str(each)) > 100 else each
+                for each in (old, new))  # fmt: skip
     return f"{name} is {old}, not {new}"
 
 

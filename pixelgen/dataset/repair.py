@@ -61,7 +61,7 @@ def repair_plan(store: Store) -> tuple[Plan, list[Damage]]:
 
     Raises:
         Conflict: Where that cannot be done.
-        PixelgenError: Where no dataset exists.
+        BadValue: Where no dataset is.
     """
     repaired: list[Damage] = []
     try:

@@ -23,8 +23,8 @@ from pixelgen.dataset.staging import (
     RESIZE_JOURNAL,
     begin_staging,
     discard,
-    read_new_plan,
-    staged_names,
+    made_files,
+    staged_images,
     staging_store,
 )
 from pixelgen.dataset.writer import (
@@ -59,18 +59,34 @@ def grow(plan: Plan, job: Job, store: Store, run: RunConfig) -> Outcome:
     """Add images to a finished dataset of the same job with fewer; resume where this was stopped.
 
     Raises:
-        Conflict: Where the dataset is not finished, or damaged, or of another version; where a name
-            is taken; where images would have to be renamed, or fetched again.
+        BadValue: Where the store cannot replace files.
+        Conflict: Where the dataset is damaged, or of another version; where a name is taken; where
+            images would have to be renamed, or fetched again.
         Busy: Where another process writes to it.
-        PixelgenError: Where writing fails.
+        PixelgenError: Where the dataset is not finished, or writing fails.
     """
+    return _resize(plan, _grown(plan, job, store), store, run)
+
+
+def check_growth(plan: Plan, job: Job, store: Store) -> None:
+    """Raise what :func:`grow` raises before it makes anything; write nothing.
+
+    The user's images that the job is made from have been read.
+    """
+    job = _grown(plan, job, store)
+    _check_replaceable(store)
+    if not Journal(store, Plan.of(job)).is_begun():
+        _check(plan, plan.job.with_sources(job.sources), job, store)
+
+
+def _grown(plan: Plan, job: Job, store: Store) -> Job:
+    """Return the job of a dataset that grows, with all its sidecars."""
     if job.remote:
         raise Conflict(
             f"the images in {store.root} were fetched, and no others can be added; use another"
             " directory"
         )
-    layout = plan.job.layout.with_sidecars(job.layout.sidecars)
-    return _resize(plan, job.with_layout(layout), store, run)
+    return job.with_layout(plan.job.layout.with_sidecars(job.layout.sidecars))
 
 
 def remove(plan: Plan, removed: IndexRanges, store: Store, run: RunConfig) -> Outcome:
@@ -96,10 +112,7 @@ def remove(plan: Plan, removed: IndexRanges, store: Store, run: RunConfig) -> Ou
 
 def _resize(plan: Plan, job: Job, store: Store, run: RunConfig) -> Outcome:
     """Turn the dataset of a plan into that of a job, whose images are a part of it or the rest."""
-    if not store.can_replace:
-        raise BadValue(
-            f"a dataset in {store.root} cannot be changed; use a directory, or another prefix"
-        )
+    _check_replaceable(store)
     job = bind_sources(job, store, run, plan)
     old = plan.job.with_sources(job.sources)
     target = Plan.of(job)
@@ -124,10 +137,18 @@ def _resize(plan: Plan, job: Job, store: Store, run: RunConfig) -> Outcome:
         return replace(outcome, is_complete=rest.is_complete)
 
 
+def _check_replaceable(store: Store) -> None:
+    """Refuse a store whose files cannot be replaced."""
+    if not store.can_replace:
+        raise BadValue(
+            f"a dataset in {store.root} cannot be changed; use a directory, or another prefix"
+        )
+
+
 def _check(plan: Plan, old: Job, job: Job, store: Store) -> None:
     """Refuse what cannot be done, before anything is written."""
     if not is_finished(store, old):
-        raise Conflict(
+        raise PixelgenError(
             f"the dataset in {store.root} is not finished; first run: pixelgen repair"
             f" {shell_path(store.root)}"
         )
@@ -135,9 +156,9 @@ def _check(plan: Plan, old: Job, job: Job, store: Store) -> None:
     check_present(old, store)
     check_lists(old, store)
     _check_same_names(old, job, store)
-    given_up = read_new_plan(plan, store)
-    own = frozenset(staged_names(old, given_up.job)) if given_up else ()
-    for name in chain(new_names(old, job), staged_names(old, job)):
+    own = made_files(plan, store)
+    images = (name for _, name in staged_images(old, job))
+    for name in chain(new_names(old, job), images):
         if store.exists(name) and name not in own:
             raise Conflict(
                 f"{store.path(name)} exists and does not belong to this dataset; move it away"
@@ -154,8 +175,8 @@ def _check_same_names(old: Job, job: Job, store: Store) -> None:
         )
         if name != other:
             raise Conflict(
-                f"with {job.count:,} images {name} in {store.root} would be {other}, and files are"
-                " not renamed; make the others in another directory, with --start"
+                f"with {job.count:,} images {store.path(name)} would be {store.path(other)}, and"
+                " files are not renamed; make the others in another directory, with --start"
                 f" {old.indices.stop} -n {job.indices.stop - old.indices.stop}"
             )
 

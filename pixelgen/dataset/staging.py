@@ -7,13 +7,18 @@ files belong to a resize that was given up.
 """
 
 from collections.abc import Iterator
+from io import BytesIO
 
+from pixelgen.dataset.journal import Journal
 from pixelgen.dataset.plan import PLAN_LIMIT, Plan, differing_fields
 from pixelgen.dataset.sidecar_files import dataset_folders
+from pixelgen.dataset.source_record import read_sources
 from pixelgen.errors import Conflict
+from pixelgen.formats import Data
 from pixelgen.job import Job
 from pixelgen.layouts import Sharded
 from pixelgen.storage import Store
+from pixelgen.storage.posix import FileState, compare_pages
 
 RESIZE_JOURNAL = ".pixelgen.resize.journal"
 NEW_PLAN = ".pixelgen.resize.new"
@@ -63,22 +68,53 @@ def discard(plan: Plan, store: Store) -> None:
     new = read_new_plan(plan, store)
     if new is None:
         return
-    for name in staged_names(plan.job, new.job):
+    for name in made_files(plan, store):
         store.remove(name)
     for folder in set(dataset_folders(new.job)).difference(dataset_folders(plan.job)):
         store.remove_folder(folder)
     clear_staging(new.job, store)
 
 
-def staged_names(old: Job, new: Job) -> Iterator[str]:
-    """Yield the names of the single images that a resize makes."""
+def staged_images(old: Job, new: Job) -> Iterator[tuple[int, str]]:
+    """Yield the indices and the names of the single images that a resize makes."""
     if isinstance(new.layout.container, Sharded):
         return
     for shard in new.shards():
         names = new.layout.container.files(new.info, shard)
         for index, name in zip(shard.indices, names, strict=True):
             if old.indices.position(index) is None:
-                yield name
+                yield index, name
+
+
+def made_files(plan: Plan, store: Store) -> set[str]:
+    """Return the names of the single images that a resize has made so far.
+
+    Without a file of somebody else's that has come to one of the names since: of what the journal
+    does not list, the bytes are compared.
+    """
+    new = read_new_plan(plan, store)
+    if new is None or isinstance(new.job.layout.container, Sharded):
+        return set()
+    done = Journal(store, new, name=RESIZE_JOURNAL)
+    done.read(RESIZE_JOURNAL)
+    job = read_sources(new, store)
+    return {
+        name
+        for index, name in staged_images(plan.job, job)
+        if store.exists(name)
+        and (done.has(job.info.shard_number(index)) or is_own(store, name, job.maker()(index)))
+    }
+
+
+def is_own(store: Store, name: str, data: Data) -> bool:
+    """Return whether something that exists has these bytes, or those that a power cut left."""
+    if store.size(name) is None:
+        return False
+    try:
+        with store.reader(name) as file:
+            return compare_pages(file, BytesIO(data)) is not FileState.FOREIGN
+    except PermissionError:
+        return False
 
 
 def clear_staging(job: Job, store: Store) -> None:

@@ -207,7 +207,7 @@ def prepare_or_resume(
     store.remove_stale_files("")
     if found is None:
         try:
-            _check_free(target, job, store, done)
+            check_free(target, job, store, done)
             _begin(target, job, store)
         except Conflict:
             found = Plan.read(store)
@@ -250,7 +250,7 @@ def sweep(job: Job, store: Store) -> None:
         store.remove_stale_files(folder)
 
 
-def _check_free(target: Plan, job: Job, store: Store, done: Journal) -> None:
+def check_free(target: Plan, job: Job, store: Store, done: Journal) -> None:
     """Refuse a directory in which something already bears one of the dataset's names.
 
     A dataset whose plan is lost is resumed where its journal or its checksums say what it is, or

@@ -11,6 +11,7 @@ from typing import Self, overload
 from pixelgen.errors import BadValue
 
 _RANGE = re.compile(r"(\d{1,16})(?:-(\d{1,16}))?", re.ASCII)
+_NAMED = 8  # ranges in a message
 _MOST_RANGES = 20_000  # a plan of that many stays far below the size that is read
 
 
@@ -78,6 +79,25 @@ class IndexRanges:
     def __iter__(self) -> Iterator[int]:
         for first, last in self.ranges:
             yield from range(first, last + 1)
+
+    def abbreviated(self) -> str:
+        """Return the ranges as text for a message: if there are many, the first, and how many.
+
+        >>> IndexRanges.of(range(0, 100, 2)).abbreviated()
+        '0,2,4,6,8,10,12,14,… (50 indices)'
+        """
+        more = f",… ({len(self):,} indices)" if len(self.ranges) > _NAMED else ""
+        return f"{IndexRanges(self.ranges[:_NAMED])}{more}"
+
+    def outside(self, start: int, stop: int) -> "IndexRanges":
+        """Return the indices that are not of ``start`` to ``stop`` − 1.
+
+        >>> str(IndexRanges.parse("3,8-20").outside(5, 12))
+        '3,12-20'
+        """
+        parts = ((first, min(last, start - 1)) for first, last in self.ranges)
+        rest = ((max(first, stop), last) for first, last in self.ranges)
+        return IndexRanges(tuple((first, last) for first, last in (*parts, *rest) if first <= last))
 
     def union(self, other: "IndexRanges") -> "IndexRanges":
         """Return the indices that are in either."""
@@ -168,10 +188,12 @@ def check_removed(indices: ImageIndices) -> None:
         BadValue: For such indices.
     """
     ranges = indices.removed.ranges
-    if ranges and not indices.start <= ranges[0][0] <= ranges[-1][1] < indices.stop:
-        raise BadValue(
-            f"indices {indices.removed} are out of range: the images are {indices.start} to"
-            f" {indices.stop - 1}"
-        )
+    outside = indices.removed.outside(indices.start, indices.stop)
+    if outside:
+        noun, verb = ("index", "is") if len(outside) == 1 else ("indices", "are")
+        images = f"the images are {indices.start} to {indices.stop - 1}"
+        if indices.start == indices.stop:
+            images = "the dataset has no images"
+        raise BadValue(f"{noun} {outside.abbreviated()} {verb} out of range: {images}")
     if ranges and not indices:
         raise BadValue("all images would be removed; remove the dataset's directory instead")

@@ -90,14 +90,14 @@ class LocalStore(Store):
             open_folder(self.root, folder, create=True) as fd,
         ):
             if self.durability != "each":
-                yield lambda name, data: self._publish(fd, write_temporary(fd, name, data))
+                yield lambda name, data: self._publish(fd, write_temporary(fd, name, data), folder)
                 return
             staged: deque[StagedFile] = deque()
             try:
                 yield lambda name, data: staged.append(write_temporary(fd, name, data))
                 sync_file_system(fd)
                 while staged:
-                    self._publish(fd, staged.popleft())
+                    self._publish(fd, staged.popleft(), folder)
             except BaseException:
                 for file in staged:
                     remove_temporary(fd, file.temp)
@@ -312,8 +312,14 @@ class LocalStore(Store):
         ):
             remove_stale(fd)
 
-    def _publish(self, fd: int, staged: StagedFile) -> None:
-        """Rename a staged file to its final name; leave a complete or foreign file alone."""
+    def _publish(self, fd: int, staged: StagedFile, folder: str = "") -> None:
+        """Rename a staged file of a folder, open as ``fd``, to its final name.
+
+        A file that has the name stays if it is complete.
+
+        Raises:
+            Conflict: If it is somebody else's.
+        """
         try:
             if rename_no_replace(fd, staged.temp, staged.name):
                 return
@@ -327,6 +333,6 @@ class LocalStore(Store):
         remove_temporary(fd, staged.temp)
         if state is FileState.FOREIGN:
             raise Conflict(
-                f"{staged.name} in {self.root} is not pixelgen's own and was not changed; move it"
-                " away, or use another directory"
+                f"{self.path(os.path.join(folder, staged.name))} is not pixelgen's own and was not"
+                " changed; move it away, or use another directory"
             )

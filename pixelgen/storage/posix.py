@@ -85,10 +85,11 @@ def compare_files(fd: int, name: str, temp: str) -> FileState:
         return FileState.FOREIGN
     new = os.open(temp, READ_FLAGS, dir_fd=fd)
     with os.fdopen(there, "rb") as found, os.fdopen(new, "rb") as wanted:
-        return _by_pages(found, wanted)
+        return compare_pages(found, wanted)
 
 
-def _by_pages(old: BinaryIO, new: BinaryIO) -> FileState:
+def compare_pages(old: BinaryIO, new: BinaryIO) -> FileState:
+    """Compare an existing file with another one, page by page."""
     state = FileState.COMPLETE
     while True:
         page, wanted = old.read(_PAGE), new.read(_PAGE)

@@ -38,7 +38,11 @@ MISTAKES = [
     ("generate --layout imagenet", "'imagenet' 'imagefolder' webdataset", "--layout imagefolder"),
     ("generate -f jpe", "'jpe' 'jpeg' png webp", "-f jpeg"),
     ("generate --color '#12'", "'#12' #cef48e rgb red", "--color '#cef48e'"),
-    ("generate --seed abc", "'abc' whole number 42", "--seed 42"),
+    ("generate --seed abc", "'abc' whole number from 0 to 2**128-1 random 42", "--seed 42"),
+    ("generate --seed -1", "'-1' whole number from 0 to 2**128-1 random", "--seed random"),
+    ("generate --seed 340282366920938463463374607431768211456",
+     "'340282366920938463463374607431768211456' whole number from 0 to 2**128-1 0x2a",
+     "--seed 0x2a"),
     ("generate --mode CMYK", "'CMYK' RGB LA", "--mode RGB"),
     ("generate --mode gray", "'gray' 'L' RGBA", "--mode L"),
     ("generate --grayscale", "'--grayscale' --mode L", "--mode L"),
@@ -157,10 +161,26 @@ def test_a_command_takes_one_dataset(console: Console) -> None:
     assert "[DATASET]" in console.last
 
 
-def test_a_directory_without_a_dataset_is_named(console: Console) -> None:
-    console.run("verify", 1)
-    assert "negatives" in console.last
-    assert "pixelgen.json" in console.last
+@pytest.mark.parametrize("place", ["", "nowhere", "empty", "file", "file/below"])
+@pytest.mark.parametrize(
+    "command",
+    ["verify", "repair", "status", "index --layout coco", "remove --index 1", "finish", "preview",
+     "remove --where family=uniform", "merge --into own -o joined.json", "finish new whole"],
+)  # fmt: skip
+def test_a_directory_without_a_dataset_is_a_usage_error(
+    command: str, place: str, console: Console
+) -> None:
+    Path("empty").mkdir()
+    Path("file").touch()
+    if command.startswith("finish"):
+        console.run(f"generate {SMALL} -o whole")
+        place = place or "negatives"
+    if command == "preview":  # of a family, without a dataset
+        place = place or "negatives"
+    answer = console.run(f"{command} {place}", 2)
+    assert len(answer.splitlines()) == 1
+    assert f"{place or 'negatives'} holds no" in answer
+    assert "pixelgen.json" in answer
 
 
 def test_the_examples_at_the_end_of_the_help_work(console: Console) -> None:

@@ -32,6 +32,18 @@ def test_an_unfinished_dataset_is_finished_by_each_advised_command(
 
 
 @follows_advice(
+    "the dataset in … is not finished, and … is missing; run the command that makes the dataset"
+    " again"
+)
+def test_a_dataset_that_was_interrupted_before_its_plan_is_begun_again(console: Console) -> None:
+    Path("set").mkdir()
+    Path("set/.pixelgen.journal").touch()
+    console.run("repair set", 1)
+    console.run(DATASET)
+    console.verified()
+
+
+@follows_advice(
     "…; to write it again, run: pixelgen repair …",
     "…; move it away, then run: pixelgen repair …",
 )
@@ -193,12 +205,18 @@ def test_no_advice_repairs_remote_images(console: Console, endpoint: "Endpoint")
         console.run(command)
 
 
-@follows_advice("to check whether it has changed, run: pixelgen verify …")
-def test_verify_says_why_an_image_cannot_be_shown(console: Console) -> None:
+@follows_advice(
+    "to check whether it has changed, run: pixelgen verify …",
+    "… is missing; to see what else is, run: pixelgen status …",
+)
+def test_verify_and_status_say_why_an_image_cannot_be_shown(console: Console) -> None:
     console.run(f"{DATASET} -o 'my set'")
     Path("my set/images/000003.png").write_text("no image")
-    console.run("preview 'my set' -o sheet.png", 1)
+    console.run("preview 'my set' -o sheet.png", 3)
     assert "images/000003.png: " in console.follow(3)
+    Path("my set/images/000003.png").unlink()
+    assert "my set/images/000003.png" in console.run("preview 'my set' -o sheet.png", 3)
+    assert "images/000003.png; " in console.follow(3)
 
 
 @follows_advice("… damaged, and the check stopped there (see --max-errors)")

@@ -14,6 +14,7 @@ from tests.support.user_datasets import TWO, yolo
 @follows_advice(
     "name the images: write --index 17,20-30 or --where family=stripes",
     "invalid --where …: must be COLUMN=VALUE; write family=stripes",
+    "--index cannot be combined with --where; give either",
 )
 def test_images_to_remove_are_named_by_index_or_by_a_column(console: Console) -> None:
     make = "generate -n 31 -s 8 -q -j 1 --family uniform --family stripes -o set"
@@ -24,10 +25,52 @@ def test_images_to_remove_are_named_by_index_or_by_a_column(console: Console) ->
     ):
         console.run(make)
         said = console.run(f"remove set {wrong}", 2)
-        assert right.split()[-1] in said
+        assert "cannot" in said or right.split()[-1] in said
         console.run(f"remove set {right} -j 1")
         console.verified()
         shutil.rmtree("set")
+
+
+@follows_advice(
+    "; to remove … from it instead, run: pixelgen remove … --index …",
+    "; its images from … on are removed already: to use it as it is, write -n …",
+)
+@pytest.mark.parametrize(
+    ("options", "removed", "first", "ranges"),
+    [
+        ("", "", 25, "25-39"),
+        ("", "0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32", 25, "25-39"),
+        ("", "1", 39, "39"),
+        ("--start 100 --layout coco", "", 20, "120-139"),
+        ("--layout webdataset:per_shard=4", "30-33", 20, "20-39"),
+    ],
+)
+def test_a_dataset_is_made_smaller_by_the_advised_command(
+    options: str, removed: str, first: int, ranges: str, console: Console
+) -> None:
+    make = f"generate -s 8 -q -j 1 {options} -o 'my set'"
+    console.run(f"{make} -n 40")
+    if removed:
+        console.run(f"remove 'my set' -q -j 1 --index {removed}")
+    said = console.run(f"{make} -n {first} --dry-run", 3)
+    assert console.run(f"{make} -n {first}", 3) == said
+    assert f"count is 40, not {first}" in said
+    assert "0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32" not in said
+    assert console.advised() == f"pixelgen remove 'my set' --index {ranges}"
+    console.follow()
+    console.verified("my set")
+    said = console.run(f"{make} -n {first}", 3)
+    console.run(f"{make} {said[said.rindex('-n ') :].strip()}")
+    assert "run:" not in console.run(f"{make} -n {first} --seed 7", 3)
+
+
+def test_a_dataset_of_which_no_image_would_stay_is_not_advised_to_be_made_smaller(
+    console: Console,
+) -> None:
+    console.run(DATASET)
+    assert "pixelgen remove" not in console.run(DATASET.replace("-n 6", "-n 0"), 3)
+    console.run("remove set -q -j 1 --index 0-2")
+    assert "pixelgen remove" not in console.run(DATASET.replace("-n 6", "-n 3"), 3)
 
 
 @follows_advice("the dataset in … is not finished; first run: pixelgen repair …")
@@ -35,14 +78,14 @@ def test_an_unfinished_dataset_is_finished_before_it_grows(console: Console) -> 
     console.run(DATASET)
     Path("set/metadata.jsonl").rename("set/.pixelgen.journal")
     grow = DATASET.replace("-n 6", "-n 9")
-    console.run(grow, 3)
+    console.run(grow, 1)
     console.follow()
     console.run(grow)
     console.verified()
 
 
 @follows_advice(
-    "with … images … in … would be …, and files are not renamed; make the others in another"
+    "with … images … would be …, and files are not renamed; make the others in another"
     " directory, with --start … -n …"
 )
 def test_images_that_would_get_other_names_are_made_elsewhere(console: Console) -> None:

@@ -81,7 +81,7 @@ def test_generate_help_imports_nothing_heavy() -> None:
         (["--density", 1.5, "--color", "red"], "density 1.5 0..1"),
         (["--density", "nan", "--color", "red"], "density nan 0..1"),
         (["--seed", "banana"], "seed 'banana' number"),
-        (["--seed", 2**128], "seed 0..2**128-1"),
+        (["--seed", 2**128], "seed 0 2**128-1"),
         (["-o", "file"], "file"),
         (["-o", "s3://"], "'s3://' BUCKET"),
         (["-j", 0], "--jobs 0 1"),

@@ -400,7 +400,7 @@ def test_a_preview_of_a_directory_without_dataset_fails(
 ) -> None:
     if there:
         (tmp_path / "set").mkdir()
-    error = one_line(here("set", "-o", "sheet.png"), 1)
+    error = one_line(here("set", "-o", "sheet.png"), 2)
     assert "set" in error
     assert not (tmp_path / "sheet.png").exists()
 
@@ -431,7 +431,7 @@ def test_a_preview_names_a_damaged_file_in_one_line(
     if damage != "missing":
         broken = {"truncated": content[:90], "garbage": b"garbage" * 200, "empty": b""}
         path.write_bytes(broken[damage])
-    assert path.name in one_line(run("preview", "set", "-o", "sheet.png"), 1)
+    assert path.name in one_line(run("preview", "set", "-o", "sheet.png"), 3)
     assert not (tmp_path / "sheet.png").exists()
 
 

@@ -80,7 +80,7 @@ def test_finish_refuses_directories_of_two_jobs(tmp_path: Path, run: Run) -> Non
     assert (done.returncode, len(done.stderr.splitlines())) == (3, 1)
     assert "two" in done.stderr
     assert "seed" in done.stderr
-    assert run("finish", "one", "nothing").returncode == 1
+    assert run("finish", "one", "nothing").returncode == 2
     assert not (tmp_path / "nothing").exists()
 
 

@@ -162,7 +162,7 @@ def test_missing_partitions_are_printed_for_a_job_array(tmp_path: Path, run: Run
         assert [word for word in words if word not in line] == []
     assert partition(tmp_path / "out", 1, total=2).returncode == 0
     assert run("status", "out", "--missing").returncode == 2
-    assert run("status", "nothing").returncode == 1
+    assert run("status", "nothing").returncode == 2
 
 
 @pytest.mark.parametrize(

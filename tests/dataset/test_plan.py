@@ -16,6 +16,7 @@ import pytest
 
 from pixelgen.cli import main
 from pixelgen.dataset.plan import Plan, plan_text
+from pixelgen.errors import AnotherJob
 from pixelgen.job import Job
 from pixelgen.job_options import JobOptions
 from pixelgen.storage import LocalStore
@@ -42,6 +43,35 @@ def test_a_plan_of_another_job_is_refused_and_no_file_changes(
     assert len(done.stderr.splitlines()) == 1
     assert "another job" in done.stderr
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "negatives").rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "said"),
+    [
+        ({"start": 20}, {}, "start is 20, not 0"),
+        ({}, {"start": 20}, "start is 0, not 20"),
+        ({"layout": "coco", "first_id": 7}, {"layout": "coco"}, "first_id is 7, not 1"),
+        ({"label_number": 3, "classes": "a,b"}, {"classes": "a,b"}, "label_number is 3, not 2"),
+        ({"classes": "a,b", "category_ids": "7,9"}, {"classes": "a,b"},
+         "category_ids is [7, 9], not [1, 2]"),
+        ({"color": "red", "density": 0.25}, {"color": "red"}, "density is 0.25, not 0.5"),
+        ({"color": "red", "density": 0.25}, {"color": "red", "family": "shapes"},
+         "density is 0.25, not 1"),
+        ({"label": "cat"}, {}, "label is cat, not the default"),
+        ({"prefix": "neg_"}, {}, "prefix is neg_, not none"),
+        ({"removed": ",".join(map(str, range(0, 90, 2)))}, {},
+         "removed is 0,2,4,6,8,10,12,14,… (45 indices), not none"),
+        ({"classes": [f"c{n}" for n in range(900)]}, {}, "classes is ['c0', 'c1', "),
+    ],
+)  # fmt: skip
+def test_a_difference_names_both_values_also_where_one_is_the_default(
+    there: dict[str, object], here: dict[str, object], said: str
+) -> None:
+    size: dict[str, object] = {"count": 99, "size": 8}
+    with pytest.raises(AnotherJob) as refusal:
+        Plan.of(Job.parse(**size | there)).compare(Job.parse(**size | here), "set")
+    assert said in str(refusal.value)
+    assert len(str(refusal.value)) < 300
 
 
 def test_the_plan_contains_no_clock_host_or_path(finished: Path) -> None:

@@ -309,7 +309,7 @@ def test_repair_prints_what_it_generated_again(
     (tmp_path / "set/images/000007.png").unlink()
     printed = json.loads(run("repair", "set", "--json", "-q").stdout)
     assert [each["file"] for each in printed["repaired"]] == ["images/000007.png"]
-    assert run("repair", "nowhere").returncode == 1
+    assert run("repair", "nowhere").returncode == 2
 
 
 def test_repair_keeps_files_beside_a_plan_without_manifest(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from PIL import Image
 from pixelgen.dataset.api import generate, load, remove, repair, verify
 from pixelgen.dataset.plan import JOURNAL
 from pixelgen.dataset.run_config import RunConfig
+from pixelgen.dataset.staging import RESIZE_JOURNAL
 from pixelgen.engines import Serial
-from pixelgen.errors import BadValue, Conflict
+from pixelgen.errors import BadValue, Conflict, PixelgenError
 from pixelgen.job import Job
 from pixelgen.layouts.image_indices import ImageIndices, IndexRanges
 from pixelgen.storage import LocalStore
@@ -195,17 +196,48 @@ def test_what_a_stopped_growth_made_is_told_and_dropped_by_another_command(
     assert folders[0] == folders[1]
 
 
-@pytest.mark.parametrize("name", ["coco.json", "labels/000030.txt", "images/000030.png"])
+def test_a_file_of_somebody_else_outlives_a_growth_that_is_given_up(tmp_path: Path) -> None:
+    make(tmp_path, count=20)
+    job = Job.parse(count=2500, size=9, family=["uniform", "stripes"])
+    stopped = iter([False, False] + [True] * 99).__next__
+    assert not generate(job, tmp_path, run=RunConfig(Serial(), stopped=stopped)).is_complete
+    (tmp_path / RESIZE_JOURNAL).write_text("")  # as after a power cut
+    torn, mine, folder = (tmp_path / f"images/00{n}.png" for n in (1500, 2100, 2200))
+    torn.write_bytes(torn.read_bytes()[:100])
+    mine.write_text("mine")
+    folder.mkdir()
+    make(tmp_path, count=20)
+    assert len([*(tmp_path / "images").iterdir()]) == 20 + 2
+    assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "name", ["coco.json", "labels/000030.txt", "images/000030.png", "images/000031.png/"]
+)
 def test_a_file_of_somebody_else_refuses_growth_before_anything_is_made(
     name: str, tmp_path: Path
 ) -> None:
     make(tmp_path, count=20, layout="files" if name == "coco.json" else "yolo")
-    (tmp_path / name).write_text("mine")
+    if name.endswith("/"):
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_text("mine")
     before = tree_digest(tmp_path)
     with pytest.raises(Conflict) as refusal:
         make(tmp_path, layout="files,coco" if name == "coco.json" else "yolo")
-    assert name in str(refusal.value)
+    assert str(refusal.value).startswith(f"{tmp_path / name} exists")
     assert tree_digest(tmp_path) == before
+
+
+def test_images_that_a_growth_left_are_not_those_of_somebody_else(tmp_path: Path) -> None:
+    make(tmp_path / "grown", count=20)
+    job = make(tmp_path / "whole")
+    for index, end in ((30, None), (31, 70), (32, 0)):  # whole, torn by a power cut, and empty
+        data = (tmp_path / f"whole/images/{index:06d}.png").read_bytes()
+        torn = data[:end].ljust(len(data) - 1, b"\0") if end else data[:end]
+        (tmp_path / f"grown/images/{index:06d}.png").write_bytes(torn)
+    generate(job, LocalStore(str(tmp_path / "grown"), "none"), run=SERIAL)
+    assert tree_digest(tmp_path / "grown") == tree_digest(tmp_path / "whole")
 
 
 def test_names_that_would_change_refuse_growth(tmp_path: Path) -> None:
@@ -221,20 +253,30 @@ def test_damage_and_unfinished_work_refuse_a_resize(tmp_path: Path) -> None:
         make(tmp_path / "damaged")
     job = Job.parse(count=20, size=9, family=["uniform", "stripes"])
     generate(job, tmp_path / "begun", run=RunConfig(Serial(), stopped=lambda: True))
-    with pytest.raises(Conflict, match="not finished"):
+    with pytest.raises(PixelgenError, match="not finished") as refusal:
         make(tmp_path / "begun")
+    assert refusal.value.exit_code == 1
 
 
 @pytest.mark.parametrize(
     ("indices", "facts"),
-    [([40], "40 range 39"), (range(40), "directory"), (range(0, 40_002, 2), "20,000")],
+    [
+        ([40], "index 40 is range 0 39"),
+        ([8, 41, 43, 44], "indices 41,43-44 are range 0 39"),
+        (range(41, 99, 2), "55,…"),
+        (range(40), "directory"),
+        (range(0, 40_002, 2), "20,000"),
+    ],
 )
 def test_what_cannot_be_removed_is_refused(indices: list[int], facts: str, tmp_path: Path) -> None:
-    make(tmp_path)
+    make(tmp_path, removed="3,7")
     before = tree_digest(tmp_path)
     with pytest.raises(BadValue) as refusal:
         remove(tmp_path, indices, run=SERIAL)
-    assert missing(facts, str(refusal.value)) == []
+    said = str(refusal.value)
+    assert missing(facts, said) == []
+    assert "3,7" not in said
+    assert len(said) < 120
     assert tree_digest(tmp_path) == before
 
 
@@ -294,7 +336,7 @@ def test_a_removal_by_rows_that_was_stopped_is_finished_by_the_same_command(
     ("options", "facts"),
     [
         ((), "--index --where"),
-        (("--index", "1", "--where", "a=b"), "--index --where"),
+        (("--index", "1", "--where", "a=b"), "--index cannot combined --where either"),
         (("--index", "3-1"), "3-1 17,20-30"),
         (("--index", "all"), "all 17,20-30"),
         (("--where", "stripes"), "stripes COLUMN=VALUE"),

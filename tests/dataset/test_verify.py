@@ -216,7 +216,7 @@ def test_verify_names_damaged_files_and_exits_with_3(
 def test_verify_of_an_unfinished_missing_or_newer_dataset_is_one_line(
     make: Callable[..., Done], run: Run, tmp_path: Path
 ) -> None:
-    assert run("verify", "nowhere").returncode == 1
+    assert run("verify", "nowhere").returncode == 2
     make("-n", 3, "-s", 8)
     plan = tmp_path / "negatives/pixelgen.json"
     text = plan.read_text()

@@ -216,4 +216,4 @@ def test_the_index_command_refuses_sidecars_that_the_container_does_not_support(
     assert done.returncode == code
     assert missing(facts, done.stderr) == [], done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert run("index", "nowhere", "--layout", "csv").returncode == 1
+    assert run("index", "nowhere", "--layout", "csv").returncode == 2

@@ -232,7 +232,7 @@ class Trials:
         before = state(Path("set"))
         code = self.verify()
         self.codes[code] += 1
-        # Where there is no dataset, or an unfinished one, nothing is damaged: exit code 1.
+        # Of an unfinished dataset nothing is damaged: exit code 1.
         is_unfinished = os.path.lexists("set/.pixelgen.journal")
         is_dataset = Path("set/pixelgen.json").is_file() and not is_unfinished
         assert code in (0, 2, 3) or (code == 1 and not is_dataset), code

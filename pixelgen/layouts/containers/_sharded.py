@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, ClassVar
 
-from pixelgen.errors import PixelgenError
+from pixelgen.errors import Conflict
 from pixelgen.formats.base import Data
 from pixelgen.layouts.base import Container, File, FileEntry, Samples, ShardRecord
 from pixelgen.layouts.dataset_info import DatasetInfo, Shard
@@ -87,13 +87,13 @@ class Sharded(Container):
         yield FileEntry(self.shard_file(info, shard.number), size, record.file_hash)
 
     def read(self, store: Store, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
-        """Yield each image of the file; raise PixelgenError if it is damaged."""
+        """Yield each image of the file; raise Conflict if it is damaged."""
         name = self.shard_file(info, shard.number)
         try:
             with store.reader(name) as file:
                 yield from self.unpack(file, info, shard)
         except ValueError as error:
-            raise PixelgenError(f"{store.path(name)} is damaged: {error}") from None
+            raise Conflict(f"{store.path(name)} is damaged: {error}") from None
 
     def folders(self, info: DatasetInfo) -> Iterator[str]:
         """Yield the folders of the splits' files."""

@@ -17,7 +17,7 @@ from pixelgen.errors import BadValue
 from pixelgen.job import Job
 from pixelgen.pixlab.server.errors import HttpError, bad_request
 from pixelgen.pixlab.server.parsing import Fields
-from pixelgen.rng import parse_seed
+from pixelgen.rng import SEEDS, parse_seed
 
 EXPORT_FORMATS = {
     "png": "png", "jpeg": "jpeg", "jpg": "jpeg", "bmp": "bmp", "tiff": "tiff", "tif": "tiff",
@@ -40,8 +40,10 @@ def parse_job(path: str, fields: Fields, max_pixels: int) -> Job:
     job_fields = tuple((name, fields[name]) for name in _JOB_FIELDS if fields.get(name))
     try:
         seed = parse_seed(fields["seed"]) if fields.get("seed") else secrets.randbits(128)
-    except BadValue as error:
-        raise bad_request(str(error)) from None
+    except BadValue:
+        raise bad_request(
+            f"invalid seed {fields['seed'][:50]!r}: must be {SEEDS}; without one it is random"
+        ) from None
     return _parse_unseeded_job(path, job_fields, max_pixels).with_seed(seed)
 
 
