@@ -232,6 +232,8 @@ def test_a_file_of_somebody_else_refuses_growth_before_anything_is_made(
 def test_images_that_a_growth_left_are_not_those_of_somebody_else(tmp_path: Path) -> None:
     make(tmp_path / "grown", count=20)
     job = make(tmp_path / "whole")
+    stop = RunConfig(Serial(), stopped=lambda: True)
+    assert not generate(job, tmp_path / "grown", run=stop).is_complete
     for index, end in ((30, None), (31, 70), (32, 0)):  # whole, torn by a power cut, and empty
         data = (tmp_path / f"whole/images/{index:06d}.png").read_bytes()
         torn = data[:end].ljust(len(data) - 1, b"\0") if end else data[:end]
