@@ -266,6 +266,36 @@ def fractal(side: int, particles: int = 2048, burn_in: int = 16) -> Pixels:
     return pixels
 
 
+def facade(side: int, period: int = 20) -> Pixels:
+    """Find the window of every pixel in floats."""
+    x, y = np.arange(side), np.arange(side)[:, None]
+    v = (y - side / 2) * (1 + RNG.uniform(-1, 1) * (x / side - 0.5)) + side
+    row = (v // period).astype(int)
+    u = x + row % 2 * period / 2
+    window = row * (side // period + 2) + (u // period).astype(int)
+    shown: Pixels = colors(1 + int(window.max()))[window]
+    shown[(u % period > period / 2) | (v % period > period / 2)] = colors(1)
+    return shown
+
+
+def glyphs(side: int, height: int = 17, width: int = 10) -> Pixels:
+    """Draw lines and arcs between the points of a grid, cell by cell."""
+    picture = Image.new("RGB", (side, side), tuple(colors(1)[0].tolist()))
+    draw = ImageDraw.Draw(picture)
+    for top in range(0, side, height):
+        ink = tuple(colors(1)[0].tolist())
+        for left in range(0, side, width):
+            for _ in range(RNG.integers(1, 4) if RNG.random() < 0.85 else 0):
+                (x0, x1), (y0, y1) = RNG.integers(3, size=(2, 2))
+                ends = [left + x0 * width / 3, top + y0 * height / 3,
+                        left + x1 * width / 3, top + y1 * height / 3]  # fmt: skip
+                if RNG.random() < 0.63 or x1 <= x0 or y1 <= y0:
+                    draw.line(ends, ink, 2)
+                else:
+                    draw.arc(ends, 180, 270, ink, 2)
+    return np.array(picture)
+
+
 REFERENCES = (
     Reference("uniform", "as pytorch-ood", uniform, "pytorch-ood 1768"),
     Reference("uniform", "numpy integers", integers, "numpy 6800"),
@@ -291,5 +321,7 @@ REFERENCES = (
     Reference("voronoi", "scipy cKDTree", voronoi),
     Reference("plasma", "numpy diamond-square", plasma, "fractal-pretraining 1435 (numba)"),
     Reference("gabor", "numpy, by windows", gabor, "procedural-advml 29.9 a channel"),
+    Reference("facade", "numpy, in floats", facade),
+    Reference("glyphs", "Pillow", glyphs),
     Reference("fractal", "numpy chaos game", fractal, "fractal-pretraining 148 (numba)"),
 )
