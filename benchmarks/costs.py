@@ -30,7 +30,7 @@ from pixelgen.registry import components
 WORST = {
     "blobs": ("sigma=4096",),
     "checker": ("cell=1",),
-    "dead_leaves": ("r_min=0.005,sigma=4,fill=spectrum,shape=quadrilateral",),
+    "dead_leaves": ("r_min=0.005,sigma=4,fill=spectrum,shape=quadrilateral,shade=linear",),
     "fbm": ("octaves=10,res=256",),
     "fractal": ("points=64",),
     "gabor": ("kernels=4096,sigma=64",),

@@ -79,16 +79,26 @@ class Family(Component):
         return _render_without_coverage(self, stream, shape)
 
 
-def render_named(name: str, stream: Stream, shape: Shape) -> Pixels:
-    """Render the stream's image of another family; moves the stream to that family."""
-    return _render_without_coverage(parse(Family, name), stream, shape)
+def render_named(name: str, stream: Stream, shape: Shape, background: int | None = None) -> Pixels:
+    """Render the stream's image of another family; moves the stream to that family.
+
+    What the family does not cover gets the level ``background`` in all channels, if it is given.
+    """
+    return _render_without_coverage(parse(Family, name), stream, shape, background)
 
 
-def _render_without_coverage(family: Family, stream: Stream, shape: Shape) -> Pixels:
+def _render_without_coverage(
+    family: Family, stream: Stream, shape: Shape, background: int | None = None
+) -> Pixels:
     """Render the stream's image of a family, and discard its coverage."""
     stream.seek(stream.image, family.number, family.version)
     drawn = family.render(stream, shape)
-    return drawn[0] if isinstance(drawn, tuple) else drawn
+    if not isinstance(drawn, tuple):
+        return drawn
+    pixels, coverage = drawn
+    if background is not None:
+        pixels[coverage == 0] = background
+    return pixels
 
 
 def fingerprint(pixels: Pixels) -> str:

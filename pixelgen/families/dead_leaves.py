@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgen.families.base import Family, render_named
+from pixelgen.families.leaf_shades import SHADES, Discs, shade
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric.polygons import KINDS, UNIT, Outlines, Whole
 from pixelgen.registry import parameter
@@ -30,7 +31,7 @@ LARGEST_BATCH = 4096
 """Leaves drawn at a time, at first and at most; no pixel depends on them."""
 
 _RECORD = 16
-_COLOR, _OFFSET = 10, 13
+_COLOR, _OFFSET, _BEARING = 10, 13, 15
 _BINS = 4096
 
 Owners: TypeAlias = npt.NDArray[np.int32]
@@ -53,12 +54,15 @@ class DeadLeaves(Family):
     ``square`` is axis-parallel, ``oriented`` is a square at a random angle. Its color is uniform
     over all levels. ``leaves`` = N draws only the N frontmost and leaves the rest uncovered.
     ``fill`` cuts the leaves from an image of another family, each at a place of its own, at half
-    contrast around the color of the leaf.
+    contrast around the color of the leaf; between ``glyphs``, the leaf keeps its color. ``shade``
+    adds s/4 of the highest level. At (x, y) from the center of the circle, ``linear`` has
+    s = (x·cos β + y·sin β)/r with a random β for each leaf, and ``dome`` s = 1 − 2·(x² + y²)/r²,
+    the brightest in the middle.
 
     Source: "dead leaves: squares", "oriented", "shapes" and "textured" of Baradad, Wulff, Wang,
     Isola and Torralba, "Learning to See by Looking at Noise", NeurIPS 2021; here the border has the
     same statistics as the center. The law of the radii is that of Lee, Mumford and Huang,
-    "Occlusion Models for Natural Images", IJCV 41, 2001.
+    "Occlusion Models for Natural Images", IJCV 41, 2001. Shades and glyphs are pixelgen's own.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(DeadLeaves().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
@@ -79,15 +83,17 @@ class DeadLeaves(Family):
     fill: str = parameter(
         "solid",
         "what the leaves are made of",
-        choices=("solid", "uniform", "gaussian", "smooth", "spectrum"),
+        choices=("solid", "uniform", "gaussian", "smooth", "spectrum", "glyphs"),
     )
+    shade: str = parameter("none", "how light falls on each leaf", choices=SHADES)
 
     @property
     def texture(self) -> Texture:
         """Leaves compress like their fill, of which half the contrast is left."""
-        if self.fill == "solid":
-            return Texture.FLAT
-        return Texture.LEVELS if self.fill in ("uniform", "gaussian") else Texture.SMOOTH
+        if self.fill in ("uniform", "gaussian"):
+            return Texture.LEVELS
+        is_flat = self.fill in ("solid", "glyphs") and self.shade == "none"
+        return Texture.FLAT if is_flat else Texture.SMOOTH
 
     @property
     def has_coverage(self) -> bool:
@@ -101,7 +107,12 @@ class DeadLeaves(Family):
         if self.fill == "solid":
             pixels = _color(owners, _colors(records, shape), shape)
         else:
-            pixels = _textured(owners, records, render_named(self.fill, stream, shape), shape)
+            # Half of the highest level gives no relief: what the fill does not cover is the leaf.
+            fill = render_named(self.fill, stream, shape, shape.top // 2)
+            pixels = _textured(owners, records, fill, shape)
+        if self.shade != "none":
+            discs = _discs(records.T.astype(np.int64), shape, law)
+            shade(pixels, owners, discs, self.shade)
         return (pixels, _coverage(owners, shape)) if self.leaves else pixels
 
 
@@ -232,16 +243,22 @@ def _ranges(first: Whole, stop: Whole, which: Whole) -> tuple[Whole, Whole]:
 
 
 def _outlines(records: Any, shape: Shape, law: LeafLaw) -> Outlines:
-    """Read the outlines of leaves from ten 16-bit integers each."""
-    u = records[:, :_COLOR].T.astype(np.int64)
-    radius = _radii(law.sigma, law.r_min, shape.height, shape.width)[u[0]]
+    """Read the outlines of leaves from their records."""
+    u = records.T.astype(np.int64)
     if law.shape == "mixed":
         kind = u[7] * len(KINDS) >> 16
     else:
         kind = np.full(u[7].shape, KINDS.index(law.shape))
+    discs = _discs(u, shape, law)
+    return Outlines(kind, discs.radius, (discs.y, discs.x), u[3:7])
+
+
+def _discs(u: Whole, shape: Shape, law: LeafLaw) -> Discs:
+    """Read the circles around leaves from the integers of their records, a column each."""
+    radius = _radii(law.sigma, law.r_min, shape.height, shape.width)[u[0]]
     x = (((u[1] << 16) + u[9]) * (UNIT * shape.width + 2 * radius) >> 32) - radius
     y = (((u[2] << 16) + u[8]) * (UNIT * shape.height + 2 * radius) >> 32) - radius
-    return Outlines(kind, radius, (y, x), u[3:7])
+    return Discs(y, x, radius, u[_BEARING])
 
 
 @lru_cache(maxsize=8)

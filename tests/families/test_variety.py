@@ -5,7 +5,13 @@ import pytest
 from pixelgen import registry
 from pixelgen.families import Family, Shape, fingerprint
 
-SPELLINGS = ["facade", "glyphs"]
+SPELLINGS = [
+    "dead_leaves:fill=glyphs",
+    "dead_leaves:shade=dome",
+    "dead_leaves:shade=linear",
+    "facade",
+    "glyphs",
+]
 
 
 @pytest.mark.parametrize("side", [16, 32, 64, 128, 224, 512])
