@@ -33,7 +33,7 @@ WORST = {
     "dead_leaves": ("r_min=0.005,sigma=4,fill=spectrum,shape=quadrilateral,shade=linear",),
     "fbm": ("octaves=10,res=256",),
     "fractal": ("points=64",),
-    "gabor": ("kernels=4096,sigma=64",),
+    "gabor": ("sigma=3,overlap=200,cut=3",),
     "gaussian": ("sigma=10",),
     "gradient": ("form=radial",),
     "patch_shuffle": ("patch=1",),

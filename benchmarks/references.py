@@ -230,21 +230,22 @@ def plasma(side: int) -> Pixels:
     return stretched(grid[:side, :side], axis=(0, 1))
 
 
-def gabor(side: int, kernels: int = 256, frequency: float = 0.06, sigma: int = 12) -> Pixels:
-    """Add kernels up, one by one, each in a window of 4σ around it."""
-    reach = 4 * sigma
+def gabor(side: int, frequency: float = 0.0625, sigma: int = 8) -> Pixels:
+    """Add kernels up, one by one, each in a window of 2.45σ around it, 64 in such a circle."""
+    reach = int(2.45 * sigma)
     offset = np.arange(-reach, reach + 1)
     bell = np.exp(-(offset**2) / (2 * sigma**2))
     window = bell * bell[:, None]
     field = np.zeros((side + 4 * reach, side + 4 * reach, 3))
+    kernels = round(64 / (math.pi * reach**2) * (side + 2 * reach) ** 2)
     for channel in np.repeat(range(3), kernels):
         x, y = RNG.integers(0, side + 2 * reach, 2)
-        turn, phase = RNG.uniform(0, _TURN, 2)
+        turn, weight = RNG.uniform(0, _TURN), RNG.uniform(-1, 1)
         along = math.cos(turn) * offset + math.sin(turn) * offset[:, None]
-        kernel = window * np.cos(_TURN * frequency * along + phase)
+        kernel = weight * window * np.cos(_TURN * frequency * along)
         field[y : y + len(offset), x : x + len(offset), channel] += kernel
     shown = field[2 * reach :, 2 * reach :][:side, :side]
-    return clipped(128 + 36 / shown.std() * shown)
+    return clipped(128 + 42.5 / shown.std() * shown)
 
 
 def fractal(side: int, particles: int = 2048, burn_in: int = 16) -> Pixels:

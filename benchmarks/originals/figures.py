@@ -42,4 +42,18 @@ POINTWISE = (
     Figure("blobs:sigma=4", 224, "share of zeros", 0.942, 0.005, _NINCO),
 )
 
-FIGURES: tuple[Figure, ...] = (*POINTWISE,)
+_LAGAE = "Lagae et al. 2009, by its formulas"
+_CO = "Co et al. 2019, the middle of images of its code at 176ed1b"
+# Of 280 pixels the middle 224, stretched anew: that code reflects kernels at the border.
+_CO_NOISE = "gabor:frequency=0.125,overlap=141,cut=1.375,direction=one,tone=gray,stretch=true"
+
+GABOR = (
+    Figure("gabor:tone=gray", 256, "contrast", 42.35, 0.6, _LAGAE),
+    Figure("gabor:tone=gray", 256, "anisotropy", 0.039, 0.012, _LAGAE),
+    Figure("gabor:tone=gray", 256, "kurtosis of steps", 0.16, 0.1, _LAGAE),
+    Figure(_CO_NOISE, 224, "contrast", 33.3, 2.0, _CO),
+    Figure(_CO_NOISE, 224, "anisotropy", 0.935, 0.004, _CO),
+    Figure(_CO_NOISE, 224, "kurtosis of steps", 0.01, 0.15, _CO),
+)
+
+FIGURES: tuple[Figure, ...] = (*POINTWISE, *GABOR)

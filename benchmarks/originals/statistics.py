@@ -105,6 +105,20 @@ def spectral_slope(images: Images) -> float:
     return float(np.polyfit(np.log(bins), np.log(levels), 1)[0])
 
 
+def anisotropy(images: Images) -> float:
+    """Return the coherence of the structure tensor of a whole image, the mean over images.
+
+    It is |λ₁ − λ₂| ÷ (λ₁ + λ₂) of the tensor's eigenvalues, of luma: 0 if all directions are alike,
+    1 if levels change along one direction only. Images of one level do not count.
+    """
+    down, across = np.gradient(images.astype(float).mean(axis=3), axis=(1, 2))
+    squares = [(one * two).mean(axis=(1, 2)) for one, two in
+               ((down, down), (across, across), (down, across))]  # fmt: skip
+    difference = np.hypot(squares[0] - squares[1], 2 * squares[2])
+    total = squares[0] + squares[1]
+    return float((difference[total > 0] / total[total > 0]).mean())
+
+
 STATISTICS: Mapping[str, Callable[[Images], float]] = {
     "mean level": mean_level,
     "contrast": contrast,
@@ -117,5 +131,6 @@ STATISTICS: Mapping[str, Callable[[Images], float]] = {
     "its spread": channel_correlation_spread,
     "kurtosis of steps": step_kurtosis,
     "spectral slope": spectral_slope,
+    "anisotropy": anisotropy,
 }
 """By the names in the table."""

@@ -98,6 +98,13 @@ PRESETS = {
             "wmm:r=0.4..0.8",
         ),
     ),
+    "co": Preset(
+        "Gabor noise of one direction, an adversarial perturbation",
+        'Co et al., "Procedural Noise Adversarial Examples", CCS 2019',
+        (
+            "gabor:frequency=0.125,overlap=141,cut=1.375,direction=one,tone=gray,stretch=true",
+        ),
+    ),
 }  # fmt: skip
 
 

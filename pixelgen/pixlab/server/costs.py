@@ -63,7 +63,7 @@ FAMILY_COSTS = {
     "facade": FamilyCost(PixelCost(14, 30), PixelCost(14, 30)),
     "fbm": FamilyCost(PixelCost(60, 40), PixelCost(1100, 160), _MIN_ASPECT),
     "fractal": FamilyCost(PixelCost(60, 30), PixelCost(1850, 30)),
-    "gabor": FamilyCost(PixelCost(130, 90), PixelCost(2650, 600), _MIN_ASPECT),
+    "gabor": FamilyCost(PixelCost(300, 270), PixelCost(2900, 600), _MIN_ASPECT),
     "gaussian": FamilyCost(PixelCost(12, 36), PixelCost(30, 36)),
     "glyphs": FamilyCost(PixelCost(65, 30), PixelCost(65, 30)),
     "gradient": FamilyCost(PixelCost(32, 18), PixelCost(32, 18)),
@@ -97,7 +97,7 @@ FAMILY_COSTS = {
 }
 """The cost of each family that pixelgen has, by name."""
 
-UNKNOWN = FamilyCost(PixelCost(2650, 600), PixelCost(2650, 600), _MIN_ASPECT, is_superlinear=True)
+UNKNOWN = FamilyCost(PixelCost(2900, 600), PixelCost(2900, 600), _MIN_ASPECT, is_superlinear=True)
 """A family from another project counts as the most expensive of ours."""
 
 _FORMATS = {"webp": PixelCost(240, 32)}
