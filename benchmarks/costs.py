@@ -32,7 +32,7 @@ WORST = {
     "checker": ("cell=1",),
     "dead_leaves": ("r_min=0.005,sigma=4,fill=spectrum,shape=quadrilateral,shade=linear",),
     "fbm": ("octaves=10,res=256",),
-    "fractal": ("points=64",),
+    "fractal": ("points=64", "style=fractaldb,points=64"),
     "gabor": ("sigma=3,overlap=200,cut=3",),
     "gaussian": ("sigma=10",),
     "gradient": ("form=radial",),

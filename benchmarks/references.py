@@ -254,7 +254,7 @@ def fractal(side: int, particles: int = 2048, burn_in: int = 16) -> Pixels:
     left, _, right = np.linalg.svd(RNG.normal(size=(maps, 2, 2)))
     matrices = left * RNG.uniform(0.2, 0.8, (maps, 1, 2)) @ right
     shifts = RNG.uniform(-1, 1, (maps, 2))
-    choices = RNG.integers(maps, size=(burn_in + math.ceil(1.5 * side**2 / particles), particles))
+    choices = RNG.integers(maps, size=(burn_in + math.ceil(2 * side**2 / particles), particles))
     points = np.zeros((*choices.shape, 2))
     for step, chosen in enumerate(choices):
         moved = np.einsum("pij,pj->pi", matrices[chosen], points[step - 1])
@@ -325,4 +325,5 @@ REFERENCES = (
     Reference("facade", "numpy, in floats", facade),
     Reference("glyphs", "Pillow", glyphs),
     Reference("fractal", "numpy chaos game", fractal, "fractal-pretraining 148 (numba)"),
+    Reference("fractal:style=fractaldb", to_beat="FractalDB 1"),
 )

@@ -56,4 +56,20 @@ GABOR = (
     Figure(_CO_NOISE, 224, "kurtosis of steps", 0.01, 0.15, _CO),
 )
 
-FIGURES: tuple[Figure, ...] = (*POINTWISE, *GABOR)
+_ANDERSON = "Anderson and Farrell 2022, render_colored at b87adf2"
+_FRACTALDB = "FractalDB, Kataoka et al. 2020, draw_patch at 1b8fb9f"
+
+# 100,000 points at 224 pixels, and 200,000 at 362.
+_COLORED = "fractal:points=1.993"
+_PATCHES = "fractal:style=fractaldb,points=1.526"
+
+FRACTAL = (
+    Figure(_COLORED, 224, "share of pixels covered", 0.295, 0.035, _ANDERSON, images=200),
+    Figure(_COLORED, 224, "contrast", 60.8, 3.5, _ANDERSON, images=200),
+    Figure(_COLORED, 224, "correlation of channels", 0.735, 0.04, _ANDERSON, images=200),
+    Figure(_PATCHES, 362, "share of pixels covered", 0.2385, 0.02, _FRACTALDB, images=60),
+    Figure(_PATCHES, 362, "contrast", 53.8, 1.6, _FRACTALDB, images=60, quick=False),
+    Figure(_PATCHES, 362, "kurtosis of steps", 1.2, 0.35, _FRACTALDB, images=60, quick=False),
+)
+
+FIGURES: tuple[Figure, ...] = (*POINTWISE, *GABOR, *FRACTAL)

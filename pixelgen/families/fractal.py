@@ -1,46 +1,51 @@
 """Fractals: the attractors of random systems of affine maps, drawn by the chaos game."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
+from pixelgen.colors import luma
 from pixelgen.families.base import Family
+from pixelgen.families.iterated import (
+    MOST_MAPS,
+    System,
+    chaos_game,
+    draw_contractions,
+    draw_filling,
+    fit,
+)
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
-from pixelgen.numeric import exact
 from pixelgen.numeric.exact import Table
 from pixelgen.registry import parameter
-from pixelgen.rng import DATA, PARAMETERS, Stream, Words
+from pixelgen.rng import DATA, PARAMETERS, Stream
 
-UNIT = 1 << 16
-"""One in the entries of a map's matrix."""
-
-_LONGEST = 62259
-"""The largest singular value, 0.95; rounding adds less than 0.001."""
-
-_PARTICLES = 2048
-_BURN_IN = 16
-_BLOCK = 64
-_MOST_MAPS = 7
+_MASKS = 511
+"""Masks of 3×3 pixels with at least one."""
 
 
 @dataclass(frozen=True)
 class Fractal(Family):
-    """Attractors of random contractions, one color for each map.
+    """Attractors of random systems of maps, as two papers draw them.
 
-    An image has 2 to 7 affine maps x → Ax + b. Each A is a rotation, a contraction along two axes,
-    a reflection or not, and a rotation. 2048 particles start at the fixed point of the first map.
-    At each step a random map moves each particle (the chaos game); the probability of a map is
-    proportional to 1/64 + |det A|. After 16 steps, the next ``points`` per pixel are drawn, each in
-    the color of the map that moved it, over those before it. The rest of the frame is black and not
-    covered. The first 131,072 points are fitted to the frame, at one scale; later points outside of
-    it are lost.
+    An image has 2 to 7 affine maps x → Ax + b, with b uniform in −1 … 1 along x and y. At each step
+    a random map moves each of 2048 particles (the chaos game); the probability of a map is
+    proportional to |det A|. After 32 steps, the next ``points`` per pixel are drawn. The box of the
+    first 131,072 is stretched to the frame, along x and y; later points outside of it are lost. The
+    rest of the frame is black and not covered.
 
-    The singular values σ₁ ≥ σ₂ of each map are at most 0.95. The sum of σ₁ + 2σ₂ over all maps is
-    (5 + maps)/2 … (6 + maps)/2, less what 0.95 cuts off; Anderson and Farrell find that such
-    systems fill the frame well.
+    ``style=anderson``: each A is a rotation, a contraction along two axes by σ₁ ≥ σ₂, a reflection
+    or not, and a rotation. The sum of σ₁ + 2σ₂ over all maps is uniform in (5 + maps)/2 …
+    (6 + maps)/2; each σ is uniform in what that leaves, in turn, and at most 0.998. One random 3×3
+    mask is laid on every point, and a pixel's hue follows from the number of points in it: from a
+    random hue on, and up to 17/12 of a circle in the pixel with most. The saturation of the image
+    is uniform in 0.3 … 1, its value in 0.5 … 1.
+
+    ``style=fractaldb``: entries of A are uniform in −1 … 1. A system is drawn if 100,000 points hit
+    20 % of 512×512 pixels; of 512 systems that do not, it is the one that fills most in a smaller
+    test. A random 3×3 mask is laid on each point, over those before it: level 127 where it has a
+    pixel, black elsewhere. On each side 1/60 of the shorter side is free. The instances of a
+    category of FractalDB, which scale one of the entries, are not drawn.
 
     Source: C. Anderson and R. Farrell, "Improving Fractal Pre-training", WACV 2022; H. Kataoka et
     al., "Pre-training without Natural Images", ACCV 2020; M. F. Barnsley, "Fractals Everywhere",
@@ -48,17 +53,21 @@ class Fractal(Family):
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Fractal().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
-    'ed37fbe11f269a61'
+    '4916729d6302031e'
     """
 
     name = "fractal"
     number = 22
+    version = 2
     texture = Texture.SPARSE
 
-    maps: int = parameter(
-        0, "maps of the system; 0 draws 2..7 for each image", low=0, high=_MOST_MAPS
+    style: str = parameter(
+        "anderson", "the paper that it follows", choices=("anderson", "fractaldb")
     )
-    points: float = parameter(1.5, "points drawn per pixel of the frame", low=0.01, high=64.0)
+    maps: int = parameter(
+        0, "maps of the system; 0 draws 2..7 for each image", low=0, high=MOST_MAPS
+    )
+    points: float = parameter(2.0, "points drawn per pixel of the frame", low=0.01, high=64.0)
 
     @property
     def has_coverage(self) -> bool:
@@ -66,129 +75,88 @@ class Fractal(Family):
         return True
 
     def render(self, stream: Stream, shape: Shape) -> tuple[Pixels, Coverage]:
-        """Play the chaos game, and mark which map came last to each pixel."""
+        """Draw a system, and its points in the way of the style."""
         stream.purpose(PARAMETERS)
-        system = draw_system(stream, self.maps)
-        colors = np.zeros((_MOST_MAPS + 1, shape.channels), shape.dtype)
-        colors[1:] = stream.integers((_MOST_MAPS, shape.channels), shape.depth)
-        last = np.zeros(shape.height * shape.width, np.uint8)
-        frame = None
-        for maps, x, y in chaos_game(stream, system, math.ceil(self.points * last.size)):
-            frame = frame or fit(x, y, shape)
-            seen, pixels = frame.place(x, y)
-            last[pixels] = maps[seen] + 1
-        shown = last.reshape(shape.height, shape.width)
-        return colors.take(shown, axis=0), np.where(shown, np.uint8(255), np.uint8(0))
+        points = math.ceil(self.points * shape.height * shape.width)
+        if self.style == "fractaldb":
+            system = draw_filling(stream, self.maps)
+            shown = _last_masks(stream, system, points, shape)
+            colors = np.zeros((2, shape.channels), shape.dtype)
+            colors[1] = (127 * shape.top + 127) // 255
+            pixels = colors.take(shown, axis=0)
+        else:
+            system = draw_contractions(stream, self.maps)
+            mask, *color = stream.integers(4, 16).tolist()
+            counts = _count(stream, system, points, shape, 1 + (_MASKS * mask >> 16))
+            shown = np.minimum(counts, 1)
+            hues = _hues(*color, shape=shape)
+            most = max(1, int(counts.max()))
+            pixels = hues.take(255 * counts // most, axis=0) * shown[..., None].astype(shape.dtype)
+        return pixels, shown.astype(np.uint8) * np.uint8(255)
 
 
-class System(NamedTuple):
-    """Affine maps (x, y) → (a·x + b·y + e, c·x + d·y + f) ÷ UNIT, rounded down.
-
-    ``entries`` has rows a, b, c, d, e, f and a column for each map, int64. ``chances`` has the
-    number of a map for each 16-bit word.
-    """
-
-    entries: Table
-    chances: Table
-
-
-def draw_system(stream: Stream, maps: int) -> System:
-    """Draw a system from as many words whatever ``maps``."""
-    count, total = (int(word) for word in stream.integers(2, 16))
-    maps = maps or 2 + ((_MOST_MAPS - 1) * count >> 16)
-    rows = stream.integers((_MOST_MAPS, 7), 16)[:maps].tolist()
-    sizes = _singular_values(rows, (5 + maps) * UNIT + total >> 1)
-    entries = [_entries(row, *size) for row, size in zip(rows, sizes, strict=True)]
-    areas = [UNIT // 64 + (longest * shortest >> 16) for longest, shortest in sizes]
-    ends = [65536 * sum(areas[: n + 1]) // sum(areas) for n in range(maps)]
-    lengths = np.diff(np.array([0, *ends]))
-    chances = np.repeat(np.arange(maps, dtype=np.uint8), lengths)
-    return System(np.array(entries, np.int64).T.copy(), chances)
-
-
-def _singular_values(rows: list[list[int]], total: int) -> list[tuple[int, int]]:
-    """Share the total of σ₁ + 2σ₂ out, at most 3 : 1, and divide each share.
-
-    σ₂ is uniform in ¼σ₁ … σ₁; where σ₁ would be too large, σ₂ takes what it may not have.
-    """
-    weights = [UNIT // 2 + row[0] for row in rows]
-    sizes = []
-    for weight, row in zip(weights, rows, strict=True):
-        ratio = UNIT + 3 * row[1] >> 2
-        share = total * weight // sum(weights)
-        longest = min(share * UNIT // (UNIT + 2 * ratio), _LONGEST)
-        sizes.append((longest, min(share - longest >> 1, longest)))
-    return sizes
-
-
-def _entries(row: list[int], longest: int, shortest: int) -> list[int]:
-    """Multiply rotation, contraction and reflection, and rotation; add a shift of −1 … 1 (2²⁴)."""
-    cosines, sines = exact.turns()
-    (c, s), (k, t) = ((int(cosines[angle]), int(sines[angle])) for angle in row[2:4])
-    if row[4] & 1:
-        shortest = -shortest
-    turned = (
-        c * longest * k - s * shortest * t,
-        -c * longest * t - s * shortest * k,
-        s * longest * k + c * shortest * t,
-        c * shortest * k - s * longest * t,
+def _hues(shift: int, saturation: int, value: int, *, shape: Shape) -> Table:
+    """Return 256 colors of one saturation and value, 2° of hue apart, (256, channels)."""
+    saturation = 19661 + (saturation * 45875 >> 16)  # 0.3 … 1, in 1/65536
+    value = 32768 + (value >> 1)  # 0.5 … 1
+    sextant, part = np.divmod((np.arange(256) + (shift >> 8) & 255) % 180, 30)
+    # How much each channel has of the saturation taken away, in 1/30, by sextant.
+    full, none = np.full(256, 30), np.zeros(256, np.int64)
+    taken = (
+        np.choose(sextant, (none, part, full, full, 30 - part, none)),
+        np.choose(sextant, (30 - part, none, none, part, full, full)),
+        np.choose(sextant, (full, full, 30 - part, none, none, part)),
     )
-    matrix = [entry // exact.TURN_UNIT**2 for entry in turned]
-    return matrix + [(2 * word - 65535) * 256 * UNIT for word in row[5:7]]
+    # Products stay below 2**16 · 2**16 · 30 · 2**16 < 2**53.
+    one = 30 << 32
+    levels = [
+        (shape.top * value * ((30 << 16) - saturation * part) + one // 2) // one for part in taken
+    ]
+    if shape.channels == 1:
+        levels = [luma(*(channel.astype(np.uint32) for channel in levels))]
+    return np.stack(levels, axis=1).astype(shape.dtype)
 
 
-def fixed_point(entries: Table) -> tuple[int, int]:
-    """Return the point that a map leaves where it is, to within rounding."""
-    a, b, c, d, e, f = entries.tolist()
-    a, d = UNIT - a, UNIT - d
-    return (d * e + b * f) // (a * d - b * c), (c * e + a * f) // (a * d - b * c)
-
-
-def chaos_game(stream: Stream, system: System, points: int) -> Iterator[tuple[Table, Table, Table]]:
-    """Yield the numbers of maps, and the x and y they sent particles to, block by block of steps.
-
-    Coordinates stay below 2²⁴·√2/(1 − 0.951) < 2²⁹, products below 2⁴⁵.
-    """
+def _count(stream: Stream, system: System, points: int, shape: Shape, mask: int) -> Table:
+    """Count the points in each pixel, each laid on the pixels of a mask around it."""
     stream.purpose(DATA)
-    x, y = (np.full(_PARTICLES, at, np.int64) for at in fixed_point(system.entries[:, 0]))
-    _, xs, ys = _play(system, stream.integers((_BURN_IN, _PARTICLES), 16), x, y)
-    for first in range(0, points, _BLOCK * _PARTICLES):
-        left = min(points - first, _BLOCK * _PARTICLES)
-        words = stream.integers((-(-left // _PARTICLES), _PARTICLES), 16)
-        maps, xs, ys = _play(system, words, xs[-1], ys[-1])
-        yield maps.ravel()[:left], xs.ravel()[:left], ys.ravel()[:left]
+    hits = np.zeros(shape.height * shape.width, np.int64)
+    frame = None
+    for _, x, y in chaos_game(stream, system, points):
+        frame = frame or fit(x, y, shape, 0)
+        np.add.at(hits, frame.place(x, y)[1], 1)
+    counts = np.zeros((shape.height, shape.width), np.int64)
+    for bit, near in _neighbors(hits, shape):
+        if mask >> bit & 1:
+            counts += near
+    return counts
 
 
-def _play(system: System, words: Words, x: Table, y: Table) -> tuple[Table, Table, Table]:
-    """Send all particles once for each row of words."""
-    maps = system.chances.take(words)
-    xs, ys = np.empty((2, *words.shape), np.int64)
-    for step, (a, b, c, d, e, f) in enumerate(system.entries.take(maps, axis=1).swapaxes(0, 1)):
-        x, y = a * x + b * y + e >> 16, c * x + d * y + f >> 16
-        xs[step], ys[step] = x, y
-    return maps, xs, ys
+def _last_masks(stream: Stream, system: System, points: int, shape: Shape) -> Table:
+    """Return 1 for the pixels that the last mask laid on them has, 0 for others."""
+    stream.purpose(DATA)
+    # The number of the last point in each pixel, from 1, and its mask in the lowest 9 bits.
+    last = np.zeros(shape.height * shape.width, np.int64)
+    frame, number = None, 1
+    for spare, x, y in chaos_game(stream, system, points):
+        frame = frame or fit(x, y, shape, (min(shape.height, shape.width) + 30) // 60)
+        inside, pixels = frame.place(x, y)
+        numbers = np.arange(number, number + x.size) << 9
+        last[pixels] = (numbers + 1 + (_MASKS * spare.astype(np.int64) >> 16))[inside]
+        number += x.size
+    newest = np.zeros((shape.height, shape.width), np.int64)
+    shown = np.zeros((shape.height, shape.width), np.int64)
+    for bit, near in _neighbors(last, shape):
+        np.copyto(shown, near >> bit & 1, where=near > newest)
+        np.maximum(newest, near, out=newest)
+    return shown
 
 
-class Frame(NamedTuple):
-    """Where the pixels lie: the first one's corner, and a pixel's side."""
-
-    shape: Shape
-    left: int
-    top: int
-    side: int
-
-    def place(self, x: Table, y: Table) -> tuple[Table, Table]:
-        """Return which points lie in the frame, and their pixels in raster order."""
-        column, row = (x - self.left) // self.side, (y - self.top) // self.side
-        inside = (
-            (column >= 0) & (column < self.shape.width) & (row >= 0) & (row < self.shape.height)
-        )
-        return inside, (row * self.shape.width + column)[inside]
-
-
-def fit(x: Table, y: Table, shape: Shape) -> Frame:
-    """Center the points in the smallest pixels that hold them all."""
-    (left, width), (top, height) = ((int(at.min()), int(np.ptp(at)) + 1) for at in (x, y))
-    side = max(-(-width // shape.width), -(-height // shape.height))
-    margins = side * shape.width - width, side * shape.height - height
-    return Frame(shape, left - margins[0] // 2, top - margins[1] // 2, side)
+def _neighbors(values: Table, shape: Shape) -> list[tuple[int, Table]]:
+    """Return the bit of a 3×3 mask and the values at one of 9 neighbours, for each of them."""
+    padded = np.pad(values.reshape(shape.height, shape.width), 1)
+    return [
+        (3 * row + column, padded[row : row + shape.height, column : column + shape.width])
+        for row in range(3)
+        for column in range(3)
+    ]

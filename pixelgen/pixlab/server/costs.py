@@ -62,7 +62,7 @@ FAMILY_COSTS = {
     "dead_leaves": FamilyCost(PixelCost(70, 40), PixelCost(1900, 150), _MIN_ASPECT),
     "facade": FamilyCost(PixelCost(14, 30), PixelCost(14, 30)),
     "fbm": FamilyCost(PixelCost(60, 40), PixelCost(1100, 160), _MIN_ASPECT),
-    "fractal": FamilyCost(PixelCost(60, 30), PixelCost(1850, 30)),
+    "fractal": FamilyCost(PixelCost(90, 50), PixelCost(1850, 60)),
     "gabor": FamilyCost(PixelCost(300, 270), PixelCost(2900, 600), _MIN_ASPECT),
     "gaussian": FamilyCost(PixelCost(12, 36), PixelCost(30, 36)),
     "glyphs": FamilyCost(PixelCost(65, 30), PixelCost(65, 30)),
