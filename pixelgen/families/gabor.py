@@ -214,7 +214,7 @@ def _add_up(kernels: _Kernels, waves: _Waves, plane: Field) -> None:
             for batch in strip.batches(left, waves.reach):
                 first = waves.reach + _TILE - 1
                 rows = waves.down[batch.direction, :, top - batch.y + first]
-                rows *= batch.weight[:, None, None]
+                rows *= batch.weight.astype(np.float64)[:, None, None]
                 columns = waves.across[batch.direction, :, left - batch.x + first]
                 tile += exact.product(rows.reshape(-1, _TILE).T, columns.reshape(-1, _TILE))
             plane[top : top + _TILE, left : left + _TILE] = tile[: height - top, : width - left]

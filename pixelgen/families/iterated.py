@@ -211,12 +211,11 @@ class Frame(NamedTuple):
 
     def place(self, x: Table, y: Table) -> tuple[Table, Table]:
         """Return which points lie in the frame, and their pixels in raster order."""
-        # One float operation at a time.
+        # One float operation at a time; unsigned, a number below 0 is above any side.
         column = np.floor((x - self.left) * self.across).astype(np.int64) + self.margin
         row = np.floor((y - self.top) * self.down).astype(np.int64) + self.margin
-        inside = (
-            (column >= 0) & (column < self.shape.width) & (row >= 0) & (row < self.shape.height)
-        )
+        inside = column.view(np.uint64) < self.shape.width
+        inside &= row.view(np.uint64) < self.shape.height
         return inside, (row * self.shape.width + column)[inside]
 
 
