@@ -37,7 +37,7 @@ WORST = {
     "gaussian": ("sigma=10",),
     "gradient": ("form=radial",),
     "patch_shuffle": ("patch=1",),
-    "perlin": ("res=256,sine=64,threshold=0.5",),
+    "perlin": ("res=256,sine=64,threshold=0.5,mask=drawn",),
     "pixel_shuffle": ("sigma=4096,stretch=true",),
     "plasma": ("h=0",),
     "rademacher": ("p=0.3",),

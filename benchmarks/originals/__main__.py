@@ -38,7 +38,7 @@ def main() -> int:
 
 def measure(figure: Figure) -> float:
     """Return the statistic of pixelgen's images."""
-    job = Job(count=figure.images, size=figure.size, family=figure.member)
+    job = Job(count=figure.images, size=figure.size, family=figure.member, color=figure.color)
     return STATISTICS[figure.statistic](np.stack([*job]))
 
 

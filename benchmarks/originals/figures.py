@@ -12,8 +12,8 @@ class Figure:
 
     ``member`` is pixelgen's spelling of it, ``size`` the sides of its images in pixels,
     ``statistic`` a name of ``STATISTICS``, ``original`` the figure of the original and
-    ``tolerance`` how far ours may be from it; ``images`` are drawn of seed 0 to measure ours. A
-    ``quick`` one is compared in every run of the tests.
+    ``tolerance`` how far ours may be from it; ``images`` are drawn of seed 0 to measure ours, over
+    the background ``color``. A ``quick`` one is compared in every run of the tests.
     """
 
     member: str
@@ -24,11 +24,13 @@ class Figure:
     source: str
     images: int = 100
     quick: bool = True
+    color: str | None = None
 
 
 _NINCO = "NINCO, Bitterwolf et al. 2023"
 _OE = "Outlier Exposure, Hendrycks et al. 2019"
 _ODIN = "ODIN, Liang et al. 2018"
+_DRAEM = "DRAEM, Zavrtanik et al. 2021, its code at 2dbf673"
 
 POINTWISE = (
     Figure("uniform", 224, "contrast", 73.9, 0.2, _NINCO),
@@ -73,3 +75,11 @@ FRACTAL = (
 )
 
 FIGURES: tuple[Figure, ...] = (*POINTWISE, *GABOR, *FRACTAL)
+_DRAEM_MASK = "perlin:threshold=0.5,mask=drawn"
+
+MASKS = (
+    Figure(_DRAEM_MASK, 256, "share of pixels covered", 0.0495, 0.006, _DRAEM, 400, color="black"),
+    Figure(_DRAEM_MASK, 256, "spread of that share", 0.031, 0.009, _DRAEM, 400, color="black"),
+)
+
+FIGURES: tuple[Figure, ...] = (*POINTWISE, *MASKS)

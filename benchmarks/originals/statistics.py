@@ -49,6 +49,17 @@ def covered(images: Images) -> float:
     return float(images.any(axis=3).mean())
 
 
+def spread_of_covered(images: Images) -> float:
+    """Return the standard deviation, over images, of an image's share of such pixels."""
+    return float(images.any(axis=3).mean(axis=(1, 2)).std())
+
+
+def edge_correlation(images: Images) -> float:
+    """Return the correlation of the levels in the first and the last column, over all images."""
+    first, last = images[:, :, 0].ravel(), images[:, :, -1].ravel()
+    return float(np.corrcoef(first, last)[0, 1])
+
+
 def _correlations(images: Images) -> _Floats:
     """Return the correlation of red with green, green with blue and red with blue, an image each.
 
@@ -127,6 +138,8 @@ STATISTICS: Mapping[str, Callable[[Images], float]] = {
     "share at the ends": share_at_ends,
     "share of zeros": share_of_zeros,
     "share of pixels covered": covered,
+    "spread of that share": spread_of_covered,
+    "correlation of opposite edges": edge_correlation,
     "correlation of channels": channel_correlation,
     "its spread": channel_correlation_spread,
     "kurtosis of steps": step_kurtosis,

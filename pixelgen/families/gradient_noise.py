@@ -9,7 +9,7 @@ less than 2⁵² in any order.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric import exact
 from pixelgen.numeric.exact import Field, Table
 from pixelgen.registry import parameter
-from pixelgen.rng import DATA, Stream
+from pixelgen.rng import DATA, PARAMETERS, Stream
 
 _ONE = 1 << 15
 _FIELD_ONE = _ONE * _ONE * exact.TURN_UNIT
@@ -39,12 +39,14 @@ class Perlin(Family):
     15u⁴ + 10u³ along both axes. v = √2·g lies in −1 … 1, and level = 127.5 + 127.5·v, at 16 bits
     257 times that. Channels are independent.
 
-    ``threshold`` covers the pixels where v of one more field of the same ``res`` exceeds it, and
-    leaves the background elsewhere. ``sine`` replaces v by sin(π·sine·v): that many periods from
-    the lowest v to the highest.
+    ``threshold`` covers the pixels where v of one more field exceeds it, and leaves the background
+    elsewhere. With ``mask=same`` that field has the same ``res``. With ``mask=drawn`` it has 2⁰ …
+    2⁵ rows of cells and, drawn for themselves, 2⁰ … 2⁵ columns, and is turned about the center by
+    an angle of −90° … 90°; corners that it leaves free are not covered. ``sine`` replaces v by
+    sin(π·sine·v): that many periods from the lowest v to the highest.
 
-    Source: K. Perlin, "Improving Noise", SIGGRAPH 2002; the anomaly masks (threshold 0.5) of
-    Zavrtanik, Kristan and Skočaj, "DRAEM", ICCV 2021; the perturbations (sine) of Co,
+    Source: K. Perlin, "Improving Noise", SIGGRAPH 2002; the anomaly masks (threshold 0.5, mask
+    drawn) of Zavrtanik, Kristan and Skočaj, "DRAEM", ICCV 2021; the perturbations (sine) of Co,
     Muñoz-González, de Maupeou and Lupu, CCS 2019.
 
     >>> from pixelgen.families import Shape, fingerprint
@@ -63,6 +65,8 @@ class Perlin(Family):
     sine: float = parameter(
         0.0, "sine periods from the lowest to the highest level; 0: none", low=0.0, high=64.0
     )
+    mask: str = parameter("same", "lattice of the mask: that of the levels, or drawn and turned",
+                       choices=("same", "drawn"))  # fmt: skip
 
     @property
     def has_coverage(self) -> bool:
@@ -72,7 +76,7 @@ class Perlin(Family):
     def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
         """Draw the field of the levels, then that of the mask."""
         pixels = np.empty(shape.levels, shape.dtype)
-        for rows, field in _fields(stream, shape, (self.res,)):
+        for rows, field in _fields(stream, shape, [(self.res, self.res)]):
             if self.sine:
                 pixels[rows] = _waves(field, self.sine, shape.top)
             else:
@@ -80,10 +84,15 @@ class Perlin(Family):
         return (pixels, self._mask(stream, shape)) if self.threshold else pixels
 
     def _mask(self, stream: Stream, shape: Shape) -> Coverage:
+        cells, angle = (self.res, self.res), 0
+        if self.mask == "drawn":
+            stream.purpose(PARAMETERS)
+            down, across, turn = (int(word) for word in stream.integers(3, 16))
+            cells, angle = (1 << (down * 6 >> 16), 1 << (across * 6 >> 16)), (turn >> 1) - 16384
         mask = np.empty((shape.height, shape.width), np.uint8)
-        for rows, field in _fields(stream, shape._replace(channels=1), (self.res,), DATA + 1):
+        for rows, field in _fields(stream, shape._replace(channels=1), [cells], DATA + 1):
             mask[rows] = np.where(field[..., 0] * _SQRT2 > self.threshold, 255, 0)
-        return mask
+        return _rotated(mask, angle) if angle else mask
 
 
 @dataclass(frozen=True)
@@ -112,7 +121,8 @@ class Fbm(Family):
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Draw each octave's gradients from a purpose of its own."""
-        resolutions = tuple(self.res << octave for octave in range(self.octaves))
+        doubled = [self.res << octave for octave in range(self.octaves)]
+        resolutions = list(zip(doubled, doubled, strict=True))
         pixels = np.empty(shape.levels, shape.dtype)
         for rows, field in _fields(stream, shape, resolutions):
             pixels[rows] = _levels(field, shape)
@@ -174,16 +184,19 @@ def _band(rows: slice, axes: list[_Axis]) -> _Band:
 
 
 def _fields(
-    stream: Stream, shape: Shape, resolutions: tuple[int, ...], purpose: int = DATA
+    stream: Stream, shape: Shape, resolutions: Sequence[tuple[int, int]], purpose: int = DATA
 ) -> Iterator[tuple[slice, Field]]:
-    """Draw Σ g/2ᵒ band by band of rows; an octave's gradients are of ``purpose`` + o."""
+    """Draw Σ g/2ᵒ band by band of rows; an octave's gradients are of ``purpose`` + o.
+
+    Each octave has as many rows and columns of cells as its resolution says.
+    """
     lattices = []
-    for octave, res in enumerate(resolutions):
+    for octave, (down, across) in enumerate(resolutions):
         stream.purpose(purpose + octave)
-        down, across = min(res, shape.height), min(res, shape.width)
-        lattices.append(stream.integers((down + 1, across + 1, shape.channels), 16))
-    axes = [_axis(shape.width, res) for res in resolutions]
-    for band in _bands(shape.height, resolutions):
+        points = (min(down, shape.height) + 1, min(across, shape.width) + 1, shape.channels)
+        lattices.append(stream.integers(points, 16))
+    axes = [_axis(shape.width, across) for _, across in resolutions]
+    for band in _bands(shape.height, tuple(down for down, _ in resolutions)):
         octaves = zip(lattices, band.lattice_rows, axes, strict=True)
         columns = [_columns(angles[rows], axis) for angles, rows, axis in octaves]
         field = exact.product(band.weights, np.concatenate(columns))
@@ -204,6 +217,26 @@ def _between(lattice: Table, cell: Table, near: Field, far: Field) -> Field:
     columns: Field = lattice.take(cell, axis=1) * near[:, None]
     columns += lattice.take(cell + 1, axis=1) * far[:, None]
     return columns
+
+
+def _rotated(mask: Coverage, angle: int) -> Coverage:
+    """Turn a mask about its center by 65,536ths of a turn; what comes from outside is 0.
+
+    Each pixel is the one that its center comes from. The rows are turned a band at a time, since
+    places take 16 times as much memory as the mask.
+    """
+    height, width = mask.shape
+    cosine, sine = (int(table[angle % 65536]) for table in exact.turns())
+    across = 2 * np.arange(width, dtype=np.int64) + 1 - width  # in half pixels from the center
+    rotated = np.zeros_like(mask)
+    for first in range(0, height, _BAND):
+        rows = np.arange(first, min(first + _BAND, height), dtype=np.int64)[:, None]
+        down = 2 * rows + 1 - height
+        column = (cosine * across + sine * down + exact.TURN_UNIT * width) // (2 * exact.TURN_UNIT)
+        row = (cosine * down - sine * across + exact.TURN_UNIT * height) // (2 * exact.TURN_UNIT)
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        rotated[first : first + _BAND][inside] = mask[row[inside], column[inside]]
+    return rotated
 
 
 def _levels(field: Field, shape: Shape) -> Field:

@@ -1,6 +1,6 @@
 """Perlin, fbm and plasma: smooth fields against their definitions."""
 
-from math import pi, sqrt
+from math import cos, pi, sin, sqrt
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from pixelgen.families import Shape, gradient_noise
 from pixelgen.families.gradient_noise import Fbm, Perlin
 from pixelgen.families.plasma import Plasma, torus
 from pixelgen.numeric import exact
-from pixelgen.rng import DATA, Stream
+from pixelgen.rng import DATA, PARAMETERS, Stream
 
 Floats = npt.NDArray[np.float64]
 FRAMES = [Shape(20, 20), Shape(31, 70, 1), Shape(130, 9), Shape(5, 7, 1, 16), Shape(64, 48, 3, 16)]
@@ -23,9 +23,9 @@ def at(number: int, seed: int, image: int, purpose: int = DATA) -> Stream:
     return stream
 
 
-def perlin_field(stream: Stream, shape: Shape, res: int) -> Floats:
+def perlin_field(stream: Stream, shape: Shape, res: int, res_across: int | None = None) -> Floats:
     """Return Perlin's field within −1 … 1, from the corners of each pixel's cell, in floats."""
-    rows, columns = min(res, shape.height), min(res, shape.width)
+    rows, columns = min(res, shape.height), min(res_across or res, shape.width)
     angles = stream.integers((rows + 1, columns + 1, shape.channels), 16) * (2 * pi / 65536)
     y = (np.arange(shape.height) + 0.5) * rows / shape.height
     x = (np.arange(shape.width) + 0.5) * columns / shape.width
@@ -101,6 +101,43 @@ def test_a_threshold_covers_where_a_field_of_its_own_exceeds_it(shape: Shape) ->
     assert set(np.unique(coverage)) <= {0, 255}
     certain = abs(v - 0.3) > 1e-3
     assert (coverage[certain] == np.where(v > 0.3, 255, 0)[certain]).all()
+
+
+@pytest.mark.parametrize("shape", [*FRAMES, Shape(1, 1), Shape(1, 90)], ids=str)
+def test_a_drawn_mask_has_a_lattice_and_an_angle_of_its_own(shape: Shape) -> None:
+    family = Perlin(6, threshold=0.3, mask="drawn")
+    for image in range(4):
+        drawn = family.render(at(11, 5, image), shape)
+        assert isinstance(drawn, tuple)
+        pixels, coverage = drawn
+        assert (pixels == Perlin(6).sample(5, image, shape)).all()
+        down, across, turn = (int(w) for w in at(11, 5, image, PARAMETERS).integers(3, 16))
+        cells = (1 << (down * 6 >> 16), 1 << (across * 6 >> 16))
+        gray = shape._replace(channels=1)
+        v = perlin_field(at(11, 5, image, DATA + 1), gray, *cells)[..., 0]
+        angle = ((turn >> 1) - 16384) * 2 * pi / 65536
+        y, x = np.indices(v.shape) + 0.5 - np.array(v.shape).reshape(2, 1, 1) / 2
+        row = cos(angle) * y - sin(angle) * x + shape.height / 2
+        column = cos(angle) * x + sin(angle) * y + shape.width / 2
+        clear = (abs(row - np.rint(row)) > 0.02) & (abs(column - np.rint(column)) > 0.02)
+        i, j = np.floor(row).astype(int), np.floor(column).astype(int)
+        inside = (i >= 0) & (i < shape.height) & (j >= 0) & (j < shape.width)
+        wanted = np.where(inside, v.take(i.clip(0, shape.height - 1) * shape.width
+                                         + j.clip(0, shape.width - 1)), -1)  # fmt: skip
+        clear &= abs(wanted - 0.3) > 1e-3
+        assert (coverage[clear] == np.where(wanted > 0.3, 255, 0)[clear]).all()
+    assert -pi / 2 <= angle < pi / 2
+
+
+def test_drawn_masks_have_every_lattice_and_angle() -> None:
+    masks = []
+    for image in range(40):
+        drawn = Perlin(threshold=0.5, mask="drawn").render(at(11, 7, image), Shape(128, 128))
+        assert isinstance(drawn, tuple)
+        masks.append(drawn[1] > 0)
+    shares = np.mean(masks, axis=(1, 2))
+    assert 0.02 < shares.mean() < 0.09
+    assert shares.std() > 0.015
 
 
 def test_higher_thresholds_cover_less() -> None:

@@ -68,7 +68,7 @@ FAMILY_COSTS = {
     "glyphs": FamilyCost(PixelCost(65, 30), PixelCost(65, 30)),
     "gradient": FamilyCost(PixelCost(32, 18), PixelCost(32, 18)),
     "patch_shuffle": FamilyCost(PixelCost(70, 40), PixelCost(130, 40), _MIN_ASPECT),
-    "perlin": FamilyCost(PixelCost(30, 20), PixelCost(90, 30), _MIN_ASPECT),
+    "perlin": FamilyCost(PixelCost(30, 20), PixelCost(90, 34), _MIN_ASPECT),
     "phase_scramble": FamilyCost(
         PixelCost(740, 200), PixelCost(740, 200), _MIN_ASPECT, is_superlinear=True
     ),
