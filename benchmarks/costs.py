@@ -28,7 +28,7 @@ from pixelgen.pixlab.server.costs import FAMILY_COSTS, Cost, estimate
 from pixelgen.registry import components
 
 WORST = {
-    "blobs": ("sigma=4096",),
+    "blobs": ("sigma=4096,channels=blurred",),
     "checker": ("cell=1",),
     "dead_leaves": ("r_min=0.005,sigma=4,fill=spectrum,shape=quadrilateral,shade=linear",),
     "fbm": ("octaves=10,res=256",),

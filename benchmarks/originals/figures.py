@@ -30,7 +30,10 @@ class Figure:
 _NINCO = "NINCO, Bitterwolf et al. 2023"
 _OE = "Outlier Exposure, Hendrycks et al. 2019"
 _ODIN = "ODIN, Liang et al. 2018"
+_CEDA = "CEDA, Hein et al. 2019"
 _DRAEM = "DRAEM, Zavrtanik et al. 2021, its code at 2dbf673"
+_NINCO_CODE = "NINCO, its code at 8f42ce7"
+_OE_CODE = "Outlier Exposure, its code at e6ede98"
 
 POINTWISE = (
     Figure("uniform", 224, "contrast", 73.9, 0.2, _NINCO),
@@ -75,11 +78,34 @@ FRACTAL = (
 )
 
 FIGURES: tuple[Figure, ...] = (*POINTWISE, *GABOR, *FRACTAL)
+_OE_BLOBS = "blobs:sigma=1.5,channels=blurred,border=symmetric"
+_TINY_BLOBS = "blobs:sigma=2,channels=blurred,border=symmetric"
+_CEDA_NOISE = "smooth:sigma=1..2.5,border=symmetric"
 _DRAEM_MASK = "perlin:threshold=0.5,mask=drawn"
+
+BLURRED = (
+    Figure("smooth:sigma=10", 224, "contrast", 37.92, 1, _NINCO_CODE),
+    Figure("smooth:sigma=10", 224, "kurtosis of steps", -0.0195, 0.05, _NINCO_CODE),
+    Figure("smooth:sigma=40", 224, "contrast", 43.93, 1, _NINCO_CODE),
+    Figure("smooth:sigma=85", 224, "contrast", 15.94, 3, _NINCO_CODE),
+    Figure("smooth:sigma=40,scale=channel", 224, "contrast", 62.46, 0.8, _NINCO_CODE),
+    Figure("smooth:sigma=85,scale=channel", 224, "contrast", 67.58, 0.6, _NINCO_CODE),
+    Figure("smooth:sigma=85,scale=channel", 224, "kurtosis of steps", -0.854, 0.08, _NINCO_CODE),
+    Figure("smooth:sigma=40,scale=colorrange", 224, "contrast", 22.8, 2.5, _NINCO_CODE),
+    Figure("smooth:sigma=40,scale=colorrange", 224, "share at the ends", 0.209, 0.06, _NINCO_CODE),
+    Figure(_CEDA_NOISE, 32, "contrast", 36.09, 0.8, _CEDA, images=400),
+    Figure(_CEDA_NOISE, 32, "correlation of opposite edges", 0.043, 0.06, _CEDA, images=400),
+    Figure(_OE_BLOBS, 32, "correlation of channels", 0.539, 0.02, _OE_CODE, images=400),
+    Figure(_OE_BLOBS, 32, "its spread", 0.165, 0.015, _OE_CODE, images=400),
+    Figure(_OE_BLOBS, 32, "share of pixels covered", 0.341, 0.015, _OE_CODE, images=400),
+    Figure(_OE_BLOBS, 32, "share of zeros", 0.792, 0.01, _OE_CODE, images=400),
+    Figure(_TINY_BLOBS, 64, "correlation of channels", 0.617, 0.02, _OE_CODE),
+    Figure(_TINY_BLOBS, 64, "share of pixels covered", 0.204, 0.012, _OE_CODE),
+)
 
 MASKS = (
     Figure(_DRAEM_MASK, 256, "share of pixels covered", 0.0495, 0.006, _DRAEM, 400, color="black"),
     Figure(_DRAEM_MASK, 256, "spread of that share", 0.031, 0.009, _DRAEM, 400, color="black"),
 )
 
-FIGURES: tuple[Figure, ...] = (*POINTWISE, *MASKS)
+FIGURES: tuple[Figure, ...] = (*POINTWISE, *BLURRED, *MASKS)

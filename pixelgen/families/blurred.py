@@ -19,7 +19,11 @@ _WIDEST = 4096.0
 
 @dataclass(frozen=True)
 class Smooth(Family):
-    """Noise blurred by a periodic Gaussian, brought to the full range of levels.
+    """Noise blurred by a Gaussian, brought to the full range of levels.
+
+    ``sigma`` is in pixels, or with ``side`` as much less as the frame's shorter side is less than
+    ``side``. Along each axis it is at most 0.4 of the frame, since a wider blur leaves little but
+    the mean. Beyond a ``border`` of the frame lies its other end, or its mirror image.
 
     ``scale`` says what is brought to the full range: ``global`` the whole image, ``channel`` each
     channel for itself. ``colorrange`` gives each channel the levels c + 2δ·(y − q)/(Q − q),
@@ -28,16 +32,18 @@ class Smooth(Family):
 
     Source: Bitterwolf, Mueller and Hein, ICML 2023 (the scales; sigma 10 … 85); Hein,
     Andriushchenko and Bitterwolf, "Why ReLU Networks Yield High-Confidence Predictions Far Away
-    From the Training Data", CVPR 2019 (sigma 1 … 2.5); Meinke and Hein, "Towards Neural Networks
-    That Provably Know When They Don't Know", ICLR 2020 (contrast 5 … 30).
+    From the Training Data", CVPR 2019 (sigma 1 … 2.5, a symmetric border). The sigmoid is that of
+    Meinke and Hein, "Towards Neural Networks That Provably Know When They Don't Know", ICLR 2020
+    (contrast 5 … 30), who apply it to blurred permutations of pixels, without the full range.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Smooth().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
-    'e4e98967fd027b29'
+    '5545fa680dd80598'
     """
 
     name = "smooth"
     number = 7
+    version = 2
     texture = Texture.SMOOTH
 
     sigma: float = parameter(
@@ -48,14 +54,22 @@ class Smooth(Family):
     contrast: float = parameter(0.0, "steepness of a sigmoid over the levels; 0: none",
                              low=0.0, high=100.0)  # fmt: skip
 
+    side: int = parameter(
+        0, "side in pixels that sigma is meant for: it shrinks with smaller frames; 0: it does not",
+        low=0, high=65536,
+    )  # fmt: skip
+    border: str = parameter(
+        exact.PERIODIC, "what lies beyond the border of the noise", choices=exact.BORDERS
+    )
+
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Blur noise about zero and stretch it."""
         noise = stream.integers((shape.channels, shape.height, shape.width), shape.depth)
-        # Half of 2**depth at most, grown 2**32-fold: below 2**47, as stretch wants at 16 bits
-        # of the difference of two, once its 2**12 are shifted out.
-        blurred = exact.blur(noise.astype(np.float64) - (1 << (shape.depth - 1)), self.sigma)
-        if shape.depth == 16:
-            blurred = np.rint(blurred / 4096)
+        # 2**15 at most, grown 2**20-fold: the difference of two, times 2**16, stays below 2**52.
+        field = (noise.astype(np.float64) - (1 << (shape.depth - 1))) * (1 << (16 - shape.depth))
+        shorter = min(shape.height, shape.width)
+        sigma = self.sigma * shorter / self.side if shorter < self.side else self.sigma
+        blurred = exact.fine_blur(field, sigma, self.border)
         if self.scale == "colorrange":
             field = _color_range(blurred, stream, shape)
         else:
@@ -93,11 +107,14 @@ class Blobs(Family):
     """Soft blobs on a background, from blurred random bits.
 
     Each channel of each pixel is 1 with probability ``p``, else 0. The bits are blurred by a
-    periodic Gaussian. The blurred field, as a level of its full range, is shown where it is at
-    least ``threshold``. Elsewhere the background shows: black, or the color that is given.
+    Gaussian; beyond a ``border`` of the frame lies its other end, or its mirror image. With
+    ``channels=blurred`` the same Gaussian blurs along the channels too, the first and the last of
+    which are repeated at both ends. The blurred field, as a level of its full range, is shown where
+    it is at least ``threshold``. Elsewhere the background shows: black, or the color that is given.
 
-    Source: "blobs" of Hendrycks, Mazeika and Dietterich, "Deep Anomaly Detection with Outlier
-    Exposure", ICLR 2019; here each channel is independent.
+    Source: the blobs of Hendrycks, Mazeika and Dietterich, "Deep Anomaly Detection with Outlier
+    Exposure", ICLR 2019 (sigma 1.5 for CIFAR and SVHN, 2 for Tiny ImageNet; channels blurred,
+    border symmetric); Bitterwolf, Mueller and Hein, ICML 2023 (channels independent).
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Blobs().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
@@ -116,16 +133,41 @@ class Blobs(Family):
     threshold: float = parameter(
         0.75, "lowest level of the blurred field that shows", low=0.0, high=1.0
     )
+    channels: str = parameter("independent", "how the channels depend on each other",
+                           choices=("independent", "blurred"))  # fmt: skip
+    border: str = parameter(
+        exact.PERIODIC, "what lies beyond the border of the bits", choices=exact.BORDERS
+    )
 
     def render(self, stream: Stream, shape: Shape) -> tuple[Pixels, Coverage]:
         """Blur ones and zeros and cut."""
         planes = (shape.channels, shape.height, shape.width)
         ones = stream.integers(planes, 16) < round(65536 * self.p)
-        blurred = exact.blur(ones.astype(np.float64), self.sigma)
-        full = exact.blur_gain(*shape[:2], self.sigma)
+        blurred = exact.blur(ones.astype(np.float64), self.sigma, self.border)
+        full = exact.blur_gain(*shape[:2], self.sigma, self.border)
+        if self.channels == "blurred":
+            # Below 2**33·2**16; at most ``full`` again, once it is scaled back.
+            mixed = exact.product(_channel_mix(shape.channels, self.sigma),
+                                  blurred.reshape(shape.channels, -1))  # fmt: skip
+            blurred = np.rint(mixed / exact.KERNEL_SUM).reshape(planes)
         shows = blurred >= math.ceil(full * self.threshold)
         levels = np.zeros(planes, shape.dtype)
         # Below 2**33·2**17; no quotient is so near a whole number that floor could miss it.
         levels[shows] = np.floor((blurred[shows] * (2 * shape.top) + full) / (2 * full))
         mask = np.negative(shows.view(np.uint8))
         return exact.last(levels), exact.last(mask)
+
+
+@lru_cache(maxsize=8)
+def _channel_mix(channels: int, sigma: float) -> Field:
+    """Tabulate a blur along the channels, of which the ends are repeated; rows add up to 2**16."""
+    reach = math.ceil(4 * sigma)
+    taps = {d: math.exp(-d * d / (2 * sigma * sigma)) for d in range(-reach, reach + 1)}
+    total = math.fsum(taps.values())
+    mix = np.zeros((channels, channels))
+    for channel, row in enumerate(mix):
+        for source in range(channels):
+            within = [taps[d] for d in taps if min(max(channel + d, 0), channels - 1) == source]
+            row[source] = round(exact.KERNEL_SUM * math.fsum(within) / total)
+        row[channel] += exact.KERNEL_SUM - row.sum()
+    return mix

@@ -54,9 +54,9 @@ PRESETS = {
             "rademacher",
             "gaussian:sigma=12.75|19.125|25.5|38.25|51|76.5|127.5",
             "blobs:sigma=1.5|2|2.5|3|3.5|4",
-            f"smooth:sigma={_SIGMAS}",
-            f"smooth:sigma={_SIGMAS},scale=channel",
-            f"smooth:sigma={_SIGMAS},scale=colorrange",
+            f"smooth:sigma={_SIGMAS},side=224",
+            f"smooth:sigma={_SIGMAS},scale=channel,side=224",
+            f"smooth:sigma={_SIGMAS},scale=colorrange,side=224",
             "solid",
             "solid:tone=gray",
             "solid:tone=black",
@@ -69,9 +69,13 @@ PRESETS = {
         ("pixel_shuffle", "pixel_shuffle:sigma=1|1.5|2|3|4|6|8"),
     ),
     "oe": Preset(
-        "the synthetic test sets of Outlier Exposure",
+        "the synthetic test sets of Outlier Exposure, with -1 as black and 1 as white",
         "Hendrycks, Mazeika and Dietterich, ICLR 2019",
-        ("gaussian:sigma=63.75", "rademacher", "blobs:sigma=1.5"),
+        (
+            "gaussian:sigma=63.75",
+            "rademacher",
+            "blobs:sigma=1.5,channels=blurred,border=symmetric",
+        ),
     ),
     "odin": Preset(
         "the noise of ODIN",
@@ -81,7 +85,7 @@ PRESETS = {
     "ceda": Preset(
         "blurred noise and blurred shuffled pixels, half each; needs source=DIR",
         "Hein, Andriushchenko and Bitterwolf, CVPR 2019",
-        ("smooth:sigma=1..2.5",),
+        ("smooth:sigma=1..2.5,border=symmetric",),
         ("pixel_shuffle:sigma=1..2.5,stretch=true",),
         needs_source=True,
     ),

@@ -31,7 +31,16 @@ NORMAL_UNIT = 4096
 TURN_UNIT = 4096
 """One in the tables of :func:`turns`."""
 
-_KERNEL_SUM = 65536
+PERIODIC, SYMMETRIC = BORDERS = ("periodic", "symmetric")
+"""What lies beyond the border of a field that is blurred: its other end, or its mirror image."""
+
+KERNEL_SUM = 65536
+"""What the taps of :func:`gaussian_kernel` add up to, about."""
+
+WIDEST_SHARE = 0.4
+"""The widest blur of :func:`fine_blur`, as a share of a side."""
+
+_FINE_SUM = 1 << 24
 _BLOCK = 32
 
 
@@ -92,8 +101,8 @@ def _multiplies(size: int) -> bool:
 
 
 @lru_cache(maxsize=16)
-def gaussian_kernel(size: int, sigma: float) -> Table:
-    """Tabulate a periodic Gaussian of ``size`` taps that add up to about 65,536, from tap 0 on.
+def gaussian_kernel(size: int, sigma: float, total: int = KERNEL_SUM) -> Table:
+    """Tabulate a periodic Gaussian of ``size`` taps that add up to about ``total``, from tap 0 on.
 
     Tap d is Σₖ exp(−(d + k·size)²/2σ²), scaled and rounded: the blur of a torus, where the
     distance to the nearest image alone would be off by 5 % at σ = size/4.
@@ -106,40 +115,66 @@ def gaussian_kernel(size: int, sigma: float) -> Table:
         )
 
     weights = [weight(d) for d in range(size)]
-    total = math.fsum(weights)
-    return np.array([round(_KERNEL_SUM * weight / total) for weight in weights], np.float64)
+    whole = math.fsum(weights)
+    return np.array([round(total * weight / whole) for weight in weights], np.float64)
 
 
-def blur(field: Field, sigma: float) -> Field:
-    """Blur every channel by a periodic Gaussian, along both axes; a constant grows 2**32-fold.
+def blur(field: Field, sigma: float, border: str = PERIODIC) -> Field:
+    """Blur every channel by a Gaussian, along both axes; a constant grows 2**32-fold.
 
-    Values below 2**20 in magnitude stay exact.
+    Beyond a border lies the other end of the field if it is ``PERIODIC``, its mirror image if it is
+    ``SYMMETRIC``. Values below 2**20 in magnitude stay exact. Where sigma is above a quarter of a
+    side, the differences that remain are lost in the rounding of the taps; see :func:`fine_blur`.
     """
-    height, width = field.shape[-2:]
-    rows, columns = _band(width, sigma), _band(height, sigma)
-    blurred = np.empty(field.shape)
-    for plane, across in zip(field, blurred, strict=True):
-        for first, wound in rows.windows(plane.T):
-            across[:, first : first + rows.block] = product(wound.T, rows.matrix)
-        for first, wound in columns.windows(across.copy()):
-            across[first : first + columns.block] = product(columns.matrix.T, wound)
-    return blurred
+    down, across = (_band(side, sigma, border, KERNEL_SUM) for side in field.shape[-2:])
+    return _blurred(field, down, across)
 
 
-def blur_gain(height: int, width: int, sigma: float) -> int:
+def blur_gain(height: int, width: int, sigma: float, border: str = PERIODIC) -> int:
     """Return the factor by which :func:`blur` multiplies a constant: about 2**32."""
-    return math.prod(int(gaussian_kernel(side, sigma).sum()) for side in (height, width))
+    sides = (_period(side, border) for side in (height, width))
+    return math.prod(int(gaussian_kernel(side, sigma).sum()) for side in sides)
+
+
+def fine_blur(field: Field, sigma: float, border: str = PERIODIC) -> Field:
+    """Blur as :func:`blur` does, with taps of more bits; a constant grows 2**20-fold.
+
+    Values must be below 2**15 in magnitude. Sigma is at most ``WIDEST_SHARE`` of a side along that
+    side: a wider blur would leave too little but the mean.
+    """
+    down, across = (
+        _band(side, min(sigma, WIDEST_SHARE * side), border, _FINE_SUM) for side in field.shape[-2:]
+    )
+    # 2**15 · 2**24 · 2**-12 stays below 2**28, and that · 2**24 below 2**52.
+    blurred = _blurred(field, down, across, between=0.5**12)
+    blurred *= 0.5**16
+    return np.rint(blurred, out=blurred)
+
+
+def _blurred(field: Field, down: "_Band", across: "_Band", between: float = 1.0) -> Field:
+    """Blur along both axes; what the first pass gives is scaled by ``between`` and rounded."""
+    blurred = np.empty(field.shape)
+    for plane, passed in zip(field, blurred, strict=True):
+        for first, wound in across.windows(plane.T):
+            passed[:, first : first + across.block] = product(wound.T, across.matrix)
+        halfway = passed * between
+        if between != 1.0:
+            np.rint(halfway, out=halfway)
+        for first, wound in down.windows(halfway):
+            passed[first : first + down.block] = product(down.matrix.T, wound)
+    return blurred
 
 
 class _Band(NamedTuple):
     """A blur along one axis: its matrix for a block of positions, and the kernel's reach.
 
     A narrow kernel needs only the positions around a block, so one small matrix serves every
-    block; a wide kernel takes all positions at once.
+    block; a wide kernel takes all positions at once, and its reach is 0 here.
     """
 
     matrix: Field
     reach: int
+    border: str
 
     @property
     def block(self) -> int:
@@ -147,24 +182,39 @@ class _Band(NamedTuple):
         return int(self.matrix.shape[1])
 
     def windows(self, places: Field) -> Iterator[tuple[int, Field]]:
-        """Yield the start of each block, and the positions it needs, around the torus."""
+        """Yield the start of each block, and the positions it needs, beyond the borders too."""
         size = len(places)
         if self.reach:
-            places = np.concatenate([places[-self.reach :], places, places[: self.reach]])
+            before, after = places[-self.reach :], places[: self.reach]
+            if self.border == SYMMETRIC:
+                before, after = after[::-1], before[::-1]
+            places = np.concatenate([before, places, after])
         for first in [*range(0, size - self.block, self.block), size - self.block]:
             yield first, places[first : first + self.block + 2 * self.reach]
 
 
 @lru_cache(maxsize=8)
-def _band(size: int, sigma: float) -> _Band:
-    kernel = gaussian_kernel(size, sigma)
-    reach = int(np.flatnonzero(kernel[: size // 2 + 1]).max())
+def _band(size: int, sigma: float, border: str, total: int) -> _Band:
+    period = _period(size, border)
+    kernel = gaussian_kernel(period, sigma, total)
+    reach = int(np.flatnonzero(kernel[: period // 2 + 1]).max())
     block = max(_BLOCK, reach)
     if 2 * (block + 2 * reach) > size:
         block, reach = size, 0
-    distances = (np.arange(block + 2 * reach)[:, None] - reach - np.arange(block)) % size
-    within = np.minimum(distances, size - distances) <= (reach or size)
-    return _Band(np.where(within, kernel[distances], 0.0), reach)
+    steps = np.arange(block + 2 * reach)[:, None] - reach
+    distances = (steps - np.arange(block)) % period
+    if reach:
+        within = np.minimum(distances, period - distances) <= reach
+        return _Band(np.where(within, kernel[distances], 0.0), reach, border)
+    matrix = kernel[distances]
+    if border == SYMMETRIC:
+        matrix += kernel[(steps + np.arange(block) + 1) % period]
+    return _Band(matrix, reach, border)
+
+
+def _period(size: int, border: str) -> int:
+    """Return after how many positions a field repeats that is continued over its borders."""
+    return size if border == PERIODIC else 2 * size
 
 
 def stretch(field: Field, top: int, axes: tuple[int, ...] | None = None) -> Field:

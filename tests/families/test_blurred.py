@@ -8,6 +8,7 @@ import pytest
 
 from pixelgen.families import Shape
 from pixelgen.families.blurred import Blobs, Smooth
+from pixelgen.families.mixture import Mixture
 from pixelgen.numeric import exact
 from pixelgen.rng import Stream
 
@@ -35,6 +36,85 @@ def test_a_blur_is_the_periodic_convolution_with_the_kernel(
         wanted += across[d] * np.roll(columns, d, axis=2)
 
     assert (exact.blur(field, sigma) == wanted).all()
+
+
+@pytest.mark.parametrize("sigma", [0.5, 2.0, 9.0, 40.0])
+@pytest.mark.parametrize(("height", "width"), [(200, 131), (3, 200), (1, 1), (2, 1)])
+def test_a_symmetric_border_continues_the_field_by_its_mirror_image(
+    sigma: float, height: int, width: int
+) -> None:
+    field = noise(0, 2, height, width)
+    twice = np.pad(field, ((0, 0), (0, height), (0, width)), "symmetric")
+
+    blurred = exact.blur(field, sigma, exact.SYMMETRIC)
+    assert (blurred == exact.blur(twice, sigma)[:, :height, :width]).all()
+    assert exact.blur_gain(height, width, sigma, exact.SYMMETRIC) == exact.blur_gain(
+        2 * height, 2 * width, sigma
+    )
+
+
+@pytest.mark.parametrize("border", exact.BORDERS)
+@pytest.mark.parametrize("sigma", [0.5, 2.0, 10.0, 70.0])
+@pytest.mark.parametrize(("height", "width"), [(200, 131), (40, 200)])
+def test_a_fine_blur_is_the_convolution_to_six_digits_of_the_values(
+    sigma: float, height: int, width: int, border: str
+) -> None:
+    field = noise(0, 2, height, width) * 256
+    wanted = field
+    for axis, side in ((1, height), (2, width)):
+        widest = min(sigma, 0.4 * side)
+        period = side if border == "periodic" else 2 * side
+        gaps = np.arange(-8 * period, 8 * period)
+        weights = np.bincount(gaps % period, np.exp(-(gaps**2) / (2 * widest**2)))
+        margins = [(0, 0)] * 3
+        margins[axis] = (0, period - side)
+        spectrum = np.fft.fft(np.pad(wanted, margins, "symmetric"), axis=axis)
+        kernel = np.fft.fft(weights / weights.sum()).reshape(-1, *(1,) * (2 - axis))
+        wanted = np.fft.ifft(spectrum * kernel, axis=axis).real.take(range(side), axis=axis)
+
+    assert np.abs(exact.fine_blur(field, sigma, border) / (1 << 20) - wanted).max() < 0.02
+
+
+@pytest.mark.parametrize("size", [16, 32, 64, 128, 224, 512])
+@pytest.mark.parametrize("scale", ["global", "channel", "colorrange"])
+@pytest.mark.parametrize("side", [0, 224])
+def test_smooth_keeps_its_contrast_at_every_sigma_and_size(
+    size: int, scale: str, side: int
+) -> None:
+    drawn = np.stack([
+        Smooth(sigma, scale, side=side).sample(2, image, Shape(size, size))
+        for image, sigma in enumerate((10.0, 15.0, 25.0, 40.0, 60.0, 85.0, 4096.0))
+    ])  # fmt: skip
+    assert (np.ptp(drawn.astype(int), axis=(1, 2)) > 0).all()
+    assert len({image.tobytes() for image in drawn}) == len(drawn)
+    if scale == "channel":
+        assert drawn.std(axis=(1, 2)).min() > 30
+
+
+@pytest.mark.parametrize("size", [32, 256, 512])
+def test_the_widest_blur_leaves_waves_and_no_plaid(size: int) -> None:
+    levels = Smooth(4096.0, "channel").sample(1, 2, Shape(size, size)).astype(float)
+    power = np.abs(np.fft.fft2(levels - levels.mean(axis=(0, 1)), axes=(0, 1))) ** 2
+    waves = np.minimum(np.arange(size), size - np.arange(size))
+    slow = (waves[:, None] <= 3) & (waves <= 3)
+    assert power[~slow].sum() < 1e-4 * power.sum()
+
+
+def test_sigma_shrinks_with_frames_below_its_side() -> None:
+    small, large = Shape(112, 300), Shape(224, 300)
+    halved = Smooth(20.0).sample(1, 2, small)
+    assert (Smooth(40.0, side=224).sample(1, 2, small) == halved).all()
+    assert (Smooth(40.0, side=224).sample(1, 2, large) == Smooth(40.0).sample(1, 2, large)).all()
+
+
+def test_the_presets_draw_no_constant_image_of_smooth() -> None:
+    for name, size in (("default", 32), ("ninco17", 32), ("ninco17", 64)):
+        mixture = Mixture.parse([name])
+        for image in range(300):
+            family = mixture.at(Stream(5), image)
+            if isinstance(family, Smooth):
+                pixels = family.sample(5, image, Shape(size, size)).astype(int)
+                assert (np.ptp(pixels, axis=(0, 1)) > 0).all(), str(family)
 
 
 @pytest.mark.parametrize("sigma", [1.0, 10.0, 60.0])
@@ -135,6 +215,30 @@ def test_the_channels_of_blobs_are_independent() -> None:
         both = (drawn[..., one] & drawn[..., other]).mean()
         alone = drawn[..., one].mean() * drawn[..., other].mean()
         assert both == pytest.approx(alone, rel=0.1)
+
+
+@every_depth
+def test_the_blurred_channels_of_blobs_are_those_of_a_blur_along_three_places(depth: int) -> None:
+    stream = Stream(3)
+    stream.seek(4, Blobs.number, Blobs.version)
+    family = Blobs(1.5, channels="blurred", border="symmetric")
+    pixels, _ = family.render(stream, Shape(30, 40, 3, depth))
+    stream.seek(4, Blobs.number, Blobs.version)
+    ones = (stream.integers((3, 30, 40), 16) < round(0.7 * 65536)).astype(float)
+    field = exact.blur(ones, 1.5, "symmetric") / exact.blur_gain(30, 40, 1.5, "symmetric")
+    taps = np.array([exp(-(d**2) / 4.5) for d in range(-6, 7)])
+    places = np.clip(np.arange(3)[:, None] + np.arange(-6, 7), 0, 2)
+    mixed = np.einsum("ct,cthw->hwc", np.broadcast_to(taps / taps.sum(), (3, 13)), field[places])
+    top, shows = (1 << depth) - 1, mixed >= 0.75
+    clear = np.abs(mixed - 0.75) > 1e-4
+    assert ((pixels > 0) == shows)[clear].all()
+    assert np.abs(pixels - top * mixed)[shows & clear].max() <= 0.5 + top * 3e-5
+
+
+def test_one_channel_of_blobs_has_no_others_to_be_blurred_with() -> None:
+    shape = Shape(20, 30, 1)
+    alone = Blobs(channels="blurred").sample(1, 2, shape)
+    assert (alone == Blobs().sample(1, 2, shape)).all()
 
 
 @pytest.mark.parametrize("size", [3, 64, 300])

@@ -57,7 +57,7 @@ _BASE_BYTES = 32 << 20
 """Bytes of the tables that even the smallest image needs."""
 
 FAMILY_COSTS = {
-    "blobs": FamilyCost(PixelCost(90, 110), PixelCost(250, 110), _MIN_ASPECT, is_superlinear=True),
+    "blobs": FamilyCost(PixelCost(90, 110), PixelCost(250, 130), _MIN_ASPECT, is_superlinear=True),
     "checker": FamilyCost(PixelCost(6, 11), PixelCost(6, 11)),
     "dead_leaves": FamilyCost(PixelCost(70, 40), PixelCost(1900, 150), _MIN_ASPECT),
     "facade": FamilyCost(PixelCost(14, 30), PixelCost(14, 30)),
@@ -81,7 +81,7 @@ FAMILY_COSTS = {
     "salt_pepper": FamilyCost(PixelCost(13, 17), PixelCost(28, 17)),
     "shapes": FamilyCost(PixelCost(25, 32), PixelCost(420, 460), is_superlinear=True),
     "smooth": FamilyCost(
-        PixelCost(110, 110), PixelCost(280, 110), _MIN_ASPECT, is_superlinear=True
+        PixelCost(110, 110), PixelCost(280, 120), _MIN_ASPECT, is_superlinear=True
     ),
     "solid": FamilyCost(PixelCost(6, 11), PixelCost(6, 11)),
     "spectrum": FamilyCost(
