@@ -18,25 +18,31 @@ from pixelgen.rng import Stream
 class PixelShuffle(Sourced):
     """The pixels of an image in random order.
 
-    With ``sigma`` the shuffled image is blurred by a periodic Gaussian. With ``stretch`` its levels
-    are brought to the full range.
+    With ``sigma`` the shuffled image is blurred by a Gaussian. Along each axis sigma is at most 0.4
+    of the frame, since a wider blur leaves little but the mean. Beyond a ``border`` of the frame
+    lies its other end, or its mirror image. With ``stretch`` the levels of the blurred image are
+    brought to the full range.
 
     Source: "pixel permutation" and "low freq pixel permutation" of Bitterwolf, Mueller and Hein,
-    ICML 2023; with sigma 1 … 2.5 and stretch, half of the noise of Hein, Andriushchenko and
-    Bitterwolf, CVPR 2019.
+    ICML 2023; with sigma 1 … 2.5, stretch and a symmetric border, half of the noise of Hein,
+    Andriushchenko and Bitterwolf, CVPR 2019.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(PixelShuffle().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
-    '3b30fbd6eef92c88'
+    '8f8785eaf4eef7a1'
     """
 
     name = "pixel_shuffle"
     number = 13
+    version = 2
 
     sigma: float = parameter(
         0.0, "standard deviation of a blur, in pixels; 0: none", low=0.0, high=4096.0
     )
     stretch: bool = parameter(False, "bring levels to the full range")
+    border: str = parameter(
+        exact.PERIODIC, "what lies beyond the border for the blur", choices=exact.BORDERS
+    )
 
     @property
     def texture(self) -> Texture:
@@ -58,8 +64,11 @@ class PixelShuffle(Sourced):
     def _blurred(self, pixels: Pixels, shape: Shape) -> Pixels:
         field = np.moveaxis(pixels, -1, 0).astype(np.float64)
         if self.sigma:
-            full = exact.blur_gain(*shape[:2], self.sigma)
-            field = np.rint(exact.blur(field, self.sigma) / full)
+            # 2**15 at most, grown 2**20-fold: the difference of two, times 2**16, is below 2**53.
+            middle, unit = 1 << (shape.depth - 1), 1 << (16 - shape.depth)
+            field = exact.fine_blur((field - middle) * unit, self.sigma, self.border)
+            if not self.stretch:
+                field = np.rint(field / (unit << 20)) + middle
         return exact.image(exact.stretch(field, shape.top) if self.stretch else field, shape)
 
 
@@ -67,33 +76,41 @@ class PixelShuffle(Sourced):
 class PatchShuffle(Sourced):
     """The square patches of an image in random order.
 
-    Texture and colors remain, the arrangement is lost. Pixels at the right and lower edges that
-    fill no patch stay where they are.
+    Texture and colors remain, the arrangement is lost. A patch is at most half as wide as the
+    frame's shorter side, and some patch always moves. Pixels at the right and lower edges that fill
+    no patch stay where they are.
 
     Source: the jigsaw puzzles of Noroozi and Favaro, "Unsupervised Learning of Visual
     Representations by Solving Jigsaw Puzzles", ECCV 2016.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(PatchShuffle(patch=2).sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
-    '627b366184777872'
+    '4c47c6a56de579f0'
     """
 
     name = "patch_shuffle"
     number = 19
+    version = 2
     texture = Texture.FLAT
 
-    patch: int = parameter(32, "side of a patch, in pixels", low=1, high=4096)
+    patch: int = parameter(
+        0, "side of a patch, in pixels; 0: a quarter of the shorter side, at most 32",
+        low=0, high=4096,
+    )  # fmt: skip
 
     def rearrange(
         self, stream: Stream, shape: Shape, image: Pixels, coverage: Coverage | None
     ) -> Pixels | tuple[Pixels, Coverage]:
         """Take the patches in the order of random keys."""
-        rows, columns = shape.height // self.patch, shape.width // self.patch
-        order = permutation(stream, rows * columns)
-        _move(image, self.patch, order)
+        shorter = min(shape.height, shape.width)
+        side = max(min(self.patch, shorter // 2) if self.patch else min(32, shorter // 4), 1)
+        order = permutation(stream, (shape.height // side) * (shape.width // side))
+        if (order == np.arange(len(order))).all():  # nobody's image must come back as a negative
+            order = np.roll(order, 1)
+        _move(image, side, order)
         if coverage is None:
             return image
-        _move(coverage[..., None], self.patch, order)
+        _move(coverage[..., None], side, order)
         return image, coverage
 
 
@@ -121,19 +138,21 @@ class PhaseScramble(Sourced):
     """The power spectrum of an image with random phases, without its contents.
 
     The same random phases turn the Fourier coefficients of all channels. So the amplitudes and, at
-    each frequency, the relation of the channels are kept, and so is the mean. Levels outside the
-    range are clipped.
+    each frequency, the relation of the channels are kept, and so is the mean. Where more than 1 %
+    of the levels would be outside the range, the contrast of the image is lowered until 1 % are;
+    these are clipped.
 
     Source: Oppenheim and Lim, "The Importance of Phase in Signals", Proc. IEEE 69, 1981; here by
     Hartley transforms of integers, which are exact.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(PhaseScramble().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
-    'f480464b6d3d7a5f'
+    '45bbb87fcff0518e'
     """
 
     name = "phase_scramble"
     number = 24
+    version = 2
     texture = Texture.SMOOTH
 
     def rearrange(
@@ -148,7 +167,17 @@ class PhaseScramble(Sourced):
         # The largest takes 18 bits, so that rounding is no coarser than it must be.
         scale = 2.0 ** (18 - int(np.abs(turned).max()).bit_length())
         back = transform(np.rint(turned * scale))
-        return exact.image(np.rint(back / (gain(*shape[:2]) ** 2 * scale * size) + means), shape)
+        back /= gain(*shape[:2]) ** 2 * scale * size
+        back *= _contrast(back, means, shape.top)
+        return exact.image(np.rint(back + means), shape)
+
+
+def _contrast(field: Field, means: Field, top: int) -> float:
+    """Return by what to multiply a field so that, about its means, at most 1 % is out of range."""
+    room = np.maximum(np.where(field > 0, top - means, means), 0.5)
+    reach = np.abs(field / room).ravel()
+    within = reach.size - 1 - reach.size // 100
+    return 1.0 / max(float(np.partition(reach, within)[within]), 1.0)
 
 
 def _turned(waves: Field, stream: Stream) -> Field:
@@ -158,8 +187,9 @@ def _turned(waves: Field, stream: Stream) -> Field:
     opposite frequency, as in every real image.
     """
     white = exact.normals()[stream.integers(waves.shape[1:], 16)].astype(np.float64)
+    white = 2 * white + 1  # odd, so that no coefficient has the length 0, and no phase
     even, odd = white + opposite(white), white - opposite(white)
-    length = np.maximum(np.sqrt(even * even + odd * odd), 1.0)
+    length = np.sqrt(even * even + odd * odd)
     turned: Field = waves * (even / length) - opposite(waves) * (odd / length)
     turned[:, 0, 0] = 0
     return turned

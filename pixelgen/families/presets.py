@@ -86,7 +86,7 @@ PRESETS = {
         "blurred noise and blurred shuffled pixels, half each; needs source=DIR",
         "Hein, Andriushchenko and Bitterwolf, CVPR 2019",
         ("smooth:sigma=1..2.5,border=symmetric",),
-        ("pixel_shuffle:sigma=1..2.5,stretch=true",),
+        ("pixel_shuffle:sigma=1..2.5,stretch=true,border=symmetric",),
         needs_source=True,
     ),
     "lwn": Preset(

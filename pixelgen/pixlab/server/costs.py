@@ -70,10 +70,10 @@ FAMILY_COSTS = {
     "patch_shuffle": FamilyCost(PixelCost(70, 40), PixelCost(130, 40), _MIN_ASPECT),
     "perlin": FamilyCost(PixelCost(30, 20), PixelCost(90, 34), _MIN_ASPECT),
     "phase_scramble": FamilyCost(
-        PixelCost(740, 200), PixelCost(740, 200), _MIN_ASPECT, is_superlinear=True
+        PixelCost(740, 220), PixelCost(740, 220), _MIN_ASPECT, is_superlinear=True
     ),
     "pixel_shuffle": FamilyCost(
-        PixelCost(170, 40), PixelCost(350, 120), _MIN_ASPECT, is_superlinear=True
+        PixelCost(170, 40), PixelCost(350, 130), _MIN_ASPECT, is_superlinear=True
     ),
     # On a square whose side is a power of two: 1025x1025 takes as much as 2048x2048.
     "plasma": FamilyCost(PixelCost(110, 180), PixelCost(110, 180), min_aspect=1.0),
