@@ -32,6 +32,7 @@ _OE = "Outlier Exposure, Hendrycks et al. 2019"
 _ODIN = "ODIN, Liang et al. 2018"
 _CEDA = "CEDA, Hein et al. 2019"
 _DRAEM = "DRAEM, Zavrtanik et al. 2021, its code at 2dbf673"
+_SOURCES = "the images that are scrambled, unclipped"
 _NINCO_CODE = "NINCO, its code at 8f42ce7"
 _OE_CODE = "Outlier Exposure, its code at e6ede98"
 
@@ -81,6 +82,13 @@ FIGURES: tuple[Figure, ...] = (*POINTWISE, *GABOR, *FRACTAL)
 _OE_BLOBS = "blobs:sigma=1.5,channels=blurred,border=symmetric"
 _TINY_BLOBS = "blobs:sigma=2,channels=blurred,border=symmetric"
 _CEDA_NOISE = "smooth:sigma=1..2.5,border=symmetric"
+SCRAMBLED = (
+    # Those of 60 images of dead leaves of seed 0, whose spectrum and mean are to be kept.
+    Figure("phase_scramble", 224, "spectral slope", -2.68, 0.1, _SOURCES, 60),
+    Figure("phase_scramble", 224, "mean level", 128.3, 0.2, _SOURCES, 60),
+    Figure("phase_scramble", 224, "share at the ends", 0, 0.011, _SOURCES, 60),
+)
+
 _DRAEM_MASK = "perlin:threshold=0.5,mask=drawn"
 
 BLURRED = (
@@ -108,4 +116,4 @@ MASKS = (
     Figure(_DRAEM_MASK, 256, "spread of that share", 0.031, 0.009, _DRAEM, 400, color="black"),
 )
 
-FIGURES: tuple[Figure, ...] = (*POINTWISE, *BLURRED, *MASKS)
+FIGURES: tuple[Figure, ...] = (*POINTWISE, *BLURRED, *SCRAMBLED, *MASKS)
