@@ -78,7 +78,6 @@ FRACTAL = (
     Figure(_PATCHES, 362, "kurtosis of steps", 1.2, 0.35, _FRACTALDB, images=60, quick=False),
 )
 
-FIGURES: tuple[Figure, ...] = (*POINTWISE, *GABOR, *FRACTAL)
 _OE_BLOBS = "blobs:sigma=1.5,channels=blurred,border=symmetric"
 _TINY_BLOBS = "blobs:sigma=2,channels=blurred,border=symmetric"
 _CEDA_NOISE = "smooth:sigma=1..2.5,border=symmetric"
@@ -116,4 +115,4 @@ MASKS = (
     Figure(_DRAEM_MASK, 256, "spread of that share", 0.031, 0.009, _DRAEM, 400, color="black"),
 )
 
-FIGURES: tuple[Figure, ...] = (*POINTWISE, *BLURRED, *SCRAMBLED, *MASKS)
+FIGURES: tuple[Figure, ...] = (*POINTWISE, *GABOR, *FRACTAL, *BLURRED, *SCRAMBLED, *MASKS)
