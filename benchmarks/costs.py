@@ -30,7 +30,9 @@ from pixelgen.registry import components
 WORST = {
     "blobs": ("sigma=4096,channels=blurred",),
     "checker": ("cell=1",),
-    "dead_leaves": ("r_min=0.005,sigma=4,fill=spectrum,shape=quadrilateral,shade=linear",),
+    "dead_leaves": (
+        "r_min=0.005,sigma=4,fill=spectrum_color_wmm,shape=quadrilateral,shade=linear",
+    ),
     "fbm": ("octaves=10,res=256",),
     "fractal": ("points=64", "style=fractaldb,points=64"),
     "gabor": ("sigma=3,overlap=200,cut=3",),
@@ -45,11 +47,12 @@ WORST = {
     "shapes": ("count=1000,r_min=1",),
     "smooth": ("sigma=4096,scale=colorrange,contrast=10",),
     "solid": ("tone=gray",),
-    "spectrum": ("a=0", "sx=1"),
-    "spectrum_color": ("a=0,chroma=1",),
+    "spectrum": ("a=0,chroma=0.5", "sx=1,palette=true"),
+    "spectrum_color": ("slope=0.5",),
+    "spectrum_color_wmm": ("slope=0.5,r=0.4",),
     "stripes": ("n=4096",),
     "voronoi": ("cells=256,output=f2-f1",),
-    "wmm": ("r=0.3",),
+    "wmm": ("r=0.4",),
 }
 """The parameters with which each family takes most, of those that change what it takes."""
 

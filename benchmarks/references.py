@@ -312,6 +312,7 @@ REFERENCES = (
     Reference("spectrum:a=2", "numpy FFT", spectrum, "learning_with_noise 6.2"),
     Reference("spectrum_color", to_beat="learning_with_noise 3.9"),
     Reference("wmm", to_beat="learning_with_noise 0.7"),
+    Reference("spectrum_color_wmm", to_beat="learning_with_noise 0.7"),
     Reference("perlin", "as perlin-numpy", perlin, "perlin-numpy 49"),
     Reference("fbm", "as perlin-numpy", fbm, "perlin-numpy 7.0"),
     Reference("dead_leaves:shape=mixed", "Pillow", dead_leaves, "learning_with_noise 1.1"),

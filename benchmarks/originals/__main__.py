@@ -8,11 +8,12 @@ repository, in an environment with pixelgen.
 import argparse
 import re
 import sys
+from functools import lru_cache
 
 import numpy as np
 
 from benchmarks.originals.figures import FIGURES, Figure
-from benchmarks.originals.statistics import STATISTICS
+from benchmarks.originals.statistics import STATISTICS, Images
 from pixelgen.job import Job
 
 HEAD = """\
@@ -38,8 +39,14 @@ def main() -> int:
 
 def measure(figure: Figure) -> float:
     """Return the statistic of pixelgen's images."""
-    job = Job(count=figure.images, size=figure.size, family=figure.member, color=figure.color)
-    return STATISTICS[figure.statistic](np.stack([*job]))
+    images = draw(figure.member, figure.size, figure.images, figure.color)
+    return STATISTICS[figure.statistic](images)
+
+
+@lru_cache(maxsize=1)
+def draw(member: str, size: int, count: int, color: str | None) -> Images:
+    """Draw images of seed 0; those of the last call are kept."""
+    return np.stack([*Job(count=count, size=size, family=member, color=color)])
 
 
 def row(figure: Figure, ours: float) -> str:

@@ -115,4 +115,41 @@ MASKS = (
     Figure(_DRAEM_MASK, 256, "spread of that share", 0.031, 0.009, _DRAEM, 400, color="black"),
 )
 
-FIGURES: tuple[Figure, ...] = (*POINTWISE, *GABOR, *FRACTAL, *BLURRED, *SCRAMBLED, *MASKS)
+# Of its Python code at commit a31abe3, 160 images of each model.
+_LWN = "Learning to See by Looking at Noise, Baradad et al. 2021"
+_SPECTRUM = "spectrum:sx=0.5..3.5,palette=true"
+_TEXTURED = "dead_leaves:fill=spectrum_color_wmm"
+
+LWN = (
+    Figure(_SPECTRUM, 128, "contrast", 31.1, 3, _LWN),
+    Figure(_SPECTRUM, 128, "spread of image means", 14.0, 4, _LWN),
+    Figure(_SPECTRUM, 128, "tint", 94.1, 12, _LWN),
+    Figure(_SPECTRUM, 128, "its spread", 0.279, 0.05, _LWN),
+    Figure("spectrum_color", 128, "contrast", 46.9, 3, _LWN),
+    Figure("spectrum_color", 128, "spread of image means", 13.0, 4, _LWN),
+    Figure("spectrum_color", 128, "tint", 36.1, 8, _LWN),
+    Figure("spectrum_color", 128, "correlation of channels", 0.017, 0.08, _LWN),
+    Figure("spectrum_color", 128, "its spread", 0.357, 0.07, _LWN),
+    Figure("spectrum_color", 128, "kurtosis of steps", 8.3, 5, _LWN),
+    Figure("wmm", 128, "contrast", 18.7, 1, _LWN, images=60),
+    Figure("wmm", 128, "tint", 57.2, 9, _LWN, images=60),
+    Figure("wmm", 128, "kurtosis of steps", 2.24, 0.6, _LWN, images=60),
+    Figure("wmm", 128, "spectral slope", 0.458, 0.15, _LWN, images=60),
+    Figure("wmm", 128, "power at 16 to 64 cycles", 0.854, 0.025, _LWN, images=60),
+    Figure("spectrum_color_wmm", 128, "contrast", 43.0, 3, _LWN, images=60, quick=False),
+    Figure("spectrum_color_wmm", 128, "its spread", 0.28, 0.08, _LWN, images=60, quick=False),
+    Figure("spectrum_color_wmm", 128, "kurtosis of steps", 1.72, 0.6, _LWN, images=60, quick=False),
+    Figure("spectrum_color_wmm", 128, "spectral slope", -0.53, 0.25, _LWN, images=60, quick=False),
+    Figure(_TEXTURED, 128, "contrast", 48, 2, _LWN, images=60, quick=False),
+    Figure(_TEXTURED, 128, "share at the ends", 0.004, 0.003, _LWN, images=60, quick=False),
+)
+
+FIGURES: tuple[Figure, ...] = (
+    *POINTWISE,
+    *GABOR,
+    *FRACTAL,
+    *BLURRED,
+    *SCRAMBLED,
+    *MASKS,
+    *LWN,
+)

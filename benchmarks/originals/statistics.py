@@ -130,6 +130,18 @@ def anisotropy(images: Images) -> float:
     return float((difference[total > 0] / total[total > 0]).mean())
 
 
+def power_in_the_middle(images: Images) -> float:
+    """Return the share of a channel's power at 16 to 64 cycles an image, the mean over all."""
+    planes = images.astype(float)
+    planes -= planes.mean(axis=(1, 2), keepdims=True)
+    power = np.abs(np.fft.fft2(planes, axes=(1, 2))) ** 2
+    height, width = planes.shape[1:3]
+    rows, columns = np.fft.fftfreq(height)[:, None] * height, np.fft.fftfreq(width) * width
+    cycles = np.hypot(rows, columns)
+    inside = power[:, (cycles >= 16) & (cycles < 64)].sum(axis=1)
+    return float((inside / np.maximum(power.sum(axis=(1, 2)), 1e-9)).mean())
+
+
 STATISTICS: Mapping[str, Callable[[Images], float]] = {
     "mean level": mean_level,
     "contrast": contrast,
@@ -145,5 +157,6 @@ STATISTICS: Mapping[str, Callable[[Images], float]] = {
     "kurtosis of steps": step_kurtosis,
     "spectral slope": spectral_slope,
     "anisotropy": anisotropy,
+    "power at 16 to 64 cycles": power_in_the_middle,
 }
 """By the names in the table."""

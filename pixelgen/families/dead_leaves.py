@@ -14,12 +14,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelgen.families.base import Family, render_named
+from pixelgen.families.leaf_fills import (
+    REPLACING,
+    Owners,
+    colored,
+    leaf_colors,
+    replaced,
+    textured,
+)
 from pixelgen.families.leaf_shades import SHADES, Discs, shade
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric.polygons import KINDS, UNIT, Outlines, Whole
@@ -31,10 +38,8 @@ LARGEST_BATCH = 4096
 """Leaves drawn at a time, at first and at most; no pixel depends on them."""
 
 _RECORD = 16
-_COLOR, _OFFSET, _BEARING = 10, 13, 15
+_BEARING = 15
 _BINS = 4096
-
-Owners: TypeAlias = npt.NDArray[np.int32]
 
 
 class LeafLaw(NamedTuple):
@@ -54,14 +59,17 @@ class DeadLeaves(Family):
     ``square`` is axis-parallel, ``oriented`` is a square at a random angle. Its color is uniform
     over all levels. ``leaves`` = N draws only the N frontmost and leaves the rest uncovered.
     ``fill`` cuts the leaves from an image of another family, each at a place of its own, at half
-    contrast around the color of the leaf; between ``glyphs``, the leaf keeps its color. ``shade``
-    adds s/4 of the highest level. At (x, y) from the center of the circle, ``linear`` has
-    s = (x·cos β + y·sin β)/r with a random β for each leaf, and ``dome`` s = 1 − 2·(x² + y²)/r²,
-    the brightest in the middle.
+    contrast around the color of the leaf; between ``glyphs``, the leaf keeps its color. But
+    ``spectrum_color_wmm`` replaces the leaves by pieces of three such images (of two rounds, at
+    most 256 pixels a side, repeated), each at a place of its own, with the channels in an order of
+    its own, half of them inverted. ``shade`` adds s/4 of the highest level. At (x, y) from the
+    center of the circle, ``linear`` has s = (x·cos β + y·sin β)/r with a random β for each leaf,
+    and ``dome`` s = 1 − 2·(x² + y²)/r², the brightest in the middle.
 
     Source: "dead leaves: squares", "oriented", "shapes" and "textured" of Baradad, Wulff, Wang,
     Isola and Torralba, "Learning to See by Looking at Noise", NeurIPS 2021; here the border has the
-    same statistics as the center. The law of the radii is that of Lee, Mumford and Huang,
+    same statistics as the center, and a leaf of "textured" (``fill`` = ``spectrum_color_wmm``) is
+    there a piece of one of 10,000 images. The law of the radii is that of Lee, Mumford and Huang,
     "Occlusion Models for Natural Images", IJCV 41, 2001. Shades and glyphs are pixelgen's own.
 
     >>> from pixelgen.families import Shape, fingerprint
@@ -83,14 +91,22 @@ class DeadLeaves(Family):
     fill: str = parameter(
         "solid",
         "what the leaves are made of",
-        choices=("solid", "uniform", "gaussian", "smooth", "spectrum", "glyphs"),
+        choices=(
+            "solid",
+            "uniform",
+            "gaussian",
+            "smooth",
+            "spectrum",
+            "spectrum_color_wmm",
+            "glyphs",
+        ),
     )
     shade: str = parameter("none", "how light falls on each leaf", choices=SHADES)
 
     @property
     def texture(self) -> Texture:
-        """Leaves compress like their fill, of which half the contrast is left."""
-        if self.fill in ("uniform", "gaussian"):
+        """Leaves compress like their fill."""
+        if self.fill in ("uniform", "gaussian", "spectrum_color_wmm"):
             return Texture.LEVELS
         is_flat = self.fill in ("solid", "glyphs") and self.shade == "none"
         return Texture.FLAT if is_flat else Texture.SMOOTH
@@ -105,11 +121,13 @@ class DeadLeaves(Family):
         law = LeafLaw(self.shape, self.sigma, self.r_min)
         owners, records = lay(stream, shape, law, self.leaves)
         if self.fill == "solid":
-            pixels = _color(owners, _colors(records, shape), shape)
+            pixels = colored(owners, leaf_colors(records, shape), shape)
+        elif self.fill == REPLACING:
+            pixels = replaced(owners, records, stream, shape)
         else:
             # Half of the highest level gives no relief: what the fill does not cover is the leaf.
             fill = render_named(self.fill, stream, shape, shape.top // 2)
-            pixels = _textured(owners, records, fill, shape)
+            pixels = textured(owners, records, fill, shape)
         if self.shade != "none":
             discs = _discs(records.T.astype(np.int64), shape, law)
             shade(pixels, owners, discs, self.shade)
@@ -151,7 +169,7 @@ class Shapes(Family):
         stream.purpose(DATA)
         law = LeafLaw(self.shape, self.sigma, self.r_min)
         owners, records = lay(stream, shape, law, self.count)
-        return _color(owners, _colors(records, shape, ground), shape), _coverage(owners, shape)
+        return colored(owners, leaf_colors(records, shape, ground), shape), _coverage(owners, shape)
 
 
 def lay(stream: Stream, shape: Shape, law: LeafLaw, limit: int = 0) -> tuple[Owners, Any]:
@@ -278,36 +296,6 @@ def _radii(sigma: float, r_min: float, height: int, width: int) -> Whole:
     lengths = np.array([max(UNIT, round(UNIT * r * side)) for r in bins], dtype=np.int64)
     table: Whole = lengths[np.searchsorted(below, places)]
     return table
-
-
-def _colors(records: Any, shape: Shape, ground: Pixels | None = None) -> Pixels:
-    """List the colors of the leaves, and last that of no leaf: black if not given."""
-    levels: Pixels = records[:, _COLOR : _COLOR + shape.channels] >> (16 - shape.depth)
-    if ground is None:
-        ground = np.zeros(shape.channels, shape.dtype)
-    return np.concatenate([levels.astype(shape.dtype), ground[None]])
-
-
-def _color(owners: Owners, colors: Pixels, shape: Shape) -> Pixels:
-    """Give each pixel the color of its leaf; −1 takes the last."""
-    return colors.take(owners, axis=0, mode="wrap").reshape(shape.levels)
-
-
-def _textured(owners: Owners, records: Any, fill: Pixels, shape: Shape) -> Pixels:
-    """Fill each leaf from an image, at an offset of its own, at half contrast around its color.
-
-    level = clip(color + round((fill − top/2)/2)).
-    """
-    moved = records[:, _OFFSET : _OFFSET + 2].astype(np.int64) * shape.levels[:2] >> 16
-    leaf = owners.reshape(shape.levels[:2])
-    y = (moved[:, 0].take(leaf, mode="wrap") + np.arange(shape.height)[:, None]) % shape.height
-    x = (moved[:, 1].take(leaf, mode="wrap") + np.arange(shape.width)) % shape.width
-    relief = (2 * fill.reshape(-1, shape.channels).astype(np.int32) - shape.top + 2) >> 2
-    levels = _colors(records, shape).astype(np.int32).take(leaf, axis=0, mode="wrap")
-    levels += relief.take(y * shape.width + x, axis=0, mode="wrap")
-    pixels = np.clip(levels, 0, shape.top).astype(shape.dtype)
-    pixels[leaf < 0] = 0
-    return pixels
 
 
 def _coverage(owners: Owners, shape: Shape) -> Coverage:

@@ -90,16 +90,17 @@ PRESETS = {
         needs_source=True,
     ),
     "lwn": Preset(
-        "dead leaves and spectra to learn to see by",
+        "dead leaves, spectra and wavelets to learn to see by",
         'Baradad et al., "Learning to See by Looking at Noise", NeurIPS 2021',
         (
             "dead_leaves:shape=square",
             "dead_leaves:shape=oriented",
             "dead_leaves",
-            "dead_leaves:fill=spectrum",
-            "spectrum:sx=0.5..3.5",
+            "dead_leaves:fill=spectrum_color_wmm",
+            "spectrum:sx=0.5..3.5,palette=true",
             "spectrum_color",
-            "wmm:r=0.4..0.8",
+            "wmm",
+            "spectrum_color_wmm",
         ),
     ),
     "co": Preset(

@@ -27,6 +27,44 @@ def transform(field: Field) -> Field:
     return _turned_columns(np.rint(down, out=down))
 
 
+def orthonormal(field: Field) -> Field:
+    """Transform any numbers, so that neither twice nor the sum of their squares changes them.
+
+    They are rounded to a power of two, of which the largest has less than 2**18, so that
+    :func:`transform` is exact; scaling by powers of two is exact too.
+    """
+    largest = max(float(field.max()), -float(field.min()))
+    exponent = 18 - math.frexp(largest)[1] if largest else 0
+    scaled = np.ldexp(field, exponent)
+    transformed = transform(np.rint(scaled, out=scaled))
+    height, width = field.shape[-2:]
+    transformed *= math.ldexp(1 / (gain(height, width) * math.sqrt(height * width)), -exponent)
+    return transformed
+
+
+def with_magnitudes(waves: Field, magnitudes: Field) -> Field:
+    """Give the coefficients of one plane other magnitudes, and keep their phases.
+
+    ``magnitudes`` are even in both frequencies; the sum of squares becomes theirs. With the even
+    part E and the odd part O of the separable transform, a Fourier coefficient at (u, v) has the
+    real part E(−u, v) and the imaginary part −O(u, v).
+    """
+    turned = opposite(waves)
+    even, odd = waves + turned, waves - turned
+    squares = np.square(_mirrored(even))
+    squares += np.square(odd)
+    ratios = magnitudes / np.sqrt(np.maximum(squares, 1e-300, out=squares))
+    odd *= ratios
+    even *= _mirrored(ratios)
+    even += odd
+    return even
+
+
+def _mirrored(waves: Field) -> Field:
+    """Return the coefficients at (−u, v) in the places of those at (u, v)."""
+    return np.roll(waves[..., ::-1], 1, -1)
+
+
 def opposite(waves: Field) -> Field:
     """Return the coefficients at (−u, −v) in the places of those at (u, v)."""
     return np.roll(waves[..., ::-1, ::-1], 1, (-2, -1))
@@ -61,8 +99,10 @@ def _columns(field: Field) -> Field:
     partial sum exceeds that of the full matrix, so the integers are the same.
     """
     size = field.shape[-2]
-    if size % 4 or size < _SMALLEST_SPLIT:
+    if size < _SMALLEST_SPLIT:
         return exact.product(_waves(size), field)
+    if size % 4:
+        return _paired_columns(field)
     half, quarter = size // 2, size // 4
     upper, lower = field[..., :half, :], field[..., half:, :]
     result = np.empty(field.shape)
@@ -78,6 +118,36 @@ def _columns(field: Field) -> Field:
     np.add(by_cosines, by_sines, out=result[..., 1:half:2, :])
     np.subtract(by_cosines, by_sines, out=result[..., :half:-2, :])
     return result
+
+
+def _paired_columns(field: Field) -> Field:
+    """Transform every column of a size that does not halve well, with half of the products.
+
+    Cosines are the same at k and size − k, and sines opposite.
+    """
+    size = field.shape[-2]
+    pairs = (size - 1) // 2
+    cosines, sines = _paired_waves(size)
+    later = field[..., : size - pairs - 1 : -1, :]
+    earlier = field[..., 1 : pairs + 1, :]
+    sums = field[..., : size // 2 + 1, :].copy()
+    sums[..., 1 : pairs + 1, :] += later
+    by_cosines = exact.product(cosines, sums)
+    by_sines = exact.product(sines, earlier - later)
+    result = np.empty(field.shape)
+    result[..., : size // 2 + 1, :] = by_cosines
+    result[..., 1 : pairs + 1, :] += by_sines
+    pair = by_cosines[..., 1 : pairs + 1, :]
+    np.subtract(pair, by_sines, out=result[..., : size - pairs - 1 : -1, :])
+    return result
+
+
+@lru_cache(maxsize=8)
+def _paired_waves(size: int) -> tuple[Field, Field]:
+    """Tabulate cosines of frequencies and places up to size/2, and sines of those of pairs."""
+    cosines, sines = _circle(size)
+    steps, pairs = np.arange(size // 2 + 1), np.arange(1, (size - 1) // 2 + 1)
+    return cosines[np.outer(steps, steps) % size], sines[np.outer(pairs, pairs) % size]
 
 
 @lru_cache(maxsize=8)

@@ -59,7 +59,7 @@ _BASE_BYTES = 32 << 20
 FAMILY_COSTS = {
     "blobs": FamilyCost(PixelCost(90, 110), PixelCost(250, 130), _MIN_ASPECT, is_superlinear=True),
     "checker": FamilyCost(PixelCost(6, 11), PixelCost(6, 11)),
-    "dead_leaves": FamilyCost(PixelCost(70, 40), PixelCost(1900, 150), _MIN_ASPECT),
+    "dead_leaves": FamilyCost(PixelCost(70, 40), PixelCost(6500, 150), _MIN_ASPECT),
     "facade": FamilyCost(PixelCost(14, 30), PixelCost(14, 30)),
     "fbm": FamilyCost(PixelCost(60, 40), PixelCost(1100, 160), _MIN_ASPECT),
     "fractal": FamilyCost(PixelCost(90, 50), PixelCost(1850, 60)),
@@ -88,16 +88,22 @@ FAMILY_COSTS = {
         PixelCost(340, 135), PixelCost(340, 135), _MIN_ASPECT, is_superlinear=True
     ),
     "spectrum_color": FamilyCost(
-        PixelCost(370, 135), PixelCost(370, 135), _MIN_ASPECT, is_superlinear=True
+        PixelCost(3200, 135), PixelCost(3200, 135), _MIN_ASPECT, is_superlinear=True
+    ),
+    # Where sides halve well, a quarter of that.
+    "spectrum_color_wmm": FamilyCost(
+        PixelCost(21000, 260), PixelCost(21000, 260), _MIN_ASPECT, is_superlinear=True
     ),
     "stripes": FamilyCost(PixelCost(8, 11), PixelCost(20, 55), _MIN_ASPECT),
     "uniform": FamilyCost(PixelCost(8, 11), PixelCost(8, 11)),
     "voronoi": FamilyCost(PixelCost(45, 26), PixelCost(480, 40)),
-    "wmm": FamilyCost(PixelCost(1850, 190), PixelCost(1850, 190), _MIN_ASPECT, is_superlinear=True),
+    "wmm": FamilyCost(
+        PixelCost(21000, 260), PixelCost(21000, 260), _MIN_ASPECT, is_superlinear=True
+    ),
 }
 """The cost of each family that pixelgen has, by name."""
 
-UNKNOWN = FamilyCost(PixelCost(2900, 600), PixelCost(2900, 600), _MIN_ASPECT, is_superlinear=True)
+UNKNOWN = FamilyCost(PixelCost(21000, 600), PixelCost(21000, 600), _MIN_ASPECT, is_superlinear=True)
 """A family from another project counts as the most expensive of ours."""
 
 _FORMATS = {"webp": PixelCost(240, 32)}
