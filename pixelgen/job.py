@@ -210,8 +210,7 @@ class Job:
         """The families and the versions of their pixels."""
         if self.remote:
             return "pixlab"
-        families = self.image.family.families
-        return "+".join(sorted({f"{each.name}/{each.version}" for each in families}))
+        return "+".join(sorted(self.image.family.algorithms))
 
     @property
     def encoder(self) -> str:

@@ -17,7 +17,8 @@ class Family(Component):
 
     A subclass sets ``name`` and a unique ``number`` that never changes (it is part of the random
     stream's counter), implements :meth:`render`, and sets ``texture`` to how its images compress.
-    When its pixels change, ``version`` increases and the changelog says so.
+    When its pixels change, ``version`` increases and the changelog says so; unless they change with
+    those of the family that it is ``drawn_from``.
     """
 
     kind: ClassVar[str] = "family"
@@ -33,6 +34,17 @@ class Family(Component):
     def has_coverage(self) -> bool:
         """Return whether :meth:`render` returns a coverage; if not, the noise covers the image."""
         return False
+
+    @property
+    def drawn_from(self) -> str:
+        """The name of another family whose images it is made from; '' if none."""
+        return ""
+
+    @property
+    def algorithms(self) -> set[str]:
+        """Its name with the version of its pixels, and those of what it is made from."""
+        others = parse(Family, self.drawn_from).algorithms if self.drawn_from else set()
+        return {f"{self.name}/{self.version}", *others}
 
     @property
     def source(self) -> str:

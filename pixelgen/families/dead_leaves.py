@@ -112,6 +112,11 @@ class DeadLeaves(Family):
         return Texture.FLAT if is_flat else Texture.SMOOTH
 
     @property
+    def drawn_from(self) -> str:
+        """What the leaves are made of, if it is another family."""
+        return "" if self.fill == "solid" else self.fill
+
+    @property
     def has_coverage(self) -> bool:
         """Return whether the number of leaves is limited."""
         return self.leaves > 0

@@ -15,7 +15,7 @@ import re
 import shlex
 from bisect import bisect
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import accumulate
 from typing import NamedTuple, Self, TypeAlias
 
@@ -100,6 +100,15 @@ class Member(NamedTuple):
         """The parameters that are drawn."""
         return tuple(name for name, _ in self.drawn)
 
+    @property
+    def algorithms(self) -> set[str]:
+        """The families that its images come from, each with the version of its pixels."""
+        found = self.family.algorithms
+        for key, drawn in self.drawn:
+            for value in drawn.values if isinstance(drawn, Choice) else ():
+                found |= replace(self.family, **{key: value}).algorithms
+        return found
+
     def at(self, words: Sequence[int]) -> Family:
         """Return the family with the parameters that random words of 64 bits stand for."""
         if not self.drawn:
@@ -173,6 +182,11 @@ class Mixture:
     def families(self) -> tuple[Family, ...]:
         """The families of all members; what is drawn for each image is at its default."""
         return tuple(member.family for member in self.members)
+
+    @property
+    def algorithms(self) -> set[str]:
+        """The families that its images come from, each with the version of its pixels."""
+        return set().union(*(member.algorithms for member in self.members))
 
     def at(self, stream: Stream, image: int) -> Family:
         """Choose the family of an image and draw its parameters; moves the stream."""

@@ -27,6 +27,11 @@ class Sourced(Family):
 
     source: str = parameter("", "folder of your images; none: dead leaves")
 
+    @property
+    def drawn_from(self) -> str:
+        """Dead leaves, unless a folder is given."""
+        return "" if self.source else "dead_leaves"
+
     @abstractmethod
     def rearrange(
         self, stream: Stream, shape: Shape, image: Pixels, coverage: Coverage | None
@@ -40,7 +45,7 @@ class Sourced(Family):
         """Rearrange an image of the folder, scanned just now; without one, of dead leaves."""
         if self.source:
             return self.render_from(scan_folder(self.source), stream, shape)
-        image = render_named("dead_leaves", stream, shape)
+        image = render_named(self.drawn_from, stream, shape)
         stream.seek(stream.image, self.number, self.version)
         return self.rearrange(stream, shape, image, None)
 

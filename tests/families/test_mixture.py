@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from pixelgen import Job, registry
 from pixelgen.errors import BadValue
-from pixelgen.families import Family
+from pixelgen.families import Family, Shape, base
 from pixelgen.families.mixture import Mixture
 from pixelgen.families.presets import PRESETS
 from pixelgen.generator import Generator
+from pixelgen.image_types import Pixels
 from pixelgen.rng import Stream
+from tests.fingerprints import PROMISED
 from tests.support.command import Done, Run, tree_digest
 
 MIXED = ["uniform=2", "gaussian:sigma=10..20", "stripes=3:n=2..5,tone=random|primary"]
@@ -154,6 +156,30 @@ def test_a_mix_goes_into_a_job_and_back() -> None:
     assert Job.parse(**spelled) == job
     assert Job.parse(**spelled).digest == job.digest
     assert job.algorithm == "gaussian/1+stripes/1+uniform/1"
+
+
+def test_a_job_names_the_versions_of_families_that_others_are_made_from() -> None:
+    leaves = Job.parse(family="dead_leaves:fill=smooth|uniform")
+    assert leaves.algorithm == "dead_leaves/1+smooth/2+uniform/1"
+    assert "dead_leaves/1" in Job.parse(family="pixel_shuffle").algorithm
+    assert "dead_leaves" not in Job.parse(family="pixel_shuffle:source=photos").algorithm
+
+
+@pytest.mark.parametrize("spelling", PROMISED)
+def test_a_family_says_which_others_it_draws(
+    spelling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family = registry.parse(Family, spelling)
+    drawn = {family.name}
+
+    def note(other: Family, *rest: object) -> Pixels:
+        drawn.add(other.name)
+        return plain(other, *rest)
+
+    plain: Callable[..., Pixels] = base._render_without_coverage
+    monkeypatch.setattr(base, "_render_without_coverage", note)
+    family.sample(1, 2, Shape(8, 8))
+    assert drawn == {each.partition("/")[0] for each in family.algorithms}
 
 
 def test_every_row_names_its_family_with_what_was_drawn(
