@@ -1,5 +1,6 @@
 """What to do where the directory of ``generate`` holds another job: the end of that message."""
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from pixelgen.cli.beside import changed_hint
@@ -39,7 +40,7 @@ def _smaller_hint(old: "Job", job: "Job", store: "Store") -> str:
     stays = next(iter(old.indices), first) < first
     if not is_smaller or is_fixed or not stays or job.removed not in (None, old.removed):
         return ""
-    extra = sum(index >= first for index in old.indices)
+    extra = len(old.indices) - bisect_left(old.indices, first)  # a plan may claim very many
     if not extra:
         return (
             f"; its images from {first} on are removed already: to use it as it is, write"
