@@ -12,8 +12,8 @@ import numpy.typing as npt
 from pixelgen.errors import BadValue
 
 _SIDE = r"(-?\d{1,12})"
-_SIDES = re.compile(rf"{_SIDE}(?:\.\.{_SIDE})?(?:[xX]{_SIDE}(?:\.\.{_SIDE})?)?", re.ASCII)
-_FROM_TO = re.compile(rf"{_SIDE}[xX]{_SIDE}\.\.{_SIDE}[xX]{_SIDE}", re.ASCII)
+_SIDES = re.compile(rf"{_SIDE}(?:\.\.{_SIDE})?(?:[xX]{_SIDE}(?:\.\.{_SIDE})?)?")
+_FROM_TO = re.compile(rf"{_SIDE}[xX]{_SIDE}\.\.{_SIDE}[xX]{_SIDE}")
 
 Pixels: TypeAlias = npt.NDArray[Any]
 """(height, width, channels), uint8 or uint16."""
