@@ -173,7 +173,7 @@ def test_a_preview_of_a_dataset_with_a_replaced_file_is_one_line(
     victims = foreign.snapshot()
     done = run("preview", "set", "-o", "sheet.png")
 
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 3, done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert "000000.png" in done.stderr
     assert foreign.snapshot() == victims
