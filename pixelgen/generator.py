@@ -12,6 +12,7 @@ the greatest of the channels'.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,12 +103,16 @@ class ImageSpec:
 
     def shape_at(self, index: int, stream: Stream | None = None) -> Shape:
         """Return the shape of the pixels of image ``index``, alpha included; moves the stream."""
-        width, height = self.size.largest
-        if not self.size.is_fixed:
-            stream = stream or Stream(self.seed)
-            stream.seek(index, purpose=SIZE)
-            width, height = self.size.draw([*map(int, stream.integers(3, 64))])
-        return Shape(height, width, MODES[self.mode], self.depth)
+        if self.size.is_fixed:
+            return self._largest_shape
+        stream = stream or Stream(self.seed)
+        stream.seek(index, purpose=SIZE)
+        width, height = self.size.draw([*map(int, stream.integers(3, 64))])
+        return self._largest_shape._replace(width=width, height=height)
+
+    @cached_property
+    def _largest_shape(self) -> Shape:
+        return Shape(self.height, self.width, MODES[self.mode], self.depth)
 
     @property
     def bytes(self) -> int:
@@ -127,6 +132,11 @@ class ImageSpec:
         """How the images may compress."""
         is_fixed = self.family.is_fixed
         return (self.texture_of(self.family.families[0]),) if is_fixed else tuple(Texture)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether all images have one size, and one family with the same parameters."""
+        return self.size.is_fixed and self.family.is_fixed
 
     def texture_of(self, family: Family) -> Texture:
         """Return how images of a family compress: as it says, unless a background shows between."""
@@ -177,7 +187,9 @@ class Generator:
 
     def render(self, index: int) -> Image:
         """Make image ``index``."""
-        shape = self._spec.shape_at(index, self._stream)._replace(channels=self._noisy)
+        shape = self._spec.shape_at(index, self._stream)
+        if shape.channels != self._noisy:
+            shape = shape._replace(channels=self._noisy)
         family = self._spec.family.at(self._stream, index)
         self._seek(index, family)
         drawn = self._draw(family, shape)

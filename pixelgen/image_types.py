@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -152,24 +153,24 @@ class Sizes:
         """Return the one size of all images."""
         return cls((SizeRange((width, height), (width, height)),))
 
-    @property
+    @cached_property
     def is_fixed(self) -> bool:
         """Whether all images have one size."""
         return len(self.ranges) == 1 and self.ranges[0].low == self.ranges[0].high
 
-    @property
+    @cached_property
     def largest(self) -> tuple[int, int]:
         """The greatest width and the greatest height, perhaps of different images."""
         width, height = map(max, zip(*(each.high for each in self.ranges), strict=True))
         return width, height
 
-    @property
+    @cached_property
     def smallest(self) -> tuple[int, int]:
         """The least width and the least height, perhaps of different images."""
         width, height = map(min, zip(*(each.low for each in self.ranges), strict=True))
         return width, height
 
-    @property
+    @cached_property
     def most_pixels(self) -> int:
         """The pixels of the largest image."""
         return max(each.high[0] * each.high[1] for each in self.ranges)

@@ -12,9 +12,9 @@ from typing import Any, Self, Unpack
 
 from pixelgen import registry
 from pixelgen.errors import BadValue
-from pixelgen.formats import Data, Format
+from pixelgen.formats import Data, Encode, Format
 from pixelgen.generator import Generator, ImageSpec, check_choice, check_range
-from pixelgen.image_types import Pixels, Shape
+from pixelgen.image_types import Pixels, Shape, Texture
 from pixelgen.job_options import (
     GENERATED,
     JSON_LIMIT,
@@ -39,7 +39,6 @@ _FIELDS = ("count", "width", "height", "mode", "depth", "color", "density", "fam
            "category_ids", "first_id", "prefix", "split", "remote")  # fmt: skip
 """The fields of a job by their names in recipes, plans and digests, in that order."""
 _OPTIONAL = _FIELDS[_FIELDS.index("removed") : -1]  # None, unless they are given
-_ENCODERS = 16  # that are kept: one a size and texture
 _LABEL_LIMIT = (1 << 31) - 1  # the largest class number of loaders that keep it in 32 bits
 
 
@@ -318,12 +317,14 @@ class Job:
     def maker(self) -> Callable[[int], Data]:
         """Return the function that makes the bytes of the file of image i."""
         generator = self._generator()
-        encoder = lru_cache(_ENCODERS)(self.format.encoder)
+
+        @lru_cache(16)  # as many sizes are kept
+        def encoder(shape: tuple[int, int, int], texture: Texture) -> Encode:
+            return self.format.encoder(Shape(*shape, self.image.depth), texture)
 
         def make(index: int) -> Data:
             pixels, texture = generator.render(index)
-            height, width, channels = pixels.shape
-            return encoder(Shape(height, width, channels, self.image.depth), texture)(pixels)
+            return encoder(pixels.shape, texture)(pixels)
 
         return make
 

@@ -28,8 +28,7 @@ def print_dry_run(job: "Job", store: "Store", options: "GenerateOptions") -> int
         })  # fmt: skip
         return 0
     image = job.image
-    is_alike = image.family.is_fixed and image.size.is_fixed
-    about = "about " if job.encoder or not is_alike or job.remote else ""
+    about = "about " if job.encoder or not image.is_fixed or job.remote else ""
     what = f"{image.mode}, {job.format}, {image.family}"
     if job.remote:
         what = f"{job.format}, from {job.remote}"
@@ -117,7 +116,6 @@ def _expected_bytes(job: "Job") -> int:
     """Estimate the bytes of all files by those of the first, or by those of the pixels."""
     if job.remote:
         return len(job) * job.image.width * job.image.height * _REMOTE_BYTES
-    is_alike = job.image.family.is_fixed and job.image.size.is_fixed
-    sampled = job.indices[: 1 if is_alike else _SAMPLED]
+    sampled = job.indices[: 1 if job.image.is_fixed else _SAMPLED]
     make = job.maker()
     return sum(len(make(index)) for index in sampled) * len(job) // max(len(sampled), 1)
