@@ -7,6 +7,7 @@ files belong to a resize that was given up.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from io import BytesIO
 
 from pixelgen.dataset.journal import Journal
@@ -98,15 +99,16 @@ def made_files(plan: Plan, store: Store) -> set[str]:
     done = Journal(store, new, name=RESIZE_JOURNAL)
     done.read(RESIZE_JOURNAL)
     job = read_sources(new, store)
+    make = cache(job.maker)
     return {
         name
         for index, name in staged_images(plan.job, job)
         if store.exists(name)
-        and (done.has(job.info.shard_number(index)) or is_own(store, name, job.maker()(index)))
+        and (done.has(job.info.shard_number(index)) or _is_own(store, name, make()(index)))
     }
 
 
-def is_own(store: Store, name: str, data: Data) -> bool:
+def _is_own(store: Store, name: str, data: Data) -> bool:
     """Return whether something that exists has these bytes, or those that a power cut left."""
     if store.size(name) is None:
         return False

@@ -155,9 +155,8 @@ def fitting_command(job: Job, user: UserDataset, place: str) -> str:
 
 def other_command(job: Job, user: UserDataset, place: str) -> str:
     """Return the command that makes negatives as those of a job, but other images."""
-    seed = (
-        "" if job.remote else f" --seed {(job.image.seed + 1) % SEED_LIMIT}"
-    )  # fetched ones differ
+    other = (job.image.seed + 1) % SEED_LIMIT
+    seed = "" if job.remote else f" --seed {other}"  # images that are fetched differ anyway
     return _command(job, user, place, seed, "more")
 
 

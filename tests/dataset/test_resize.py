@@ -168,7 +168,7 @@ def test_a_growth_that_was_given_up_is_in_nobody_s_way(tmp_path: Path) -> None:
         ("remove", "d", "--index", 3),
     ],
 )
-def test_what_a_stopped_growth_made_is_told_and_dropped_by_another_command(
+def test_what_a_stopped_growth_made_is_reported_and_deleted_by_another_command(
     command: tuple[object, ...], layout: str, run: Run, tmp_path: Path
 ) -> None:
     options = ("-s", 9, "--layout", layout, "--split", "train=0.75,val=0.25", "-q")
@@ -176,9 +176,9 @@ def test_what_a_stopped_growth_made_is_told_and_dropped_by_another_command(
     job = Job.parse(count=2000, size=9, layout=layout, split="train=0.75,val=0.25")
     stopped = iter([False] + [True] * 99).__next__
     assert not generate(job, tmp_path / "d", run=RunConfig(Serial(), stopped=stopped)).is_complete
-    told = run("status", "d", "--json")
-    assert json.loads(told.stdout)["begun_count"] == 2000
-    assert "2,000 images was begun" in told.stderr
+    status = run("status", "d", "--json")
+    assert json.loads(status.stdout)["begun_count"] == 2000
+    assert "2,000 images was begun" in status.stderr
     assert run("verify", "-q", "d").returncode == 0
 
     growth = (*options, "-o", "d") if command[0] == "generate" else ("-q",)

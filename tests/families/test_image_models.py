@@ -214,7 +214,7 @@ def test_rounds_bring_bands_close_to_their_histograms() -> None:
     assert kurtosis(10) > 0.5 * wanted
 
 
-def test_slopes_are_drawn_unless_told() -> None:
+def test_slopes_are_drawn_unless_given() -> None:
     stream, shape = Stream(1), Shape(32, 32)
 
     def share_of_coarse(slope: float, image: int) -> float:
@@ -223,11 +223,11 @@ def test_slopes_are_drawn_unless_told() -> None:
         return float(table[0, 1] / table[0, 2])
 
     drawn = [math.log2(share_of_coarse(0.0, image)) for image in range(200)]
-    told = [math.log2(share_of_coarse(2.0, image)) for image in range(50)]
+    given = [math.log2(share_of_coarse(2.0, image)) for image in range(50)]
     assert min(drawn) < 0.7
     assert max(drawn) > 3.3
-    assert np.mean(told) == pytest.approx(2, abs=0.03)
-    assert np.std(told) == pytest.approx(0.05, abs=0.02)
+    assert np.mean(given) == pytest.approx(2, abs=0.03)
+    assert np.std(given) == pytest.approx(0.05, abs=0.02)
 
 
 def test_the_least_exponents_are_drawn() -> None:
