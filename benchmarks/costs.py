@@ -28,7 +28,7 @@ from pixelgen.pixlab.server.costs import FAMILY_COSTS, Cost, estimate
 from pixelgen.registry import components
 
 WORST = {
-    "blobs": ("sigma=4096,channels=blurred",),
+    "blobs": ("sigma=4096,side=10240,threshold=0.5,channels=blurred",),
     "checker": ("cell=1",),
     "dead_leaves": (
         "r_min=0.005,sigma=4,fill=spectrum_color_wmm,shape=quadrilateral,shade=linear",
@@ -40,12 +40,12 @@ WORST = {
     "gradient": ("form=radial",),
     "patch_shuffle": ("patch=1",),
     "perlin": ("res=256,sine=64,threshold=0.5,mask=drawn",),
-    "pixel_shuffle": ("sigma=4096,stretch=true",),
+    "pixel_shuffle": ("sigma=4096,side=10240,stretch=true",),
     "plasma": ("h=0",),
     "rademacher": ("p=0.3",),
     "salt_pepper": ("p=0.5",),
     "shapes": ("count=1000,r_min=1",),
-    "smooth": ("sigma=4096,scale=colorrange,contrast=10",),
+    "smooth": ("sigma=4096,side=10240,scale=colorrange,contrast=10",),
     "solid": ("tone=gray",),
     "spectrum": ("a=0,chroma=0.5", "sx=1,palette=true"),
     "spectrum_color": ("slope=0.5",),
@@ -54,7 +54,10 @@ WORST = {
     "voronoi": ("cells=256,output=f2-f1",),
     "wmm": ("r=0.4",),
 }
-"""The parameters with which each family takes most, of those that change what it takes."""
+"""The parameters with which each family takes most, of those that change what it takes.
+
+A blur of 0.4 of the frame, in every frame of up to 10,240 pixels a side.
+"""
 
 _MIB = 1 << 20
 

@@ -68,6 +68,9 @@ class ImageSpec:
                 " --size"
             )
         self._check_color()
+        channels = _noise_channels(self.mode)
+        for width, height in (each.low for each in self.size.ranges):
+            self.family.check_shape(Shape(height, width, channels, self.depth))
 
     def _check_color(self) -> None:
         if self.density is not None:
@@ -143,6 +146,11 @@ class ImageSpec:
         return family.texture if self.density_of(family) == 1 else Texture.SPARSE
 
 
+def _noise_channels(mode: str) -> int:
+    """Return the channels of a mode that are drawn: all but alpha."""
+    return 1 if mode.startswith("L") else 3
+
+
 def check_range(name: str, value: int, low: int, high: int) -> None:
     """Raise BadValue where a field is not within ``low`` … ``high``."""
     if not low <= value <= high:
@@ -182,7 +190,7 @@ class Generator:
         self._sources = sources
         self._stream = Stream(spec.seed)
         self._channels = MODES[spec.mode]
-        self._noisy = 1 if spec.mode.startswith("L") else 3
+        self._noisy = _noise_channels(spec.mode)
         self._top = (1 << spec.depth) - 1
 
     def render(self, index: int) -> Image:

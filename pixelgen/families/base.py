@@ -24,6 +24,8 @@ class Family(Component):
     kind: ClassVar[str] = "family"
     number: ClassVar[int]
     version: ClassVar[int] = 1
+    shape_parameters: ClassVar[tuple[str, ...]] = ()
+    """The parameters, all numbers, that :meth:`check_shape` depends on."""
 
     @property
     def texture(self) -> Texture:
@@ -55,6 +57,13 @@ class Family(Component):
         """Return the name of the image of ``folder`` that the stream's image is made from."""
         return ""
 
+    def check_shape(self, shape: Shape) -> None:
+        """Refuse a frame that these parameters cannot fill. Most families fill any frame.
+
+        Raises:
+            BadValue: For such a frame; says which parameters would fill it.
+        """
+
     @abstractmethod
     def render(self, stream: Stream, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
         """Draw one image, from nothing but ``stream``.
@@ -85,7 +94,11 @@ class Family(Component):
 
         Returns:
             An array (height, width, channels) of uint8 or uint16.
+
+        Raises:
+            BadValue: For a frame that these parameters cannot fill.
         """
+        self.check_shape(shape)
         stream = Stream(seed)
         stream.seek(image)
         return _render_without_coverage(self, stream, shape)

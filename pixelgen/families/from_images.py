@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pixelgen.families.blur_sigma import WIDEST, check_sigma, scaled_sigma, side_parameter
 from pixelgen.families.source import Sourced
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric import exact
@@ -18,10 +19,11 @@ from pixelgen.rng import Stream
 class PixelShuffle(Sourced):
     """The pixels of an image in random order.
 
-    With ``sigma`` the shuffled image is blurred by a Gaussian. Along each axis sigma is at most 0.4
-    of the frame, since a wider blur leaves little but the mean. Beyond a ``border`` of the frame
-    lies its other end, or its mirror image. With ``stretch`` the levels of the blurred image are
-    brought to the full range.
+    With ``sigma`` the shuffled image is blurred by a Gaussian. With ``side`` sigma is as much less
+    as the frame's shorter side is less than ``side``, but at least 0.3. A blur of more than 0.4 of
+    the shorter side leaves little but the mean: such a sigma is refused. Beyond a ``border`` of the
+    frame lies its other end, or its mirror image. With ``stretch`` the levels of the blurred image
+    are brought to the full range.
 
     Source: "pixel permutation" and "low freq pixel permutation" of Bitterwolf, Mueller and Hein,
     ICML 2023; with sigma 1 … 2.5, stretch and a symmetric border, half of the noise of Hein,
@@ -35,14 +37,20 @@ class PixelShuffle(Sourced):
     name = "pixel_shuffle"
     number = 13
     version = 2
+    shape_parameters = ("sigma", "side")
 
     sigma: float = parameter(
-        0.0, "standard deviation of a blur, in pixels; 0: none", low=0.0, high=4096.0
+        0.0, "standard deviation of a blur, in pixels; 0: none", low=0.0, high=WIDEST
     )
     stretch: bool = parameter(False, "bring levels to the full range")
     border: str = parameter(
         exact.PERIODIC, "what lies beyond the border for the blur", choices=exact.BORDERS
     )
+    side: int = side_parameter()
+
+    def check_shape(self, shape: Shape) -> None:
+        """Refuse a sigma that is too wide for a frame."""
+        check_sigma(self.name, self.sigma, self.side, shape)
 
     @property
     def texture(self) -> Texture:
@@ -66,7 +74,8 @@ class PixelShuffle(Sourced):
         if self.sigma:
             # 2**15 at most, grown 2**20-fold: the difference of two, times 2**16, is below 2**53.
             middle, unit = 1 << (shape.depth - 1), 1 << (16 - shape.depth)
-            field = exact.fine_blur((field - middle) * unit, self.sigma, self.border)
+            sigma = scaled_sigma(self.sigma, self.side, shape)
+            field = exact.fine_blur((field - middle) * unit, (sigma, sigma), self.border)
             if not self.stretch:
                 field = np.rint(field / (unit << 20)) + middle
         return exact.image(exact.stretch(field, shape.top) if self.stretch else field, shape)

@@ -16,11 +16,12 @@ import shlex
 from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import accumulate
+from itertools import accumulate, product
 from typing import NamedTuple, Self, TypeAlias
 
 from pixelgen.errors import BadValue
 from pixelgen.families.base import Family
+from pixelgen.image_types import Shape
 from pixelgen.registry import Value, find_component, parse_parameters, to_spec
 from pixelgen.rng import PARAMETERS, Stream
 
@@ -38,6 +39,11 @@ class Span(NamedTuple):
         drawn = self.low + (self.high - self.low) * ((word >> 11) / (1 << 53))
         return min(max(float(f"{drawn:.4g}"), self.low), self.high)
 
+    @property
+    def ends(self) -> tuple[Value, Value]:
+        """The least and the greatest number."""
+        return self.low, self.high
+
     def __str__(self) -> str:
         return f"{to_spec(self.low)}..{to_spec(self.high)}"
 
@@ -50,6 +56,11 @@ class Choice(NamedTuple):
     def draw(self, word: int) -> Value:
         """Return the value that a random word of 64 bits stands for."""
         return self.values[(word >> 32) * len(self.values) >> 32]
+
+    @property
+    def ends(self) -> tuple[Value, Value]:
+        """The least and the greatest value, of numbers."""
+        return min(self.values, key=float), max(self.values, key=float)
 
     def __str__(self) -> str:
         return "|".join(map(to_spec, self.values))
@@ -117,6 +128,22 @@ class Member(NamedTuple):
         for (key, drawn), word in zip(self.drawn, words, strict=False):
             values[key] = drawn.draw(word)
         return type(self.family)(**values)
+
+    def check_shape(self, shape: Shape) -> None:
+        """Refuse a frame that the family cannot fill with everything that may be drawn for it.
+
+        The family is asked with the least and the greatest of each number that it depends on.
+
+        Raises:
+            BadValue: For such a frame.
+        """
+        ends = [
+            [(name, end) for end in drawn.ends]
+            for name, drawn in self.drawn
+            if name in self.family.shape_parameters
+        ]
+        for corner in product(*ends):
+            replace(self.family, **dict(corner)).check_shape(shape)
 
     def __str__(self) -> str:
         name, _, rest = str(self.family).partition(":")
@@ -187,6 +214,11 @@ class Mixture:
     def algorithms(self) -> set[str]:
         """The families that its images come from, each with the version of its pixels."""
         return set().union(*(member.algorithms for member in self.members))
+
+    def check_shape(self, shape: Shape) -> None:
+        """Refuse a frame that a member cannot fill; raise BadValue."""
+        for member in self.members:
+            member.check_shape(shape)
 
     def at(self, stream: Stream, image: int) -> Family:
         """Choose the family of an image and draw its parameters; moves the stream."""

@@ -38,12 +38,12 @@ PRESETS = {
         "pixelgen",
         (
             "uniform",
-            f"smooth:sigma={_WAVES},scale=global|channel|colorrange",
+            f"smooth:sigma={_WAVES},scale=global|channel|colorrange,side=224",
             "spectrum:a=0.5..3.5",
             "dead_leaves",
             "stripes:n=2..20,tone=random|primary",
             "gradient",
-            "blobs:sigma=1.5..4",
+            "blobs:sigma=1.5..4,side=96",
         ),
     ),
     "ninco17": Preset(
@@ -53,7 +53,7 @@ PRESETS = {
             "uniform",
             "rademacher",
             "gaussian:sigma=12.75|19.125|25.5|38.25|51|76.5|127.5",
-            "blobs:sigma=1.5|2|2.5|3|3.5|4",
+            "blobs:sigma=1.5|2|2.5|3|3.5|4,side=96",
             f"smooth:sigma={_SIGMAS},side=224",
             f"smooth:sigma={_SIGMAS},scale=channel,side=224",
             f"smooth:sigma={_SIGMAS},scale=colorrange,side=224",
@@ -66,7 +66,7 @@ PRESETS = {
             "stripes:n=4|5|7|10|15|20,direction=horizontal",
             "stripes:n=4|5|7|10|15|20,direction=vertical",
         ),
-        ("pixel_shuffle", "pixel_shuffle:sigma=1|1.5|2|3|4|6|8"),
+        ("pixel_shuffle", "pixel_shuffle:sigma=1|1.5|2|3|4|6|8,side=224"),
     ),
     "oe": Preset(
         "the synthetic test sets of Outlier Exposure, with -1 as black and 1 as white",

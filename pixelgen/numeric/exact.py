@@ -37,9 +37,6 @@ PERIODIC, SYMMETRIC = BORDERS = ("periodic", "symmetric")
 KERNEL_SUM = 65536
 """What the taps of :func:`gaussian_kernel` add up to, about."""
 
-WIDEST_SHARE = 0.4
-"""The widest blur of :func:`fine_blur`, as a share of a side."""
-
 _FINE_SUM = 1 << 24
 _BLOCK = 32
 
@@ -105,8 +102,10 @@ def gaussian_kernel(size: int, sigma: float, total: int = KERNEL_SUM) -> Table:
     """Tabulate a periodic Gaussian of ``size`` taps that add up to about ``total``, from tap 0 on.
 
     Tap d is Σₖ exp(−(d + k·size)²/2σ²), scaled and rounded: the blur of a torus, where the
-    distance to the nearest image alone would be off by 5 % at σ = size/4.
+    distance to the nearest image alone would be off by 5 % at σ = size/4. Of a σ below 0.1, whose
+    square might be 0, only tap 0 is not.
     """
+    sigma = max(sigma, 0.1)
     reach = math.ceil(9 * sigma / size)
 
     def weight(d: int) -> float:
@@ -136,14 +135,15 @@ def blur_gain(height: int, width: int, sigma: float, border: str = PERIODIC) -> 
     return math.prod(int(gaussian_kernel(side, sigma).sum()) for side in sides)
 
 
-def fine_blur(field: Field, sigma: float, border: str = PERIODIC) -> Field:
+def fine_blur(field: Field, sigmas: tuple[float, float], border: str = PERIODIC) -> Field:
     """Blur as :func:`blur` does, with taps of more bits; a constant grows 2**20-fold.
 
-    Values must be below 2**15 in magnitude. Sigma is at most ``WIDEST_SHARE`` of a side along that
-    side: a wider blur would leave too little but the mean.
+    ``sigmas`` are those down and across. Values must be below 2**15 in magnitude. Where sigma is
+    above half of a side, the differences that remain are lost in the rounding of the taps.
     """
     down, across = (
-        _band(side, min(sigma, WIDEST_SHARE * side), border, _FINE_SUM) for side in field.shape[-2:]
+        _band(side, sigma, border, _FINE_SUM)
+        for side, sigma in zip(field.shape[-2:], sigmas, strict=True)
     )
     # 2**15 · 2**24 · 2**-12 stays below 2**28, and that · 2**24 below 2**52.
     blurred = _blurred(field, down, across, between=0.5**12)

@@ -1,14 +1,16 @@
 """Blurred noise by its definition, and the exact arithmetic that it is made with."""
 
+import re
 from math import exp, sqrt
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from pixelgen.errors import BadValue
 from pixelgen.families import Shape
 from pixelgen.families.blurred import Blobs, Smooth
-from pixelgen.families.mixture import Mixture
+from pixelgen.job import Job
 from pixelgen.numeric import exact
 from pixelgen.rng import Stream
 
@@ -60,19 +62,19 @@ def test_a_fine_blur_is_the_convolution_to_six_digits_of_the_values(
     sigma: float, height: int, width: int, border: str
 ) -> None:
     field = noise(0, 2, height, width) * 256
+    sigmas = (sigma, sigma / 2)
     wanted = field
-    for axis, side in ((1, height), (2, width)):
-        widest = min(sigma, 0.4 * side)
+    for axis, side, narrowed in ((1, height, sigma), (2, width, sigma / 2)):
         period = side if border == "periodic" else 2 * side
-        gaps = np.arange(-8 * period, 8 * period)
-        weights = np.bincount(gaps % period, np.exp(-(gaps**2) / (2 * widest**2)))
+        gaps = np.arange(-16 * period, 16 * period)
+        weights = np.bincount(gaps % period, np.exp(-(gaps**2) / (2 * narrowed**2)))
         margins = [(0, 0)] * 3
         margins[axis] = (0, period - side)
         spectrum = np.fft.fft(np.pad(wanted, margins, "symmetric"), axis=axis)
         kernel = np.fft.fft(weights / weights.sum()).reshape(-1, *(1,) * (2 - axis))
         wanted = np.fft.ifft(spectrum * kernel, axis=axis).real.take(range(side), axis=axis)
 
-    assert np.abs(exact.fine_blur(field, sigma, border) / (1 << 20) - wanted).max() < 0.02
+    assert np.abs(exact.fine_blur(field, sigmas, border) / (1 << 20) - wanted).max() < 0.02
 
 
 @pytest.mark.parametrize("size", [16, 32, 64, 128, 224, 512])
@@ -81,9 +83,11 @@ def test_a_fine_blur_is_the_convolution_to_six_digits_of_the_values(
 def test_smooth_keeps_its_contrast_at_every_sigma_and_size(
     size: int, scale: str, side: int
 ) -> None:
+    widest = max(size, side) * 2 / 5
+    sigmas = [0.0, *(s for s in (0.3, 2.0, 10.0, 25.0, 60.0, 85.0) if s < widest), widest]
     drawn = np.stack([
         Smooth(sigma, scale, side=side).sample(2, image, Shape(size, size))
-        for image, sigma in enumerate((10.0, 15.0, 25.0, 40.0, 60.0, 85.0, 4096.0))
+        for image, sigma in enumerate(sigmas)
     ])  # fmt: skip
     assert (np.ptp(drawn.astype(int), axis=(1, 2)) > 0).all()
     assert len({image.tobytes() for image in drawn}) == len(drawn)
@@ -93,7 +97,7 @@ def test_smooth_keeps_its_contrast_at_every_sigma_and_size(
 
 @pytest.mark.parametrize("size", [32, 256, 512])
 def test_the_widest_blur_leaves_waves_and_no_plaid(size: int) -> None:
-    levels = Smooth(4096.0, "channel").sample(1, 2, Shape(size, size)).astype(float)
+    levels = Smooth(size * 2 / 5, "channel").sample(1, 2, Shape(size, size)).astype(float)
     power = np.abs(np.fft.fft2(levels - levels.mean(axis=(0, 1)), axes=(0, 1))) ** 2
     waves = np.minimum(np.arange(size), size - np.arange(size))
     slow = (waves[:, None] <= 3) & (waves <= 3)
@@ -107,14 +111,92 @@ def test_sigma_shrinks_with_frames_below_its_side() -> None:
     assert (Smooth(40.0, side=224).sample(1, 2, large) == Smooth(40.0).sample(1, 2, large)).all()
 
 
-def test_the_presets_draw_no_constant_image_of_smooth() -> None:
-    for name, size in (("default", 32), ("ninco17", 32), ("ninco17", 64)):
-        mixture = Mixture.parse([name])
-        for image in range(300):
-            family = mixture.at(Stream(5), image)
-            if isinstance(family, Smooth):
-                pixels = family.sample(5, image, Shape(size, size)).astype(int)
-                assert (np.ptp(pixels, axis=(0, 1)) > 0).all(), str(family)
+def test_a_shrunken_sigma_is_at_least_the_narrowest() -> None:
+    shape = Shape(20, 30)
+    narrow = Smooth(0.3).sample(1, 2, shape)
+    assert (Smooth(1.5, side=224).sample(1, 2, shape) == narrow).all()
+    assert (Smooth(0.1, side=224).sample(1, 2, shape) != narrow).any()
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "sigma"), [(300, 257, 10.0), (25, 25, 10.0), (20, 20, 8.0), (1, 1, 0.4)]
+)
+def test_without_a_sigma_the_blur_fits_the_frame(height: int, width: int, sigma: float) -> None:
+    shape = Shape(height, width)
+    assert (Smooth().sample(1, 2, shape) == Smooth(sigma).sample(1, 2, shape)).all()
+    assert (Smooth().sample(1, 2, Shape(16, 300)).std(axis=(0, 1)) > 10).all()
+
+
+@pytest.mark.parametrize("sigma", [1e-200, 0.05, 0.1])
+def test_a_sigma_next_to_nothing_blurs_nothing(sigma: float) -> None:
+    field = noise(0, 2, 9, 7)
+    assert (exact.fine_blur(field, (sigma, sigma)) == field * (1 << 20)).all()
+
+
+TOO_WIDE = [
+    # What is drawn, the sizes, and the sigma and the bound of the message.
+    ("smooth:sigma=6.5", "16", "sigma=6.5 16x16 6.4"),
+    ("smooth:sigma=10", "300x20", "sigma=10.0 300x20 at most 8,"),
+    ("smooth:sigma=1..64", "128", "sigma=64.0 128x128 51.2"),
+    ("smooth:sigma=10|85|15", "212", "sigma=85.0 84.8"),
+    ("smooth:sigma=13", "32..96", "sigma=13.0 32x32 12.8"),
+    ("smooth:sigma=13", "64x48|16x300", "sigma=13.0 16x300 6.4"),
+    ("smooth:sigma=90,side=224", "16", "sigma=90.0 side=224 89.6"),
+    ("smooth:sigma=20,side=32|224", "16", "sigma=20.0 side=32 12.8"),
+    ("pixel_shuffle:sigma=2..8", "16", "sigma=8.0 16x16 6.4"),
+    ("blobs:sigma=1.5..4", "16", "sigma=4.0 16x16 at most 3.1"),
+    ("blobs:sigma=20", "224", "sigma=20.0 224x224 at most 7.1"),
+    ("blobs:p=0..1", "64", "p=0.0 no sigma larger p smaller threshold"),
+]
+
+
+@pytest.mark.parametrize(("spelling", "size", "words"), TOO_WIDE)
+def test_a_blur_that_is_too_wide_for_a_frame_is_refused(
+    spelling: str, size: str, words: str
+) -> None:
+    with pytest.raises(BadValue) as caught:
+        Job(size=size, family=["uniform", spelling])
+    for word in words.split():
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "size"),
+    [("smooth:sigma=6.4", "16"), ("smooth:sigma=84.8", "212"), ("smooth:sigma=89.6,side=224", "16"),
+     ("smooth:sigma=1..12.8", "32..96"), ("pixel_shuffle:sigma=6.4", "16"),
+     ("smooth", "1"), ("blobs", "1"), ("blobs:sigma=3.1", "16"), ("blobs:sigma=4096,p=0.8", "8")],
+)  # fmt: skip
+def test_a_blur_within_its_bound_is_accepted(spelling: str, size: str) -> None:
+    Job(size=size, family=spelling)
+
+
+def test_a_sample_is_refused_as_a_job_is() -> None:
+    with pytest.raises(BadValue, match=r"sigma=7.0 .* 6.4"):
+        Smooth(7.0).sample(1, 2, Shape(16, 16))
+
+
+@pytest.mark.parametrize("channels", ["independent", "blurred"])
+@pytest.mark.parametrize("size", [16, 32, 64, 128])
+def test_blobs_that_are_refused_would_mostly_be_empty(size: int, channels: str) -> None:
+    """And at half of the bound hardly any channel is."""
+    shape = Shape(size, size)
+    with pytest.raises(BadValue) as caught:
+        Blobs(4096.0, channels=channels).check_shape(shape)
+    found = re.search(r"at most ([0-9.]+);", str(caught.value))
+    assert found
+    bound = float(found[1])
+
+    def empty(sigma: float) -> float:
+        family, stream = Blobs(sigma, channels=channels), Stream(5)
+        shown = []
+        for image in range(40):
+            stream.seek(image, family.number, family.version)
+            pixels, _ = family.render(stream, shape)
+            shown.append((pixels > 0).any(axis=(0, 1)))
+        return 1 - float(np.mean(shown))
+
+    assert empty(bound / 2) < 0.1
+    assert empty(2 * bound) > 0.5
 
 
 @pytest.mark.parametrize("sigma", [1.0, 10.0, 60.0])

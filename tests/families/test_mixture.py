@@ -239,7 +239,7 @@ def test_presets_take_the_users_images_where_they_need_them() -> None:
     assert len(spelled) == 17
     assert spelled[-2:] == [
         "pixel_shuffle:source=photos",
-        "pixel_shuffle:source=photos,sigma=1.0|1.5|2.0|3.0|4.0|6.0|8.0",
+        "pixel_shuffle:source=photos,side=224,sigma=1.0|1.5|2.0|3.0|4.0|6.0|8.0",
     ]
     assert len(Mixture.parse(["ninco17"]).members) == 15
 
