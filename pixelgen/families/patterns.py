@@ -15,7 +15,8 @@ class Stripes(Family):
     """Stripes of equal width, each of one color.
 
     With n stripes on W columns, column x has color ⌊x·n/W⌋; horizontal stripes divide the rows.
-    ``primary`` colors have every channel at its lowest or highest level.
+    ``primary`` colors have every channel at its lowest or highest level, so that stripes, or all of
+    them, may have the same one.
 
     Source: "horizontal stripes", "vertical stripes" and, with n=3, "tricolor" of Bitterwolf,
     Mueller and Hein, "In or Out? Fixing ImageNet Out-of-Distribution Detection Evaluation", ICML
