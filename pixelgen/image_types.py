@@ -1,6 +1,7 @@
 """The arrays of an image, and the values that describe them."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -15,6 +16,13 @@ from pixelgen.errors import BadValue
 _SIDE = r"(-?\d{1,12})"
 _SIDES = re.compile(rf"{_SIDE}(?:\.\.{_SIDE})?(?:[xX]{_SIDE}(?:\.\.{_SIDE})?)?")
 _FROM_TO = re.compile(rf"{_SIDE}[xX]{_SIDE}\.\.{_SIDE}[xX]{_SIDE}")
+_LIKELY_SIZES = (
+    (r"\s*(?:-|–|:|to|\.{3,})\s*", "..", " to draw the size of each image"),
+    (r"\.\..*\.\.", "..", " to draw the size of each image"),
+    (r"\s*[,;:×xX*/]\s*|\s+", "x", ""),
+    (r"\s*[,;|]\s*|\s+", "|", " to choose one for each image"),
+)
+"""What to replace, and by what, where a size is written in another way; and what that does."""
 
 Pixels: TypeAlias = npt.NDArray[Any]
 """(height, width, channels), uint8 or uint16."""
@@ -60,7 +68,7 @@ class SizeRange(NamedTuple):
     """Sizes from ``low`` to ``high``, each (width, height) in pixels.
 
     ``is_free``: each side is drawn by itself. Otherwise both grow together, so that squares stay
-    squares and the aspect ratio lies between those of the ends.
+    squares, and the aspect ratio lies between those of the ends but for rounding.
     """
 
     low: tuple[int, int]
@@ -182,3 +190,26 @@ class Sizes:
 
     def __str__(self) -> str:
         return "|".join(map(str, self.ranges))
+
+
+def suggest_size(text: str) -> str:
+    """Return what may have been meant by a size that cannot be read, or else examples of all forms.
+
+    >>> suggest_size("32,64")
+    "32x64, or '32|64' to choose one for each image"
+    """
+    bare = text.strip("[](),;| ")
+    likely = {bare: ""}
+    for pattern, replacement, purpose in _LIKELY_SIZES:
+        likely.setdefault(re.sub(pattern, replacement, bare), purpose)
+    found = [
+        f"{shlex.quote(each)}{purpose}" for each, purpose in likely.items() if _is_readable(each)
+    ]
+    return ", or ".join(found) or "300x200, 300 for a square, 256..640, or '320x240|640x480'"
+
+
+def _is_readable(text: str) -> bool:
+    try:
+        return "-" not in text and Sizes.parse(text) is not None
+    except BadValue:  # a range that ends below its start
+        return False

@@ -14,7 +14,7 @@ from pixelgen.families.mixture import Member, Mixture
 from pixelgen.families.pointwise import Uniform
 from pixelgen.formats import Format
 from pixelgen.generator import ImageSpec
-from pixelgen.image_types import Sizes
+from pixelgen.image_types import Sizes, suggest_size
 from pixelgen.layouts import Splits
 from pixelgen.layouts.dataset_info import SPLIT_WORDS, names_a_split
 from pixelgen.layouts.image_indices import IndexRanges
@@ -28,11 +28,10 @@ LONGEST_CLASS = 200
 """Characters of the name of a class of the user's."""
 GENERATED = ("family", "density", "mode", "depth", "seed", "start")
 """The fields that only jobs of generated images have."""
+_SIDE = "a whole number of pixels; write a range or a list as size (--size)"
 JSON_LIMIT = 1 << 53
 """The largest integer that every JSON reader keeps."""
 _UNIFORM = Mixture((Member(Uniform()),))
-_LIKE_RANGE = re.compile(r"(\d{1,6})\s*(?:-|–|:|to|\.\.\.)\s*(\d{1,6})")
-_LIKE_SIZE = re.compile(r"[\[(]?(\d{1,6})\s*[,;:×xX*/ ]\s*(\d{1,6})[\])]?")
 
 
 class JobOptions(TypedDict, total=False):
@@ -152,8 +151,8 @@ def _read_prefix(text: str) -> str:
 
 _READERS: Mapping[str, _Field] = {
     "count": _Field("a whole number", int, _read_int),
-    "width": _Field("a whole number", int, _read_int),
-    "height": _Field("a whole number", int, _read_int),
+    "width": _Field(_SIDE, int, _read_int),
+    "height": _Field(_SIDE, int, _read_int),
     "mode": _Field("a mode", str, str.upper),
     "depth": _Field("a whole number", int, _read_int),
     "color": _Field("a color", Color, parse_color),
@@ -188,17 +187,17 @@ def parse_size(size: object) -> Sizes:
     """
     if isinstance(size, Sizes):
         return size
-    if isinstance(size, list | tuple) and len(size) == 2:
-        width, height = (_read_field("size", side, _READERS["width"]) for side in size)
+    sides = size if isinstance(size, list | tuple) else ()
+    if len(sides) == 2 and all(re.fullmatch(r"\s*[+-]?\d+\s*", str(side)) for side in sides):
+        width, height = (_read_field("size", side, _READERS["width"]) for side in sides)
         return Sizes.of(width, height)
-    text = str(size).strip()
+    text = ",".join(map(str, sides)) or str(size).strip()
     if found := Sizes.parse(text):
         return found
-    near = _LIKE_SIZE.fullmatch(text)
-    written = f"{near[1]}x{near[2]}" if near else "300x200, or 300 for a square"
-    if dashed := _LIKE_RANGE.fullmatch(text):
-        written = f"{dashed[1]}..{dashed[2]} to draw the size of each image"
-    raise BadValue(f"invalid size {text[:50]!r}: must be WIDTHxHEIGHT in pixels; write {written}")
+    raise BadValue(
+        f"invalid size {text[:50]!r}: must be WIDTHxHEIGHT in pixels, a range LOW..HIGH, or a list"
+        f" A|B of these; write {suggest_size(text[:50])}"
+    )
 
 
 def read_fields(values: Mapping[str, object]) -> dict[str, Any]:
@@ -312,8 +311,8 @@ def check_remote(
         )
     if not image.size.is_fixed:
         raise BadValue(
-            f"size {image.size} cannot be combined with a remote endpoint, of which all images of a"
-            " dataset have one size; write 300x200"
+            f"size {image.size} cannot be combined with a remote endpoint, whose images all have"
+            " one size; write one, such as 300x200"
         )
     if checksum == "none":
         raise BadValue(

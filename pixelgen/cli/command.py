@@ -179,6 +179,25 @@ class Seconds(click.FloatRange):
         return seconds
 
 
+class Side(click.ParamType):  # type: ignore[type-arg] # no generic before click 8.4
+    """The width or the height of all images, in pixels."""
+
+    name = "side"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it; ranges and lists are for --size."""
+        try:
+            return int(value)
+        except ValueError:
+            text = str(value)[:50]
+            self.fail(
+                f"{text!r} must be a whole number of pixels; write a range or a list as --size:"
+                " --size 256..640",
+                param,
+                ctx,
+            )
+
+
 class HomePath(click.Path):
     """A path, of which a leading ~ is expanded also where the shell does not: in --out=~/x.
 

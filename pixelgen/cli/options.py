@@ -12,6 +12,7 @@ from pixelgen.cli.command import (
     Count,
     HomePath,
     NamedChoice,
+    Side,
     expand_source,
     headed,
     together,
@@ -30,8 +31,8 @@ image_options = together([
     _draw("-s", "--size", metavar="WxH",
           help="Width x height in pixels; one number is a square. Ranges and lists draw the size of"
                " each image: 256..640, or 320x240|640x480.  [default: 300x300]"),
-    _draw("--width", type=int, metavar="N", help="Width in pixels; alone, a square."),
-    _draw("--height", type=int, metavar="N", help="Height in pixels; alone, a square."),
+    _draw("--width", type=Side(), metavar="N", help="Width in pixels; alone, a square."),
+    _draw("--height", type=Side(), metavar="N", help="Height in pixels; alone, a square."),
     _draw("--color", metavar="COLOR",
           help="Background: a name, hex, rgb(…), or tr (transparent).  [default: none]"),
     _draw("--density", type=float, metavar="SHARE",

@@ -238,7 +238,10 @@ def differing_fields(old: Job, new: Job) -> set[str]:
 
 
 def _job_differences(old: Job, new: Job) -> list[str]:
-    """List the fields in which two jobs differ; what only local jobs have does not count."""
+    """List the fields in which two jobs differ; what only local jobs have does not count.
+
+    Nor does a greater count beside another field, since generated datasets may grow.
+    """
     before, now = old.identity, new.identity
     one_is_remote = bool(old.remote) != bool(new.remote)
     names = [
@@ -247,6 +250,8 @@ def _job_differences(old: Job, new: Job) -> list[str]:
         if before.get(name) != now.get(name)
         and (name in ("remote", "color") or not one_is_remote or (name in before and name in now))
     ]
+    if len(names) > 1 and "count" in names and new.count > old.count and not new.remote:
+        names.remove("count")
     before, now = _shown_fields(old), _shown_fields(new)
     return [_difference(name, before.get(name, "none"), now.get(name, "none")) for name in names]
 

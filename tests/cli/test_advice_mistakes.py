@@ -81,6 +81,49 @@ def test_a_mistake_is_answered_with_what_to_write(
     console.run(f"generate {SMALL} {meant} -o out")
 
 
+SIZES = [
+    # What was typed, and each size that the answer says to write.
+    ("32,64", ["32x64", "32|64"]),
+    ("32x24,64x48", ["32x24|64x48"]),
+    ("32x24 64x48", ["32x24|64x48"]),
+    ("32,48,64", ["32|48|64"]),
+    ("32..64..96", ["32..96"]),
+    ("64|", ["64"]),
+    ("[32..64,96]", ["32..64|96"]),
+    ("32x24-64x48", ["32x24..64x48"]),
+    ("64-32", []),
+    ("big", ["300x200", "300", "256..640", "320x240|640x480"]),
+]
+
+
+@pytest.mark.parametrize(("typed", "meant"), SIZES)
+def test_a_wrong_size_is_answered_with_those_that_may_be_meant(
+    typed: str, meant: list[str], console: Console
+) -> None:
+    answer = console.run(f"generate -s {shlex.quote(typed)}", 2)
+    grammar, _, advice = answer.partition("; write ")
+    assert "WIDTHxHEIGHT in pixels, a range LOW..HIGH, or a list A|B of these" in grammar
+    words = [word.rstrip(",") for word in shlex.split(advice)]
+    assert [word for word in meant if word not in words] == []
+    for size in meant:
+        console.run(f"generate -n 3 -j 1 -q -s {shlex.quote(size)} --dry-run")
+
+
+@follows_advice(
+    "a whole number of pixels; write a range or a list as size (--size)",
+    "… must be a whole number of pixels; write a range or a list as --size: --size 256..640",
+)
+def test_a_side_that_is_a_range_is_answered_with_a_size(console: Console) -> None:
+    for option in ("--width 32..64", "--height '32|64'"):
+        assert option[-6:-1] in console.run(f"generate {option}", 2)
+    console.run("generate -n 3 -j 1 -q --size 256..640 --dry-run")
+    for recipe in ('width = "32..64"', 'size = "32..64"'):
+        Path("recipe.toml").write_text(recipe)
+        console.run("generate -n 3 --recipe recipe.toml --dry-run", 2 * ("width" in recipe))
+    Path("recipe.toml").write_text('size = ["32..64", "96"]')
+    assert "'32..64|96'" in console.run("generate --recipe recipe.toml", 2)
+
+
 @follows_advice("--family …")
 def test_a_list_of_families_is_answered_with_an_option_for_each(console: Console) -> None:
     for mistake in ("perlin,fbm", "perlin=2,stripes=3:n=2..3,tone='random|primary'"):

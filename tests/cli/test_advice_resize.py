@@ -146,3 +146,14 @@ def test_a_resize_that_was_begun_is_finished_or_given_up(
         assert "begun" not in console.run("status set")
         console.verified()
     console.run(f"merge set --into {path} -o joined.yaml")
+
+
+def test_a_greater_count_is_no_difference_of_another_job(console: Console) -> None:
+    console.run(DATASET)
+    said = console.run(DATASET.replace("-n 6 -s 8", "-n 9 -s 16"), 3)
+    assert "width is 8, not 16" in said
+    assert "count" not in said
+    assert "count is 6, not 3" in console.run(DATASET.replace("-n 6 -s 8", "-n 3 -s 16"), 3)
+    assert "count is 6, not 9" in console.run(
+        f"{DATASET.replace('-n 6', '-n 9')} --partition 1/2", 3
+    )
