@@ -1,11 +1,12 @@
 """What to do where the directory of ``generate`` holds another job: the end of that message."""
 
 from bisect import bisect_left
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pixelgen.cli.beside import changed_hint
 from pixelgen.cli.output import pluralize
-from pixelgen.errors import shell_path
+from pixelgen.errors import Conflict, shell_path
 
 if TYPE_CHECKING:
     from pixelgen.cli.generate_options import GenerateOptions
@@ -20,13 +21,18 @@ def another_job_hint(job: "Job", store: "Store", options: "GenerateOptions") -> 
     beside a dataset of the user's that has changed.
     """
     from pixelgen.dataset.plan import Plan, is_finished
+    from pixelgen.dataset.staging import read_new_plan
 
     plan = Plan.read(store)
+    begun = ""
+    with suppress(Conflict):  # of a damaged file, whose message would hide what is wrong here
+        if plan and (new := read_new_plan(plan, store)):
+            begun = f"; a change to {pluralize(len(new.job), 'image')} was begun there"
     can_change = store.can_replace and options.partition is None
     if plan is None or not can_change or not is_finished(store, plan.job):
-        return changed_hint(options)
+        return f"{begun}{changed_hint(options)}"
     smaller = "" if plan.changed_versions() else _smaller_hint(plan.job, job, store)
-    return f", or --force to replace that dataset{smaller or changed_hint(options)}"
+    return f", or --force to replace that dataset{begun}{smaller or changed_hint(options)}"
 
 
 def _smaller_hint(old: "Job", job: "Job", store: "Store") -> str:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from pixelgen.cli.begun_change import report_begun_change
 from pixelgen.cli.output import human_bytes, pluralize, print_json, print_line, report
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ def print_dry_run(job: "Job", store: "Store", options: "GenerateOptions") -> int
     """Print the size of the job and what of it is done, without writing anything."""
     job, existing = _check_run(job, store, options)
     expected = _expected_bytes(job)
+    if not options.quiet:
+        report_begun_change(store)
     if options.as_json:
         print_json({
             "count": len(job),

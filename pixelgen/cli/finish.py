@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from pixelgen.cli.begun_change import report_begun_change
 from pixelgen.cli.command import (
     HeadedCommand,
     HomePath,
@@ -48,6 +49,7 @@ def finish(**values: Any) -> int:
     if not options.quiet:
         report(f"{pluralize(len(job), 'image')}, complete")
         report_loader_calls(job, places[0], None)
+        report_begun_change(places[0])
     if options.as_json:
         print_json({
             "state": "complete",

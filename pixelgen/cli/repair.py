@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from pixelgen.cli.begun_change import report_begun_change
 from pixelgen.cli.command import (
     HeadedCommand,
     dataset_argument,
@@ -50,8 +51,9 @@ def repair(**values: Any) -> int:
     options = RepairOptions(**values)
     stop = Stop("the same command finishes it")
     progress = Progress("checked", quiet=options.quiet)
+    store = open_store(options.dataset, options.durability)
     checked = repair_dataset(
-        open_store(options.dataset, options.durability),
+        store,
         deep=options.deep,
         jobs=options.jobs or 0,
         progress=progress.update,
@@ -70,4 +72,5 @@ def repair(**values: Any) -> int:
     if not options.quiet:
         verdict = f"{pluralize(repaired, 'file')} repaired" if repaired else "no damage found"
         report(f"{checked.count:,} images checked, {verdict} ({progress.speed})")
+        report_begun_change(store)
     return 0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pixelgen.cli.begun_change import note_of_begun_change
 from pixelgen.cli.command import HeadedCommand, dataset_argument, json_option
 from pixelgen.cli.output import pluralize, print_json, print_line, report
 from pixelgen.errors import BadValue, shell_path
@@ -54,15 +55,10 @@ def status(**values: Any) -> int:
     begun_count = len(new.job) if new else None
     if is_finished(store, plan.job) or is_manifest_lost(plan.job, store):
         code = _print_finished(plan.job, store, options, begun_count)
-        way = "; to delete what it made, run the one that made the dataset"
     else:
         code = _print_unfinished(plan, store, options, begun_count)
-        way = ""
-    if begun_count is not None:
-        report(
-            f"note: a change to {pluralize(begun_count, 'image')} was begun; to finish it, run the"
-            f" command that began it again{way}"
-        )
+    if new:
+        report(note_of_begun_change(plan, new, store))
     return code
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pixelgen.cli.begun_change import report_begun_change
 from pixelgen.cli.command import (
     HeadedCommand,
     dataset_argument,
@@ -48,6 +49,7 @@ def verify(**values: Any) -> int:
     """
     from pixelgen.dataset.api import verify as verify_dataset
     from pixelgen.dataset.run_config import RunConfig
+    from pixelgen.storage import open_store
 
     options = VerifyOptions(**values)
     stop, progress = Stop("verify again"), Progress("checked", quiet=options.quiet)
@@ -81,6 +83,7 @@ def verify(**values: Any) -> int:
         })  # fmt: skip
     if not options.quiet:
         report(_verdict(checked.count, damaged, progress, options.max_errors))
+        report_begun_change(open_store(options.dataset, follows_links=True))
     return 3 if damaged else 0
 
 

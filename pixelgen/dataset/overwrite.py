@@ -52,7 +52,7 @@ def remove_existing(plan: Plan, new: Job, store: Store, run: RunConfig) -> Job:
         check_fetcher(new, store, run, None)  # last, because its image is paid for
         if run.stopped():
             return new
-        discard(plan, store)
+        discard(plan, store, run.note)
         if is_complete:  # so that what remains never looks complete, yet is recognized
             store.move(old.manifest, JOURNAL)
         sidecars = sidecar_names(old) if store.exists(JOURNAL) else ()  # it is the last to go

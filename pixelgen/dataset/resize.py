@@ -125,7 +125,7 @@ def _resize(plan: Plan, job: Job, store: Store, run: RunConfig) -> Outcome:
         outcome = Outcome(target.digest, existing=len(job))
         if not done.is_begun():
             _check(plan, old, job, store)
-            begin_staging(plan, target, store)
+            begin_staging(plan, target, store, run.note)
             outcome = _make(plan, target, job, store, run)
         if not outcome.is_complete:
             return outcome
@@ -195,7 +195,7 @@ def _make(plan: Plan, target: Plan, job: Job, store: Store, run: RunConfig) -> O
                 made.add(record)
         outcome = make_missing(target, staging, run, made)
         if outcome.is_complete:
-            _sync(plan, store)
+            _sync(plan, store, run)
             lines = (made.line(record) for _, record in made.records())
             store.publish(store.stage(JOURNAL, lines))
             store.sync(JOURNAL)
@@ -203,13 +203,13 @@ def _make(plan: Plan, target: Plan, job: Job, store: Store, run: RunConfig) -> O
     return replace(outcome, created=created, existing=len(job) - created)
 
 
-def _sync(plan: Plan, store: Store) -> None:
+def _sync(plan: Plan, store: Store, run: RunConfig) -> None:
     """Bring what was made to the disk; where that fails, remove it, since it may be lost."""
     try:
         store.sync()
     except PixelgenError:
         with suppress(PixelgenError):  # what failed first is reported
-            discard(plan, store)
+            discard(plan, store, run.note)
         raise
 
 

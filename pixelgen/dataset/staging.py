@@ -6,7 +6,7 @@ is the plan that the dataset is to get: it is written first, so that another com
 files belong to a resize that was given up.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from io import BytesIO
 
@@ -55,17 +55,17 @@ def read_new_plan(plan: Plan, store: Store) -> Plan | None:
     return new
 
 
-def begin_staging(plan: Plan, target: Plan, store: Store) -> None:
+def begin_staging(plan: Plan, target: Plan, store: Store, note: Callable[[str], object]) -> None:
     """Write down what a dataset is to become, unless that was begun already."""
     new = read_new_plan(plan, store)
     if new is None or new.digest != target.digest:
-        discard(plan, store)
+        discard(plan, store, note)
         store.put(NEW_PLAN, target.text)
         store.sync(NEW_PLAN)
 
 
-def discard(plan: Plan, store: Store) -> None:
-    """Remove what was made for a resize that was given up; the dataset stays as it is."""
+def discard(plan: Plan, store: Store, note: Callable[[str], object]) -> None:
+    """Remove what was made for a resize that was given up, with a note; the dataset stays."""
     new = read_new_plan(plan, store)
     if new is None:
         return
@@ -74,6 +74,10 @@ def discard(plan: Plan, store: Store) -> None:
     for folder in set(dataset_folders(new.job)).difference(dataset_folders(plan.job)):
         store.remove_folder(folder)
     clear_staging(new.job, store)
+    note(
+        f"note: deleted what was made of a change to {len(new.job):,} images, which was begun and"
+        " not finished"
+    )
 
 
 def staged_images(old: Job, new: Job) -> Iterator[tuple[int, str]]:

@@ -82,7 +82,7 @@ def write(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> Outcome:
         if is_complete and wanted == plan.job:
             if read_new_plan(plan, store):
                 with lock(store):
-                    discard(plan, store)
+                    discard(plan, store, run.note)
             store.touch(job.manifest)
             remove_stale_lock(store)
             return Outcome(plan.digest, existing=len(job))

@@ -148,6 +148,30 @@ def test_a_resize_that_was_begun_is_finished_or_given_up(
     console.run(f"merge set --into {path} -o joined.yaml")
 
 
+@pytest.mark.parametrize("layout", ["files", "webdataset:per_shard=2"])
+def test_every_command_tells_of_a_change_that_was_begun(
+    layout: str, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = f"generate -n 6 -s 8 -j 1 --layout {layout} -o set"
+    console.run(make)
+    with monkeypatch.context() as patch:
+
+        def fail(*_: object) -> None:
+            raise PixelgenError("no room")
+
+        patch.setattr("pixelgen.dataset.resize.make_missing", fail)
+        console.run(make.replace("-n 6", "-n 9"), 1)
+    note = "note: a change to 9 images was begun; to finish it, run the command that began it again"
+    for command in ("verify set", "repair set", "finish set", f"{make} --dry-run"):
+        assert console.run(command).count(note) == 1, command
+        assert "begun" not in console.run(f"{command} -q")
+    assert "; a change to 9 images was begun there" in console.run(f"{make} --seed 7", 3)
+    said = console.run(make)
+    assert "note: deleted what was made of a change to 9 images" in said
+    assert "nothing to do: 6 images already exist" in said
+    assert "begun" not in console.run("verify set")
+
+
 def test_a_greater_count_is_no_difference_of_another_job(console: Console) -> None:
     console.run(DATASET)
     said = console.run(DATASET.replace("-n 6 -s 8", "-n 9 -s 16"), 3)
