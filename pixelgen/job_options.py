@@ -100,6 +100,11 @@ def _read_label(text: str) -> str:
     return label
 
 
+def is_class_name(name: str) -> bool:
+    """Return whether a class of the user's may have a name, which has no spaces around it."""
+    return 0 < len(name) <= LONGEST_CLASS and name.isprintable()
+
+
 def _read_classes(value: object) -> tuple[str, ...]:
     """Read names of classes, in their order; in text a backslash keeps a comma within a name."""
     given = value if isinstance(value, list | tuple) else None
@@ -113,7 +118,7 @@ def _read_classes(value: object) -> tuple[str, ...]:
                 f"the name of class {len(read) + 1} is empty; write a name before and after each"
                 " comma: cat,dog"
             )
-        if not name.isprintable() or len(name) > LONGEST_CLASS:
+        if not is_class_name(name):
             raise BadValue(
                 f"invalid class {name[:50]!r}: must be 1 to {LONGEST_CLASS} printable characters"
             )

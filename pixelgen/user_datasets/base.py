@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pixelgen.errors import BadValue
-from pixelgen.job_options import JSON_LIMIT, LONGEST_CLASS
+from pixelgen.job_options import JSON_LIMIT, LONGEST_CLASS, is_class_name
 
 TEXT_LIMIT = 1 << 20
 """Bytes of a description or a line; a longer one is refused."""
@@ -86,7 +86,7 @@ def checked_classes(names: Iterable[object], path: Path) -> tuple[str, ...]:
     read: dict[str, None] = {}
     for number, given in enumerate(names):
         name = given.strip() if isinstance(given, str) else ""
-        if not name or not name.isprintable() or len(name) > LONGEST_CLASS:
+        if not is_class_name(name):
             raise BadValue(
                 f"{path}: the class {str(given)[:50]!r} must be 1 to {LONGEST_CLASS} printable"
                 " characters; rename it"
