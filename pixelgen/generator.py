@@ -21,6 +21,7 @@ from pixelgen.colors import Color
 from pixelgen.errors import BadValue
 from pixelgen.families import Family
 from pixelgen.families.mixture import Mixture
+from pixelgen.families.quotas import MemberChooser
 from pixelgen.image_types import Coverage, Pixels, Shape, Sizes, Texture
 from pixelgen.registry import abbreviate
 from pixelgen.rng import DATA, SEED_LIMIT, SEEDS, SIZE, Stream
@@ -189,6 +190,7 @@ class Generator:
         self._spec = spec
         self._sources = sources
         self._stream = Stream(spec.seed)
+        self._chooser = MemberChooser(spec.family.members, self._stream)
         self._channels = MODES[spec.mode]
         self._noisy = _noise_channels(spec.mode)
         self._top = (1 << spec.depth) - 1
@@ -198,7 +200,7 @@ class Generator:
         shape = self._spec.shape_at(index, self._stream)
         if shape.channels != self._noisy:
             shape = shape._replace(channels=self._noisy)
-        family = self._spec.family.at(self._stream, index)
+        _, family = self._chooser.choose(index)
         self._seek(index, family)
         drawn = self._draw(family, shape)
         noise, coverage = drawn if isinstance(drawn, tuple) else (drawn, None)
@@ -215,8 +217,7 @@ class Generator:
 
     def origin(self, index: int) -> Origin:
         """Return what image ``index`` is made of, without making it."""
-        member, words = self._spec.family.choose(self._stream, index)
-        family = member.at(words)
+        member, family = self._chooser.choose(index)
         self._seek(index, family)
         spelled = family.to_spec(always=member.drawn_names)
         name = ""

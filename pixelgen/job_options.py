@@ -10,7 +10,8 @@ from pixelgen import pixlab_api, registry
 from pixelgen.colors import Color, parse_color
 from pixelgen.errors import BadValue, suggest_choice
 from pixelgen.families import Family
-from pixelgen.families.mixture import Member, Mixture
+from pixelgen.families.member import Member
+from pixelgen.families.mixture import Mixture
 from pixelgen.families.pointwise import Uniform
 from pixelgen.formats import Format
 from pixelgen.generator import ImageSpec

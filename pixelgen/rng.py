@@ -22,6 +22,8 @@ from pixelgen.errors import BadValue
 PARAMETERS = 0
 DATA = 1
 SIZE = 2
+BLOCK = 3
+"""The order of the members of a mixture in a block of images, in place of an image."""
 SEED_LIMIT = 1 << 128
 SEEDS = "a whole number from 0 to 2**128-1"
 """What a seed may be, in messages."""

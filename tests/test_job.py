@@ -7,7 +7,8 @@ import pytest
 
 from pixelgen.colors import Color
 from pixelgen.errors import BadValue
-from pixelgen.families.mixture import Member, Mixture
+from pixelgen.families.member import Member
+from pixelgen.families.mixture import Mixture
 from pixelgen.families.pointwise import Gaussian
 from pixelgen.job import Job
 

@@ -1,204 +1,75 @@
 """Mixtures: several families in one dataset, or one whose parameters are drawn for each image.
 
-A member of a mixture is written ``name=weight:key=value,…``. A value may be drawn for each
-image: ``lo..hi`` uniformly between two numbers, ``a|b|c`` one of a list::
+Members are written as :mod:`pixelgen.families.member` says, or by the name of a preset::
 
-    >>> mix = Mixture.parse(["uniform", "gaussian=3:sigma=20..40"])
+    >>> mix = Mixture.parse(["uniform", "gaussian=1.5:sigma=20..40"])
     >>> [str(member) for member in mix.members]
-    ['uniform', 'gaussian=3:sigma=20.0..40.0']
+    ['uniform=2', 'gaussian=3:sigma=20.0..40.0']
 
-The choice for image i depends only on the seed and i, so a larger dataset begins with the images of
-the smaller one.
+In each block of as many images as the weights sum to, every member has as many images as its
+weight. Image i depends only on the seed and i, so a larger dataset begins with the images of the
+smaller one.
 """
 
+import math
 import re
 import shlex
-from bisect import bisect
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from itertools import accumulate, product
-from typing import NamedTuple, Self, TypeAlias
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Self
 
 from pixelgen.errors import BadValue
 from pixelgen.families.base import Family
+from pixelgen.families.member import Member
+from pixelgen.families.presets import PRESETS, expand
 from pixelgen.image_types import Shape
-from pixelgen.registry import Value, find_component, parse_parameters, to_spec
-from pixelgen.rng import PARAMETERS, Stream
+from pixelgen.registry import find_component
 
+VERSION = 2
+"""How members are chosen; 1 drew each with the probability of its share."""
 
-class Span(NamedTuple):
-    """A number drawn from ``low`` to ``high``: a whole one, or one of four significant digits."""
+MOST_WEIGHT = 100_000
+"""The images of a block: their order is computed at once."""
 
-    low: int | float
-    high: int | float
-
-    def draw(self, word: int) -> Value:
-        """Return the value that a random word of 64 bits stands for."""
-        if isinstance(self.low, int) and isinstance(self.high, int):
-            return self.low + ((word >> 32) * (self.high - self.low + 1) >> 32)
-        drawn = self.low + (self.high - self.low) * ((word >> 11) / (1 << 53))
-        return min(max(float(f"{drawn:.4g}"), self.low), self.high)
-
-    @property
-    def ends(self) -> tuple[Value, Value]:
-        """The least and the greatest number."""
-        return self.low, self.high
-
-    def __str__(self) -> str:
-        return f"{to_spec(self.low)}..{to_spec(self.high)}"
-
-
-class Choice(NamedTuple):
-    """One of some values, equally likely."""
-
-    values: tuple[Value, ...]
-
-    def draw(self, word: int) -> Value:
-        """Return the value that a random word of 64 bits stands for."""
-        return self.values[(word >> 32) * len(self.values) >> 32]
-
-    @property
-    def ends(self) -> tuple[Value, Value]:
-        """The least and the greatest value, of numbers."""
-        return min(self.values, key=float), max(self.values, key=float)
-
-    def __str__(self) -> str:
-        return "|".join(map(to_spec, self.values))
-
-
-Drawn: TypeAlias = Span | Choice
-
-
-class Member(NamedTuple):
-    """A family of a mixture: its weight, its fixed parameters, and those drawn for each image."""
-
-    family: Family
-    weight: int = 1
-    drawn: tuple[tuple[str, Drawn], ...] = ()
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read ``name=weight:key=value,…``; raise BadValue for what is unknown or out of range."""
-        head, _, rest = text.strip().partition(":")
-        if "," in head:
-            names = re.findall(r"[^,\s]+", head)
-            for each in names:  # what the message says to write must be right
-                find_component(Family, each.partition("=")[0])
-            names[-1] += f":{rest}" if rest else ""
-            options = " ".join(f"--family {shlex.quote(each)}" for each in names)
-            raise BadValue(
-                f"family {head!r} is a list; give each family of a mixture by itself: {options}"
-            )
-        name, equals, weight = head.partition("=")
-        family = find_component(Family, name)
-        if equals and not re.fullmatch(r"0*[1-9][0-9]{0,5}", weight, re.ASCII):
-            raise BadValue(
-                f"family {name!r}: weight {weight!r} must be a whole number in 1..999999"
-            )
-        fixed: dict[str, str] = {}
-        drawn: list[tuple[str, Drawn]] = []
-        given = parse_parameters(family, rest)
-        for key in (field.name for field in fields(family) if field.name in given):
-            found = _drawn(family, key, given[key])
-            if found:
-                drawn.append((key, found))
-            else:
-                fixed[key] = given[key]
-        return cls(family(**fixed), int(weight) if equals else 1, tuple(drawn))
-
-    @property
-    def drawn_names(self) -> tuple[str, ...]:
-        """The parameters that are drawn."""
-        return tuple(name for name, _ in self.drawn)
-
-    @property
-    def algorithms(self) -> set[str]:
-        """The families that its images come from, each with the version of its pixels."""
-        found = self.family.algorithms
-        for key, drawn in self.drawn:
-            for value in drawn.values if isinstance(drawn, Choice) else ():
-                found |= replace(self.family, **{key: value}).algorithms
-        return found
-
-    def at(self, words: Sequence[int]) -> Family:
-        """Return the family with the parameters that random words of 64 bits stand for."""
-        if not self.drawn:
-            return self.family
-        values = {field.name: getattr(self.family, field.name) for field in fields(self.family)}
-        for (key, drawn), word in zip(self.drawn, words, strict=False):
-            values[key] = drawn.draw(word)
-        return type(self.family)(**values)
-
-    def check_shape(self, shape: Shape) -> None:
-        """Refuse a frame that the family cannot fill with everything that may be drawn for it.
-
-        The family is asked with the least and the greatest of each number that it depends on.
-
-        Raises:
-            BadValue: For such a frame.
-        """
-        ends = [
-            [(name, end) for end in drawn.ends]
-            for name, drawn in self.drawn
-            if name in self.family.shape_parameters
-        ]
-        for corner in product(*ends):
-            replace(self.family, **dict(corner)).check_shape(shape)
-
-    def __str__(self) -> str:
-        name, _, rest = str(self.family).partition(":")
-        parameters = [rest] if rest else []
-        parameters += [f"{key}={drawn}" for key, drawn in self.drawn]
-        head = name if self.weight == 1 else f"{name}={self.weight}"
-        return f"{head}:{','.join(parameters)}" if parameters else head
-
-
-def _drawn(family: type[Family], key: str, text: str) -> Drawn | None:
-    """Read a range or a list; None if the text is one value."""
-    default = next(field.default for field in fields(family) if field.name == key)
-    described = next(each for each in family.parameters() if each["name"] == key)
-    is_text = isinstance(default, str)
-    if is_text and "choices" not in described:  # free text may contain "|" and ".."
-        return None
-
-    def value(word: str) -> Value:
-        read: Value = getattr(family(**{key: word}), key)
-        return read
-
-    if "|" in text and ".." in text:
-        raise BadValue(
-            f"family {family.name!r}: {key}={text} must be a list of values or a range, not both"
-        )
-    if "|" in text:
-        return Choice(tuple(map(value, text.split("|"))))
-    low, dots, high = text.partition("..")
-    if not dots or is_text or isinstance(default, bool):
-        return None
-    least, most = value(low), value(high)
-    if not isinstance(least, str) and not isinstance(most, str) and least <= most:
-        return Span(least, most)
-    raise BadValue(
-        f"family {family.name!r}: range {key}={text} ends below its start; write LOW..HIGH"
-    )
+_WEIGHT = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,3})?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """One or more families, of which each image takes one."""
+    """One or more families, of which each image takes one.
+
+    Weights count by their ratios; here they are the smallest whole numbers of these ratios. Raises
+    BadValue for no member, and for weights whose sum exceeds :data:`MOST_WEIGHT`.
+    """
 
     members: tuple[Member, ...]
 
     def __post_init__(self) -> None:
-        """Refuse an empty mixture."""
+        """Bring the weights to whole numbers."""
         if not self.members:
             raise BadValue("a mixture must have at least one family")
+        weights = [member.weight for member in self.members]
+        unit = Fraction(
+            math.gcd(*(weight.numerator for weight in weights)),
+            math.lcm(*(weight.denominator for weight in weights)),
+        )
+        total = int(sum(weights) / unit)
+        if total > MOST_WEIGHT:
+            raise BadValue(
+                f"the weights of the mixture add up to {total:,} in lowest terms, and must add up"
+                f" to at most {MOST_WEIGHT:,}; write the weights with fewer digits"
+            )
+        whole = (member._replace(weight=member.weight / unit) for member in self.members)
+        object.__setattr__(self, "members", tuple(whole))
 
     @classmethod
     def parse(cls, texts: Sequence[str]) -> Self:
-        """Read the members, or the one name of a preset."""
-        from pixelgen.families.presets import expand
+        """Read the members and presets; raise BadValue for what is unknown or not allowed.
 
-        return cls(tuple(map(Member.parse, expand(texts))))
+        The weight of a preset is divided among its members by their own weights.
+        """
+        return cls(tuple(member for text in texts for member in _read_members(text)))
 
     @property
     def is_fixed(self) -> bool:
@@ -212,28 +83,17 @@ class Mixture:
 
     @property
     def algorithms(self) -> set[str]:
-        """The families that its images come from, each with the version of its pixels."""
-        return set().union(*(member.algorithms for member in self.members))
+        """The families that its images come from, each with the version of its pixels.
+
+        Of several members, also how they are chosen.
+        """
+        chosen = {f"mixture/{VERSION}"} if len(self.members) > 1 else set()
+        return chosen.union(*(member.algorithms for member in self.members))
 
     def check_shape(self, shape: Shape) -> None:
         """Refuse a frame that a member cannot fill; raise BadValue."""
         for member in self.members:
             member.check_shape(shape)
-
-    def at(self, stream: Stream, image: int) -> Family:
-        """Choose the family of an image and draw its parameters; moves the stream."""
-        member, words = self.choose(stream, image)
-        return member.at(words)
-
-    def choose(self, stream: Stream, image: int) -> tuple[Member, Sequence[int]]:
-        """Choose the member of an image, and draw the words for its parameters."""
-        if self.is_fixed:
-            return self.members[0], ()
-        stream.seek(image, purpose=PARAMETERS)
-        most = max(len(member.drawn) for member in self.members)
-        choice, *words = (int(word) for word in stream.integers(1 + most, 64))
-        ends = [*accumulate(member.weight for member in self.members)]
-        return self.members[bisect(ends, (choice >> 32) * ends[-1] >> 32)], words
 
     def to_spec(self) -> str | list[str]:
         """Return the spec of the mixture: a text for one member, else a list."""
@@ -242,3 +102,40 @@ class Mixture:
 
     def __str__(self) -> str:
         return " + ".join(map(str, self.members))
+
+
+def _read_members(text: str) -> list[Member]:
+    """Read a family, or the members of a preset, with a weight."""
+    head, _, parameters = text.strip().partition(":")
+    if "," in head:
+        _refuse_list(head, parameters)
+    name, equals, weight = head.partition("=")
+    share = _read_weight(name, weight) if equals else Fraction(1)
+    preset = name.strip().lower()
+    if preset not in PRESETS:
+        return [Member.build(name, share, parameters)]
+    members = [each for spec in expand(preset, parameters) for each in _read_members(spec)]
+    total = sum(member.weight for member in members)
+    return [member._replace(weight=member.weight * share / total) for member in members]
+
+
+def _read_weight(name: str, text: str) -> Fraction:
+    weight = Fraction(text) if _WEIGHT.fullmatch(text) else Fraction(0)
+    if not weight:
+        raise BadValue(
+            f"family {name!r}: weight {text!r} must be a number from 0.001 to 999999, with at most"
+            " three decimals"
+        )
+    return weight
+
+
+def _refuse_list(head: str, parameters: str) -> None:
+    """Say how to write several families."""
+    names = re.findall(r"[^,\s]+", head)
+    for each in names:  # what the message says to write must be right
+        name = each.partition("=")[0]
+        if name.lower() not in PRESETS:
+            find_component(Family, name)
+    names[-1] += f":{parameters}" if parameters else ""
+    options = " ".join(f"--family {shlex.quote(each)}" for each in names)
+    raise BadValue(f"family {head!r} is a list; give each family of a mixture by itself: {options}")

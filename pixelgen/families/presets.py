@@ -3,10 +3,10 @@
 They reproduce definitions, not bytes: the images are rendered by pixelgen.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pixelgen.errors import BadValue
+from pixelgen.registry import split_list
 
 
 @dataclass(frozen=True)
@@ -113,36 +113,25 @@ PRESETS = {
 }  # fmt: skip
 
 
-def expand(texts: Sequence[str]) -> Sequence[str]:
-    """Return the members of the preset that stands alone in a list, or the list as it is.
+def expand(name: str, parameters: str) -> tuple[str, ...]:
+    """Return the members of a preset, which may be given ``source=DIR``.
 
     Raises:
-        BadValue: For a preset beside others, with a weight, or with parameters that it lacks.
+        BadValue: For other parameters, and where images are needed or not read.
     """
-    heads = [text.partition(":")[0].strip().lower() for text in texts]
-    names = [name.strip() for head in heads for name in head.split(",")]
-    presets = [name for name in names if name.partition("=")[0] in PRESETS]
-    if not presets:
-        return texts
-    if len(names) > 1:
-        raise BadValue(
-            f"preset {presets[0]!r} cannot be mixed with others ({', '.join(names)}); give one"
-            f" preset (--family {presets[0].partition('=')[0]}), or each family by its name"
-            " (--family perlin --family fbm); for the members of presets, run: pixelgen list"
-            " presets"
-        )
-    source = texts[0].partition(":")[2].strip()
-    if presets[0] not in PRESETS:
-        raise BadValue(f"preset {presets[0]!r}: a preset cannot have a weight; remove it")
-    if source and (not source.startswith("source=") or source == "source="):
-        raise BadValue(f"preset {presets[0]!r} has only the parameter source=DIR")
-    return _members(presets[0], source)
-
-
-def _members(name: str, source: str) -> tuple[str, ...]:
     preset = PRESETS[name]
-    if source and not preset.sourced:
-        raise BadValue(f"preset {name!r} does not read images; remove source=")
-    if preset.needs_source and not source:
-        raise BadValue(f"preset {name!r} needs your images: {name}:source=DIR")
-    return preset.with_source(source) if source else preset.members
+    if not parameters:
+        if preset.needs_source:
+            raise BadValue(f"preset {name!r} needs your images; write {name}:source=DIR")
+        return preset.members
+    if not preset.sourced:
+        raise BadValue(
+            f"preset {name!r} reads no images and has no parameters; remove ':{parameters[:50]}'"
+        )
+    keys = [pair.partition("=")[0].strip() for pair in split_list(parameters)]
+    if keys != ["source"] or not parameters.partition("=")[2].strip():
+        raise BadValue(
+            f"preset {name!r}: invalid parameters {parameters[:50]!r}: it has only the parameter"
+            f" source; write {name}:source=DIR"
+        )
+    return preset.with_source(parameters.strip())

@@ -126,7 +126,11 @@ def test_a_side_that_is_a_range_is_answered_with_a_size(console: Console) -> Non
 
 @follows_advice("--family …")
 def test_a_list_of_families_is_answered_with_an_option_for_each(console: Console) -> None:
-    for mistake in ("perlin,fbm", "perlin=2,stripes=3:n=2..3,tone='random|primary'"):
+    for mistake in (
+        "perlin,fbm",
+        "perlin=2,stripes=3:n=2..3,tone='random|primary'",
+        "default,odin=0.5",
+    ):
         console.run(f"generate --family {mistake}", 2)
         options = console.last.partition("by itself: ")[2]
         console.run(f"generate {SMALL} {options} --force")
@@ -134,20 +138,26 @@ def test_a_list_of_families_is_answered_with_an_option_for_each(console: Console
 
 
 @follows_advice(
-    "give one preset (--family …), or each family by its name (--family perlin --family fbm); for"
-    " the members of presets, run: pixelgen list presets"
+    "write the weights with fewer digits",
+    "reads no images and has no parameters; remove",
+    "it has only the parameter source; write …:source=DIR",
+    "needs your images; write …:source=DIR",
 )
-@pytest.mark.parametrize(
-    "mistake",
-    ["--family default,lwn", "--family lwn --family default=2", "--family perlin --family lwn"],
-)
-def test_mixed_presets_are_answered_with_what_can_be_mixed(mistake: str, console: Console) -> None:
-    answer = console.run(f"generate {mistake}", 2)
-    alone, families = re.findall(r"\((--family [^)]+)\)", answer)
-    assert "perlin" not in alone
-    console.follow()
-    console.run(f"generate {SMALL} {alone} -o alone")
-    console.run(f"generate {SMALL} {families} -o families")
+def test_weights_and_parameters_of_presets_are_answered_with_what_is_allowed(
+    console: Console,
+) -> None:
+    photos(32, 40)
+    for mistake, words, meant in (
+        ("perlin=99999.999", "add up to 100,000,999 at most 100,000 fewer digits", "perlin=1000"),
+        ("perlin=1/3", "'1/3' 0.001 to 999999 three decimals", "perlin=0.333"),
+        ("odin=2:source=photos", "'odin' reads no images ':source=photos'", "odin=2"),
+        ("odin:sigma=3", "'odin' no parameters ':sigma=3'", "odin"),
+        ("ninco17=2:sigma=3", "'sigma=3' only source DIR", "ninco17=2:source=photos"),
+        ("ceda", "needs your images ceda:source=DIR", "ceda:source=photos"),
+    ):
+        answer = console.run(f"generate --family uniform --family {mistake}", 2)
+        assert [word for word in words.split() if word not in answer] == [], answer
+        console.run(f"generate {SMALL} --family uniform --family {meant} --force")
 
 
 @follows_advice("give one, such as --color white")

@@ -10,7 +10,8 @@ import sys
 from functools import lru_cache
 from typing import NamedTuple
 
-from pixelgen.families.mixture import Member, Mixture
+from pixelgen.families.member import Member
+from pixelgen.families.mixture import Mixture
 from pixelgen.job import Job
 from pixelgen.pixlab.server.errors import HttpError, bad_request
 

@@ -12,7 +12,8 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from benchmarks import costs
-from pixelgen.families.mixture import Member, Mixture
+from pixelgen.families.member import Member
+from pixelgen.families.mixture import Mixture
 from pixelgen.families.pointwise import Uniform
 from pixelgen.job import Job
 from pixelgen.pixlab.server.config import ServerConfig
