@@ -4,6 +4,7 @@ Pictures are drawn by pixelgen itself as the site is built.
 """
 
 import inspect
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,13 @@ class Presets(SphinxDirective):
         rows = []
         for name, preset in presets.PRESETS.items():
             members = preset.with_source("source=DIR")
-            mixed = dict.fromkeys(member.partition(":")[0] for member in members)
-            about = nodes.Text(f"{preset.about[0].upper()}{preset.about[1:]}.")
+            mixed = dict.fromkeys(re.split("[:=]", member)[0] for member in members)
+            texts = (
+                preset.about,
+                f"for {preset.purpose}",
+                f"false positives: {preset.false_positives}",
+            )
+            about = nodes.Text(" ".join(f"{each[0].upper()}{each[1:]}." for each in texts))
             links = _separated(map(_link, mixed))
             rows.append([[nodes.literal(text=name)], [about], links, [nodes.Text(preset.origin)]])
         return [_table(("preset", "what it is", "families", "source"), rows)]

@@ -129,7 +129,7 @@ def test_a_list_of_families_is_answered_with_an_option_for_each(console: Console
     for mistake in (
         "perlin,fbm",
         "perlin=2,stripes=3:n=2..3,tone='random|primary'",
-        "default,odin=0.5",
+        "classic,odin=0.5",
     ):
         console.run(f"generate --family {mistake}", 2)
         options = console.last.partition("by itself: ")[2]

@@ -294,6 +294,17 @@ def test_list_prints_components_with_their_parameters(run: Run, kind: str) -> No
             assert parameter["about"] in text
 
 
+def test_list_prints_what_each_preset_is_for_and_what_was_measured(run: Run) -> None:
+    text = run("list", "presets").stdout
+    listed = json.loads(run("list", "presets", "--json").stdout)
+
+    assert {"default", "classic", "lwn"} <= {preset["name"] for preset in listed}
+    for preset in listed:
+        for key in ("about", "purpose", "origin", "false_positives"):
+            assert preset[key] in text
+        assert all(f"  {member}" in text for member in preset["members"])
+
+
 @pytest.mark.parametrize(
     ("words", "offered"),
     [

@@ -246,3 +246,11 @@ def test_presets_take_the_users_images_where_they_need_them() -> None:
 
 def test_no_preset_bears_the_name_of_a_family() -> None:
     assert not PRESETS.keys() & registry.components("family").keys()
+
+
+@pytest.mark.parametrize("side", [16, 32])
+def test_images_of_the_default_differ_and_are_not_of_one_color(side: int) -> None:
+    job = Job.parse(count=280, size=side, family="default", seed=3)
+    images = [*job]
+    assert len({image.tobytes() for image in images}) == len(images)
+    assert all((np.ptp(image, axis=(0, 1)) > 0).any() for image in images)

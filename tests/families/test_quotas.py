@@ -63,7 +63,7 @@ def test_every_prefix_is_close_to_its_shares(weights: list[int], seed: int) -> N
 @settings(deadline=None)
 @given(SEEDS, st.integers(1, 100))
 def test_equal_parts_are_equal_at_every_count(seed: int, count: int) -> None:
-    mix = Mixture.parse(["default"])
+    mix = Mixture.parse(["classic"])
     seen = Counter(chosen(mix, seed, range(count)))
     assert {seen[member] - count // 7 for member in mix.members} <= {0, 1}
 
@@ -144,7 +144,7 @@ def test_a_preset_has_a_weight_that_its_members_share() -> None:
         *(spec.replace(":", "=2:", 1) if ":" in spec else f"{spec}=2" for spec in
           map(str, Mixture.parse(["oe"]).members)), "perlin=3",
     ]  # fmt: skip
-    halves = Mixture.parse(["default=0.5", "lwn=0.5"])
+    halves = Mixture.parse(["classic=0.5", "lwn=0.5"])
     assert [member.weight for member in halves.members] == [8] * 7 + [7] * 8
     assert Mixture.parse(["odin=9"]) == Mixture.parse(["odin"])
     sourced = Mixture.parse([" NINCO17 = 3".replace(" = ", "=") + ":source=a", "uniform"]).members
