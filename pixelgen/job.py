@@ -55,7 +55,7 @@ class Job:
     - ``mode``: RGB, RGBA, L or LA; RGB, or RGBA where the color is not opaque.
     - ``color``: the background; none. ``density``: the fraction of pixels drawn over it.
     - ``family`` ("uniform"): what fills the images; a preset, or a list of families and presets
-      with weights and ranges, makes a mixture.
+      with weights, limits and ranges, makes a mixture.
     - ``format`` (png, or what the layout prefers), ``layout`` ("files"), ``checksum`` ("sha256").
     - ``label``: the class, for layouts that have one, ``label_number``: its number; ``classes``:
       those of the user's dataset, ``category_ids``: their ids in COCO, unless 1, 2, …;

@@ -217,7 +217,7 @@ def _require_subclass(base: type[P], found: type[Component]) -> type[P]:
 def import_user_components(kind: str, text: str) -> None:
     """Import the components of other projects that the user named, in a spec or a list of specs."""
     for spec in re.split(r"(?<!\\),", text):
-        name = spec.partition(":")[0].partition("=")[0].strip()
+        name = re.split("[:=@]", spec)[0].strip()
         if "." in name:
             import_component(kind, name)
 

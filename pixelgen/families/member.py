@@ -1,7 +1,7 @@
 """A member of a mixture: a family with a weight, and parameters that are drawn for each image.
 
-A member is written ``name=weight:key=value,…``. A value may be drawn for each image: ``lo..hi``
-uniformly between two numbers, ``a|b|c`` one of a list.
+A member is written ``name=weight@limit:key=value,…``; it has at most ``limit`` images. A value may
+be drawn for each image: ``lo..hi`` uniformly between two numbers, ``a|b|c`` one of a list.
 """
 
 from collections.abc import Sequence
@@ -60,15 +60,19 @@ Drawn: TypeAlias = Span | Choice
 
 
 class Member(NamedTuple):
-    """A family of a mixture: its weight, its fixed parameters, and those drawn for each image."""
+    """A family of a mixture: its weight, its fixed parameters, and those drawn for each image.
+
+    It has at most ``limit`` images, counted from image 0; 0 is no limit.
+    """
 
     family: Family
     weight: Fraction = Fraction(1)
     drawn: tuple[tuple[str, Drawn], ...] = ()
+    limit: int = 0
 
     @classmethod
-    def build(cls, name: str, weight: Fraction, text: str) -> Self:
-        """Read the text after ``name=weight:``; raise BadValue for what is not allowed."""
+    def build(cls, name: str, weight: Fraction, limit: int, text: str) -> Self:
+        """Read the text after the colon; raise BadValue for what is not allowed."""
         family = find_component(Family, name)
         fixed: dict[str, str] = {}
         drawn: list[tuple[str, Drawn]] = []
@@ -79,7 +83,7 @@ class Member(NamedTuple):
                 drawn.append((key, found))
             else:
                 fixed[key] = given[key]
-        return cls(family(**fixed), weight, tuple(drawn))
+        return cls(family(**fixed), weight, tuple(drawn), limit)
 
     @property
     def drawn_names(self) -> tuple[str, ...]:
@@ -125,6 +129,7 @@ class Member(NamedTuple):
         parameters = [rest] if rest else []
         parameters += [f"{key}={drawn}" for key, drawn in self.drawn]
         head = name if self.weight == 1 else f"{name}={self.weight}"
+        head += f"@{self.limit}" if self.limit else ""
         return f"{head}:{','.join(parameters)}" if parameters else head
 
 

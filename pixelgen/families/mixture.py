@@ -7,8 +7,8 @@ Members are written as :mod:`pixelgen.families.member` says, or by the name of a
     ['uniform=2', 'gaussian=3:sigma=20.0..40.0']
 
 In each block of as many images as the weights sum to, every member has as many images as its
-weight. Image i depends only on the seed and i, so a larger dataset begins with the images of the
-smaller one.
+weight; with ``stripes=2@50``, until it has 50. Image i depends only on the seed and i, so a larger
+dataset begins with the images of the smaller one.
 """
 
 import math
@@ -32,6 +32,7 @@ VERSION = 2
 MOST_WEIGHT = 100_000
 """The images of a block: their order is computed at once."""
 
+_LIMIT = re.compile(r"0*[1-9][0-9]{0,8}", re.ASCII)
 _WEIGHT = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,3})?", re.ASCII)
 
 
@@ -40,7 +41,7 @@ class Mixture:
     """One or more families, of which each image takes one.
 
     Weights count by their ratios; here they are the smallest whole numbers of these ratios. Raises
-    BadValue for no member, and for weights whose sum exceeds :data:`MOST_WEIGHT`.
+    BadValue where no member is without a limit, and for a sum that exceeds :data:`MOST_WEIGHT`.
     """
 
     members: tuple[Member, ...]
@@ -62,6 +63,11 @@ class Mixture:
             )
         whole = (member._replace(weight=member.weight / unit) for member in self.members)
         object.__setattr__(self, "members", tuple(whole))
+        if all(member.limit for member in self.members):
+            raise BadValue(
+                f"every family of the mixture has a limit ({str(self)[:100]}); one must have none,"
+                " for the images after them; remove a limit"
+            )
 
     @classmethod
     def parse(cls, texts: Sequence[str]) -> Self:
@@ -109,11 +115,17 @@ def _read_members(text: str) -> list[Member]:
     head, _, parameters = text.strip().partition(":")
     if "," in head:
         _refuse_list(head, parameters)
+    head, at, most = head.partition("@")
     name, equals, weight = head.partition("=")
     share = _read_weight(name, weight) if equals else Fraction(1)
+    limit = _read_limit(head, most) if at else 0
     preset = name.strip().lower()
     if preset not in PRESETS:
-        return [Member.build(name, share, parameters)]
+        return [Member.build(name, share, limit, parameters)]
+    if limit:
+        raise BadValue(
+            f"preset {preset!r} cannot have a limit (@{limit}), as only families can; remove it"
+        )
     members = [each for spec in expand(preset, parameters) for each in _read_members(spec)]
     total = sum(member.weight for member in members)
     return [member._replace(weight=member.weight * share / total) for member in members]
@@ -129,11 +141,20 @@ def _read_weight(name: str, text: str) -> Fraction:
     return weight
 
 
+def _read_limit(head: str, text: str) -> int:
+    if not _LIMIT.fullmatch(text):
+        raise BadValue(
+            f"family {head!r}: limit {text!r} must be a whole number from 1 to 999999999; write"
+            f" {head}@50"
+        )
+    return int(text)
+
+
 def _refuse_list(head: str, parameters: str) -> None:
     """Say how to write several families."""
     names = re.findall(r"[^,\s]+", head)
     for each in names:  # what the message says to write must be right
-        name = each.partition("=")[0]
+        name = re.split("[=@]", each)[0]
         if name.lower() not in PRESETS:
             find_component(Family, name)
     names[-1] += f":{parameters}" if parameters else ""

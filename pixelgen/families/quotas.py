@@ -1,10 +1,13 @@
 """Quotas: which member of a mixture each image takes.
 
 In each block of as many images as the weights sum to, every member has as many images as its
-weight. The order within a block is drawn from the seed and the number of the block.
+weight, until its limit. The order within a block is drawn from the seed and the number of the
+block.
 """
 
+from bisect import bisect
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +15,17 @@ import numpy.typing as npt
 from pixelgen.families.base import Family
 from pixelgen.families.member import Member
 from pixelgen.rng import BLOCK, PARAMETERS, Stream
+
+
+class Phase(NamedTuple):
+    """Blocks that have the same number of images of each member: ``counts``.
+
+    The first of them is block ``block`` of the mixture and begins with image ``image``.
+    """
+
+    image: int
+    block: int
+    counts: tuple[int, ...]
 
 
 class MemberChooser:
@@ -24,14 +38,11 @@ class MemberChooser:
     """
 
     def __init__(self, members: Sequence[Member], stream: Stream) -> None:
-        weights = [int(member.weight) for member in members]
         self._members = members
         self._stream = stream
-        self._owners = np.repeat(np.arange(len(weights)), weights)
-        self._weights = np.repeat(weights, weights)
-        self._turns = np.concatenate([*map(np.arange, weights)]) << 32
+        self._phases = list_phases(members)
         self._block = -1
-        self._order: npt.NDArray[np.intp] = self._owners
+        self._order: npt.NDArray[np.intp] = np.arange(0)
 
     def choose(self, image: int) -> tuple[Member, Family]:
         """Return the member of an image, and its family with what is drawn; moves the stream."""
@@ -43,11 +54,42 @@ class MemberChooser:
         return member, member.at(words)
 
     def _member_at(self, image: int) -> Member:
-        block, place = divmod(image, len(self._owners))
-        if block != self._block:
-            self._stream.seek(block, purpose=BLOCK)
-            # Exact: integers below 2**49 become doubles, whose quotient is the same everywhere.
-            times = (self._turns + self._stream.integers(len(self._owners), 32)) / self._weights
-            self._order = self._owners[np.argsort(times, kind="stable")]
-            self._block = block
+        phase = self._phases[bisect(self._phases, image, key=lambda each: each.image) - 1]
+        later, place = divmod(image - phase.image, sum(phase.counts))
+        if phase.block + later != self._block:
+            self._block = phase.block + later
+            self._order = self._draw_order(phase.counts)
         return self._members[int(self._order[place])]
+
+    def _draw_order(self, counts: Sequence[int]) -> npt.NDArray[np.intp]:
+        """Return the number of the member of each image of the block."""
+        self._stream.seek(self._block, purpose=BLOCK)
+        turns = np.concatenate([*map(np.arange, counts)]) << 32
+        # Exact: integers below 2**49 become doubles, whose quotient is the same everywhere.
+        times = (turns + self._stream.integers(len(turns), 32)) / np.repeat(counts, counts)
+        return np.repeat(np.arange(len(counts)), counts)[np.argsort(times, kind="stable")]
+
+
+def list_phases(members: Sequence[Member]) -> list[Phase]:
+    """Return the phases of a mixture: all its members take part until the first limit, and so on.
+
+    A member that has reached its limit has no images in the phases that follow.
+    """
+    counts = [int(member.weight) for member in members]
+    left = {number: member.limit for number, member in enumerate(members) if member.limit}
+    phases = []
+    image = block = 0
+    while left:
+        whole = min(rest // counts[number] for number, rest in left.items())
+        if whole:
+            phases.append(Phase(image, block, tuple(counts)))
+        image, block = image + whole * sum(counts), block + whole
+        left = {number: rest - whole * counts[number] for number, rest in left.items()}
+        # One block has what remains of the members that cannot fill another.
+        ending = {number: rest for number, rest in left.items() if rest < counts[number]}
+        counts = [ending.get(number, count) for number, count in enumerate(counts)]
+        phases.append(Phase(image, block, tuple(counts)))
+        image, block = image + sum(counts), block + 1
+        left = {n: rest - counts[n] for n, rest in left.items() if n not in ending}
+        counts = [0 if number in ending else count for number, count in enumerate(counts)]
+    return [*phases, Phase(image, block, tuple(counts))]

@@ -142,6 +142,8 @@ def test_a_list_of_families_is_answered_with_an_option_for_each(console: Console
     "reads no images and has no parameters; remove",
     "it has only the parameter source; write …:source=DIR",
     "needs your images; write …:source=DIR",
+    "must be a whole number from 1 to 999999999; write …@50",
+    "cannot have a limit (@…), as only families can; remove it",
 )
 def test_weights_and_parameters_of_presets_are_answered_with_what_is_allowed(
     console: Console,
@@ -153,11 +155,20 @@ def test_weights_and_parameters_of_presets_are_answered_with_what_is_allowed(
         ("odin=2:source=photos", "'odin' reads no images ':source=photos'", "odin=2"),
         ("odin:sigma=3", "'odin' no parameters ':sigma=3'", "odin"),
         ("ninco17=2:sigma=3", "'sigma=3' only source DIR", "ninco17=2:source=photos"),
+        ("perlin=2@x", "'perlin=2' 'x' 1 to 999999999 perlin=2@50", "perlin=2@50"),
+        ("odin=2@5", "'odin' limit @5 only families remove", "odin=2"),
         ("ceda", "needs your images ceda:source=DIR", "ceda:source=photos"),
     ):
         answer = console.run(f"generate --family uniform --family {mistake}", 2)
         assert [word for word in words.split() if word not in answer] == [], answer
         console.run(f"generate {SMALL} --family uniform --family {meant} --force")
+
+
+@follows_advice("for the images after them; remove a limit")
+def test_a_mixture_whose_families_all_have_limits_is_refused(console: Console) -> None:
+    console.run("generate --family uniform@5 --family perlin@5", 2)
+    assert "uniform@5 + perlin@5" in console.last
+    console.run(f"generate {SMALL} --family uniform@5 --family perlin")
 
 
 @follows_advice("give one, such as --color white")

@@ -1,10 +1,11 @@
 """Quotas: how often each member of a mixture comes, in any part of a dataset."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,74 @@ def test_presets_and_families_have_the_shares_of_their_weights(
         share = sum(member.weight for member in mix.members[start:end]) / total
         assert share == Fraction(weight, sum(each for _, each in given_members))
         start = end
+
+
+LIMITED = st.lists(
+    st.tuples(st.integers(1, 9), st.one_of(st.just(0), st.integers(1, 60))),
+    min_size=1,
+    max_size=len(NAMES) - 1,
+)
+
+
+def limited(given_members: list[tuple[int, int]]) -> Mixture:
+    """Return a mixture of members with weights and limits, and of one without a limit."""
+    texts = [f"{name}={weight}" + f"@{limit}" * (limit > 0)
+             for name, (weight, limit) in zip(NAMES, given_members, strict=False)]  # fmt: skip
+    return Mixture.parse([*texts, "rademacher=2"])
+
+
+@settings(deadline=None)
+@given(LIMITED, SEEDS)
+def test_a_member_has_as_many_images_as_its_limit_and_then_no_more(
+    given_members: list[tuple[int, int]], seed: int
+) -> None:
+    mix = limited(given_members)
+    left = {member: member.limit or math.inf for member in mix.members}
+    blocks = 1 + max(-(-member.limit // int(member.weight)) for member in mix.members)
+    members = iter(chosen(mix, seed, range(blocks * int(sum(each.weight for each in left)))))
+    for _ in range(blocks):
+        block = {member: min(int(member.weight), rest) for member, rest in left.items()}
+        assert Counter(islice(members, int(sum(block.values())))) == +Counter(block)
+        left = {member: rest - block[member] for member, rest in left.items()}
+    assert {rest for member, rest in left.items() if member.limit} <= {0}
+
+
+@settings(deadline=None)
+@given(LIMITED, SEEDS, st.lists(st.integers(0, 600), max_size=8))
+def test_limits_depend_on_the_index_alone_and_parse_back(
+    given_members: list[tuple[int, int]], seed: int, images: list[int]
+) -> None:
+    mix = limited(given_members)
+    assert Mixture.parse(mix.to_spec()) == mix
+    whole = chosen(mix, seed, range(601))
+    chooser = MemberChooser(mix.members, Stream(seed))
+    assert [chooser.choose(image)[0] for image in images] == [whole[image] for image in images]
+
+
+def test_blocks_before_a_limit_are_those_without_it() -> None:
+    free, few = Mixture.parse(["uniform=2", "checker"]), Mixture.parse(["uniform=2", "checker@50"])
+    names = [[each.family.name for each in chosen(mix, 4, range(300))] for mix in (free, few)]
+    assert names[0][:150] == names[1][:150]
+    assert set(names[1][150:]) == {"uniform"}
+    assert few.to_spec() == ["uniform=2", "checker@50"]
+
+
+def test_a_limit_counts_from_image_0_and_is_in_the_plan(
+    make: Callable[..., Done], tmp_path: Path
+) -> None:
+    families = ("-s", 8, "--family", "uniform", "--family", "stripes=0.5@6:n=2..4")
+    make("-n", 30, *families, "-o", "whole")
+    make("-n", 20, *families, "--start", 10, "-o", "end")
+    plan = json.loads((tmp_path / "end/pixelgen.json").read_text())
+    assert plan["job"]["family"] == ["uniform=2", "stripes@6:n=2..4"]
+    whole, end = (
+        [json.loads(line) for line in (tmp_path / name / "metadata.jsonl").read_text().splitlines()]
+        for name in ("whole", "end")
+    )
+    stripes = [row["index"] for row in whole if row["generator"].startswith("stripes")]
+    assert len(stripes) == 6
+    assert max(stripes) < 18
+    assert [row["sha256"] for row in end] == [row["sha256"] for row in whole[10:]]
 
 
 def test_images_are_the_same_from_any_start_in_partitions_and_with_any_workers(
