@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from pixelgen.families import Family
     from pixelgen.formats import Format
     from pixelgen.job import Job as Job
+    from pixelgen.joining.merge import merge as merge
+    from pixelgen.joining.negatives import Joined as Joined
     from pixelgen.layouts import LayoutComponent
-    from pixelgen.user_datasets.merge import merge as merge
-    from pixelgen.user_datasets.negatives import Joined as Joined
 
 __version__ = "0.1.0"
 __all__ = [
@@ -53,13 +53,13 @@ __all__ = [
 _MODULES = {
     "Dataset": "pixelgen.dataset.reader",
     "Job": "pixelgen.job",
-    "Joined": "pixelgen.user_datasets.negatives",
+    "Joined": "pixelgen.joining.negatives",
     "Manifest": "pixelgen.dataset.api",
     "Report": "pixelgen.dataset.api",
     "RunConfig": "pixelgen.dataset.run_config",
     "generate": "pixelgen.dataset.api",
     "load": "pixelgen.dataset.api",
-    "merge": "pixelgen.user_datasets.merge",
+    "merge": "pixelgen.joining.merge",
     "remove": "pixelgen.dataset.api",
     "repair": "pixelgen.dataset.api",
     "verify": "pixelgen.dataset.api",

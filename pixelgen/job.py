@@ -17,7 +17,6 @@ from pixelgen.generator import Generator, ImageSpec, check_choice, check_range
 from pixelgen.image_types import Pixels, Shape, Texture
 from pixelgen.job_options import (
     GENERATED,
-    JSON_LIMIT,
     JobOptions,
     check_alpha,
     check_remote,
@@ -32,6 +31,7 @@ from pixelgen.layouts.layout import Layout
 from pixelgen.manifest_rows import fetched_row_writer, row_writer
 from pixelgen.rng import draw_seed
 from pixelgen.source_images import NO_SOURCES, SourceCatalog
+from pixelgen.user_datasets.base import JSON_LIMIT
 
 CHECKSUMS = ("sha256", "none")
 _FIELDS = ("count", "width", "height", "mode", "depth", "color", "density", "family", "format",

@@ -21,17 +21,14 @@ from pixelgen.layouts.dataset_info import SPLIT_WORDS, names_a_split
 from pixelgen.layouts.image_indices import IndexRanges
 from pixelgen.layouts.layout import Layout
 from pixelgen.rng import SEEDS, parse_seed
+from pixelgen.user_datasets.base import JSON_LIMIT, LONGEST_CLASS, is_class_name
 
 _LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
 _PREFIX = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,31}", re.ASCII)
 _NAMES = re.compile(r"(?:\A|,)((?:\\.|[^,\\])*)", re.DOTALL)  # a backslash keeps a comma
-LONGEST_CLASS = 200
-"""Characters of the name of a class of the user's."""
 GENERATED = ("family", "density", "mode", "depth", "seed", "start")
 """The fields that only jobs of generated images have."""
 _SIDE = "a whole number of pixels; write a range or a list as size (--size)"
-JSON_LIMIT = 1 << 53
-"""The largest integer that every JSON reader keeps."""
 _UNIFORM = Mixture((Member(Uniform()),))
 
 
@@ -99,11 +96,6 @@ def _read_label(text: str) -> str:
             f"invalid class {label!r}: it would be taken for a split; choose another name"
         )
     return label
-
-
-def is_class_name(name: str) -> bool:
-    """Return whether a class of the user's may have a name, which has no spaces around it."""
-    return 0 < len(name) <= LONGEST_CLASS and name.isprintable()
 
 
 def _read_classes(value: object) -> tuple[str, ...]:

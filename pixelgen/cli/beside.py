@@ -33,7 +33,7 @@ class BesideOptions(DatasetOptions):
 
 def without_own(recipe: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a recipe without those that the dataset of --beside decides."""
-    from pixelgen.user_datasets.join import OWN
+    from pixelgen.joining.fitting_fields import OWN
 
     return {name: value for name, value in recipe.items() if name not in OWN}
 
@@ -46,8 +46,8 @@ def beside_fields(fields: dict[str, Any], options: BesideOptions) -> dict[str, A
         return fields
     if options.share is not None and options.count is not None:
         raise BadValue("--share cannot be combined with --count; give either")
+    from pixelgen.joining.fitting_fields import check_output, join_fields
     from pixelgen.user_datasets.detect import detect
-    from pixelgen.user_datasets.join import check_output, join_fields
 
     user = detect(options.beside)
     if "://" not in options.out and options.out != "-":
@@ -57,8 +57,8 @@ def beside_fields(fields: dict[str, Any], options: BesideOptions) -> dict[str, A
         joined.pop("layout", None)  # of an image alone, or of the stream that is chosen
     if options.share is None:
         return joined
+    from pixelgen.joining.fitting_fields import count_of_share, parse_share
     from pixelgen.layouts import Splits
-    from pixelgen.user_datasets.join import count_of_share, parse_share
 
     splits = Splits.parse(str(joined["split"])).names if joined.get("split") else ()
     own = user.joined_images(splits)

@@ -57,8 +57,8 @@ def index(**values: Any) -> int:
     stop = Stop("the same command finishes it")
     plan = finished_plan(store)
     if options.beside is not None:
+        from pixelgen.joining.fitting_fields import check_joins
         from pixelgen.user_datasets.detect import detect
-        from pixelgen.user_datasets.join import check_joins
 
         check_joins(plan.job, detect(options.beside), store.root)
     container = plan.job.layout.container

@@ -16,7 +16,7 @@ from pixelgen.cli.output import pluralize, print_json, print_line, print_path, r
 from pixelgen.errors import BadValue
 
 if TYPE_CHECKING:
-    from pixelgen.user_datasets.negatives import Joined, Part
+    from pixelgen.joining.negatives import Joined, Part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +60,11 @@ def merge(**values: Any) -> int:
     """
     from pathlib import Path
 
+    from pixelgen.joining.fitting_fields import parse_share
+    from pixelgen.joining.merge import FILE_KINDS, loader_call, merge_request
+    from pixelgen.joining.mixing import has_shards, mix_shards, mixing_code
+    from pixelgen.joining.negatives import MergeRequest, Negatives
     from pixelgen.user_datasets.detect import detect
-    from pixelgen.user_datasets.join import parse_share
-    from pixelgen.user_datasets.merge import FILE_KINDS, loader_call, merge_request
-    from pixelgen.user_datasets.mixing import has_shards, mix_shards, mixing_code
-    from pixelgen.user_datasets.negatives import MergeRequest, Negatives
 
     options = MergeOptions(**values)
     share = None if options.share is None else parse_share(options.share)
@@ -115,7 +115,7 @@ def _print_joined(joined: "Joined", call: str, options: MergeOptions) -> None:
 def _describe(part: "Part") -> str:
     """Return how many images are whose in a split.
 
-    >>> from pixelgen.user_datasets.negatives import Part
+    >>> from pixelgen.joining.negatives import Part
     >>> _describe(Part("train", 900, 100))
     'train: 900 yours + 100 negatives = 1,000 images, share 10.0%'
     """

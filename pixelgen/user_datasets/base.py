@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pixelgen.errors import BadValue
-from pixelgen.job_options import JSON_LIMIT, LONGEST_CLASS, is_class_name
+
+JSON_LIMIT = 1 << 53
+"""The largest integer that every JSON reader keeps."""
+
+LONGEST_CLASS = 200
+"""Characters of the name of a class of the user's."""
 
 TEXT_LIMIT = 1 << 20
 """Bytes of a description or a line; a longer one is refused."""
@@ -75,6 +80,11 @@ class ImageNames:
         stem = os.path.splitext(os.path.basename(name))[0]
         if _NUMBERED.search(stem):
             self.stems.add(stem)
+
+
+def is_class_name(name: str) -> bool:
+    """Return whether a class of the user's may have a name, which has no spaces around it."""
+    return 0 < len(name) <= LONGEST_CLASS and name.isprintable()
 
 
 def checked_classes(names: Iterable[object], path: Path) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ import pytest
 
 from pixelgen.cli import main
 from pixelgen.job import Job
+from pixelgen.joining.fitting_fields import count_of_share, free_prefix, join_fields, parse_share
 from pixelgen.user_datasets.detect import detect
-from pixelgen.user_datasets.join import count_of_share, free_prefix, join_fields, parse_share
 from tests.layouts.support import missing
 from tests.support.user_datasets import (
     BUILDERS,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pixelgen.user_datasets.own_images import missing_names
+from pixelgen.joining.own_images import missing_names
 from tests.layouts.support import missing
 from tests.support.user_datasets import IMAGES, QUICK, TWO, coco, image, yolo
 

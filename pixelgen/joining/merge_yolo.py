@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelgen.errors import BadValue, PixelgenError, shell_path
-from pixelgen.layouts.base import split_file
-from pixelgen.user_datasets.negatives import (
+from pixelgen.joining.negatives import (
     Joined,
     MergeRequest,
     Negatives,
@@ -22,7 +21,8 @@ from pixelgen.user_datasets.negatives import (
     check_name,
     write_new,
 )
-from pixelgen.user_datasets.own_images import check_most
+from pixelgen.joining.own_images import check_most
+from pixelgen.layouts.base import split_file
 from pixelgen.user_datasets.yolo import SPLITS, YoloFile, images_of, read_file
 
 _TARGETS = {

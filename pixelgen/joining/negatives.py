@@ -16,10 +16,15 @@ from pixelgen.dataset.staging import read_new_plan
 from pixelgen.errors import AnotherJob, BadValue, Conflict
 from pixelgen.formats import Data
 from pixelgen.job import Job
+from pixelgen.joining.fitting_fields import (
+    count_of_share,
+    fitting_command,
+    least_ids,
+    other_command,
+)
 from pixelgen.layouts import ManifestView
 from pixelgen.storage import LocalStore, Store, open_store
 from pixelgen.user_datasets.base import UserDataset
-from pixelgen.user_datasets.join import count_of_share, fitting_command, least_ids, other_command
 
 _NAMED = 3  # collisions that a message names
 

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 from pixelgen.errors import BadValue, shell_path
-from pixelgen.user_datasets import merge_coco, merge_yolo
+from pixelgen.joining import merge_coco, merge_yolo
+from pixelgen.joining.fitting_fields import parse_share
+from pixelgen.joining.negatives import Joined, MergeRequest, Negatives
 from pixelgen.user_datasets.base import UserDataset
 from pixelgen.user_datasets.detect import detect
-from pixelgen.user_datasets.join import parse_share
-from pixelgen.user_datasets.negatives import Joined, MergeRequest, Negatives
 
 FILE_KINDS = ("coco", "yolo")
 """The kinds of datasets that have one file to join."""

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pixelgen.errors import BadValue, Conflict
-from pixelgen.user_datasets.coco import file_name, iter_objects, open_object
-from pixelgen.user_datasets.negatives import (
+from pixelgen.joining.negatives import (
     Joined,
     MergeRequest,
     Negatives,
@@ -22,7 +21,8 @@ from pixelgen.user_datasets.negatives import (
     check_name,
     write_new,
 )
-from pixelgen.user_datasets.own_images import find_images
+from pixelgen.joining.own_images import find_images
+from pixelgen.user_datasets.coco import file_name, iter_objects, open_object
 
 _CHUNK = 4 << 20  # bytes
 _ROWS = 1000  # rows that are written at once
