@@ -20,6 +20,7 @@ import numpy as np
 from pixelgen.colors import Color
 from pixelgen.errors import BadValue
 from pixelgen.families import Family
+from pixelgen.families.base import NO_PART, SourcePart
 from pixelgen.families.mixture import Mixture
 from pixelgen.families.quotas import MemberChooser
 from pixelgen.image_types import Coverage, Pixels, Shape, Sizes, Texture
@@ -173,11 +174,11 @@ class Image(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """What an image was made of: its family as spelled, its density, the file it was taken from."""
+    """What an image was made of: its family as spelled, its density, the user's image, if any."""
 
     family: str
     density: float
-    source: str
+    part: SourcePart
 
 
 class Generator:
@@ -218,17 +219,19 @@ class Generator:
     def origin(self, index: int) -> Origin:
         """Return what image ``index`` is made of, without making it."""
         member, family = self._chooser.choose(index)
-        self._seek(index, family)
         spelled = family.to_spec(always=member.drawn_names)
-        name = ""
-        if family.source:
-            name = family.source_name(self._sources.folder(family.source), self._stream)
-        return Origin(spelled, self._spec.density_of(family), name)
+        part = NO_PART
+        if family.image_source:
+            folder = self._sources.folder(family.image_source)
+            shape = self._spec.shape_at(index, self._stream)
+            self._seek(index, family)
+            part = family.source_part(folder, self._stream, shape)
+        return Origin(spelled, self._spec.density_of(family), part)
 
     def _draw(self, family: Family, shape: Shape) -> Pixels | tuple[Pixels, Coverage]:
-        if not family.source:
+        if not family.image_source:
             return family.render(self._stream, shape)
-        folder = self._sources.folder(family.source)
+        folder = self._sources.folder(family.image_source)
         return family.render_from(folder, self._stream, shape)
 
     def _seek(self, index: int, family: Family) -> None:

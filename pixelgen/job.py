@@ -30,7 +30,7 @@ from pixelgen.layouts.image_indices import NO_INDICES, ImageIndices, IndexRanges
 from pixelgen.layouts.layout import Layout
 from pixelgen.manifest_rows import fetched_row_writer, row_writer
 from pixelgen.rng import draw_seed
-from pixelgen.source_images import NO_SOURCES, SourceCatalog
+from pixelgen.source_images import NO_SOURCES, ImageSource, SourceCatalog
 from pixelgen.user_datasets.base import JSON_LIMIT
 
 CHECKSUMS = ("sha256", "none")
@@ -176,13 +176,13 @@ class Job:
         This job is not changed: write ``job = job.scan_sources()``.
 
         Raises:
-            BadValue: For images that are too small or, unless ``skip_damaged``, damaged.
+            BadValue: For images that are too small or, unless ``skip_damaged``, damaged, and for
+                labels that cannot be used.
         """
-        if not self.source_paths:
+        if not self.image_sources:
             return self
-        sources = SourceCatalog.scan(self.source_paths, skip_damaged=skip_damaged)
-        for folder in sources.folders:
-            folder.check_size(self.image.width, self.image.height)
+        frame = self.image.size.largest
+        sources = SourceCatalog.scan(self.image_sources, frame, skip_damaged=skip_damaged)
         return self.with_sources(sources)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -219,10 +219,10 @@ class Job:
         return ", ".join(filter(None, (by, self.layout.container.encoded_by())))
 
     @property
-    def source_paths(self) -> tuple[str, ...]:
-        """The folders of images that families are made from."""
-        families = self.image.family.families
-        return tuple(dict.fromkeys(each.source for each in families if each.source))
+    def image_sources(self) -> tuple[ImageSource, ...]:
+        """The images of the user's that families are made from."""
+        sources = (each.image_source for each in self.image.family.families)
+        return tuple(dict.fromkeys(each for each in sources if each))
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -103,19 +103,22 @@ def _fetched_columns(spec: ImageSpec) -> Callable[[ImageRecord], str]:
 def _generated_columns(spec: ImageSpec, sources: SourceCatalog) -> Callable[[ImageRecord], str]:
     """Return the function that writes what an image is made of: one text for all, if it can."""
     generator = Generator(spec, sources)
-    has_sources = any(family.source for family in spec.family.families)
+    families = [each for each in spec.family.families if each.image_source]
+    has_crops = any(each.image_source and each.image_source.room for each in families)
 
     def write(record: ImageRecord) -> str:
-        family, density, source = generator.origin(record.number)
+        family, density, part = generator.origin(record.number)
         columns: dict[str, object] = {"generator": family}
-        if has_sources:
-            columns["source"] = source
+        if families:
+            columns["source"] = part.name
+        if has_crops:
+            columns["crop"] = [*part.window]
         columns["seed"] = hex(spec.seed)
         if spec.color is not None:
             columns |= {"color": str(spec.color), "density": density}
         return members(columns)
 
-    if not spec.family.is_fixed or has_sources:
+    if not spec.family.is_fixed or families:
         return write
     always = write(ImageRecord(0, 0, "", ""))
     return lambda _: always

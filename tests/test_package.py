@@ -11,8 +11,8 @@ import pixelgen
 
 ROOT = Path(pixelgen.__file__).parent
 ORDER = [
-    "errors", "threads", "image_types", "user_datasets", "source_images", "colors", "pixlab_api",
-    "rng", "registry", "numeric", "families", "formats", "generator", "storage", "layouts",
+    "errors", "threads", "image_types", "numeric", "user_datasets", "source_images", "colors",
+    "pixlab_api", "rng", "registry", "families", "formats", "generator", "storage", "layouts",
     "manifest_rows", "job_options", "job", "contact_sheet", "trainers", "engines", "pixlab",
     "dataset", "joining", "cli", "__main__",
 ]  # fmt: skip

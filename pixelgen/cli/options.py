@@ -225,7 +225,7 @@ def replace_fields(fields: dict[str, Any], given: dict[str, Any]) -> dict[str, A
 
 def check_skip_damaged(job: "Job", is_given: bool) -> None:
     """Refuse --skip-damaged for images that are not made from the user's."""
-    if is_given and not job.source_paths:
+    if is_given and not job.image_sources:
         raise BadValue("--skip-damaged needs a family that is made from your images (source=…)")
 
 

@@ -90,7 +90,7 @@ def _family_tiles(options: PreviewOptions) -> "list[Tile]":
         job = Job.parse(**fields | {"count": options.count})
         check_skip_damaged(job, options.skip_damaged)
         job = job.scan_sources(skip_damaged=options.skip_damaged)
-        for line in job.sources.skipped():
+        for line in job.sources.notes():
             report(line)
         return list(tiles_of_job(job))
     jobs = [Job.parse(**fields | {"count": 1, "family": name}) for name in components("family")]

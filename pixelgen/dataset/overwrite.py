@@ -112,7 +112,7 @@ def _check_download_cache(store: Store) -> None:
 def _own_lists(plan: Plan, store: Store) -> list[str]:
     """Return the names of the checksums and of the record of sources where they are its own."""
     old = plan.job
-    lists = [SOURCES] if old.source_paths and is_intact(store, plan) else []
+    lists = [SOURCES] if old.image_sources and is_intact(store, plan) else []
     if old.checksum != "none" and listed_checksum(store, PLAN) == sha256_of(store.chunks(PLAN)):
         lists.append(SUMS)
     return lists
@@ -121,7 +121,8 @@ def _own_lists(plan: Plan, store: Store) -> list[str]:
 def _check_sources(new: Job, store: Store) -> None:
     """Refuse to remove what the new dataset is to be made from."""
     root = os.path.realpath(store.root)
-    for path in chain(new.source_paths, new.sources.paths()):
+    folders = (source.path for source in new.image_sources)
+    for path in chain(folders, new.sources.paths()):
         paths = os.path.realpath(path), root
         if os.path.commonpath(paths) in paths:
             raise Conflict(

@@ -71,7 +71,7 @@ def repair_plan(store: Store) -> tuple[Plan, list[Damage]]:
             raise
         plan = read_plan(store)
         repaired.append(Damage(PLAN, "damaged"))
-    if plan.job.source_paths and _restore_sources(store, plan):
+    if plan.job.image_sources and _restore_sources(store, plan):
         repaired.append(Damage(SOURCES, "missing or damaged"))
     return plan, repaired
 

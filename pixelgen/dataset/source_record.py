@@ -1,14 +1,17 @@
 """The record of the user's images that a dataset is made from: ``sources.jsonl``.
 
 A line an image, in the order in which they are drawn from: the folder, the file's name below it,
-its SHA-256 and its sides in pixels. From the first shard on the record stands for the folders: a
-resumed run, every worker and every check take the images that it names, and no others.
+its SHA-256, its sides in pixels and, for crops, what was asked of it and the boxes of its objects.
+From the first shard on the record stands for the folders and labels: a resumed run, every worker
+and every check take the images and boxes that it names, and no others.
 """
 
 import json
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
+
+import numpy as np
 
 from pixelgen.dataset.plan import Plan
 from pixelgen.dataset.run_config import RunConfig
@@ -25,11 +28,12 @@ from pixelgen.source_images import (
 from pixelgen.storage import Store
 
 SOURCES = "sources.jsonl"
+_LINE_LIMIT = 16 << 20  # bytes: an image may have very many boxes
 
 
 def record_files(job: Job) -> tuple[str, ...]:
     """Return the name of the record, if the job has any."""
-    return (SOURCES,) if job.source_paths else ()
+    return (SOURCES,) if job.image_sources else ()
 
 
 def write_record(store: Store, sources: SourceCatalog) -> None:
@@ -41,9 +45,12 @@ def write_record(store: Store, sources: SourceCatalog) -> None:
 
 def _lines(sources: SourceCatalog) -> Iterator[bytes]:
     for folder in sources.folders:
-        for name, sha256, width, height in folder.images:
-            row = {"source": folder.path, "file_name": name, "sha256": sha256}
-            yield json.dumps(row | {"width": width, "height": height}).encode() + b"\n"
+        for image in folder.images:
+            row = folder.source.columns | {"file_name": image.name, "sha256": image.sha256}
+            row |= {"width": image.width, "height": image.height}
+            if folder.source.room:
+                row["boxes"] = image.pixel_boxes.tolist()
+            yield json.dumps(row).encode() + b"\n"
 
 
 def read_record(store: Store, job: Job) -> SourceCatalog | None:
@@ -52,29 +59,39 @@ def read_record(store: Store, job: Job) -> SourceCatalog | None:
     Raises:
         Conflict: If it cannot be read.
     """  # noqa: DOC501 - the ValueError is caught
-    images: dict[str, list[SourceImage]] = {path: [] for path in job.source_paths}
+    images: dict[str, list[SourceImage]] = {_key(each.columns): [] for each in job.image_sources}
     if not images:
         return SourceCatalog()
     if store.size(SOURCES) is None:
         return None
     try:
-        for count, line in enumerate(store.lines(SOURCES), 1):
+        for count, line in enumerate(store.lines(SOURCES, max_bytes=_LINE_LIMIT), 1):
             if count > MOST_IMAGES * len(images):
                 raise ValueError("it has too many lines")
             row = json.loads(line)
-            images[row["source"]].append(_read_image(row))
-    except (ValueError, KeyError, TypeError, RecursionError):
+            images[_key(row)].append(_read_image(row))
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         raise Conflict(f"{store.path(SOURCES)} is damaged; restore it") from None
     if not all(images.values()):
         raise Conflict(f"{store.path(SOURCES)} is cut short; restore it")
-    return SourceCatalog(tuple(SourceFolder(path, tuple(each)) for path, each in images.items()))
+    folders = zip(job.image_sources, images.values(), strict=True)
+    return SourceCatalog(tuple(SourceFolder(source, tuple(each)) for source, each in folders))
+
+
+def _key(row: dict[str, Any]) -> str:
+    """Return what a row says of its source, as text that can be compared."""
+    return json.dumps([row["source"], row.get("crop")], sort_keys=True)
 
 
 def _read_image(row: dict[str, Any]) -> SourceImage:
     """Read an image's line; raise ValueError, TypeError or KeyError for what no folder holds."""
-    image = SourceImage(row["file_name"], row["sha256"], row["width"], row["height"])
+    boxes = np.array(row.get("boxes") or [], np.int64).reshape(-1, 4)
+    if len(boxes) and not 0 <= boxes.min() <= boxes.max() < 1 << 31:
+        raise ValueError("a box is beyond every image")
+    image = SourceImage(row["file_name"], row["sha256"], row["width"], row["height"],
+                        boxes.astype("<i4").tobytes())  # fmt: skip
     is_plain = isinstance(image.name, str) and is_inside(image.name)
-    sides = [type(side) is int and 0 < side < 1 << 31 for side in image[2:]]
+    sides = [type(side) is int and 0 < side < 1 << 31 for side in image[2:4]]
     if not is_plain or not is_sha256(image.sha256) or not all(sides):
         raise ValueError("it names no image below a folder")
     return image
@@ -117,15 +134,15 @@ def bind_sources(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> J
         BadValue: For images that cannot be used.
         Conflict: Where the dataset was begun with others.
     """
-    if plan and not job.source_paths:
+    if plan and not job.image_sources:
         check_sources(plan, job.sources, store.root)
-    if not job.source_paths or job.sources.folders:
+    if not job.image_sources or job.sources.folders:
         return job
     if plan and (recorded := read_record(store, job)):
         check_sources(plan, recorded, store.root)
         return job.with_sources(recorded)
     job = job.scan_sources(skip_damaged=run.skip_damaged)
-    for line in job.sources.skipped():
+    for line in job.sources.notes():
         run.note(line)
     return job
 

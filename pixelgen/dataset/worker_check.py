@@ -23,10 +23,11 @@ def checked_workers(job: Job, store: Store, engine: Engine) -> Iterator[tuple[St
     if not engine.distributed:
         yield store, None
         return
-    for path in job.source_paths:
-        if not os.path.isabs(path):
+    for source in job.image_sources:
+        if not os.path.isabs(source.path):
             raise BadValue(
-                f"workers may be in another directory than this one: give the source {path!r} as an"
+                "workers may be in another directory than this one: give the source"
+                f" {source.path!r} as an"
                 " absolute path that all of them see"
             )
     there, token = store.absolute(), os.urandom(16)

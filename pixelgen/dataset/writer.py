@@ -219,7 +219,7 @@ def prepare_or_resume(
             return target
     found.check_usable(job, store)
     replace_files(job, store)
-    if job.source_paths:
+    if job.image_sources:
         check_sources(found, job.sources, store.root)
         if store.size(record_files(job)[0]) is None:
             write_record(store, job.sources)

@@ -3,12 +3,22 @@
 import hashlib
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.registry import Component, parse
 from pixelgen.rng import Stream
-from pixelgen.source_images import SourceFolder
+from pixelgen.source_images import ImageSource, SourceFolder, Window
+
+
+class SourcePart(NamedTuple):
+    """The name of an image of the user's, '' if there is none, and the part that was taken."""
+
+    name: str
+    window: Window
+
+
+NO_PART = SourcePart("", Window(0, 0, 0, 0))
 
 
 @dataclass(frozen=True)
@@ -49,13 +59,13 @@ class Family(Component):
         return {f"{self.name}/{self.version}", *others}
 
     @property
-    def source(self) -> str:
-        """The folder of the user's images that it reads; '' if none."""
-        return ""
+    def image_source(self) -> ImageSource | None:
+        """The images of the user's that it reads, if any."""
+        return None
 
-    def source_name(self, folder: SourceFolder, stream: Stream) -> str:
-        """Return the name of the image of ``folder`` that the stream's image is made from."""
-        return ""
+    def source_part(self, folder: SourceFolder, stream: Stream, shape: Shape) -> SourcePart:
+        """Return what the stream's image is made from: an image of ``folder``, and where in it."""
+        return NO_PART
 
     def check_shape(self, shape: Shape) -> None:
         """Refuse a frame that these parameters cannot fill. Most families fill any frame.
@@ -81,7 +91,7 @@ class Family(Component):
     def render_from(
         self, folder: SourceFolder, stream: Stream, shape: Shape
     ) -> Pixels | tuple[Pixels, Coverage]:
-        """Draw one image from those of :attr:`source`; families without one do not use them."""
+        """Draw one image from those of :attr:`image_source`; families without one use none."""
         return self.render(stream, shape)
 
     def sample(self, seed: int, image: int, shape: Shape) -> Pixels:

@@ -1,5 +1,8 @@
 """The user's images, and other image files that others made: read within limits, and scanned."""
 
+from pixelgen.source_images.crop_room import CROP_WORDS as CROP_WORDS
+from pixelgen.source_images.crop_room import CropRoom as CropRoom
+from pixelgen.source_images.decoded import Levels as Levels
 from pixelgen.source_images.files import FORMATS as FORMATS
 from pixelgen.source_images.files import MOST_BYTES as MOST_BYTES
 from pixelgen.source_images.files import MOST_PIXELS as MOST_PIXELS
@@ -10,8 +13,9 @@ from pixelgen.source_images.files import is_inside as is_inside
 from pixelgen.source_images.files import read_file as read_file
 from pixelgen.source_images.folder import MOST_IMAGES as MOST_IMAGES
 from pixelgen.source_images.folder import NO_SOURCES as NO_SOURCES
+from pixelgen.source_images.folder import ImageSource as ImageSource
 from pixelgen.source_images.folder import SourceCatalog as SourceCatalog
 from pixelgen.source_images.folder import SourceFolder as SourceFolder
-from pixelgen.source_images.folder import SourceImage as SourceImage
-from pixelgen.source_images.folder import decode_rgba as decode_rgba
 from pixelgen.source_images.folder import scan_folder as scan_folder
+from pixelgen.source_images.images import SourceImage as SourceImage
+from pixelgen.source_images.images import Window as Window

@@ -10,15 +10,20 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any, NamedTuple, Self
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-import numpy.typing as npt
-
-from pixelgen.errors import BadValue, PixelgenError, suggest_comma
+from pixelgen.errors import BadValue, suggest_comma
+from pixelgen.source_images.crop_room import CropRoom
+from pixelgen.source_images.decoded import DecodedImages
 from pixelgen.source_images.files import UnusableImage, decode, read_file
+from pixelgen.source_images.images import SourceImage
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from pixelgen.user_datasets.boxes.base import ImageLabels, Labels
 
 MOST_IMAGES = 1_000_000
 """The images of a folder: all of their names and hashes are kept in memory."""
@@ -28,44 +33,52 @@ _NAME = re.compile(
 )
 _NAMED = 3  # of the images that are too small
 _LISTED = 100  # of the images that cannot be used
+_ORIENTATION = 0x0112  # a tag of EXIF
 
 
-class SourceImage(NamedTuple):
-    """An image of a folder: its path below it, its SHA-256, and its sides in pixels."""
+@dataclass(frozen=True)
+class ImageSource:
+    """What a family reads of the user's: the images of a folder, or those with room for crops."""
 
-    name: str
-    sha256: str
-    width: int
-    height: int
+    path: str
+    room: CropRoom | None = None
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The source as the rows of the record have it."""
+        return {"source": self.path, **({"crop": asdict(self.room)} if self.room else {})}
 
 
 @dataclass(frozen=True)
 class SourceFolder:
-    """The images of a folder, as they were when it was scanned.
+    """The images of a source, as they were when it was scanned.
 
-    ``skipped`` says of each skipped file why it cannot be used.
+    ``skipped`` says of each skipped file why it cannot be used; ``notes`` are what else the user
+    should know, a line each.
     """
 
-    path: str
+    source: ImageSource
     images: tuple[SourceImage, ...]
     skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256 of the names, hashes and sides of the images, in hexadecimal."""
-        lines = "".join(f"{sha256} {w}x{h} {name}\n" for name, sha256, w, h in self.images)
+        """The SHA-256 of the names, hashes, sides and boxes of the images, in hexadecimal."""
+        lines = "".join(
+            f"{sha256} {w}x{h}{'+' if boxes else ''}{boxes.hex()} {name}\n"
+            for name, sha256, w, h, boxes in self.images
+        )
         return hashlib.sha256(lines.encode()).hexdigest()
 
-    def check_size(self, width: int, height: int) -> None:
-        """Raise BadValue naming the images that are smaller than ``width`` x ``height`` pixels."""
-        small = [each for each in self.images if each.width < width or each.height < height]
-        if small:
-            named = ", ".join(f"{name} ({w}x{h})" for name, _, w, h in small[:_NAMED])
-            more = f" and {len(small) - _NAMED:,} more" if len(small) > _NAMED else ""
-            raise BadValue(
-                f"images in {self.path} are smaller than {width}x{height}: {named}{more}; remove"
-                " them, or choose a smaller --size"
-            )
+    @cached_property
+    def decoded(self) -> DecodedImages:
+        """The levels of the images."""
+        return DecodedImages(os.path.abspath(self.source.path))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is computed or open: it cannot be pickled, nor need be copied."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 @dataclass(frozen=True)
@@ -78,17 +91,21 @@ class SourceCatalog:
     folders: tuple[SourceFolder, ...] = ()
 
     @classmethod
-    def scan(cls, paths: Iterable[str], *, skip_damaged: bool = False) -> Self:
+    def scan(
+        cls, sources: Iterable[ImageSource], frame: tuple[int, int], *, skip_damaged: bool = False
+    ) -> Self:
         """Scan folders; raise BadValue as :func:`scan_folder` does."""
-        return cls(tuple(scan_folder(path, skip_damaged=skip_damaged) for path in paths))
+        return cls(
+            tuple(scan_folder(source, frame, skip_damaged=skip_damaged) for source in sources)
+        )
 
-    def folder(self, path: str) -> SourceFolder:
-        """Return the folder of a path; raise BadValue where it was not scanned."""
+    def folder(self, source: ImageSource) -> SourceFolder:
+        """Return the folder of a source; raise BadValue where it was not scanned."""
         for folder in self.folders:
-            if folder.path == path:
+            if folder.source == source:
                 return folder
         raise BadValue(
-            f"the images in {path!r} were not scanned by this job; use the one that"
+            f"the images in {source.path!r} were not scanned by this job; use the one that"
             " scan_sources() returns: job = job.scan_sources()"
         )
 
@@ -97,51 +114,135 @@ class SourceCatalog:
         """The SHA-256 of what each folder lists."""
         return tuple(folder.digest for folder in self.folders)
 
-    def skipped(self) -> Iterator[str]:
-        """Yield a line for each folder in which files were skipped."""
+    def notes(self) -> Iterator[str]:
+        """Yield what the user should know of the folders, a line each."""
         for folder in self.folders:
             if folder.skipped:
-                yield f"skipped in {folder.path!r}: {shorten_list(folder.skipped)}"
+                yield f"skipped in {folder.source.path!r}: {shorten_list(folder.skipped)}"
+            yield from folder.notes
 
     def paths(self) -> Iterator[str]:
-        """Yield the paths of all images."""
+        """Yield the paths of all images and labels."""
         for folder in self.folders:
+            if folder.source.room and folder.source.room.labels:
+                yield folder.source.room.labels
             for image in folder.images:
-                yield f"{folder.path}/{image.name}"
+                yield f"{folder.source.path}/{image.name}"
 
 
 NO_SOURCES = SourceCatalog()
 
 
-def scan_folder(path: str, *, skip_damaged: bool = False) -> SourceFolder:
-    """List the images of a folder, each of which is decoded once, whole.
+def scan_folder(
+    source: ImageSource, frame: tuple[int, int], *, skip_damaged: bool = False
+) -> SourceFolder:
+    """List the images of a source, each of which is decoded once, whole.
 
-    Links to files are followed, links to folders are not; hidden files and folders are skipped.
+    Links to files are followed, links to folders are not; hidden files and folders are skipped. Of
+    a source of crops, images that have no labels or no room are omitted, which its notes say.
+
+    Args:
+        source: The folder, and what is wanted of its images.
+        frame: Width and height of what is cut out of each.
+        skip_damaged: Skip damaged images, instead of refusing them.
 
     Raises:
-        BadValue: If it holds none, or naming every file that is not an image, or a damaged one;
-            with ``skip_damaged`` those are skipped.
+        BadValue: If there are no such images; naming those that are damaged, no images, or smaller
+            than the frame; for labels that cannot be read, or do not fit their images.
     """
-    images: list[SourceImage] = []
-    damaged: list[str] = []
     try:
-        for name in sorted(_image_names(path), key=os.fsencode):
-            try:
-                images.append(_read_entry(path, name))
-            except UnusableImage as error:
-                damaged.append(f"{name} is {error}")
+        names = sorted(_image_names(source.path), key=os.fsencode)
+        if not names:
+            raise BadValue(f"the source {source.path!r} holds no images (.png, .jpg, .webp, …)")
+        labels = _read_labels(source, names)
+        images, damaged = _read_images(source.path, names, labels)
     except OSError as error:
-        hint = suggest_comma(f"source={path}")
+        hint = suggest_comma(f"source={source.path}")
         raise BadValue(f"cannot read the source {error.filename}: {error.strerror}{hint}") from None
     if damaged and not skip_damaged:
         count = f"{len(damaged):,} {'file' if len(damaged) == 1 else 'files'}"
         raise BadValue(
-            f"{count} in the source {path!r} cannot be used: {shorten_list(damaged)}; remove them,"
-            " or skip them with --skip-damaged"
+            f"{count} in the source {source.path!r} cannot be used:"
+            f" {shorten_list(damaged)}; remove them, or skip them with --skip-damaged"
         )
     if not images:
-        raise BadValue(f"the source {path!r} holds no images (.png, .jpg, .webp, …)")
-    return SourceFolder(path, tuple(images), tuple(damaged))
+        raise BadValue(f"the source {source.path!r} holds no image that can be used")
+    if source.room is None:
+        _check_size(source.path, images, frame)
+        return SourceFolder(source, tuple(images), tuple(damaged))
+    with_room = tuple(image for image in images if source.room.has_place(image, frame))
+    notes = _notes(source, labels, names, images, frame)
+    if not with_room:
+        raise BadValue(
+            f"no image in {source.path!r} has room for {frame[0]}x{frame[1]} pixels away from"
+            " objects; choose a smaller --size, margin or min_scale"
+        )
+    return SourceFolder(source, with_room, tuple(damaged), notes)
+
+
+def _read_labels(source: ImageSource, names: Sequence[str]) -> "Labels | None":
+    from pixelgen.user_datasets.boxes.detect import read_labels  # here, as few jobs have labels
+
+    room = source.room
+    if room is None or not room.labels:
+        return None
+    return read_labels(room.labels, source.path, names, room.split)
+
+
+def _read_images(
+    path: str, names: Sequence[str], labels: "Labels | None"
+) -> tuple[list[SourceImage], list[str]]:
+    """Read the images of some names that have labels; return what is wrong with others."""
+    images: list[SourceImage] = []
+    damaged: list[str] = []
+    for name in names:
+        if labels is None or name in labels.images:
+            try:
+                images.append(_read_entry(path, name, labels.images[name] if labels else None))
+            except UnusableImage as error:
+                damaged.append(f"{name} is {error}")
+    return images, damaged
+
+
+def _notes(
+    source: ImageSource,
+    labels: "Labels | None",
+    names: Sequence[str],
+    images: Sequence[SourceImage],
+    frame: tuple[int, int],
+) -> tuple[str, ...]:
+    """Return what the user should know of a source of crops."""
+    room = source.room
+    if room is None:
+        return ()
+    small = [f"{each.name} ({each.width}x{each.height})" for each in images
+             if not room.has_place(each, frame)]  # fmt: skip
+    notes = list(labels.notes) if labels else [
+        f"no labels for {source.path!r}: the whole of each image is taken as background"
+    ]  # fmt: skip
+    unlabelled = [name for name in names if labels and name not in labels.images]
+    if unlabelled:
+        kind = f"are not in split {room.split!r} of" if room.split else "have no labels in"
+        notes.append(f"left out, as they {kind} {room.labels!r}: {shorten_list(unlabelled)}")
+    if small:
+        notes.append(
+            f"left out, as they have no room for {frame[0]}x{frame[1]} pixels away from objects:"
+            f" {shorten_list(small)}"
+        )
+    return tuple(notes)
+
+
+def _check_size(path: str, images: Iterable[SourceImage], frame: tuple[int, int]) -> None:
+    """Raise BadValue naming the images that are smaller than a frame."""
+    width, height = frame
+    small = [each for each in images if each.width < width or each.height < height]
+    if small:
+        named = ", ".join(f"{each.name} ({each.width}x{each.height})" for each in small[:_NAMED])
+        more = f" and {len(small) - _NAMED:,} more" if len(small) > _NAMED else ""
+        raise BadValue(
+            f"images in {path} are smaller than {width}x{height}: {named}{more}; remove"
+            " them, or choose a smaller --size"
+        )
 
 
 def shorten_list(texts: Sequence[str]) -> str:
@@ -166,7 +267,7 @@ def _image_names(path: str) -> Iterator[str]:
                 yield os.path.relpath(file, path)
 
 
-def _read_entry(path: str, name: str) -> SourceImage:
+def _read_entry(path: str, name: str, labels: "ImageLabels | None") -> SourceImage:
     file = os.path.join(path, name)
     if not file.isprintable():
         raise BadValue(f"the name of the image {file!r} is not plain text; rename it")
@@ -174,30 +275,15 @@ def _read_entry(path: str, name: str) -> SourceImage:
     image = decode(data)
     if image.mode in ("F", "I"):
         raise UnusableImage("one with levels of 32 bits; make it one of 8 or 16 bits")
-    return SourceImage(name, hashlib.sha256(data).hexdigest(), *image.size)
+    boxes = b""
+    if labels is not None:
+        from pixelgen.user_datasets.boxes.base import pixel_boxes
+
+        boxes = pixel_boxes(labels, image.size, _orientation(image)).astype("<i4").tobytes()
+    return SourceImage(name, hashlib.sha256(data).hexdigest(), *image.size, boxes)
 
 
-@lru_cache(maxsize=1)
-def decode_rgba(path: str, image: SourceImage) -> npt.NDArray[Any]:
-    """Return the levels of an image of a folder: (height, width, 4), 8 or 16 bits, alpha last.
-
-    ``path`` is absolute.
-
-    Raises:
-        PixelgenError: Where the file is not the one that was scanned.
-    """
-    file = os.path.join(path, image.name)
-    way = "restore the file, or generate the dataset anew in another directory"
-    try:
-        data = read_file(file)
-        if hashlib.sha256(data).hexdigest() != image.sha256:
-            raise PixelgenError(f"{file} has changed since it was scanned; {way}")
-        found = decode(data)
-    except OSError as error:
-        raise PixelgenError(f"cannot read {file}: {error.strerror}; {way}") from None
-    except UnusableImage as error:
-        raise PixelgenError(f"{file} is {error}; {way}") from None
-    if found.mode.startswith("I;16"):
-        gray = np.asarray(found).astype(np.uint16)
-        return np.stack([gray, gray, gray, np.full_like(gray, 65535)], axis=-1)
-    return np.asarray(found.convert("RGBA"))
+def _orientation(image: "Image") -> int:
+    """Return how the image is meant to be displayed: the EXIF orientation, 1 … 8."""
+    value = image.getexif().get(_ORIENTATION, 1)
+    return value if value in range(1, 9) else 1

@@ -83,7 +83,7 @@ def _preferred_modes(color: str) -> Iterator[str]:
 
 
 def _without_files(job: Job) -> Job:
-    if job.source_paths:
+    if job.image_sources:
         raise BadValue("invalid noise: must not be made of files of the server")
     return job
 

@@ -1,0 +1,39 @@
+"""An image of the user's, and a part of it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pixelgen.numeric.free_places import Boxes
+
+
+class SourceImage(NamedTuple):
+    """An image of a folder.
+
+    Attributes:
+        name: Its path below the folder.
+        sha256: Of the bytes of its file, in hexadecimal.
+        width: In pixels, as it is stored.
+        height: In pixels, as it is stored.
+        boxes: Of its objects: left, top, right, bottom of each, int32, little-endian.
+    """
+
+    name: str
+    sha256: str
+    width: int
+    height: int
+    boxes: bytes = b""
+
+    @property
+    def pixel_boxes(self) -> Boxes:
+        """The boxes as an array (n, 4); right and bottom are not part of a box."""
+        return np.frombuffer(self.boxes, "<i4").reshape(-1, 4)
+
+
+class Window(NamedTuple):
+    """A part of an image, in its pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
