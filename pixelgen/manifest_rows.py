@@ -112,7 +112,7 @@ def _generated_columns(spec: ImageSpec, sources: SourceCatalog) -> Callable[[Ima
         if families:
             columns["source"] = part.name
         if has_crops:
-            columns["crop"] = [*part.window]
+            columns |= {f"crop_{side}": value for side, value in part.window._asdict().items()}
         columns["seed"] = hex(spec.seed)
         if spec.color is not None:
             columns |= {"color": str(spec.color), "density": density}
