@@ -17,6 +17,7 @@ PixelBoxes = npt.NDArray[np.int32]
 Size = tuple[int, int]
 
 _COORDINATE_LIMIT = 1e9
+_ROUNDED = 0.01  # of a pixel: what shares written with six digits are off
 _BEYOND = 0.01  # of a side: what rounding may put a relative box outside
 
 
@@ -192,8 +193,8 @@ def _in_pixels(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Round boxes outwards and cut them to a frame; say which of them are in it at all."""
     low, high = (
-        np.floor(boxes[:, :2]),
-        np.maximum(np.ceil(boxes[:, 2:]), np.floor(boxes[:, :2]) + 1),
+        np.floor(boxes[:, :2] + _ROUNDED),
+        np.maximum(np.ceil(boxes[:, 2:] - _ROUNDED), np.floor(boxes[:, :2] + _ROUNDED) + 1),
     )
     inside = ((high > 0) & (low < frame)).all(axis=1)
     pixels = np.concatenate([np.clip(low, 0, frame), np.clip(high, 0, frame)], axis=1)
