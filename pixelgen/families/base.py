@@ -12,7 +12,7 @@ from pixelgen.source_images import ImageSource, SourceFolder, Window
 
 
 class SourcePart(NamedTuple):
-    """The name of an image of the user's, '' if there is none, and the part that was taken."""
+    """The name of an image of the user's, '' without one, and the part that was taken."""
 
     name: str
     window: Window

@@ -106,7 +106,7 @@ def _levels(levels: Levels, shape: Shape) -> Pixels:
 
 
 def _coverage(levels: Levels) -> Coverage | None:
-    """Return the alpha channel as 8 bits; None if there is none, or all of it is opaque."""
+    """Return the alpha channel as 8 bits; None without one, or if all of it is opaque."""
     if levels.shape[-1] == 3:
         return None
     alpha = levels[..., 3] if levels.dtype == np.uint8 else levels[..., 3] >> 8

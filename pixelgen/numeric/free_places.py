@@ -32,7 +32,7 @@ class Place(NamedTuple):
 def draw_place(
     boxes: Boxes, size: tuple[int, int], window: tuple[int, int], words: Sequence[int]
 ) -> Place | None:
-    """Draw a free place, each with the same probability; None if there is none.
+    """Draw a free place, each with the same probability; None without any.
 
     Args:
         boxes: What the window must not touch, (n, 4).

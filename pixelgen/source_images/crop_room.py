@@ -42,7 +42,7 @@ class CropRoom:
     def draw(
         self, image: SourceImage, frame: tuple[int, int], words: Sequence[int]
     ) -> Window | None:
-        """Draw what part of an image becomes a crop; None if there is no room.
+        """Draw what part of an image becomes a crop; None without room.
 
         Args:
             image: The image, with the boxes of its objects.

@@ -2,8 +2,8 @@
 
 Images are wanted in random order, and decoding one takes far longer than cutting a part of it out.
 So the levels of each are written to a temporary file that has no name, and read from there: by the
-pages that are wanted, in memory that the system may take back. Those for which there is no space
-are decoded each time.
+pages that are wanted, in memory that the system may take back. Where space is short, an
+image is decoded each time.
 """
 
 import hashlib

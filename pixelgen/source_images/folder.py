@@ -223,10 +223,10 @@ def _notes(
     unlabelled = [name for name in names if labels and name not in labels.images]
     if unlabelled:
         kind = f"are not in split {room.split!r} of" if room.split else "have no labels in"
-        notes.append(f"left out, as they {kind} {room.labels!r}: {shorten_list(unlabelled)}")
+        notes.append(f"skipped, as they {kind} {room.labels!r}: {shorten_list(unlabelled)}")
     if small:
         notes.append(
-            f"left out, as they have no room for {frame[0]}x{frame[1]} pixels away from objects:"
+            f"skipped, as they have no room for {frame[0]}x{frame[1]} pixels away from objects:"
             f" {shorten_list(small)}"
         )
     return tuple(notes)

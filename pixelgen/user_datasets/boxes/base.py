@@ -59,7 +59,7 @@ class ImageLabels:
         self.add([min(across), min(down), max(across), max(down)])
 
     def number(self, value: Any) -> float:
-        """Return a coordinate; raise BadValue if the value is none."""
+        """Return a coordinate; raise BadValue if it is not a number."""
         try:
             number = float(value)
         except (TypeError, ValueError, OverflowError):
@@ -143,7 +143,7 @@ def pixel_boxes(labels: ImageLabels, size: Size, orientation: int) -> PixelBoxes
     """Return the boxes of an image in its pixels as they are stored, rounded outwards.
 
     Labels count from the image as it is stored or as it is displayed, which differ by the EXIF
-    ``orientation``, 1 … 8. Their size tells which; if it does not, each box is taken both ways.
+    ``orientation``, 1 … 8. Their size says which; if it does not, each box is taken both ways.
 
     Raises:
         BadValue: If the labels give another size, or for a box that is wholly outside the image.

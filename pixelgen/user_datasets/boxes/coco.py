@@ -25,7 +25,7 @@ def read(path: Path, names: NameIndex) -> Labels:
     """Read the boxes of the images that a file lists.
 
     Raises:
-        BadValue: If it is no COCO file, or for an annotation of an image that it does not list.
+        BadValue: If it is not a COCO file, or for an annotation of an image that it does not list.
     """
     listed: dict[int, _Listed] = {}
     annotated: dict[int, ImageLabels] = {}

@@ -20,7 +20,7 @@ def read_folder(folder: Path, source: str, names: NameIndex) -> Labels:
     """Read the labels in a folder, or in its folder ``labels``, beside ``images``.
 
     Raises:
-        BadValue: If no image of the source has any, or for a line that is none of YOLO.
+        BadValue: If no image of the source has any, or for a line that is not one of YOLO.
     """
     if (folder / "labels").is_dir():
         return _read(partial(_beside_images, source), names.names, names, folder / "labels")
@@ -32,7 +32,7 @@ def read_dataset(path: Path, source: str, names: NameIndex, split: str) -> Label
 
     Raises:
         BadValue: If it has no such split, no image of the source has labels, or for a line that is
-            none of YOLO.
+            not one of YOLO.
     """
     file = read_file(path)
     listed: Iterable[str] = names.names
