@@ -13,7 +13,8 @@ from pixelgen.source_images.images import SourceImage, Window
 CROP_WORDS = 2 * TRIES + 3
 """The random words of 32 bits that :meth:`CropRoom.draw` takes."""
 
-_UNIT = 256  # a scale is a whole multiple of 1/256
+_UNIT = 256  # a smaller scale is a whole multiple of 1/256
+_WHOLE = 4  # scales from here on are whole: areas of whole pixels are averaged in half the time
 _DECIMAL = Context(prec=20)  # its functions are rounded correctly, unlike those of math
 
 
@@ -52,7 +53,10 @@ class CropRoom:
         scales = _scales(self, image, frame)
         if scales is None:
             return None
-        window = _window(frame, _log_uniform(*scales, words[0]))
+        scale = _log_uniform(*scales, words[0])
+        if scale >= _WHOLE * _UNIT:
+            scale -= scale % _UNIT
+        window = _window(frame, scale)
         boxes = _enlarged(image, self.margin)
         place = draw_place(boxes, (image.width, image.height), window, words[1:])
         return Window(*place, *window) if place else None

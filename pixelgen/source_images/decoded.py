@@ -62,7 +62,9 @@ class DecodedImages:
             if self._process != os.getpid():
                 self._begin()  # the file's end is another's, too
             if kept := self._kept.get(image.name):
-                return np.memmap(self._file, kept.dtype, "r", kept.offset, kept.shape)  # type: ignore[call-overload,no-any-return]
+                file = self._file
+                mapped = np.memmap(file, kept.dtype, "r", kept.offset, kept.shape)  # type: ignore[call-overload]
+                return np.asarray(mapped)  # slices of a memmap are slow
             if self._last is None or self._last[0] != image.name:
                 self._last = image.name, decode_levels(self._path, image)
                 self._keep(*self._last)

@@ -1,6 +1,7 @@
 """Places that touch no box, and areas that are averaged: as counted one by one."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -117,7 +118,7 @@ def test_areas_are_averaged_exactly(high: int, wide: int, count: int, seed: int)
 @pytest.mark.parametrize("side", [8, 2200])  # sums of 32 bits, and of 64
 def test_the_highest_level_stays_the_highest(dtype: type, side: int) -> None:
     top = np.iinfo(dtype).max
-    levels = np.full((side, side, 3), top, dtype)
+    levels: npt.NDArray[np.unsignedinteger[Any]] = np.full((side, side, 3), top, dtype)
     reduced = reduce_area(levels, 7, 5)
     assert reduced.dtype == dtype
     assert (reduced == top).all()

@@ -84,7 +84,7 @@ def table(root: Path) -> Path:
     lines = [
         f"{name},{x},{y},{w},{h},cat"
         for name, boxes in BOXES.items()
-        for x, y, w, h in boxes or [("",) * 4]
+        for x, y, w, h in (boxes or [("", "", "", "")])  # type: ignore[list-item]
     ]
     path = root / "boxes.csv"
     path.write_text("\n".join(["file,x,y,w,h,label", *lines]))
