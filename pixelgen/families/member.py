@@ -62,7 +62,7 @@ Drawn: TypeAlias = Span | Choice
 class Member(NamedTuple):
     """A family of a mixture: its weight, its fixed parameters, and those drawn for each image.
 
-    It has at most ``limit`` images, counted from image 0; 0 is no limit.
+    It has at most ``limit`` images, counted from image 0; 0 means no limit.
     """
 
     family: Family
@@ -83,7 +83,22 @@ class Member(NamedTuple):
                 drawn.append((key, found))
             else:
                 fixed[key] = given[key]
-        return cls(family(**fixed), weight, tuple(drawn), limit)
+        member = cls(family(**fixed), weight, tuple(drawn), limit)
+        member._check_source()
+        return member
+
+    def _check_source(self) -> None:
+        """Refuse to draw for each image what decides which images of the user's are read at all."""
+        if self.family.image_source is None:
+            return
+        for key, values in self.drawn:
+            ends = {replace(self.family, **{key: end}).image_source for end in values.ends}
+            if ends != {self.family.image_source}:
+                raise BadValue(
+                    f"family {self.family.name!r}: {key} cannot be drawn for each image, as it"
+                    f" decides which of your images are read; write one value: {key}="
+                    f"{to_spec(values.ends[0])}"
+                )
 
     @property
     def drawn_names(self) -> tuple[str, ...]:
