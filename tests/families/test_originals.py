@@ -22,8 +22,8 @@ def test_a_family_has_the_figure_of_its_original(figure: Figure) -> None:
 
 
 def test_the_page_has_a_row_for_each_figure_and_no_other() -> None:
-    rows = [line.split(" | ") for line in PAGE.read_text(encoding="utf-8").splitlines()
-            if line.startswith("| `")]  # fmt: skip
+    first_table = PAGE.read_text(encoding="utf-8").partition("\n## ")[0]
+    rows = [line.split(" | ") for line in first_table.splitlines() if line.startswith("| `")]
     wanted = [row(figure, 0).split(" | ") for figure in FIGURES]
     for each in (*rows, *wanted):
         del each[4]
