@@ -105,6 +105,22 @@ def test_damaged_sources_are_removed_or_skipped(command: str, console: Console) 
     console.run(asked)
 
 
+@follows_advice("pixels away from objects; choose a smaller --size, margin or min_scale")
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("-s 12", "-s 7"), ("-s 7 {},margin=2", "-s 7 {}"), ("-s 7 {},min_scale=2", "-s 7 {}")],
+)
+def test_crops_without_room_get_it(before: str, after: str, console: Console) -> None:
+    photos(20)
+    names = [path.name for path in Path("photos").iterdir()]
+    rows = "".join(f"{name},8,8,4,4\n" for name in names)
+    Path("boxes.csv").write_text(f"file,x,y,w,h\n{rows}")
+    family = "--family crop:source=photos,labels=boxes.csv"
+    for options, code in ((before, 2), (after, 0)):
+        given = options.format(family) if "{}" in options else f"{options} {family}"
+        console.run(f"generate -n 3 -j 1 -q {given} -o set", code)
+
+
 @follows_advice("remove them, or choose a smaller --size")
 @pytest.mark.parametrize("command", ["generate -n 3 -j 1 -q -o set", "preview -n 3 -o sheet.png"])
 def test_small_sources_are_removed_or_the_size_is_reduced(command: str, console: Console) -> None:
