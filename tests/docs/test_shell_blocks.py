@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from PIL import Image
 
 from tests.support import pages
 from tests.support.command import COMMAND, ROOT, Run, tree_digest
@@ -273,3 +274,17 @@ def test_the_benchmarks_print_a_row(blocks: list[str], tmp_path: Path) -> None:
         command = re.sub(r" --rounds \d", "", line) + " --smoke"
         printed = bash(f"cd {shlex.quote(str(ROOT))}; {command}", tmp_path, TMPDIR=str(tmp_path))
         assert re.search(r" : (pixelgen|none) +1 +[\d.]+ \(", printed), printed
+
+
+@runs("docs/benchmarks.md", "pixelgen generate -n 1000 -s 25")
+@pytest.mark.cli
+@pytest.mark.slow
+def test_negatives_are_compared(blocks: list[str], tmp_path: Path) -> None:
+    for name in ("sklearn", "skimage"):
+        pytest.importorskip(name, reason="scikit-learn or scikit-image is not installed")
+    (tmp_path / "photos").mkdir()
+    Image.effect_noise((60, 60), 50).save(tmp_path / "photos" / "1.jpg")
+    smaller = {"-n 1000": "-n 12", "photos": "photos --seeds 2 --jobs 1 --only eyes"}
+    printed = bash(replaced(blocks[0], smaller), tmp_path)
+    assert re.search(r"12 negatives of each dataset, 2 seeds, 18 photographs", printed)
+    assert re.search(r"^\| `noise` \| [\d.]+ \[", printed, re.MULTILINE)
