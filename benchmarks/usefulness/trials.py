@@ -3,12 +3,13 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.usefulness.images import Gray, Negatives
-from benchmarks.usefulness.objects import Objects, Scenes, cut_all
+from benchmarks.usefulness.objects import Labels, Scenes, cut_all
 from benchmarks.usefulness.tasks import Features, Task
 
 RECALL = 0.95  # of held-out objects that a threshold keeps
@@ -74,9 +75,12 @@ def run_trial(setup: Setup, seed: int) -> Trial:
         if view not in views:
             views[view] = [task.view(patches) for patches in (scored, *trained)]
         objects = task.draw(np.random.default_rng(seed), known)
+        train, held_out = task.view(objects.train), task.view(objects.held_out)
         inputs, *negatives = views[view]
         for dataset, patches in enumerate(negatives):
-            is_positive = _find_objects(task, seed, objects, patches, inputs)
+            model = _train(task, seed, train, objects.labels, patches)
+            threshold = np.quantile(task.score(model, held_out), 1 - RECALL)
+            is_positive = task.score(model, inputs) >= threshold
             counts[dataset, number, test] = is_positive.reshape(len(test), -1).sum(axis=1)
     return Trial(counts, crops)
 
@@ -86,14 +90,9 @@ def _choose(patches: Gray, count: int, seed: int) -> Gray:
     return np.random.default_rng(seed).choice(patches, count, replace=False)
 
 
-def _find_objects(
-    task: Task, seed: int, objects: Objects, negatives: Features, inputs: Features
-) -> npt.NDArray[np.bool_]:
-    """Return which inputs a trained model takes for objects, at the recall of all comparisons."""
+def _train(task: Task, seed: int, objects: Features, labels: Labels, negatives: Features) -> Any:
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():  # networks are trained for a fixed number of epochs
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = task.train(seed, task.view(objects.train), objects.labels, negatives)
-    held_out = task.score(model, task.view(objects.held_out))
-    return task.score(model, inputs) >= np.quantile(held_out, 1 - RECALL)
+        return task.train(seed, objects, labels, negatives)
