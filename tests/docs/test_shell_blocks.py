@@ -280,11 +280,27 @@ def test_the_benchmarks_print_a_row(blocks: list[str], tmp_path: Path) -> None:
 @pytest.mark.cli
 @pytest.mark.slow
 def test_negatives_are_compared(blocks: list[str], tmp_path: Path) -> None:
+    compare_negatives(blocks[0], tmp_path)
+
+
+@runs("docs/choosing.md", "pixelgen generate -n 4000 -s 25")
+@pytest.mark.cli
+@pytest.mark.slow
+def test_the_comparison_of_mixtures_can_be_repeated(blocks: list[str], tmp_path: Path) -> None:
+    compare_negatives(blocks[0], tmp_path)
+
+
+def compare_negatives(block: str, folder: Path) -> None:
+    """Run a comparison with few images, seeds and tasks; it prints a row for each dataset."""
     for name in ("sklearn", "skimage"):
         pytest.importorskip(name, reason="scikit-learn or scikit-image is not installed")
-    (tmp_path / "photos").mkdir()
-    Image.effect_noise((60, 60), 50).save(tmp_path / "photos" / "1.jpg")
-    smaller = {"-n 1000": "-n 12", "photos": "photos --seeds 2 --jobs 1 --only eyes"}
-    printed = bash(replaced(blocks[0], smaller), tmp_path)
-    assert re.search(r"12 negatives of each dataset, 2 seeds, 18 photographs", printed)
-    assert re.search(r"^\| `noise` \| [\d.]+ \[", printed, re.MULTILINE)
+    found = re.search(r"usefulness ([\w ]+?)[\s\\]+--photographs (\S+)", block)
+    assert found
+    datasets, photographs = found[1].split(), folder / found[2]
+    photographs.mkdir(parents=True)
+    Image.effect_noise((60, 60), 50).save(photographs / "1.jpg")
+    smaller = re.sub(r"-n \d+", "-n 12", block).rstrip() + " --seeds 2 --jobs 1 --only eyes"
+    printed = bash(smaller, folder)
+    assert "12 negatives of each dataset, 2 seeds, 18 photographs" in printed
+    for name in datasets[1:]:
+        assert re.search(rf"^\| `{name}` \| [\d.]+ \[", printed, re.MULTILINE)
