@@ -70,7 +70,8 @@ def _list_presets(as_json: bool) -> int:
         for member in preset.with_source("source=DIR"):
             print_line(f"  {member}")
     print_line(
-        "False positives are those on unseen photographs, of 517, at 95 % recall, in ten small tasks."
+        "False positives are those on photographs that are not seen in training, at 95 % recall, in"
+        " ten small tasks."
     )
     return 0
 

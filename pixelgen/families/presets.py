@@ -48,8 +48,9 @@ PRESETS = {
             f"smooth:sigma={_WAVES},scale=global|channel|colorrange,side=224",
             "spectrum:a=0.5..3.5",
             "spectrum:sx=0.5..3.5",
-            "spectrum_color",
-            "wmm:r=0.4..0.8",
+            # The rounds of the paper, ten, take five times as long.
+            "spectrum_color:rounds=2",
+            "wmm:r=0.4..0.8,rounds=2",
             "dead_leaves=2",
             "dead_leaves:shape=square",
             "dead_leaves:shape=oriented",
