@@ -38,7 +38,8 @@ class CropRoom:
 
     def has_place(self, image: SourceImage, frame: tuple[int, int]) -> bool:
         """Return whether an image has room for a crop of a width and height."""
-        return _scales(self, image, frame) is not None
+        window = _window(frame, round(self.min_scale * _UNIT))
+        return has_place(_enlarged(image, self.margin), (image.width, image.height), window)
 
     def draw(
         self, image: SourceImage, frame: tuple[int, int], words: Sequence[int]
@@ -64,18 +65,17 @@ class CropRoom:
 
 @lru_cache(maxsize=1 << 16)
 def _scales(room: CropRoom, image: SourceImage, frame: tuple[int, int]) -> tuple[int, int] | None:
-    size, boxes = (image.width, image.height), _enlarged(image, room.margin)
+    """Return the least and the greatest scale for which an image has room; None without room."""
     least = round(room.min_scale * _UNIT)
+    if not room.has_place(image, frame):
+        return None
+    size, boxes = (image.width, image.height), _enlarged(image, room.margin)
     most = min(size[0] * _UNIT // frame[0], size[1] * _UNIT // frame[1])
     if room.max_scale:
         most = min(most, round(room.max_scale * _UNIT))
-
-    def fits(scale: int) -> bool:
-        return has_place(boxes, size, _window(frame, scale))
-
-    if most < least or not fits(least):
-        return None
-    return least, largest_true(least, most, fits)
+    return least, largest_true(
+        least, most, lambda scale: has_place(boxes, size, _window(frame, scale))
+    )
 
 
 def _window(frame: tuple[int, int], scale: int) -> tuple[int, int]:
