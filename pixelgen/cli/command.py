@@ -257,6 +257,41 @@ class ComponentName(click.ParamType):  # type: ignore[type-arg] # no generic bef
         ]
 
 
+class FamilyLimit(click.ParamType):  # type: ignore[type-arg] # no generic before click 8.4
+    """A family and the most images that it may have, as in stripes=50."""
+
+    name = "limit"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """Return the name, in lower case if it is one of pixelgen's, and the number."""
+        text = str(value).strip()
+        found = re.fullmatch(r"([\w.]+)=0*([1-9][0-9]{0,8})", text, re.ASCII)
+        if not found:
+            begun = re.match(r"[\w.]{1,50}", text, re.ASCII)
+            self.fail(
+                f"{text[:50]!r} must be a family and a whole number from 1 to 999999999; write"
+                f" --limit {begun[0] if begun else 'stripes'}=50",
+                param,
+                ctx,
+            )
+        name, most = found.groups()
+        return name if "." in name else name.lower(), int(most)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the names of families, each with its one line of help."""
+        from pixelgen.registry import components
+
+        return [
+            CompletionItem(name, help=family.summary())
+            for name, family in components("family").items()
+            if name.startswith(incomplete)
+        ]
+
+
 def expand_source(text: str) -> str:
     """Expand a leading ~ of the folder in ``family:source=~/folder``."""
     return re.sub(r"(?<=[:,]source=)~[^,/]*", lambda found: os.path.expanduser(found[0]), text)

@@ -143,7 +143,7 @@ def _fields(options: GenerateOptions) -> dict[str, Any]:
 
         own = find_trainer(options.trainer).layout
         fields["layout"] = f"{own},{fields['layout']}" if "layout" in fields else own
-    return beside_fields(fields, options) | address
+    return options.with_limits(beside_fields(fields, options)) | address
 
 
 def _with_seed(

@@ -10,6 +10,7 @@ from pixelgen.cli.class_names import load_classes
 from pixelgen.cli.command import (
     ComponentName,
     Count,
+    FamilyLimit,
     HomePath,
     NamedChoice,
     Side,
@@ -40,6 +41,9 @@ image_options = together([
                " background free]"),
     _draw("--family", "--noise", type=ComponentName("family"), multiple=True,
           help="Kind of noise, or a preset; repeat it for a mixture.  [default: uniform]"),
+    _draw("--limit", type=FamilyLimit(), multiple=True, metavar="FAMILY=N",
+          help="At most N images of a family, also of one in a preset: stripes=50; repeat it for"
+               " others."),
     _draw("--mode", type=NamedChoice("mode", ["RGB", "RGBA", "L", "LA"], case_sensitive=False),
           help="Channels.  [default: RGB; RGBA if --color is transparent]"),
     _draw("--depth", type=click.Choice(["8", "16"]), help="Bits per channel.  [default: 8]"),
@@ -94,6 +98,7 @@ class ImageOptions:
     color: str | None
     density: float | None
     family: tuple[str, ...]
+    limit: tuple[tuple[str, int], ...]
     mode: str | None
     depth: str | None
     seed: str | None
@@ -105,6 +110,24 @@ class ImageOptions:
         return {name: value for name, value in fields.items() if value not in (None, ())} | (
             self._size()
         )
+
+    def with_limits(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields of a job, its families with the limits that are given."""
+        if not self.limit:
+            return fields
+        if "family" not in fields:
+            raise BadValue(
+                "--limit needs a mixture of families; give a preset, as --family default, or"
+                " several --family"
+            )
+        from pixelgen.job_options import read_fields
+
+        limits = dict(self.limit)
+        for name in limits:
+            if [each for each, _ in self.limit].count(name) > 1:
+                raise BadValue(f"--limit is given twice for family {name!r}; give it once")
+        mixture = read_fields({"family": fields["family"]})["family"]
+        return fields | {"family": mixture.with_limits(limits)}
 
     def _size(self) -> dict[str, object]:
         sides = [side for side in (self.width, self.height) if side is not None]

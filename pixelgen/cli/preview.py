@@ -70,7 +70,7 @@ def _dataset_tiles(dataset: str, options: PreviewOptions) -> "list[Tile]":
     from pixelgen.dataset.existing_plan import finished_plan
     from pixelgen.storage import open_store
 
-    if options.image_fields() or options.skip_damaged:
+    if options.image_fields() or options.limit or options.skip_damaged:
         raise BadValue("options of what to draw cannot be combined with a dataset; remove either")
     store = open_store(dataset, follows_links=True)
     return list(tiles_of_dataset(finished_plan(store).job, store, options.count))
@@ -83,10 +83,12 @@ def _family_tiles(options: PreviewOptions) -> "list[Tile]":
     from pixelgen.rng import draw_seed
 
     fields: dict[str, Any] = {"size": options.tile, "family": "uniform"}
-    fields |= options.image_fields()
+    given = options.image_fields()
+    shows_all = given.get("family") == ("all",)
+    fields |= given if shows_all else options.with_limits(given)
     if fields.get("seed") == "random":
         fields["seed"] = draw_seed()
-    if fields["family"] != ("all",):
+    if not shows_all:
         job = Job.parse(**fields | {"count": options.count})
         check_skip_damaged(job, options.skip_damaged)
         job = job.scan_sources(skip_damaged=options.skip_damaged)
@@ -95,8 +97,9 @@ def _family_tiles(options: PreviewOptions) -> "list[Tile]":
         return list(tiles_of_job(job))
     jobs = [Job.parse(**fields | {"count": 1, "family": name}) for name in components("family")]
     check_skip_damaged(jobs[0], options.skip_damaged)
-    if _is_given("count"):
-        raise BadValue("--family all shows one image of each family; remove --count")
+    for name in ("count", "limit"):
+        if _is_given(name):
+            raise BadValue(f"--family all shows one image of each family; remove --{name}")
     return [tile for job in jobs for tile in tiles_of_job(job)]
 
 

@@ -14,12 +14,12 @@ dataset begins with the images of the smaller one.
 import math
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self
 
-from pixelgen.errors import BadValue
+from pixelgen.errors import BadValue, suggest_choice
 from pixelgen.families.base import Family
 from pixelgen.families.member import Member
 from pixelgen.families.presets import PRESETS, expand
@@ -31,6 +31,9 @@ VERSION = 2
 
 MOST_WEIGHT = 100_000
 """The images of a block: their order is computed at once."""
+
+MOST_LIMIT = 999_999_999
+"""The largest limit of a member."""
 
 _LIMIT = re.compile(r"0*[1-9][0-9]{0,8}", re.ASCII)
 _WEIGHT = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,3})?", re.ASCII)
@@ -101,6 +104,47 @@ class Mixture:
         for member in self.members:
             member.check_shape(shape)
 
+    def with_limits(self, limits: Mapping[str, int]) -> Self:
+        """Return the mixture with at most so many images of each of some families, by name.
+
+        If several members are of a family, its limit is divided among them by their weights: by
+        largest remainders, and each has at least one image. Images are counted from image 0.
+
+        >>> str(Mixture.parse(["uniform", "stripes", "stripes:n=4"]).with_limits({"stripes": 5}))
+        'uniform + stripes@3 + stripes@2:n=4'
+
+        Raises:
+            BadValue: For a family that is not in the mixture or has a limit already, for a limit
+                that is below the number of its members or above :data:`MOST_LIMIT`, and if no
+                member without a limit remains.
+        """
+        members = list(self.members)
+        for name, limit in limits.items():
+            places = [place for place, each in enumerate(members) if each.family.name == name]
+            own = [members[place] for place in places]
+            self._check_limit(name, limit, own)
+            parts = _divide(limit, [member.weight for member in own])
+            for place, part in zip(places, parts, strict=True):
+                members[place] = members[place]._replace(limit=part)
+        return type(self)(tuple(members))
+
+    def _check_limit(self, name: str, limit: int, own: Sequence[Member]) -> None:
+        """Refuse a limit that the members of a family cannot have."""
+        start = f"family {name!r} cannot be limited to {limit}"
+        if not own:
+            names = dict.fromkeys(family.name for family in self.families)
+            raise BadValue(f"{start}: it is not in the mixture{suggest_choice(name, names)}")
+        for member in own:
+            if member.limit:
+                raise BadValue(
+                    f"{start}: it has a limit already (@{member.limit}); remove one of the two"
+                )
+        if not len(own) <= limit <= MOST_LIMIT:
+            raise BadValue(
+                f"{start}: must be from {len(own)}, an image for each of its members in the"
+                f" mixture, to {MOST_LIMIT}; write {name}={len(own)}"
+            )
+
     def to_spec(self) -> str | list[str]:
         """Return the spec of the mixture: a text for one member, else a list."""
         specs = [*map(str, self.members)]
@@ -144,10 +188,21 @@ def _read_weight(name: str, text: str) -> Fraction:
 def _read_limit(head: str, text: str) -> int:
     if not _LIMIT.fullmatch(text):
         raise BadValue(
-            f"family {head!r}: limit {text!r} must be a whole number from 1 to 999999999; write"
+            f"family {head!r}: limit {text!r} must be a whole number from 1 to {MOST_LIMIT}; write"
             f" {head}@50"
         )
     return int(text)
+
+
+def _divide(images: int, weights: Sequence[Fraction]) -> list[int]:
+    """Divide images by weights, by largest remainders, so that each part is at least 1."""
+    shares = [images * weight / sum(weights) for weight in weights]
+    # Parts that are raised to 1 take fewer images from the others than there are parts.
+    parts = [max(1, int(share) - len(shares)) for share in shares]
+    while sum(parts) < images:
+        missing = [share - part for share, part in zip(shares, parts, strict=True)]
+        parts[missing.index(max(missing))] += 1
+    return parts
 
 
 def _refuse_list(head: str, parameters: str) -> None:

@@ -142,7 +142,7 @@ def test_a_list_of_families_is_answered_with_an_option_for_each(console: Console
     "reads no images and has no parameters; remove",
     "it has only the parameter source; write …:source=DIR",
     "needs your images; write …:source=DIR",
-    "must be a whole number from 1 to 999999999; write …@50",
+    "must be a whole number from 1 to …; write …@50",
     "cannot have a limit (@…), as only families can; remove it",
 )
 def test_weights_and_parameters_of_presets_are_answered_with_what_is_allowed(
@@ -169,6 +169,39 @@ def test_a_mixture_whose_families_all_have_limits_is_refused(console: Console) -
     console.run("generate --family uniform@5 --family perlin@5", 2)
     assert "uniform@5 + perlin@5" in console.last
     console.run(f"generate {SMALL} --family uniform@5 --family perlin")
+
+
+@follows_advice(
+    "… must be a family and a whole number from 1 to 999999999; write --limit …=50",
+    "--limit needs a mixture of families; give a preset, as --family default, or several --family",
+    "--limit is given twice for family …; give it once",
+    "it has a limit already (@…); remove one of the two",
+    "in the mixture, to …; write …=…",
+)
+def test_limits_of_families_are_answered_with_what_is_allowed(console: Console) -> None:
+    mixed = "--family default --family perlin"
+    for mistake, words, meant in (
+        ("--limit stripes=5", "--limit mixture --family", "--limit stripes=5 --family default"),
+        (f"{mixed} --limit fbm=5", "'fbm' not in the mixture uniform stripes perlin",
+         f"{mixed} --limit perlin=5"),
+        (f"{mixed} --limit strips=5", "'strips' 'stripes'", f"{mixed} --limit stripes=5"),
+        (f"{mixed} --limit default=5", "'default' not in the mixture uniform stripes",
+         f"{mixed} --limit uniform=5"),
+        (f"{mixed} --limit stripes=1", "'stripes' to 1 from 2 members stripes=2",
+         f"{mixed} --limit stripes=2"),
+        (f"{mixed} --limit Stripes@5", "'Stripes@5' Stripes=50", f"{mixed} --limit Stripes=50"),
+        (f"{mixed} --limit 5", "'5' 1 to 999999999", f"{mixed} --limit stripes=5"),
+        (f"{mixed} --limit =5", "'=5' stripes=50", f"{mixed} --limit stripes=50"),
+        (f"{mixed} --limit perlin=0", "'perlin=0' from 1 perlin=50", f"{mixed} --limit perlin=50"),
+        (f"{mixed} --limit perlin=5 --limit Perlin=6", "'perlin' twice once",
+         f"{mixed} --limit perlin=6"),
+        (f"{mixed}@5 --limit perlin=6", "already @5 remove", f"{mixed} --limit perlin=6"),
+    ):  # fmt: skip
+        answer = console.run(f"generate {SMALL} {mistake}", 2)
+        assert len(answer.splitlines()) == 1
+        assert [word for word in words.split() if word not in answer] == [], answer
+        assert console.run(f"preview {mistake}", 2) == answer
+        console.run(f"generate {SMALL} {meant} --force")
 
 
 @follows_advice("give one, such as --color white")

@@ -34,7 +34,7 @@ def test_an_option_without_effect_is_noted(console: Console) -> None:
 @follows_advice(
     "--… needs a COCO file or a data.yaml; for the folder … code is printed: remove --…",
     "--layout … names no sidecar to add; write one, such as --layout csv",
-    "--family all shows one image of each family; remove --count",
+    "--family all shows one image of each family; remove --…",
     "--key cannot be combined with --key-file; give either",
 )
 def test_an_option_without_effect_is_refused_in_a_line(console: Console) -> None:
@@ -49,6 +49,7 @@ def test_an_option_without_effect_is_refused_in_a_line(console: Console) -> None
         ("merge set --into own --split train", "--split data.yaml own", "merge set --into own"),
         ("index set --layout imagefolder", "--layout imagefolder csv", "index set --layout csv"),
         ("preview --family all -n 20", "--family all --count", "preview --family all"),
+        ("preview --family all --limit uniform=5", "--family all --limit", "preview --family all"),
         ("preview --skip-damaged", "--skip-damaged source=", "preview"),
         ("preview --family all --skip-damaged", "--skip-damaged source=", "preview --family all"),
         (f"{SMALL} --engine dask -o -", "--engine standard output", f"{SMALL} -o -"),

@@ -128,6 +128,7 @@ def test_a_failure_is_one_line_where_json_is_the_value_of_an_option(
     [
         (["generate"], "--part", "--partition"),
         (["generate", "--family"], "per", "perlin"),
+        (["generate", "--limit"], "str", "stripes"),
         (["generate", "--layout"], "files,co", "files,coco"),
         (["generate", "--engine"], "da", "dask"),
         (["verify"], "", "file"),

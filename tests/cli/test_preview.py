@@ -369,7 +369,7 @@ def test_a_preview_format_without_colors_is_refused(run: Run, tmp_path: Path) ->
     [
         ["--family", "uniform"], ["--family", "all"], ["-s", "8x8"], ["--width", "8"],
         ["--color", "red"], ["--density", "0.5"], ["--mode", "L"], ["--depth", "16"],
-        ["--seed", "0"],
+        ["--seed", "0"], ["--limit", "uniform=5"],
     ],
 )  # fmt: skip
 def test_a_preview_of_a_dataset_takes_no_options_of_generate(

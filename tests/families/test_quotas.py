@@ -226,6 +226,101 @@ def test_blocks_before_a_limit_are_those_without_it() -> None:
     assert few.to_spec() == ["uniform=2", "checker@50"]
 
 
+OF_FAMILIES = st.lists(
+    st.tuples(st.sampled_from(NAMES[:3]), st.integers(1, 9)), min_size=1, max_size=6
+)
+
+
+@settings(deadline=None)
+@given(OF_FAMILIES, SEEDS, st.data())
+def test_a_family_has_as_many_images_as_its_limit_and_never_more(
+    given_members: list[tuple[str, int]], seed: int, data: st.DataObject
+) -> None:
+    free = Mixture.parse([*(f"{name}={weight}" for name, weight in given_members), "rademacher=2"])
+    members = Counter(name for name, _ in given_members)
+    limits = {name: data.draw(st.integers(members[name], 40), name) for name in members}
+    mix = free.with_limits(limits)
+    assert Mixture.parse(mix.to_spec()) == mix
+    enough = 40 * int(sum(member.weight for member in mix.members))
+    left = Counter(limits)
+    for member in chosen(mix, seed, range(enough)):
+        left[member.family.name] -= 1
+        assert left[member.family.name] >= 0 or member.family.name == "rademacher"
+    assert {left[name] for name in limits} == {0}
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 9000), min_size=1, max_size=9), st.integers(0, 10**6))
+def test_a_limit_is_divided_by_the_weights_of_the_members_of_a_family(
+    weights: list[int], more: int
+) -> None:
+    limit = len(weights) + more
+    free = Mixture.parse([*(f"stripes={weight}" for weight in weights), "uniform=7"])
+    *own, last = free.with_limits({"stripes": limit}).members
+    assert [member._replace(limit=0) for member in [*own, last]] == [*free.members]
+    assert last.limit == 0
+    assert sum(member.limit for member in own) == limit
+    shares = [Fraction(limit * weight, sum(weights)) for weight in weights]
+    assert all(member.limit >= 1 for member in own)
+    if min(shares) >= 1:
+        assert all(abs(each.limit - share) < 1 for each, share in zip(own, shares, strict=True))
+    missing = [share - member.limit for member, share in zip(own, shares, strict=True)]
+    taken = [short for short, member in zip(missing, own, strict=True) if member.limit > 1]
+    assert max(missing) - min(taken, default=max(missing)) <= 1  # no exchange would be fairer
+
+
+def test_a_limit_is_divided_among_members_and_leaves_the_others() -> None:
+    texts = ["uniform", "stripes=3", "stripes:n=4", "checker@7"]
+    mix = Mixture.parse(texts).with_limits({"stripes": 10})
+    assert mix.to_spec() == ["uniform", "stripes=3@8", "stripes@2:n=4", "checker@7"]
+    assert Mixture.parse(["uniform=99", "stripes=98", "stripes:n=4"]).with_limits(
+        {"stripes": 2}
+    ).to_spec() == ["uniform=99", "stripes=98@1", "stripes@1:n=4"]
+    assert mix.with_limits({}) == mix
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"perlin": 5}, "'perlin' .* to 5: it is not in the mixture; .* of uniform, stripes, chec"),
+        ({"strips": 5}, "'strips' .*: did you mean 'stripes'"),
+        ({"stripes": 1}, r"'stripes' .* to 1: must be from 2, .* to 999999999; write stripes=2"),
+        ({"stripes": 10**9}, "must be from 2, .* to 999999999"),
+        ({"uniform": 0}, "to 0: must be from 1, .*; write uniform=1"),
+        ({"checker": 5}, r"'checker' .*: it has a limit already \(@7\); remove one"),
+        ({"uniform": 5, "stripes": 5}, "every family of the mixture has a limit"),
+    ],
+)
+def test_a_limit_that_a_mixture_cannot_have_is_refused(
+    limits: dict[str, int], message: str
+) -> None:
+    mix = Mixture.parse(["uniform", "stripes", "stripes:n=4", "checker@7"])
+    with pytest.raises(BadValue, match=message):
+        mix.with_limits(limits)
+
+
+def test_the_option_limits_a_family_of_a_preset_as_the_plan_then_says(
+    make: Callable[..., Done], tmp_path: Path
+) -> None:
+    families = ("--family", "classic=7", "--family", "stripes=2:n=4")
+    limits = ("--limit", "stripes=6", "--limit", "blobs=2")
+    make("-n", 40, "-s", 24, *families, *limits, "-o", "few")
+    rows = [json.loads(each) for each in (tmp_path / "few/metadata.jsonl").read_text().splitlines()]
+    seen = Counter(row["generator"].partition(":")[0] for row in rows)
+    assert (seen["stripes"], seen["blobs"]) == (6, 2)
+    family = json.loads((tmp_path / "few/pixelgen.json").read_text())["job"]["family"]
+    assert [each.partition(":")[0] for each in family if "@" in each] == [
+        "stripes@2", "blobs@2", "stripes=2@4"
+    ]  # fmt: skip
+    spelled = [word for each in family for word in ("--family", each)]
+    make("-n", 40, "-s", 24, *spelled, "-o", "spelled")
+    assert tree_digest(tmp_path / "spelled") == tree_digest(tmp_path / "few")
+    (tmp_path / "recipe.toml").write_text('family = ["classic=7", "stripes=2:n=4"]')
+    make("-n", 25, "-s", 24, "--recipe", "recipe.toml", *limits, "-o", "grown")
+    make("-n", 40, "-s", 24, *families, *limits, "-o", "grown")
+    assert tree_digest(tmp_path / "grown") == tree_digest(tmp_path / "few")
+
+
 def test_a_limit_counts_from_image_0_and_is_in_the_plan(
     make: Callable[..., Done], tmp_path: Path
 ) -> None:
