@@ -1,5 +1,6 @@
 """Crops of the user's images: away from objects, anywhere there, at any scale, and reproducible."""
 
+import hashlib
 import json
 import math
 import shutil
@@ -323,6 +324,20 @@ def test_crops_have_the_mode_and_depth_that_are_wanted(mode: str, depth: int, sc
     image = Job(count=1, size="9x7", **options).scan_sources()[0]
     assert image.shape == (7, 9, {"L": 1, "LA": 2, "RGBA": 4}[mode])
     assert image.dtype.itemsize * 8 == depth
+
+
+def test_the_pixels_of_crops_are_promised(tmp_path: Path) -> None:
+    """Of an image that is exact everywhere; a changed pixel demands a new version."""
+    levels = np.arange(90 * 130 * 3, dtype=np.uint32) * 2654435761 >> 24
+    (tmp_path / "images").mkdir()
+    Image.fromarray(levels.astype(np.uint8).reshape(90, 130, 3)).save(tmp_path / "images/a.png")
+    (tmp_path / "boxes.csv").write_text("file,x,y,w,h\na.png,30,20,31,17\na.png,100,60,9,9\n")
+    found = hashlib.sha256()
+    for options in ("", ",margin=0.5", ",min_scale=2", ",max_scale=1.5"):
+        spec = f"crop:source={tmp_path}/images,labels={tmp_path}/boxes.csv{options}"
+        for pixels in Job(count=9, size="11x7", family=spec, seed=1 << 100).scan_sources():
+            found.update(pixels.tobytes())
+    assert found.hexdigest()[:16] == "37793c6818d5e5c4"
 
 
 def test_drawn_sizes_need_room_for_the_largest(scenes: Path) -> None:

@@ -7,7 +7,6 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from pixelgen.layouts.base import File, ManifestView, Sidecar
-from pixelgen.layouts.dataset_info import DatasetInfo
 
 _MOST_CROPS = 100_000  # they are sorted in memory
 _COLUMNS = ("file_name", "shard", "crop_x", "crop_y", "crop_width", "crop_height")
@@ -28,10 +27,6 @@ class Review(Sidecar):
     def index(self, manifest: ManifestView) -> Iterator[File]:
         """Yield the list."""
         yield "review.jsonl", _lines(manifest)
-
-    def loader(self, root: str, info: DatasetInfo) -> str:
-        """Return the call of pandas."""
-        return f"pandas.read_json({f'{root}/review.jsonl'!r}, lines=True)"
 
 
 def _lines(manifest: ManifestView) -> Iterator[bytes]:

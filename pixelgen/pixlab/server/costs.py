@@ -60,6 +60,7 @@ _BASE_BYTES = 32 << 20
 FAMILY_COSTS = {
     "blobs": FamilyCost(PixelCost(90, 110), PixelCost(250, 130), _MIN_ASPECT, is_superlinear=True),
     "checker": FamilyCost(PixelCost(6, 11), PixelCost(6, 11)),
+    "crop": FamilyCost(PixelCost(70, 40), PixelCost(70, 40), _MIN_ASPECT),  # of dead leaves
     "dead_leaves": FamilyCost(PixelCost(70, 40), PixelCost(6500, 150), _MIN_ASPECT),
     "facade": FamilyCost(PixelCost(14, 30), PixelCost(14, 30)),
     "fbm": FamilyCost(PixelCost(60, 40), PixelCost(1100, 160), _MIN_ASPECT),
