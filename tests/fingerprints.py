@@ -3,7 +3,7 @@
 ``fingerprints.txt`` has a line a spelling: the first 12 hexadecimal digits of the SHA-256 of image
 9 of seed 2**100 in each of the frames below, and the spelling. A line that changes breaks a
 promise: the family gets a new version, and the changelog says so. Run as a module, this prints the
-lines as they are now.
+lines as they are now: those of the spellings in its arguments, or all.
 """
 
 import sys
@@ -33,5 +33,5 @@ def read() -> dict[str, str]:
 PROMISED = read()
 
 if __name__ == "__main__":
-    for spelling in PROMISED:
+    for spelling in sys.argv[1:] or PROMISED:
         sys.stdout.write(f"{prints(spelling)} {spelling}\n")

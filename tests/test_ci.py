@@ -1,16 +1,19 @@
-"""The script of all checks: its last line counts the tests of several runs."""
+"""The script of all checks, whose last line counts the tests of several runs, and that of arm64."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.command import Done
+from tests.support.command import ROOT, Done
 
 pytestmark = pytest.mark.cli
 
-SCRIPT = Path(__file__).parent.parent / ".ci" / "closing_line.py"
+SCRIPT = ROOT / ".ci/closing_line.py"
+ARM64 = ROOT / ".ci/arm64"
 GOOD = "def test_a(): pass\ndef test_b(): pass\n"
 BAD = "import pytest\ndef test_c(): assert 0\ndef test_d(): pytest.skip('no reason')\n"
 
@@ -50,3 +53,59 @@ def test_an_incomplete_run_is_an_error(tmp_path: Path, left: str) -> None:
     done = closing(log(tmp_path, "good", GOOD), tmp_path / "cut")
     assert done.returncode == 1
     assert "= 2 passed, 1 error in " in done.stdout
+
+
+def on_arm64(folder: Path, *lines: str) -> Done:
+    """Run the script for arm64 in a small copy of the project, as a machine of that kind would."""
+    for name in ("programs", ".ci", "tests"):
+        (folder / name).mkdir()
+    (folder / "programs/uname").write_text("#!/bin/sh\necho aarch64\n")
+    (folder / "programs/uname").chmod(0o755)
+    (folder / "pixelgen").symlink_to(ROOT / "pixelgen")
+    shutil.copy(ARM64, folder / ".ci")
+    for name in ("__init__.py", "fingerprints.py"):
+        shutil.copy(ROOT / "tests" / name, folder / "tests")
+    (folder / "tests/fingerprints.txt").write_text("".join(line + "\n" for line in lines))
+    programs = [str(folder / "programs"), str(Path(sys.executable).parent), os.environ["PATH"]]
+    environment = os.environ | {"PATH": os.pathsep.join(programs), "TMPDIR": str(folder)}
+    environment.pop("PYTHONPATH", None)
+    return subprocess.run(
+        [folder / ".ci/arm64"], check=False, capture_output=True, text=True, env=environment
+    )
+
+
+def promised(*names: str) -> list[str]:
+    lines = (ROOT / "tests/fingerprints.txt").read_text().splitlines()
+    return [line for line in lines if line.endswith(tuple(f" {name}" for name in names))]
+
+
+@pytest.mark.slow
+def test_arm64_counts_the_equal_fingerprints(tmp_path: Path) -> None:
+    done = on_arm64(tmp_path, *promised("uniform", "solid"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("12 of 12 fingerprints are equal on ")
+    assert not list(tmp_path.glob("tmp.*"))
+
+
+@pytest.mark.slow
+def test_arm64_names_the_line_that_differs(tmp_path: Path) -> None:
+    good, bad = promised("uniform", "solid")
+    wrong = bad.replace(bad[:12], "0" * 12)
+    done = on_arm64(tmp_path, good, wrong)
+    assert done.returncode == 1
+    assert f"< {wrong}" in done.stdout
+    assert f"> {bad}" in done.stdout
+    assert good not in done.stdout
+
+
+def test_arm64_says_that_fingerprints_could_not_be_drawn(tmp_path: Path) -> None:
+    done = on_arm64(tmp_path, "000000000000 nonesuch")
+    assert done.returncode == 2
+    assert "could not be drawn on" in done.stderr
+
+
+def test_arm64_is_valid_and_explained() -> None:
+    done = subprocess.run(["bash", "-n", ARM64], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert os.access(ARM64, os.X_OK)
+    assert "$ .ci/arm64\n" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
