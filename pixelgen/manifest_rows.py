@@ -103,13 +103,13 @@ def _fetched_columns(spec: ImageSpec) -> Callable[[ImageRecord], str]:
 def _generated_columns(spec: ImageSpec, sources: SourceCatalog) -> Callable[[ImageRecord], str]:
     """Return the function that writes what an image is made of: one text for all, if it can."""
     generator = Generator(spec, sources)
-    families = [each for each in spec.family.families if each.image_source]
-    has_crops = any(each.image_source and each.image_source.room for each in families)
+    sources_read = [each.image_source for each in spec.family.families if each.image_source]
+    has_crops = any(each.room for each in sources_read)
 
     def write(record: ImageRecord) -> str:
         family, density, part = generator.origin(record.number)
         columns: dict[str, object] = {"generator": family}
-        if families:
+        if sources_read:
             columns["source"] = part.name
         if has_crops:
             columns |= {f"crop_{side}": value for side, value in part.window._asdict().items()}
@@ -118,7 +118,7 @@ def _generated_columns(spec: ImageSpec, sources: SourceCatalog) -> Callable[[Ima
             columns |= {"color": str(spec.color), "density": density}
         return members(columns)
 
-    if not spec.family.is_fixed or families:
+    if not spec.family.is_fixed or sources_read:
         return write
     always = write(ImageRecord(0, 0, "", ""))
     return lambda _: always

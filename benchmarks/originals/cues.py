@@ -186,7 +186,7 @@ class Comparison:
 
     @property
     def difference(self) -> float:
-        """Return how much better ours are told from photographs."""
+        """Return how much better a classifier separates ours from photographs."""
         return float((self.ours - self.original).mean())
 
     @property

@@ -45,8 +45,9 @@ def write_record(store: Store, sources: SourceCatalog) -> None:
 
 def _lines(sources: SourceCatalog) -> Iterator[bytes]:
     for folder in sources.folders:
+        columns = folder.source.columns
         for image in folder.images:
-            row = folder.source.columns | {"file_name": image.name, "sha256": image.sha256}
+            row = columns | {"file_name": image.name, "sha256": image.sha256}
             row |= {"width": image.width, "height": image.height}
             if folder.source.room:
                 row["boxes"] = image.pixel_boxes.tolist()

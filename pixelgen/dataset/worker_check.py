@@ -27,8 +27,7 @@ def checked_workers(job: Job, store: Store, engine: Engine) -> Iterator[tuple[St
         if not os.path.isabs(source.path):
             raise BadValue(
                 "workers may be in another directory than this one: give the source"
-                f" {source.path!r} as an"
-                " absolute path that all of them see"
+                f" {source.path!r} as an absolute path that all of them see"
             )
     there, token = store.absolute(), os.urandom(16)
     with store.probe_file(token) as name:

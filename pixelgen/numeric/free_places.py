@@ -49,10 +49,10 @@ def draw_place(
         if not ((left <= x) & (x < right) & (top <= y) & (y < bottom)).any():
             return Place(x, y)
     strips = _Strips(blocked, wide, high)
-    total = sum(strips.places())
-    if not total:
+    ends = [*accumulate(strips.places())]
+    if not ends[-1]:
         return None
-    return strips.place((words[-2] << 32 | words[-1]) * total >> 64)
+    return strips.place((words[-2] << 32 | words[-1]) * ends[-1] >> 64, ends)
 
 
 def has_place(boxes: Boxes, size: tuple[int, int], window: tuple[int, int]) -> bool:
@@ -125,9 +125,11 @@ class _Strips:
             free = np.where(is_free, self._widths, 0).sum(axis=1) * heights[first : first + step]
             yield from map(int, free)
 
-    def place(self, number: int) -> Place:
-        """Return the free place of a number, counted strip by strip, in each row by row."""
-        ends = [*accumulate(self.places())]
+    def place(self, number: int, ends: Sequence[int]) -> Place:
+        """Return the free place of a number, counted strip by strip, in each row by row.
+
+        ``ends`` are the sums of :meth:`places` up to and with each strip.
+        """
         strip = bisect(ends, number)
         number -= ends[strip - 1] if strip else 0
         here = (self._top <= strip) & (strip < self._bottom)

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -170,14 +170,28 @@ def scan_folder(
     if source.room is None:
         _check_size(source.path, images, frame)
         return SourceFolder(source, tuple(images), tuple(damaged))
-    with_room = tuple(image for image in images if source.room.has_place(image, frame))
-    notes = _notes(source, labels, names, images, frame)
-    if not with_room:
+    labelled = SourceFolder(source, tuple(images), tuple(damaged))
+    return _with_room(labelled, source.room, frame, _label_notes(source, labels, names))
+
+
+def _with_room(
+    folder: SourceFolder, room: CropRoom, frame: tuple[int, int], notes: list[str]
+) -> SourceFolder:
+    """Return a folder without the images that have no room for crops, which are noted."""
+    small = [image for image in folder.images if not room.has_place(image, frame)]
+    if len(small) == len(folder.images):
         raise BadValue(
-            f"no image in {source.path!r} has room for {frame[0]}x{frame[1]} pixels away from"
-            " objects; choose a smaller --size, margin or min_scale"
+            f"no image in {folder.source.path!r} has room for {frame[0]}x{frame[1]} pixels away"
+            " from objects; choose a smaller --size, margin or min_scale"
         )
-    return SourceFolder(source, with_room, tuple(damaged), notes)
+    if small:
+        notes.append(
+            f"skipped, as they have no room for {frame[0]}x{frame[1]} pixels away from objects:"
+            f" {shorten_list([*map(_with_size, small)])}"
+        )
+    skipped = {image.name for image in small}
+    fitting = tuple(image for image in folder.images if image.name not in skipped)
+    return replace(folder, images=fitting, notes=tuple(notes))
 
 
 def _read_labels(source: ImageSource, names: Sequence[str]) -> "Labels | None":
@@ -204,32 +218,21 @@ def _read_images(
     return images, damaged
 
 
-def _notes(
-    source: ImageSource,
-    labels: "Labels | None",
-    names: Sequence[str],
-    images: Sequence[SourceImage],
-    frame: tuple[int, int],
-) -> tuple[str, ...]:
-    """Return what the user should know of a source of crops."""
+def _label_notes(source: ImageSource, labels: "Labels | None", names: Sequence[str]) -> list[str]:
+    """Return what the user should know of the labels of a source of crops."""
     room = source.room
-    if room is None:
-        return ()
-    small = [f"{each.name} ({each.width}x{each.height})" for each in images
-             if not room.has_place(each, frame)]  # fmt: skip
-    notes = list(labels.notes) if labels else [
-        f"no labels for {source.path!r}: the whole of each image is taken as background"
-    ]  # fmt: skip
-    unlabelled = [name for name in names if labels and name not in labels.images]
+    if labels is None or room is None:
+        return [f"no labels for {source.path!r}: the whole of each image is taken as background"]
+    notes = list(labels.notes)
+    unlabelled = [name for name in names if name not in labels.images]
     if unlabelled:
         kind = f"are not in split {room.split!r} of" if room.split else "have no labels in"
         notes.append(f"skipped, as they {kind} {room.labels!r}: {shorten_list(unlabelled)}")
-    if small:
-        notes.append(
-            f"skipped, as they have no room for {frame[0]}x{frame[1]} pixels away from objects:"
-            f" {shorten_list(small)}"
-        )
-    return tuple(notes)
+    return notes
+
+
+def _with_size(image: SourceImage) -> str:
+    return f"{image.name} ({image.width}x{image.height})"
 
 
 def _check_size(path: str, images: Iterable[SourceImage], frame: tuple[int, int]) -> None:
@@ -237,7 +240,7 @@ def _check_size(path: str, images: Iterable[SourceImage], frame: tuple[int, int]
     width, height = frame
     small = [each for each in images if each.width < width or each.height < height]
     if small:
-        named = ", ".join(f"{each.name} ({each.width}x{each.height})" for each in small[:_NAMED])
+        named = ", ".join(map(_with_size, small[:_NAMED]))
         more = f" and {len(small) - _NAMED:,} more" if len(small) > _NAMED else ""
         raise BadValue(
             f"images in {path} are smaller than {width}x{height}: {named}{more}; remove"

@@ -41,7 +41,7 @@ def test_the_page_has_a_row_for_each_original_and_no_other() -> None:
     assert [(*row[:2], row[-1]) for row in rows()] == [(*row[:2], row[-1]) for row in wanted]
 
 
-def test_no_family_is_told_from_photographs_better_than_its_original() -> None:
+def test_no_family_is_separated_from_photographs_better_than_its_original() -> None:
     for row in rows():
         difference, margin = row[-2].split(" ±")
         assert float(difference) <= float(margin), row

@@ -146,7 +146,7 @@ def test_paths_of_other_folders_and_systems_are_understood(name: str, root: Path
     assert read(root, path)["a.png"].tolist() == [[1, 2, 4, 6]]
 
 
-def test_images_of_one_name_are_told_apart_by_their_folders(root: Path) -> None:
+def test_images_of_one_name_are_distinguished_by_their_folders(root: Path) -> None:
     path = root / "boxes.csv"
     names = ["left/a.png", "right/a.png"]
     path.write_text("file,x,y,w,h\ndata/right/a.png,1,2,3,4\n")
