@@ -67,10 +67,13 @@ def deflated_zeros(count: int) -> bytes:
 def http_response(
     body: bytes, status: str = "200 OK", kind: str = "image/png", *more: str, length: int = -1
 ) -> bytes:
-    """Return an HTTP response."""
+    """Return an HTTP response that says, as is true of all here, that the connection closes.
+
+    Else a retry at once may go through the old connection, just before it closes, and be lost.
+    """
     size = len(body) if length < 0 else length
     lines = (f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {size}", *more)
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+    return "\r\n".join((*lines, "Connection: close")).encode() + b"\r\n\r\n" + body
 
 
 def raw_response(body: bytes, *headers: str) -> bytes:
@@ -251,6 +254,12 @@ def stalled_body(call: Call) -> None:
 
 @case
 def slow_body(call: Call) -> None:
+    call.send(raw_response(b"", "Content-Length: 80000"))
+    call.send_slowly(repeat(b"x", 80_000))
+
+
+@case
+def slow_body_then_close(call: Call) -> None:
     call.send(http_response(b"", length=80_000))
     call.send_slowly(repeat(b"x", 80_000))
 

@@ -28,6 +28,7 @@ class Deadline:
         self.is_over = False
         self.is_cancelled = False
         self._connection: HTTPConnection | None = None
+        self._socket: object = None
         self._lock = threading.Lock()
         self._timer = threading.Timer(max(seconds, 0), self._cut)
         self._timer.daemon = True
@@ -42,7 +43,7 @@ class Deadline:
         finally:
             self._timer.cancel()
             with self._lock:
-                self._connection = None
+                self._connection = self._socket = None
 
     def watch(self, connection: HTTPConnection) -> None:
         """Remember the connection that the request goes through, to cut it."""
@@ -68,10 +69,12 @@ class Deadline:
             self._shut_down_if_over()
 
     def _shut_down_if_over(self) -> None:
-        connected = getattr(self._connection, "sock", None)
-        if self.is_over and isinstance(connected, socket.socket):
+        # A connection drops its socket where the response says that it closes, though the body is
+        # still to come: the socket of before is the one to cut.
+        self._socket = getattr(self._connection, "sock", None) or self._socket
+        if self.is_over and isinstance(self._socket, socket.socket):
             with suppress(OSError):  # not the TLS socket's own, which another thread is reading
-                socket.socket.shutdown(connected, socket.SHUT_RDWR)
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 class _WatchedConnection(HTTPConnection):

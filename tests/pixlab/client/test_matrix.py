@@ -23,7 +23,9 @@ from tests.support.faulty_server import CASES, SIZE
 
 LONG_TIMEOUT = 240.0  # seconds for an image, all tries and waits included: no machine is that slow
 SHORT_TIMEOUT = 8.0  # a try may take a quarter of it
-STALLING = {"stalled_headers", "stalled_body", "slow_body", "slow_headers"}
+STALLING = {
+    "stalled_headers", "stalled_body", "slow_body", "slow_body_then_close", "slow_headers",
+}  # fmt: skip
 """Faults that last until the client leaves, so only its deadline ends them."""
 KEY = f"SECRETKEY-{secrets.token_hex(8)}"
 
@@ -57,6 +59,7 @@ BLOB: dict[str, tuple[int, str, int | None]] = {
     "stalled_headers": (1, TIMED_OUT, None),
     "stalled_body": (1, TIMED_OUT, None),
     "slow_body": (1, TIMED_OUT, None),
+    "slow_body_then_close": (1, TIMED_OUT, None),
     "slow_headers": (1, TIMED_OUT, None),
     "endless": (4, "90,112 bytes", 1),
     "reset": (1, CUT, ALL_TRIES),
