@@ -18,7 +18,7 @@ class SourcePart(NamedTuple):
     window: Window
 
 
-NO_PART = SourcePart("", Window(0, 0, 0, 0))
+NO_PART = SourcePart("", Window(0, 0, 0, 0, 0.0))
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ class Crop(Sourced):
 
     The image is one of those that have room. The scale s, pixels of the image for a pixel of the
     crop, is log-uniform from ``min_scale`` to the largest for which there is room, or
-    ``max_scale``. The window of s times the frame is at any place where it touches no box, each as
-    likely. Its pixels are averaged over areas, never enlarged.
+    ``max_scale``, rounded down to quarters, from 4 on to whole numbers. The window of s times the
+    frame is at any place where it touches no box, each as likely. Its pixels are averaged over
+    areas, never enlarged.
 
     ``labels`` is a COCO file, a data.yaml, a folder of YOLO or VOC labels, or a CSV file. Boxes are
     enlarged by ``margin`` times their sides on every side; polygons and masks count by their boxes,
@@ -51,6 +52,13 @@ class Crop(Sourced):
             raise BadValue(
                 f"family crop: max_scale={self.max_scale:g} is below min_scale={self.min_scale:g};"
                 " give a larger max_scale, at least 1, or 0 for no limit"
+            )
+        room = self._room
+        if self.max_scale and room.most < room.least:
+            raise BadValue(
+                f"family crop: no scale is between min_scale={self.min_scale:g} and"
+                f" max_scale={self.max_scale:g}: scales are multiples of 0.25, from 4 on whole"
+                " numbers; choose one for both, or a wider range"
             )
         if self.split and not self.labels:
             raise BadValue(

@@ -13,7 +13,7 @@ import numpy as np
 from pixelgen.colors import luma
 from pixelgen.families.base import Family, SourcePart, render_named
 from pixelgen.image_types import Coverage, Pixels, Shape
-from pixelgen.numeric.box_filter import reduce_area
+from pixelgen.numeric.box_filter import QUARTERS, reduce_area
 from pixelgen.registry import parameter
 from pixelgen.rng import PARAMETERS, Stream
 from pixelgen.source_images import (
@@ -71,10 +71,10 @@ class Sourced(Family):
         self, folder: SourceFolder, stream: Stream, shape: Shape
     ) -> Pixels | tuple[Pixels, Coverage]:
         """Rearrange a random window of a random image of the folder."""
-        image, (x, y, width, height) = self.choose(folder, stream, shape)
+        image, (x, y, width, height, scale) = self.choose(folder, stream, shape)
         stream.seek(stream.image, self.number, self.version)
         window = folder.decoded.levels(image)[y : y + height, x : x + width]
-        levels = reduce_area(window, shape.height, shape.width)
+        levels = reduce_area(window, shape.height, shape.width, round(scale * QUARTERS))
         return self.rearrange(stream, shape, _levels(levels, shape), _coverage(levels))
 
     def source_part(self, folder: SourceFolder, stream: Stream, shape: Shape) -> SourcePart:
@@ -90,11 +90,13 @@ class Sourced(Family):
         factor = min(image.height // shape.height, image.width // shape.width)
         width, height = shape.width * factor, shape.height * factor
         left, top = x * (image.width - width + 1) >> 32, y * (image.height - height + 1) >> 32
-        return SourceWindow(image, Window(left, top, width, height))
+        return SourceWindow(image, Window(left, top, width, height, float(factor)))
 
 
 def _levels(levels: Levels, shape: Shape) -> Pixels:
     """Bring RGB or RGBA of 8 or 16 bits to the channels and depth of a shape."""
+    if shape.channels == 3 and levels.dtype == shape.dtype:
+        return np.ascontiguousarray(levels[..., :3])
     colors: Levels = levels[..., :3].astype(np.uint32)
     if shape.channels == 1:
         colors = luma(*np.moveaxis(colors, -1, 0))[..., None]

@@ -9,6 +9,7 @@ into strips and cells that are free or blocked as a whole: so they are counted, 
 
 from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 Boxes = npt.NDArray[np.int32]
 
-TRIES = 32
+TRIES = 16
 """Places that are tried before the free ones are counted, which takes longer."""
 _CELLS = 1 << 20  # looked at at once
 
@@ -29,38 +30,53 @@ class Place(NamedTuple):
     y: int
 
 
-def draw_place(
-    boxes: Boxes, size: tuple[int, int], window: tuple[int, int], words: Sequence[int]
-) -> Place | None:
-    """Draw a free place, each with the same probability; None without any.
+class FreePlaces:
+    """The free places of a window in an image. What takes long is computed once, when needed.
 
     Args:
         boxes: What the window must not touch, (n, 4).
         size: Width and height of the image.
         window: Width and height of the window.
-        words: 2·:data:`TRIES` + 2 random integers of 32 bits.
     """
-    wide, high = size[0] - window[0] + 1, size[1] - window[1] + 1
-    if wide < 1 or high < 1:
-        return None
-    blocked = _blocked(boxes, (wide, high), window)
-    for x, y in _tries(words, wide, high):
-        left, top, right, bottom = blocked
-        if not ((left <= x) & (x < right) & (top <= y) & (y < bottom)).any():
-            return Place(x, y)
-    strips = _Strips(blocked, wide, high)
-    ends = [*accumulate(strips.places())]
-    if not ends[-1]:
-        return None
-    return strips.place((words[-2] << 32 | words[-1]) * ends[-1] >> 64, ends)
 
+    def __init__(self, boxes: Boxes, size: tuple[int, int], window: tuple[int, int]) -> None:
+        self.window = window
+        self._wide, self._high = size[0] - window[0] + 1, size[1] - window[1] + 1
+        self._blocked = _blocked(boxes, (self._wide, self._high), window)
 
-def has_place(boxes: Boxes, size: tuple[int, int], window: tuple[int, int]) -> bool:
-    """Return whether there is a free place."""
-    wide, high = size[0] - window[0] + 1, size[1] - window[1] + 1
-    if wide < 1 or high < 1:
-        return False
-    return any(_Strips(_blocked(boxes, (wide, high), window), wide, high).places())
+    def has_any(self) -> bool:
+        """Return whether there is a free place."""
+        return self._is_inside and any(self._strips.places())
+
+    def draw(self, words: Sequence[int]) -> Place | None:
+        """Draw a free place, each with the same probability; None without any.
+
+        Args:
+            words: 2·:data:`TRIES` + 2 random integers of 32 bits.
+        """
+        if not self._is_inside:
+            return None
+        left, top, right, bottom = self._blocked
+        for first in range(0, 2 * TRIES, 2):
+            x, y = words[first] * self._wide >> 32, words[first + 1] * self._high >> 32
+            if not ((left <= x) & (x < right) & (top <= y) & (y < bottom)).any():
+                return Place(x, y)
+        count = self._ends[-1]
+        if not count:
+            return None
+        return self._strips.place((words[-2] << 32 | words[-1]) * count >> 64, self._ends)
+
+    @property
+    def _is_inside(self) -> bool:
+        return self._wide > 0 and self._high > 0
+
+    @cached_property
+    def _strips(self) -> "_Strips":
+        return _Strips(self._blocked, self._wide, self._high)
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return [*accumulate(self._strips.places())]
 
 
 def largest_true(low: int, high: int, holds: Callable[[int], bool]) -> int:
@@ -72,11 +88,6 @@ def largest_true(low: int, high: int, holds: Callable[[int], bool]) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if holds(middle) else (low, middle - 1)
     return low
-
-
-def _tries(words: Sequence[int], wide: int, high: int) -> Iterator[tuple[int, int]]:
-    for first in range(0, 2 * TRIES, 2):
-        yield words[first] * wide >> 32, words[first + 1] * high >> 32
 
 
 def _blocked(boxes: Boxes, places: tuple[int, int], window: tuple[int, int]) -> Boxes:

@@ -1,5 +1,6 @@
 """Where crops of the user's images may be: away from objects."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
@@ -7,14 +8,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from pixelgen.numeric.free_places import TRIES, Boxes, draw_place, has_place, largest_true
-from pixelgen.source_images.images import SourceImage, Window
+from pixelgen.numeric.box_filter import QUARTERS
+from pixelgen.numeric.free_places import TRIES, Boxes, FreePlaces, largest_true
+from pixelgen.source_images.images import SourceImage, Window, window_side
 
 CROP_WORDS = 2 * TRIES + 3
 """The random words of 32 bits that :meth:`CropRoom.draw` takes."""
 
-_UNIT = 256  # a smaller scale is a whole multiple of 1/256
-_WHOLE = 4  # scales from here on are whole: areas of whole pixels are averaged in half the time
+_WHOLE = 4 * QUARTERS  # scales from here on are whole: areas of whole pixels take half the time
 _DECIMAL = Context(prec=20)  # its functions are rounded correctly, unlike those of math
 
 
@@ -36,10 +37,20 @@ class CropRoom:
     min_scale: float
     max_scale: float
 
+    @property
+    def least(self) -> int:
+        """The least scale that is drawn, in quarters."""
+        quarters = math.ceil(self.min_scale * QUARTERS)
+        return quarters if quarters == _round_scale(quarters) else _next_scale(quarters)
+
+    @property
+    def most(self) -> int:
+        """The greatest scale that is drawn, in quarters; 0: as large as there is room for."""
+        return _round_scale(math.floor(self.max_scale * QUARTERS))
+
     def has_place(self, image: SourceImage, frame: tuple[int, int]) -> bool:
         """Return whether an image has room for a crop of a width and height."""
-        window = _window(frame, round(self.min_scale * _UNIT))
-        return has_place(_enlarged(image, self.margin), (image.width, image.height), window)
+        return _free_places(self.margin, image, frame, self.least).has_any()
 
     def draw(
         self, image: SourceImage, frame: tuple[int, int], words: Sequence[int]
@@ -51,49 +62,57 @@ class CropRoom:
             frame: Width and height of the crop.
             words: :data:`CROP_WORDS` random integers of 32 bits.
         """
-        scales = _scales(self, image, frame)
-        if scales is None:
+        most = _largest_scale(self, image, frame)
+        if not most:
             return None
-        scale = _log_uniform(*scales, words[0])
-        if scale >= _WHOLE * _UNIT:
-            scale -= scale % _UNIT
-        window = _window(frame, scale)
-        boxes = _enlarged(image, self.margin)
-        place = draw_place(boxes, (image.width, image.height), window, words[1:])
-        return Window(*place, *window) if place else None
+        quarters = _draw_scale(self.least, most, words[0])
+        places = _free_places(self.margin, image, frame, quarters)
+        place = places.draw(words[1:])
+        return Window(*place, *places.window, quarters / QUARTERS) if place else None
+
+
+def _round_scale(quarters: int) -> int:
+    """Return the greatest scale that is drawn and not above another."""
+    return quarters if quarters <= _WHOLE else quarters - quarters % QUARTERS
+
+
+def _next_scale(quarters: int) -> int:
+    """Return the least scale that is drawn and above another."""
+    return quarters + 1 if quarters < _WHOLE else quarters - quarters % QUARTERS + QUARTERS
 
 
 @lru_cache(maxsize=1 << 16)
-def _scales(room: CropRoom, image: SourceImage, frame: tuple[int, int]) -> tuple[int, int] | None:
-    """Return the least and the greatest scale for which an image has room; None without room."""
-    least = round(room.min_scale * _UNIT)
+def _largest_scale(room: CropRoom, image: SourceImage, frame: tuple[int, int]) -> int:
+    """Return the largest scale for which an image has room, in quarters; 0 without room."""
     if not room.has_place(image, frame):
-        return None
-    size, boxes = (image.width, image.height), _enlarged(image, room.margin)
-    most = min(size[0] * _UNIT // frame[0], size[1] * _UNIT // frame[1])
-    if room.max_scale:
-        most = min(most, round(room.max_scale * _UNIT))
-    return least, largest_true(
-        least, most, lambda scale: has_place(boxes, size, _window(frame, scale))
+        return 0
+    most = min(image.width * QUARTERS // frame[0], image.height * QUARTERS // frame[1])
+    largest = largest_true(
+        room.least,
+        min(most, room.most or most),
+        lambda each: _free_places(room.margin, image, frame, _round_scale(each)).has_any(),
     )
+    return _round_scale(largest)
 
 
-def _window(frame: tuple[int, int], scale: int) -> tuple[int, int]:
-    """Return the width and height of what becomes a frame at a scale."""
-    return frame[0] * scale // _UNIT, frame[1] * scale // _UNIT
+def _draw_scale(least: int, most: int, word: int) -> int:
+    """Return the scale that a random word of 32 bits stands for, in quarters.
 
-
-def _log_uniform(low: int, high: int, word: int) -> int:
-    """Return the integer of low … high that a random word of 32 bits stands for, log-uniform."""
-    ratio = _DECIMAL.ln(_DECIMAL.divide(Decimal(high), Decimal(low)))
+    It is log-uniform between ``least`` and what comes after ``most``, and rounded down.
+    """
+    ratio = _DECIMAL.ln(_DECIMAL.divide(Decimal(_next_scale(most)), Decimal(least)))
     power = _DECIMAL.multiply(ratio, _DECIMAL.divide(Decimal(word), Decimal(1 << 32)))
-    drawn = _DECIMAL.multiply(Decimal(low), _DECIMAL.exp(power))
-    return min(max(round(drawn), low), high)
+    drawn = _DECIMAL.multiply(Decimal(least), _DECIMAL.exp(power))
+    return min(_round_scale(int(drawn)), most)
 
 
-def _enlarged(image: SourceImage, margin: float) -> Boxes:
-    """Return the boxes of an image, enlarged by a margin."""
+@lru_cache(maxsize=128)  # of an image of 10,000 boxes, each takes half a MB
+def _free_places(
+    margin: float, image: SourceImage, frame: tuple[int, int], quarters: int
+) -> FreePlaces:
+    """Return where the window of a scale touches no box enlarged by a margin."""
     boxes = image.pixel_boxes
     margins = np.ceil((boxes[:, 2:] - boxes[:, :2]) * margin).astype(np.int32)
     enlarged: Boxes = np.concatenate([boxes[:, :2] - margins, boxes[:, 2:] + margins], axis=1)
-    return enlarged
+    window = window_side(frame[0], quarters), window_side(frame[1], quarters)
+    return FreePlaces(enlarged, (image.width, image.height), window)

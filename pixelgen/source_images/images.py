@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pixelgen.numeric.box_filter import QUARTERS
 from pixelgen.numeric.free_places import Boxes
 
 
@@ -31,9 +32,15 @@ class SourceImage(NamedTuple):
 
 
 class Window(NamedTuple):
-    """A part of an image, in its pixels."""
+    """A part of an image, in its pixels; ``scale`` of them become a pixel of a crop, either way."""
 
     x: int
     y: int
     width: int
     height: int
+    scale: float
+
+
+def window_side(side: int, quarters: int) -> int:
+    """Return how many pixels of an image become a side of a crop at a scale."""
+    return -(-side * quarters // QUARTERS)

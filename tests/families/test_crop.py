@@ -23,7 +23,7 @@ from pixelgen.errors import PixelgenError
 from pixelgen.families import Shape
 from pixelgen.families.base import fingerprint
 from pixelgen.families.crop import Crop
-from pixelgen.numeric.box_filter import reduce_area
+from pixelgen.numeric.box_filter import QUARTERS, reduce_area
 from pixelgen.rng import Stream
 from pixelgen.source_images import CROP_WORDS, CropRoom, SourceFolder, SourceImage, decoded
 from tests.support.command import Done, Run, tree_digest
@@ -140,16 +140,28 @@ def test_every_free_place_is_as_likely() -> None:
     assert abs(chi_squared - degrees) < 4 * math.sqrt(2 * degrees)
 
 
-def test_scales_are_log_uniform_up_to_the_largest_that_fits() -> None:
-    image, room = boxed((1600, 1600), []), CropRoom("", "", 0.0, 2.0, 0.0)
-    stream, shares = Stream(6), []
-    for index in range(2000):
+@pytest.mark.parametrize(
+    ("bounds", "scales"),
+    [((2.0, 0.0), [2, 2.25, 2.5, 2.75, 3, 3.25, 3.5, 3.75, 4, 5, 6, 7, 8]),
+     ((1.1, 1.8), [1.25, 1.5, 1.75]), ((4.5, 6.5), [5, 6]), ((1.5, 1.5), [1.5])],
+)  # fmt: skip
+def test_scales_are_log_uniform_up_to_the_largest_that_fits(
+    bounds: tuple[float, float], scales: list[float]
+) -> None:
+    image, room = boxed((415, 500), []), CropRoom("", "", 0.0, *bounds)
+    stream, seen = Stream(6), Counter[float]()
+    count = 4000
+    for index in range(count):
         stream.seek(index)
-        window = room.draw(image, (50, 50), [*map(int, stream.integers(CROP_WORDS, 32))])
+        window = room.draw(image, (51, 20), [*map(int, stream.integers(CROP_WORDS, 32))])
         assert window is not None
-        shares.append(math.log(window.width / 100) / math.log(16))
-    assert abs(np.mean(shares) - 0.5) < 4 * math.sqrt(1 / 12 / 2000)
-    assert abs(np.var(shares) - 1 / 12) < 0.01
+        assert window[2:4] == (math.ceil(51 * window.scale), math.ceil(20 * window.scale))
+        seen[window.scale] += 1
+    assert sorted(seen) == scales
+    ends = [*scales[1:], scales[-1] + (1 if scales[-1] >= 4 else 0.25)]
+    for scale, end in zip(scales, ends, strict=True):
+        share = math.log(end / scale) / math.log(ends[-1] / scales[0])
+        assert abs(seen[scale] - count * share) <= 4 * math.sqrt(count * share * (1 - share))
 
 
 def test_a_row_says_what_was_cut_out_and_the_image_is_that(
@@ -163,7 +175,7 @@ def test_a_row_says_what_was_cut_out_and_the_image_is_that(
         x, y = row["crop_x"], row["crop_y"]
         part = whole[y : y + row["crop_height"], x : x + row["crop_width"]]
         crop = np.asarray(Image.open(tmp_path / "out" / row["file_name"]))
-        assert (crop == reduce_area(part, 12, 16)).all()
+        assert (crop == reduce_area(part, 12, 16, round(row["crop_scale"] * QUARTERS))).all()
         made[row["file_name"]] = row["source"]
     listed = [json.loads(line) for line in (tmp_path / "out/review.jsonl").read_text().splitlines()]
     assert [each["source"] for each in listed] == sorted({*made.values()})
@@ -200,6 +212,8 @@ def test_without_labels_it_is_said_that_all_is_background(scenes: Path, run: Run
     [("crop:source=images,split=train", "needs labels that list it"),
      ("crop:source=images,min_scale=4,max_scale=2", "max_scale=2 is below min_scale=4"),
      ("crop:source=images,min_scale=.5", "out of range 1"),
+     ("crop:source=images,min_scale=1.1,max_scale=1.2", "scales are multiples of 0.25"),
+     ("crop:source=images,min_scale=4.1,max_scale=4.9", "from 4 on whole numbers"),
      ("crop:source=images,margin=0.1..0.3", "margin cannot be drawn for each image"),
      ("crop:source=images,labels=boxes.json,split=train", "lists none")],
 )  # fmt: skip
@@ -274,12 +288,12 @@ def crop_of(folder: SourceFolder, index: int) -> str:
 def test_an_image_is_decoded_once(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
 
-    def counted(path: str, image: SourceImage) -> decoded.Levels:
+    def counted(path: str, image: SourceImage) -> list[decoded.Plane]:
         names.append(image.name)
         return original(path, image)
 
-    original = decoded.decode_levels
-    monkeypatch.setattr(decoded, "decode_levels", counted)
+    original = decoded.decode_planes
+    monkeypatch.setattr(decoded, "decode_planes", counted)
     folder = folder_of(scenes)
     with_file = [crop_of(folder, index) for index in range(60)]
     assert sorted(names) == ["a.png", "b.png", "c.png"]
@@ -337,7 +351,7 @@ def test_the_pixels_of_crops_are_promised(tmp_path: Path) -> None:
         spec = f"crop:source={tmp_path}/images,labels={tmp_path}/boxes.csv{options}"
         for pixels in Job(count=9, size="11x7", family=spec, seed=1 << 100).scan_sources():
             found.update(pixels.tobytes())
-    assert found.hexdigest()[:16] == "37793c6818d5e5c4"
+    assert found.hexdigest()[:16] == "3615e381f613a8b1"
 
 
 def test_drawn_sizes_need_room_for_the_largest(scenes: Path) -> None:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelgen.numeric import free_places
-from pixelgen.numeric.box_filter import reduce_area
-from pixelgen.numeric.free_places import TRIES, Boxes, draw_place, has_place, largest_true
+from pixelgen.numeric.box_filter import QUARTERS, reduce_area
+from pixelgen.numeric.free_places import TRIES, Boxes, FreePlaces, Place, largest_true
+from pixelgen.source_images.images import window_side
 
 Case = tuple[Boxes, tuple[int, int], tuple[int, int]]
 WORD = st.integers(0, (1 << 32) - 1)
@@ -50,9 +51,10 @@ def free_by_hand(
 @given(cases(), st.lists(WORD, min_size=2 * TRIES + 2, max_size=2 * TRIES + 2))
 def test_a_place_is_free_and_is_found_if_there_is_one(case: Case, words: list[int]) -> None:
     free = free_by_hand(*case)
-    assert has_place(*case) == bool(free)
-    place = draw_place(*case, words)
-    assert place in free if free else place is None
+    places = FreePlaces(*case)
+    assert places.has_any() == bool(free)
+    for place in (places.draw(words), places.draw(words)):  # the second of what the first computed
+        assert place in free if free else place is None
 
 
 @settings(deadline=None)
@@ -60,12 +62,13 @@ def test_a_place_is_free_and_is_found_if_there_is_one(case: Case, words: list[in
 def test_every_free_place_is_drawn_by_as_many_words(case: Case) -> None:
     """Without tries the last two words number the free places, in equal parts of 2**64."""
     free = free_by_hand(*case)
-    drawn = []
+    places = FreePlaces(*case)
+    drawn: list[Place | None] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(free_places, "TRIES", 0)
         for number in range(len(free)):
             word = (number << 64) // len(free) + 1
-            drawn.append(draw_place(*case, [word >> 32, word & 0xFFFFFFFF]))
+            drawn.append(places.draw([word >> 32, word & 0xFFFFFFFF]))
     assert len(drawn) == len(free)
     assert set(drawn) == free
 
@@ -75,10 +78,10 @@ def test_every_free_place_is_drawn_by_as_many_words(case: Case) -> None:
 def test_strips_may_be_counted_in_any_portions(case: Case, cells: int, word: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(free_places, "TRIES", 0)
-        whole = draw_place(*case, [word, word])
+        whole = FreePlaces(*case).draw([word, word])
         patch.setattr(free_places, "_CELLS", cells)
-        assert draw_place(*case, [word, word]) == whole
-        assert has_place(*case) == bool(free_by_hand(*case))
+        assert FreePlaces(*case).draw([word, word]) == whole
+        assert FreePlaces(*case).has_any() == bool(free_by_hand(*case))
 
 
 @settings(deadline=None)
@@ -88,43 +91,50 @@ def test_the_largest_is_found_by_halving(low: int, size: int, limit: int) -> Non
     assert found == max(low, min(limit, low + size))
 
 
-def mean_by_hand(levels: npt.NDArray[np.uint8], row: int, column: int, count: int) -> int:
-    """Return one level of a plane reduced to count x count, from exact shares of pixels."""
-    high, wide = levels.shape
+def mean_by_hand(
+    levels: npt.NDArray[np.unsignedinteger[Any]], row: int, column: int, quarters: int
+) -> int:
+    """Return one level of a reduced plane, from exact shares of the pixels in its area."""
+    scale = Fraction(quarters, QUARTERS)
 
-    def share(pixel: int, cell: int, size: int) -> Fraction:
-        start, stop = Fraction(cell * size, count), Fraction((cell + 1) * size, count)
+    def share(pixel: int, cell: int) -> Fraction:
+        start, stop = cell * scale, (cell + 1) * scale
         return max(min(stop, Fraction(pixel + 1)) - max(start, Fraction(pixel)), Fraction(0))
 
+    high, wide = levels.shape
     total = sum(
-        share(y, row, high) * share(x, column, wide) * int(levels[y, x])
+        share(y, row) * share(x, column) * int(levels[y, x])
         for y in range(high) for x in range(wide)
     )  # fmt: skip
-    return int(total * count * count / (high * wide) + Fraction(1, 2))
+    return int(total / scale**2 + Fraction(1, 2))
 
 
 @settings(deadline=None)
-@given(st.integers(3, 11), st.integers(3, 11), st.integers(1, 3), st.integers(0, 2**32 - 1))
-def test_areas_are_averaged_exactly(high: int, wide: int, count: int, seed: int) -> None:
-    levels = np.random.default_rng(seed).integers(0, 256, (high, wide, 2), np.uint8)
-    reduced = reduce_area(levels, count, count)
-    assert reduced.shape == (count, count, 2)
-    for row in range(count):
-        for column in range(count):
-            assert reduced[row, column, 1] == mean_by_hand(levels[..., 1], row, column, count)
+@given(st.tuples(st.integers(1, 6), st.integers(1, 6)), st.integers(4, 19), st.booleans(), WORD)
+def test_areas_are_averaged_exactly(
+    frame: tuple[int, int], quarters: int, is_deep: bool, seed: int
+) -> None:
+    width, height = frame
+    dtype = np.uint16 if is_deep else np.uint8
+    shape = 2, window_side(height, quarters), window_side(width, quarters)
+    levels = np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, shape, dtype, True)
+    levels = levels.transpose(1, 2, 0)
+    reduced = reduce_area(levels, height, width, quarters)
+    assert reduced.shape == (height, width, 2)
+    assert reduced.dtype == dtype
+    interleaved = np.ascontiguousarray(levels)
+    assert (reduce_area(interleaved, height, width, quarters) == reduced).all()
+    for row in range(height):
+        for column in range(width):
+            assert reduced[row, column, 1] == mean_by_hand(levels[..., 1], row, column, quarters)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("side", [8, 2200])  # sums of 32 bits, and of 64
-def test_the_highest_level_stays_the_highest(dtype: type, side: int) -> None:
+@pytest.mark.parametrize("quarters", [7, 64, 68, 1028, 1032])  # sums of 16, 32 and 64 bits
+def test_the_highest_level_stays_the_highest(dtype: type, quarters: int) -> None:
     top = np.iinfo(dtype).max
-    levels: npt.NDArray[np.unsignedinteger[Any]] = np.full((side, side, 3), top, dtype)
-    reduced = reduce_area(levels, 7, 5)
+    shape = window_side(3, quarters), window_side(2, quarters), 3
+    levels: npt.NDArray[np.unsignedinteger[Any]] = np.full(shape, top, dtype)
+    reduced = reduce_area(levels, 3, 2, quarters)
     assert reduced.dtype == dtype
     assert (reduced == top).all()
-
-
-def test_a_whole_factor_averages_squares() -> None:
-    levels = np.arange(6 * 9 * 3, dtype=np.uint8).reshape(6, 9, 3)
-    squares = levels.reshape(2, 3, 3, 3, 3).astype(int).sum(axis=(1, 3))
-    assert (reduce_area(levels, 2, 3) == (squares * 2 + 9) // 18).all()
