@@ -218,6 +218,8 @@ def import_user_components(kind: str, text: str) -> None:
     """Import the components of other projects that the user named, in a spec or a list of specs."""
     for spec in re.split(r"(?<!\\),", text):
         name = re.split("[:=@]", spec)[0].strip()
+        if name.endswith((".csv", ".json", ".yaml", ".yml", ".txt", ".xml")):
+            raise BadValue(f"{name!r} is no {kind}; write a comma within a path as \\,")
         if "." in name:
             import_component(kind, name)
 

@@ -9,6 +9,7 @@ and every check take the images and boxes that it names, and no others.
 import json
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -126,6 +127,22 @@ def check_sources(plan: Plan, sources: SourceCatalog, root: str) -> None:
         )
 
 
+def note_newer_labels(job: Job, store: Store, run: RunConfig) -> None:
+    """Note which labels have changed since their boxes were recorded."""
+    rooms = [each.room for each in job.image_sources if each.room]
+    if not rooms or not store.has_local_paths:
+        return
+    recorded = Path(store.path(SOURCES)).stat().st_mtime
+    for labels in dict.fromkeys(each.labels for each in rooms):
+        path = Path(labels)
+        files = path.rglob("*") if path.is_dir() else (path,)
+        if labels and any(each.stat().st_mtime > recorded for each in files if each.is_file()):
+            run.note(
+                f"{labels} has changed since {store.root} was begun, which keeps the boxes of then;"
+                " to read it again, run the same command with --force"
+            )
+
+
 def bind_sources(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> Job:
     """Return the job with the user's images that it is made from, if it is made from any.
 
@@ -141,6 +158,7 @@ def bind_sources(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> J
         return job
     if plan and (recorded := read_record(store, job)):
         check_sources(plan, recorded, store.root)
+        note_newer_labels(job, store, run)
         return job.with_sources(recorded)
     job = job.scan_sources(skip_damaged=run.skip_damaged)
     for line in job.sources.notes():

@@ -26,6 +26,7 @@ from pixelgen.dataset.sidecar_files import dataset_folders, sidecar_names
 from pixelgen.dataset.source_record import (
     bind_sources,
     check_sources,
+    note_newer_labels,
     record_files,
     write_record,
 )
@@ -83,6 +84,7 @@ def write(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> Outcome:
             if read_new_plan(plan, store):
                 with lock(store):
                     discard(plan, store, run.note)
+            note_newer_labels(job, store, run)
             store.touch(job.manifest)
             remove_stale_lock(store)
             return Outcome(plan.digest, existing=len(job))

@@ -53,6 +53,11 @@ class Crop(Sourced):
                 f"family crop: max_scale={self.max_scale:g} is below min_scale={self.min_scale:g};"
                 " give a larger max_scale, at least 1, or 0 for no limit"
             )
+        if (self.labels or self.split) and not self.source:
+            raise BadValue(
+                "family crop: labels and split need the images that they belong to; give"
+                " source=DIR, the folder of these images"
+            )
         room = self._room
         if self.max_scale and room.most < room.least:
             raise BadValue(

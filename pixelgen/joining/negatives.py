@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 from pixelgen.dataset.existing_plan import finished_plan
 from pixelgen.dataset.manifest_reader import read_records
 from pixelgen.dataset.missing_files import check_present
+from pixelgen.dataset.source_record import read_sources
 from pixelgen.dataset.staging import read_new_plan
 from pixelgen.errors import AnotherJob, BadValue, Conflict
 from pixelgen.formats import Data
@@ -90,7 +91,7 @@ class Negatives:
                 f"{place} has images of a change that was begun; first run the command that began"
                 " it again or, to delete them, the one that made the dataset"
             )
-        return cls(store, plan.job)
+        return cls(store, read_sources(plan, store))
 
     @property
     def root(self) -> str:

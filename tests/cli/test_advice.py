@@ -52,6 +52,9 @@ TESTED_ELSEWHERE = {
         "test_a_killed_scheduler_ends_the_run_and_the_next_one_completes_it",
     "start some ('dask worker ADDRESS --nthreads 1'), then run the same command again":
         "tests/engines/test_dask.py::test_a_scheduler_without_workers_is_waited_for",
+    "… has changed since … was begun, which keeps the boxes of then; to read it again, run the same"
+    " command with --force":
+        "tests/families/test_crop.py::test_corrected_labels_are_noted_and_read_again_on_request",
     "--force cannot replace a dataset in …; remove the objects yourself, or use a directory":
         "tests/storage/objects/test_s3.py::test_a_dataset_is_replaced_once_its_objects_are_removed",
     "it failed for … s; run the same command again to resume":

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -215,7 +216,9 @@ def test_without_labels_it_is_said_that_all_is_background(scenes: Path, run: Run
      ("crop:source=images,min_scale=1.1,max_scale=1.2", "scales are multiples of 0.25"),
      ("crop:source=images,min_scale=4.1,max_scale=4.9", "from 4 on whole numbers"),
      ("crop:source=images,margin=0.1..0.3", "margin cannot be drawn for each image"),
-     ("crop:source=images,labels=boxes.json,split=train", "lists none")],
+     ("crop:source=images,labels=boxes.json,split=train", "lists none"),
+     ("crop:labels=boxes.json", "give source=DIR"),
+     ("crop:source=images,labels=boxes, old.json", "write a comma within a path as")],
 )  # fmt: skip
 def test_contradictions_are_refused_in_one_line(
     spec: str, message: str, scenes: Path, run: Run
@@ -247,6 +250,38 @@ def test_boxes_are_recorded_and_labels_not_needed_any_more(
     (tmp_path / "out" / SOURCES).unlink()
     assert run("repair", "out", "-q").returncode == 0
     assert tree_digest(tmp_path / "out") == tree_digest(tmp_path / "whole")
+
+
+def test_corrected_labels_are_noted_and_read_again_on_request(
+    scenes: Path, run: Run, tmp_path: Path
+) -> None:
+    command = ("generate", "-n", 30, "-s", 16, "--family", family(scenes), "-o", "out")
+    assert "has changed since" not in run(*command).stderr
+    content = json.loads((scenes / "boxes.json").read_text())
+    content["annotations"][0]["bbox"] = [0, 0, 30, 30]
+    (scenes / "boxes.json").write_text(json.dumps(content))
+    later = (tmp_path / "out" / SOURCES).stat().st_mtime + 1
+    os.utime(scenes / "boxes.json", (later, later))
+    before = tree_digest(tmp_path / "out")
+    for more in ((), ("-n", 40)):
+        done = run(*command, *more)
+        assert done.returncode == 0
+        assert "boxes.json has changed since out was begun" in done.stderr
+    assert run("generate", *command[1:], "--force").returncode == 0
+    assert tree_digest(tmp_path / "out") != before
+    os.utime(tmp_path / "out" / SOURCES, (later, later))
+    assert "has changed since" not in run(*command).stderr
+
+
+def test_crops_join_the_dataset_that_they_are_cut_from(
+    scenes: Path, run: Run, tmp_path: Path
+) -> None:
+    options = ("--family", family(scenes), "--layout", "coco", "--beside", "boxes.json")
+    assert run("generate", "-n", 7, "-s", 16, *options, "-o", "out").returncode == 0
+    done = run("merge", "out", "--into", "boxes.json", "--images", "images", "-o", "all.json")
+    assert done.returncode == 0, done.stderr
+    own = len(json.loads((scenes / "boxes.json").read_text())["images"])
+    assert len(json.loads((tmp_path / "all.json").read_text())["images"]) == own + 7
 
 
 def test_other_boxes_are_another_dataset(scenes: Path) -> None:
