@@ -14,7 +14,7 @@ ORDER = [
     "errors", "threads", "image_types", "numeric", "user_datasets", "source_images", "colors",
     "pixlab_api", "rng", "registry", "families", "formats", "generator", "storage", "layouts",
     "manifest_rows", "job_options", "job", "contact_sheet", "trainers", "engines", "pixlab",
-    "dataset", "joining", "cli", "__main__",
+    "dataset", "joining", "scoring", "cli", "__main__",
 ]  # fmt: skip
 MODULES = sorted(ROOT.rglob("*.py"))
 
@@ -82,7 +82,7 @@ def test_the_top_level_stays_small() -> None:
     names = {path.stem for path in ROOT.glob("*.py")} - {"__init__", "__main__"}
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
     assert len(names) <= 13
-    assert len(packages) <= 12
+    assert len(packages) <= 13
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,0 +1,1 @@
+"""Images scored by the user's own model: which of them fool it."""
