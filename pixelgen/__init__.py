@@ -7,8 +7,8 @@ A job says what to make; it is also a sequence of images:
 (300, 300, 3)
 
 ``generate`` writes the dataset of a job into a directory, ``load`` reads it back, ``verify`` checks
-it, ``repair`` makes again what is damaged, ``remove`` drops images. ``families``, ``formats`` and
-``layouts`` list what a job can be made of.
+it, ``repair`` makes again what is damaged, ``remove`` drops images, ``score`` says how often images
+fool a model. ``families``, ``formats`` and ``layouts`` list what a job can be made of.
 """
 
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pixelgen.joining.merge import merge as merge
     from pixelgen.joining.negatives import Joined as Joined
     from pixelgen.layouts import LayoutComponent
+    from pixelgen.scoring.api import score as score
 
 __version__ = "0.1.0"
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "merge",
     "remove",
     "repair",
+    "score",
     "verify",
 ]
 
@@ -62,6 +64,7 @@ _MODULES = {
     "merge": "pixelgen.joining.merge",
     "remove": "pixelgen.dataset.api",
     "repair": "pixelgen.dataset.api",
+    "score": "pixelgen.scoring.api",
     "verify": "pixelgen.dataset.api",
 }
 

@@ -83,9 +83,9 @@ SPEC is a name, with parameters if needed: jpeg, gaussian:sigma=20. See 'pixelge
 families', and the same for presets, formats, layouts, trainers and engines.
 """,
 )
-@count_option
+@count_option()
 @start_option
-@image_options
+@image_options()
 @skip_damaged_option
 @dataset_options
 @run_options

@@ -10,6 +10,7 @@ from pixelgen.cli.class_names import load_classes
 from pixelgen.cli.command import (
     ComponentName,
     Count,
+    Decorator,
     FamilyLimit,
     HomePath,
     NamedChoice,
@@ -27,32 +28,41 @@ _RECIPE_LIMIT = 1 << 20  # characters; a recipe is shorter
 
 _draw, _output = headed("What to draw"), headed("Output")
 
+
 # fmt: off
-image_options = together([
-    _draw("-s", "--size", metavar="WxH",
-          help="Width x height in pixels; one number is a square. Ranges and lists draw the size of"
-               " each image: 256..640, or 320x240|640x480.  [default: 300x300]"),
-    _draw("--width", type=Side(), metavar="N", help="Width in pixels; alone, a square."),
-    _draw("--height", type=Side(), metavar="N", help="Height in pixels; alone, a square."),
-    _draw("--color", metavar="COLOR",
-          help="Background: a name, hex, rgb(…), or tr (transparent).  [default: none]"),
-    _draw("--density", type=float, metavar="SHARE",
-          help="Share of pixels drawn over --color, 0..1.  [default: 0.5; 1 for families that leave"
-               " background free]"),
-    _draw("--family", "--noise", type=ComponentName("family"), multiple=True,
-          help="Kind of noise, or a preset; repeat it for a mixture.  [default: uniform]"),
-    _draw("--limit", type=FamilyLimit(), multiple=True, metavar="FAMILY=N",
-          help="At most N images of a family, also of one in a preset: stripes=50; repeat it for"
-               " others."),
-    _draw("--mode", type=NamedChoice("mode", ["RGB", "RGBA", "L", "LA"], case_sensitive=False),
-          help="Channels.  [default: RGB; RGBA if --color is transparent]"),
-    _draw("--depth", type=click.Choice(["8", "16"]), help="Bits per channel.  [default: 8]"),
-    _draw("--seed", metavar="N",
-          help="Whole number, decimal or 0x…; 'random' draws and records one.  [default: 0]"),
-])
+def image_options(size: str = "300x300", family: str = "uniform") -> Decorator:
+    """Return the options of what to draw; help shows these defaults."""
+    return together([
+        _draw("-s", "--size", metavar="WxH",
+              help="Width x height in pixels; one number is a square. Ranges and lists draw the"
+                   f" size of each image: 256..640, or 320x240|640x480.  [default: {size}]"),
+        _draw("--width", type=Side(), metavar="N", help="Width in pixels; alone, a square."),
+        _draw("--height", type=Side(), metavar="N", help="Height in pixels; alone, a square."),
+        _draw("--color", metavar="COLOR",
+              help="Background: a name, hex, rgb(…), or tr (transparent).  [default: none]"),
+        _draw("--density", type=float, metavar="SHARE",
+              help="Share of pixels drawn over --color, 0..1.  [default: 0.5; 1 for families that"
+                   " leave background free]"),
+        _draw("--family", "--noise", type=ComponentName("family"), multiple=True,
+              help=f"Kind of noise, or a preset; repeat it for a mixture.  [default: {family}]"),
+        _draw("--limit", type=FamilyLimit(), multiple=True, metavar="FAMILY=N",
+              help="At most N images of a family, also of one in a preset: stripes=50; repeat it"
+                   " for others."),
+        _draw("--mode", type=NamedChoice("mode", ["RGB", "RGBA", "L", "LA"], case_sensitive=False),
+              help="Channels.  [default: RGB; RGBA if --color is transparent]"),
+        _draw("--depth", type=click.Choice(["8", "16"]), help="Bits per channel.  [default: 8]"),
+        _draw("--seed", metavar="N",
+              help="Whole number, decimal or 0x…; 'random' draws and records one.  [default: 0]"),
+    ])
+
+
+def count_option(default: str = "100") -> Decorator:
+    """Return the option of the number of images; help shows this default."""
+    return _draw("-n", "--count", type=Count(), help=f"Number of images.  [default: {default}]")
+
+
 start_option = _draw("--start", type=int, metavar="N",
                      help="Index of the first image: others of the same seed.  [default: 0]")
-count_option = _draw("-n", "--count", type=Count(), help="Number of images.  [default: 100]")
 dataset_options = together([
     _output("-f", "--format", "--export", "format", type=ComponentName("format"),
             help="File format.  [default: png]"),

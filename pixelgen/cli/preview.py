@@ -33,7 +33,7 @@ class PreviewOptions(ImageOptions):
 
 @click.command(cls=HeadedCommand)
 @click.argument("dataset", required=False, metavar="[DATASET]", type=HomePath())
-@image_options
+@image_options(size="that of a tile")
 @skip_damaged_option
 @_output("-n", "--count", type=click.IntRange(1, 1000), metavar="N", default=20, show_default=True,
          help="Number of images.")  # fmt: skip

@@ -56,8 +56,8 @@ class ScoreOptions(ImageOptions, ModelChoice):
 @click.command(cls=HeadedCommand)
 @click.argument("dataset", required=False, metavar="[DATASET]", type=HomePath())
 @model_options
-@image_options
-@count_option
+@image_options(size="that of the model's input, or 300x300", family="default")
+@count_option("1000")
 @headed("What to draw")("-f", "--format", type=ComponentName("format"),
                         help="Score images as they are read in this format.  [default: png]"
                         )  # fmt: skip
@@ -187,9 +187,9 @@ def _read_number(text: str, is_recall: bool) -> float:
 
 def _print_table(audit: "Audit") -> None:
     """Print a line for each family, and one for all."""
-    rows: list[tuple[str, ...]] = [("family", "images", "50 %", "90 %", "99 %", "highest", f">= {audit.threshold:.3g}",
-             "rate", "95 % interval", "mostly")]  # fmt: skip
-    rows += [_row(each) for each in (*audit.families, audit.overall)]
+    head = ("family", "images", "50 %", "90 %", "99 %", "highest", f">= {audit.threshold:.3g}",
+            "rate", "95 % interval", "mostly")  # fmt: skip
+    rows = [head, *map(_row, (*audit.families, audit.overall))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         first, *others = (
