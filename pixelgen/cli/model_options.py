@@ -25,8 +25,8 @@ model_options = together([
     _model("--std", metavar="R,G,B", help="What they are then divided by."),
     _model("--bgr", is_flag=True, help="Channels in the order blue, green, red."),
     _model("--layout-in", type=click.Choice(["nchw", "nhwc"]), help="Order of the axes."),
-    _model("--letterbox/--stretch", default=None,
-           help="Keep the aspect ratio of images by gray borders, or not."),
+    _model("--letterbox/--no-letterbox", default=None,
+           help="Keep the aspect ratio of images, by gray borders."),
     _model("--output", default="", metavar="NAME", help="Output of the model to read."),
     _model("--score", "score_kind", default="", metavar="KIND",
            help="What this output is: yolov8, yolov5, end2end, detr, detr-sigmoid, scores, softmax,"

@@ -189,7 +189,8 @@ def test_options_and_commands_named_in_help_and_messages_exist() -> None:
     contexts = [command.make_context(name, [], resilient_parsing=True)
                 for name, command in COMMANDS.items()]  # fmt: skip
     options = {option for context in contexts for parameter in context.command.params
-               if isinstance(parameter, click.Option) for option in parameter.opts}  # fmt: skip
+               if isinstance(parameter, click.Option)
+               for option in (*parameter.opts, *parameter.secondary_opts)}  # fmt: skip
     for text, where in texts(help_too=True).items():
         for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text):
             assert option in options or option in OF_OTHERS, f"{where}: {option} in {text!r}"
