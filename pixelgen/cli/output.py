@@ -173,7 +173,8 @@ class Progress:
         if self._bar is None:
             tqdm.monitor_interval = 0  # its thread would forbid the pool to fork
             self._bar = tqdm(total=self._count, unit="img", desc=self._verb, leave=False)
-        self._bar.set_postfix_str(f"{human_bytes(self._bytes / self.seconds)}/s", refresh=False)
+        if self._bytes:
+            self._bar.set_postfix_str(f"{human_bytes(self._bytes / self.seconds)}/s", refresh=False)
         self._bar.update(self._images - self._bar.n)
 
     def clear(self) -> None:
@@ -193,8 +194,6 @@ class Progress:
 
     @property
     def speed(self) -> str:
-        """Images and bytes a second so far."""
-        return (
-            f"{self._images / self.seconds:,.0f} images/s,"
-            f" {human_bytes(self._bytes / self.seconds)}/s"
-        )
+        """Images a second so far and, where bytes are counted, bytes."""
+        size = f", {human_bytes(self._bytes / self.seconds)}/s" if self._bytes else ""
+        return f"{self._images / self.seconds:,.0f} images/s{size}"

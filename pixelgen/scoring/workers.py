@@ -10,10 +10,10 @@ from pixelgen.scoring.audit import ScoredImage
 from pixelgen.scoring.base import Model, Score, Scorer
 from pixelgen.scoring.candidates import Candidates
 
-BLOCK = 256
+BLOCK = 64
 """Images that are scored as one task."""
 
-_BATCH = 32  # images in memory at once
+_BATCH = 32  # images in memory at once: a part of a block, so that batches are always the same
 
 
 def score_candidates(candidates: Candidates, model: Model, run: RunConfig) -> list[ScoredImage]:
