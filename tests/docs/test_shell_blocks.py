@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -23,6 +24,7 @@ from tests.support import pages
 from tests.support.command import COMMAND, ROOT, Run, tree_digest
 from tests.support.dask_cluster import Process, end
 from tests.support.faults import wait_for
+from tests.support.onnx_models import Affine, write_model
 from tests.support.s3_server import s3_server
 from tests.support.serving import Server, serving
 
@@ -48,6 +50,9 @@ STAND_INS = {
         """,
     "scp": """#!/usr/bin/env bash
         [ "$1 $3" = "-r ." ] && exec cp -r "${2/://}" .
+        """,
+    "yolo": """#!/usr/bin/env bash
+        [ "$*" = "export model=best.pt format=onnx" ] && exec cp exported.onnx best.onnx
         """,
 }
 TestT = TypeVar("TestT", bound=Callable[..., None])
@@ -288,6 +293,23 @@ def test_negatives_are_compared(blocks: list[str], tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_comparison_of_mixtures_can_be_repeated(blocks: list[str], tmp_path: Path) -> None:
     compare_negatives(blocks[0], tmp_path)
+
+
+@runs("docs/hard-negatives.md", "yolo export")
+@pytest.mark.cli
+@pytest.mark.slow
+def test_an_exported_model_is_scored(blocks: list[str], tmp_path: Path) -> None:
+    for name in ("onnx", "onnxruntime"):
+        pytest.importorskip(name, reason="the extra 'mine' and onnx are not installed")
+    output = Affine(np.full((6, 9), -0.1), *np.full((3, 6, 9), 1 / 3))
+    metadata = {"task": "detect", "names": "{0: 'cat', 1: 'dog'}", "imgsz": "[32, 32]"}
+    write_model(tmp_path / "exported.onnx", {"output0": output}, shape=(1, 3, 32, 32),
+                metadata=metadata)  # fmt: skip
+    printed = bash(blocks[0].replace("-n 2000", "-n 70"), tmp_path)
+    head, *lines = printed.splitlines()
+    assert ">= 0.25" in head
+    assert "uniform" in [line.split()[0] for line in lines]
+    assert re.fullmatch(r"all +70 .+ (cat|dog)", lines[-1])
 
 
 def compare_negatives(block: str, folder: Path) -> None:
