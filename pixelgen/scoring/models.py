@@ -1,0 +1,32 @@
+"""A model from the user's options: an ONNX file, or a function of theirs."""
+
+import re
+from pathlib import Path
+
+from pixelgen.errors import BadValue
+from pixelgen.scoring.base import Model
+from pixelgen.scoring.model_options import ModelOptions
+from pixelgen.scoring.onnx_model import load_onnx_model
+from pixelgen.scoring.python_model import load_python_model
+
+__all__ = ["ModelOptions", "load_model"]
+
+
+def load_model(path: str, options: ModelOptions) -> Model:
+    """Load a model as far as to know how it is fed and read.
+
+    Args:
+        path: An ONNX file, or ``package.module:function``.
+        options: What is not to be detected.
+
+    Raises:
+        BadValue: Where it cannot be loaded or used, or an option does not fit it.
+    """
+    if not re.fullmatch(r"[\w.]+:\w+", path) or Path(path).exists():
+        return load_onnx_model(path, options)
+    if options != ModelOptions():
+        raise BadValue(
+            f"options of an ONNX model cannot be combined with the function {path}: it is given"
+            " the levels 0 … 255 and does the rest itself; omit them"
+        )
+    return load_python_model(path)

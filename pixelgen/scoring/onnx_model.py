@@ -1,0 +1,247 @@
+"""An ONNX model as a value, and its scorer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pixelgen.errors import BadValue, PixelgenError, suggest_name
+from pixelgen.scoring.base import Image, Model, Score, Scorer
+from pixelgen.scoring.detection import Probe, Verdict, detect
+from pixelgen.scoring.input_choice import choose_preprocessing
+from pixelgen.scoring.model_metadata import read_metadata
+from pixelgen.scoring.model_options import ModelOptions
+from pixelgen.scoring.onnx_file import (
+    PROVIDER,
+    Session,
+    digest_file,
+    open_session,
+    runtime_version,
+)
+from pixelgen.scoring.preprocessing import Preprocessing
+from pixelgen.scoring.score_kinds import (
+    KINDS,
+    MOST_CLASSES,
+    Floats,
+    ScoreKind,
+    are_confidences,
+    best_class,
+)
+
+_MOST_IMAGES = 32
+_MOST_PIXELS = 32 * 224 * 224
+"""In a batch: on one thread, larger ones need more memory and are not faster."""
+
+_MOST_NAMED = 100
+
+
+@dataclass(frozen=True)
+class OnnxModel(Model):
+    """A model in an ONNX file.
+
+    Attributes:
+        sha256: Of the file, in hexadecimal.
+        runtime: Version of ONNX Runtime.
+        provider: What of it runs the model.
+        preprocessing: How images are fed.
+        verdict: What the outputs are.
+        names: Of the classes; () if unknown.
+        classes: How many there are; None if unknown.
+        positive: The number of the only class that counts, or None.
+        batch: How many images are fed at a time.
+        is_batch_fixed: Whether it must be that many.
+    """
+
+    sha256: str
+    runtime: str
+    provider: str
+    preprocessing: Preprocessing
+    verdict: Verdict
+    names: tuple[str, ...]
+    classes: int | None
+    positive: int | None
+    batch: int
+    is_batch_fixed: bool
+
+    @property
+    def kind(self) -> ScoreKind:
+        """What the outputs are."""
+        return KINDS[self.verdict.kind]
+
+    @property
+    def description(self) -> str:
+        """The kind, what it was found by, and how images are fed."""
+        classes = "classes" if self.classes != 1 else "class"
+        count = f" of {self.classes} {classes}" if self.classes else ""
+        only = "" if self.positive is None else f", {self.name_of(self.positive)!r} alone"
+        how = self.preprocessing.description
+        return f"{self.kind.title}{count}{only} ({self.verdict.reason}), {how}"
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Width and height of the input."""
+        return self.preprocessing.width, self.preprocessing.height
+
+    @property
+    def default_threshold(self) -> float:
+        """0.25 of a detector, as it is usual; else half of the range."""
+        return 0.25 if self.kind.is_detector else 0.5
+
+    def name_of(self, number: int) -> str:
+        """Return the name of a class, or its number."""
+        return self.names[number] if number < len(self.names) else str(number)
+
+    def open(self) -> Scorer:
+        """Load the file, which must be the same one."""
+        if digest_file(self.path) != self.sha256:
+            raise BadValue(f"model {self.path} was changed meanwhile; run the command again")
+        return _OnnxScorer(self, open_session(self.path))
+
+
+class _OnnxScorer:
+    def __init__(self, model: OnnxModel, session: Session) -> None:
+        self._model = model
+        self._session = session
+
+    def __call__(self, images: Sequence[Image]) -> list[Score]:
+        step = self._model.batch
+        return [
+            score
+            for start in range(0, len(images), step)
+            for score in self._score_chunk(images[start : start + step])
+        ]
+
+    def _score_chunk(self, images: Sequence[Image]) -> list[Score]:
+        model = self._model
+        fillers = model.batch - len(images) if model.is_batch_fixed else 0
+        batch = model.preprocessing.to_batch([*images, *[images[-1]] * fillers])
+        outputs = self._session.run(batch, model.verdict.outputs)
+        confidences = _to_confidences(model.path, model.verdict, outputs, len(batch))
+        values, classes = best_class(confidences[: len(images)], model.positive)
+        return [
+            Score(float(value), model.name_of(int(number)) if value > 0 else "")
+            for value, number in zip(values, classes, strict=True)
+        ]
+
+
+def load_onnx_model(path: str, options: ModelOptions) -> OnnxModel:
+    """Load an ONNX file, and run it once to see what it returns.
+
+    Raises:
+        BadValue: Where it cannot be loaded or used, or an option does not fit it.
+    """
+    sha256 = digest_file(path)
+    session = open_session(path)
+    metadata = read_metadata(path, session.metadata)
+    preprocessing = choose_preprocessing(session, options, metadata)
+    try:
+        probe = _probe(session, preprocessing)
+        verdict = detect(probe, options, metadata)
+        confidences = _check_probe(session, probe, verdict)
+    except PixelgenError as error:
+        raise BadValue(str(error)) from None
+    kind = KINDS[verdict.kind]
+    classes = (len(metadata.names) or None) if kind.has_labels else confidences.shape[1]
+    fits_any = _accepts_any_count(session, probe, verdict)
+    return OnnxModel(
+        path=path,
+        sha256=sha256,
+        runtime=runtime_version(),
+        provider=PROVIDER,
+        preprocessing=replace(
+            preprocessing,
+            letterbox=kind.letterbox if options.letterbox is None else options.letterbox,
+        ),
+        verdict=verdict,
+        names=metadata.names,
+        classes=classes,
+        positive=_find_positive(path, options.positive, metadata.names, classes),
+        batch=_batch_size(preprocessing) if fits_any else len(confidences),
+        is_batch_fixed=not fits_any,
+    )
+
+
+def _probe(session: Session, preprocessing: Preprocessing) -> Probe:
+    """Run a model on fixed images: two, or one if it takes no more, or as many as it must have."""
+    fixed = session.inputs[0].shape[0]
+    names = [output.name for output in session.outputs]
+    count = fixed if isinstance(fixed, int) else 2
+    images = [_probe_image(preprocessing, index) for index in range(count)]
+    try:
+        values = session.run(preprocessing.to_batch(images), names)
+    except PixelgenError:
+        if isinstance(fixed, int):
+            raise
+        images = images[:1]
+        values = session.run(preprocessing.to_batch(images), names)
+    return Probe(session.path, dict(zip(names, values, strict=True)), len(images))
+
+
+def _probe_image(preprocessing: Preprocessing, index: int) -> Image:
+    """Return an image that is the same everywhere: fine stripes, or with an odd index, squares."""
+    shape = (preprocessing.height, preprocessing.width, 3)
+    y, x, channel = np.indices(shape, dtype=np.int64)
+    if index % 2:
+        y, x = y // 8, x // 8
+    levels = (7 * x + 13 * y + 29 * channel + 53 * index) * 31 % 256
+    return np.asarray(levels, np.uint8)
+
+
+def _check_probe(session: Session, probe: Probe, verdict: Verdict) -> Floats:
+    """Return the confidences of a probe, if there are such for each image."""
+    outputs = [probe.outputs[name] for name in verdict.outputs]
+    fixed = session.inputs[0].shape[0]
+    if outputs[0].ndim > 1:
+        return _to_confidences(session.path, verdict, outputs, probe.images)
+    if isinstance(fixed, int) and fixed != 1:
+        raise BadValue(
+            f"output {verdict.outputs[0]!r} of the model {session.path} is of one image, but its"
+            f" input is of {fixed}; export it for one image"
+        )
+    return _to_confidences(session.path, verdict, outputs, 1)
+
+
+def _accepts_any_count(session: Session, probe: Probe, verdict: Verdict) -> bool:
+    """Return whether a model takes any number of images, and has a row of scores for each."""
+    fixed = isinstance(session.inputs[0].shape[0], int)
+    return not fixed and probe.images > 1 and probe.outputs[verdict.outputs[0]].ndim > 1
+
+
+def _batch_size(preprocessing: Preprocessing) -> int:
+    pixels = preprocessing.width * preprocessing.height
+    return max(1, min(_MOST_IMAGES, _MOST_PIXELS // pixels))
+
+
+def _to_confidences(path: str, verdict: Verdict, outputs: Sequence[Floats], images: int) -> Floats:
+    """Return (N, classes) from the outputs for N images.
+
+    Raises:
+        PixelgenError: Where they are not confidences of 0 … 1, or not of N images.
+    """
+    confidences = KINDS[verdict.kind].confidences(outputs)[:, : verdict.classes]
+    if len(confidences) != images:
+        raise PixelgenError(
+            f"output {verdict.outputs[0]!r} of the model {path} has {len(confidences)} rows for"
+            f" {images} images; check --score and --output"
+        )
+    if not are_confidences(confidences):
+        raise PixelgenError(
+            f"output {verdict.outputs[0]!r} of the model {path}, as {verdict.kind}, has values"
+            " that are not confidences of 0 … 1; check --score and --output"
+        )
+    return confidences.clip(0, 1)
+
+
+def _find_positive(path: str, text: str, names: tuple[str, ...], classes: int | None) -> int | None:
+    """Return the number of the class that a name or number means; None of ''."""
+    if not text:
+        return None
+    number = names.index(text) if text in names else int(text) if text.isdecimal() else -1
+    if 0 <= number < (classes or MOST_CLASSES):
+        return number
+    listed = ", ".join(names[:_MOST_NAMED]) + (" …" if len(names) > _MOST_NAMED else "")
+    choices = listed or f"the numbers 0 … {(classes or MOST_CLASSES) - 1}"
+    raise BadValue(
+        f"model {path} has no class {text[:50]!r}{suggest_name(text, names) or ';'} choose one of"
+        f" {choices} with --positive"
+    )
