@@ -1,6 +1,6 @@
 """What the outputs of a model are: by the options, the metadata, their names and shapes.
 
-A model is run once on fixed images, as shapes are often unknown before. What is found then is a
+A model is run on a few fixed images, as shapes are often unknown before. What is found then is a
 value, so that no worker decides again.
 """
 
@@ -41,11 +41,27 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Probe:
-    """The outputs of a model for fixed images, by name in the order of the model."""
+    """The outputs of a model for fixed images, by name in the order of the model.
+
+    Attributes:
+        path: Of the model.
+        runs: The outputs of one or more batches.
+        images: How many are in a batch.
+    """
 
     path: str
-    outputs: dict[str, Floats]
+    runs: tuple[dict[str, Floats], ...]
     images: int
+
+    @property
+    def outputs(self) -> dict[str, Floats]:
+        """The outputs of the first batch."""
+        return self.runs[0]
+
+    def rows(self, name: str) -> Floats:
+        """Return the rows that an output has for all images, where they are of one length."""
+        found = [run[name] for run in self.runs]
+        return np.concatenate([each for each in found if each.shape[1:] == found[0].shape[1:]])
 
     def describe(self) -> str:
         """Return the names and shapes of the outputs, for a message."""
@@ -93,10 +109,9 @@ def _by_metadata(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -
     if not metadata.task:
         return None
     name = options.output or next(iter(probe.outputs))
-    values = probe.outputs[name]
     if metadata.task == "classify":
-        kind = _classifier_kind(values)
-    elif metadata.end2end or values.shape[2:] == (_END2END_ROW,):
+        kind = _classifier_kind(probe.rows(name))
+    elif metadata.end2end or probe.outputs[name].shape[2:] == (_END2END_ROW,):
         kind = "end2end"
     else:
         kind = "yolov8"
@@ -121,23 +136,30 @@ def _by_names(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -> V
         kind = "scores"
     elif {"dets", "labels"} <= names:
         kind = "detr-sigmoid"
-    elif names & set(_LOGITS) and names & set(_BOXES):
-        kind = _detr_kind(probe, options, metadata)
+    elif names & set(_LOGITS):
+        kind = _logits_kind(probe, options, metadata)
     if not kind or (options.output and options.output != _default_output(kind, probe)):
         return None
     return _read_as(kind, probe, options, metadata, "by the names of its outputs")
 
 
-def _detr_kind(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -> str:
-    """Return which DETR it is: without a column for "no object" its classes are independent."""
-    columns = probe.outputs[_find_output(probe, options, _LOGITS)].shape[-1]
-    return "detr-sigmoid" if columns == len(metadata.names) else "detr"
+def _logits_kind(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -> str:
+    """Return the kind of an output of logits; '' if unknown.
+
+    A DETR without a column for "no object" has independent classes.
+    """
+    shape = probe.outputs[_find_output(probe, options, _LOGITS)].shape
+    if len(shape) == 2:
+        return "sigmoid" if shape[1] == 1 else "softmax"
+    if len(shape) != 3 or not {name.lower() for name in probe.outputs} & set(_BOXES):
+        return ""
+    return "detr-sigmoid" if shape[-1] == len(metadata.names) else "detr"
 
 
 def _by_shapes(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -> Verdict | None:
     names = [options.output] if options.output else list(probe.outputs)
     found = [
-        (name, kind) for name in names if (kind := _kind_of_shape(probe.outputs[name])) is not None
+        (name, kind) for name in names if (kind := _kind_of_shape(probe, name)) is not None
     ]
     if len(found) != 1:
         return None
@@ -145,9 +167,10 @@ def _by_shapes(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -> 
     return _verdict(kind, (name,), probe, metadata, "by the shape of its output")
 
 
-def _kind_of_shape(values: Floats) -> str | None:
+def _kind_of_shape(probe: Probe, name: str) -> str | None:
+    values = probe.outputs[name]
     if values.ndim == 2:
-        return _classifier_kind(values)
+        return _classifier_kind(probe.rows(name))
     if values.ndim == 3:
         return _detector_kind(values)
     if values.ndim == 4 and are_confidences(values):
@@ -171,13 +194,15 @@ def _classifier_kind(values: Floats) -> str | None:
 
 
 def _detector_kind(values: Floats) -> str | None:
-    """Return which YOLO it is: anchors are many, so their axis is the longer one."""
+    """Return which YOLO it is: anchors are many, so their axis is the longer one.
+
+    The coordinates of boxes are in pixels; without any beyond 1 it is something else.
+    """
     _, first, second = values.shape
-    if first == second:
-        return None
     if first < second:
-        return "yolov8" if KINDS["yolov8"].fits(values.shape) else None
-    if not KINDS["yolov5"].fits(values.shape):
+        is_yolov8 = KINDS["yolov8"].fits(values.shape) and values[:, :4].max() > 1
+        return "yolov8" if is_yolov8 else None
+    if first == second or second < _END2END_ROW or not values[:, :, :4].max() > 1:
         return None
     classes = values[:, :, -1]
     if second == _END2END_ROW and first <= _MOST_BOXES and np.all(classes == np.floor(classes)):
@@ -194,7 +219,13 @@ def _find_output(probe: Probe, options: ModelOptions, names: Sequence[str]) -> s
 
 def _default_output(kind: str, probe: Probe) -> str:
     """Return the output that a kind has its scores in."""
-    usual = {"detr": _LOGITS, "scores": ("scores",), "detr-sigmoid": (*_LOGITS, "labels")}
+    usual = {
+        "detr": _LOGITS,
+        "detr-sigmoid": (*_LOGITS, "labels"),
+        "scores": ("scores",),
+        "softmax": _LOGITS,
+        "sigmoid": _LOGITS,
+    }
     named = next((name for name in probe.outputs if name.lower() in usual.get(kind, ())), "")
     fitting = [name for name, value in probe.outputs.items() if KINDS[kind].fits(value.shape)]
     return named or next(iter(fitting or probe.outputs))

@@ -125,7 +125,7 @@ class _OnnxScorer:
 
 
 def load_onnx_model(path: str, options: ModelOptions) -> OnnxModel:
-    """Load an ONNX file, and run it once to see what it returns.
+    """Load an ONNX file, and run it on a few images to see what it returns.
 
     Raises:
         BadValue: Where it cannot be loaded or used, or an option does not fit it.
@@ -162,29 +162,38 @@ def load_onnx_model(path: str, options: ModelOptions) -> OnnxModel:
 
 
 def _probe(session: Session, preprocessing: Preprocessing) -> Probe:
-    """Run a model on fixed images: two, or one if it takes no more, or as many as it must have."""
+    """Run a model on the fixed images: in one batch, if it takes that, or in several."""
     fixed = session.inputs[0].shape[0]
-    names = [output.name for output in session.outputs]
-    count = fixed if isinstance(fixed, int) else 2
-    images = [_probe_image(preprocessing, index) for index in range(count)]
+    images = _probe_images(preprocessing)
+    if isinstance(fixed, int):
+        return _probe_in_batches(session, preprocessing, images, fixed)
     try:
-        values = session.run(preprocessing.to_batch(images), names)
-    except PixelgenError:
-        if isinstance(fixed, int):
-            raise
-        images = images[:1]
-        values = session.run(preprocessing.to_batch(images), names)
-    return Probe(session.path, dict(zip(names, values, strict=True)), len(images))
+        return _probe_in_batches(session, preprocessing, images, len(images))
+    except PixelgenError:  # some models are of one image, though they do not say so
+        return _probe_in_batches(session, preprocessing, images, 1)
 
 
-def _probe_image(preprocessing: Preprocessing, index: int) -> Image:
-    """Return an image that is the same everywhere: fine stripes, or with an odd index, squares."""
+def _probe_in_batches(
+    session: Session, preprocessing: Preprocessing, images: Sequence[Image], size: int
+) -> Probe:
+    names = [output.name for output in session.outputs]
+    batches = [
+        [images[(start + at) % len(images)] for at in range(size)]
+        for start in range(0, len(images), size)
+    ]
+    runs = [session.run(preprocessing.to_batch(batch), names) for batch in batches]
+    outputs = tuple(dict(zip(names, run, strict=True)) for run in runs)
+    return Probe(session.path, outputs, size)
+
+
+def _probe_images(preprocessing: Preprocessing) -> list[Image]:
+    """Return images that are the same everywhere: stripes, squares, black and white."""
     shape = (preprocessing.height, preprocessing.width, 3)
     y, x, channel = np.indices(shape, dtype=np.int64)
-    if index % 2:
-        y, x = y // 8, x // 8
-    levels = (7 * x + 13 * y + 29 * channel + 53 * index) * 31 % 256
-    return np.asarray(levels, np.uint8)
+    stripes = (7 * x + 13 * y + 29 * channel) * 31 % 256
+    squares = (7 * (x // 8) + 13 * (y // 8) + 29 * channel + 53) * 31 % 256
+    levels = (stripes, squares, np.zeros(shape), np.full(shape, 255))
+    return [each.astype(np.uint8) for each in levels]
 
 
 def _check_probe(session: Session, probe: Probe, verdict: Verdict) -> Floats:
