@@ -158,9 +158,7 @@ def _logits_kind(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -
 
 def _by_shapes(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -> Verdict | None:
     names = [options.output] if options.output else list(probe.outputs)
-    found = [
-        (name, kind) for name in names if (kind := _kind_of_shape(probe, name)) is not None
-    ]
+    found = [(name, kind) for name in names if (kind := _kind_of_shape(probe, name)) is not None]
     if len(found) != 1:
         return None
     name, kind = found[0]

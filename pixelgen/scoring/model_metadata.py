@@ -122,8 +122,8 @@ def _literal_stride(path: str, metadata: Mapping[str, str]) -> int:
     value = _literal(path, metadata, "stride")
     if value is None:
         return 1
-    if isinstance(value, list) and value:
-        value = max(value, key=lambda each: each if _is_side(each) else 0)
+    if isinstance(value, list) and value and all(_is_side(each) for each in value):
+        value = max(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not _is_side(value):
@@ -146,7 +146,7 @@ def _literal_names(path: str, metadata: Mapping[str, str]) -> tuple[str, ...]:
 
 def _to_names(value: object) -> tuple[str, ...]:
     """Return the names of a mapping of numbers to names; () if it is not one."""
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not all(isinstance(n, str | int) for n in value.values()):
         return ()
     try:
         names = {int(key): str(name) for key, name in value.items()}

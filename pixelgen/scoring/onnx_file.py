@@ -22,7 +22,7 @@ _PYTORCH = (".pt", ".pth", ".ckpt")
 _CAUSES = (
     (r"Protobuf parsing failed|No graph was found",
      "not an ONNX file, or cut short; copy or export it again"),
-    (r"xternal data.*\"(?P<name>[^\"]+)\"|xternal data",
+    (r"xternal data.*does not exist: \"(?P<name>[^\"]+)\"|xternal.*No such file",
      "its external data is missing; copy the file that holds its weights beside it"),
     (r"Fatal error: (?P<name>\S+?)\(.*not a registered|No Op registered for (?P<op>\w+)",
      "it has an operator that onnxruntime does not know; export it with standard operators"),
@@ -70,7 +70,8 @@ class Session:
                 f"an output of the model {self.path} is not an array of numbers; choose another"
                 f" with --output: {', '.join(output.name for output in self.outputs)}"
             )
-        return [result.astype(np.float32) for result in results]
+        with np.errstate(over="ignore"):  # what is infinite then is refused as a score
+            return [result.astype(np.float32) for result in results]
 
 
 def runtime_version() -> str:

@@ -227,7 +227,8 @@ def _to_confidences(path: str, verdict: Verdict, outputs: Sequence[Floats], imag
     Raises:
         PixelgenError: Where they are not confidences of 0 … 1, or not of N images.
     """
-    confidences = KINDS[verdict.kind].confidences(outputs)[:, : verdict.classes]
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused below
+        confidences = KINDS[verdict.kind].confidences(outputs)[:, : verdict.classes]
     if len(confidences) != images:
         raise PixelgenError(
             f"output {verdict.outputs[0]!r} of the model {path} has {len(confidences)} rows for"

@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +20,8 @@ RED, GREEN, DIM = solid(204), solid(0, 102), solid(51, 51)  # means 0.8; 0.4; 0.
 NAMES = "{0: 'cat', 1: 'dog'}"
 
 
-def load(path: str, **options: object) -> OnnxModel:
-    model = load_model(path, ModelOptions(**options))  # type: ignore[arg-type]
+def load(path: str, **options: Any) -> OnnxModel:
+    model = load_model(path, ModelOptions(**options))
     assert isinstance(model, OnnxModel)
     return model
 
@@ -42,6 +43,11 @@ def yolov8(classes: int, extra: int = 0, anchors: int = 20) -> Affine:
     output.bias[:4] = 30
     output.bias[4 + classes :] = 99  # of masks, key points or angles
     return output
+
+
+def near(value: float, name: str) -> Any:
+    """Return what equals a score of about a value."""
+    return pytest.approx(value), name
 
 
 @pytest.mark.parametrize("task", ["detect", "segment", "pose", "obb"])
@@ -150,8 +156,8 @@ def test_independent_classes_are_known_by_their_number(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(names))
     assert load(path).verdict.kind == "detr-sigmoid"
     assert score(path, solid(255), solid(0)) == [
-        (pytest.approx(1 / (1 + math.exp(-5))), "cat"),
-        (pytest.approx(1 / (1 + math.exp(-3))), "cow"),
+        near(1 / (1 + math.exp(-5)), "cat"),
+        near(1 / (1 + math.exp(-3)), "cow"),
     ]
 
 
@@ -171,9 +177,9 @@ def test_scores_and_labels_of_boxes(tmp_path: Path) -> None:
     model = load(write_model(tmp_path / "m.onnx", outputs))
     assert model.description.startswith("detector with scores (by the names of its outputs)")
     assert model.open()([RED, GREEN, solid(0)]) == [
-        (pytest.approx(0.8), "4"),
-        (pytest.approx(0.4), "2"),
-        (pytest.approx(0.1), "4"),
+        near(0.8, "4"),
+        near(0.4, "2"),
+        near(0.1, "4"),
     ]
 
 
@@ -186,7 +192,7 @@ def test_a_classifier_of_logits(tmp_path: Path) -> None:
     )
     assert model.default_threshold == 0.5
     (value,) = model.open()([solid(255)])
-    assert value == (pytest.approx(math.e**2 / (math.e**2 + 2)), "1")
+    assert value == near(math.e**2 / (math.e**2 + 2), "1")
 
 
 def test_an_output_named_logits_is_of_logits_whatever_its_values(tmp_path: Path) -> None:
@@ -226,7 +232,7 @@ def test_a_heat_map_has_its_maximum(tmp_path: Path) -> None:
     model = load(write_model(tmp_path / "m.onnx", {"y": output}))
     assert model.description.startswith("heat map of 2 classes")
     assert model.default_threshold == 0.5
-    assert model.open()([RED, GREEN]) == [(pytest.approx(0.4), "0"), (pytest.approx(0.4), "1")]
+    assert model.open()([RED, GREEN]) == [near(0.4, "0"), near(0.4, "1")]
 
 
 @pytest.mark.parametrize(
@@ -236,7 +242,7 @@ def test_a_heat_map_has_its_maximum(tmp_path: Path) -> None:
 )
 def test_a_shape_of_no_kind_is_refused(shape: tuple[int, ...], tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.onnx", {"y": Affine(np.full(shape, 30.0))})
-    with pytest.raises(BadValue, match="choose one of yolov8, yolov5, end2end, detr, .* --score"):
+    with pytest.raises(BadValue, match=r"choose one of yolov8, yolov5, end2end, detr, .* --score"):
         load(path)
 
 
@@ -272,10 +278,12 @@ def test_only_the_positive_class_counts(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.onnx", {"output0": yolov8(2)}, metadata=metadata)
     for positive in ("dog", "1"):
         assert score(path, RED, GREEN, positive=positive) == [
-            (0, ""), (pytest.approx(0.2), "dog")
+            (0, ""), near(0.2, "dog")
         ]  # fmt: skip
     assert "of 2 classes, 'dog' alone (" in load(path, positive="dog").description
-    with pytest.raises(BadValue, match="has no class 'dgo': did you mean 'dog'. choose .* cat, dog"):
+    with pytest.raises(
+        BadValue, match=r"has no class 'dgo': did you mean 'dog'. choose .* cat, dog"
+    ):
         load(path, positive="dgo")
     with pytest.raises(BadValue, match="has no class '2'; choose one of cat, dog with --positive"):
         load(path, positive="2")

@@ -35,15 +35,16 @@ def write_model(
     outputs: Mapping[str, Affine],
     *,
     shape: Sequence[int | str | None] = ("N", 3, SIDE, SIDE),
-    type: int = FLOAT,
-    layout: str = "nchw",
+    element: int = FLOAT,
     metadata: Mapping[str, str] | None = None,
 ) -> str:
     """Write a model whose outputs have the shape of their bias after that of the batch."""
+    import onnx
     from onnx import helper, numpy_helper
 
-    number = np.float16 if type == FLOAT16 else np.float32
-    inner = FLOAT16 if type == FLOAT16 else FLOAT
+    number = np.float16 if element == FLOAT16 else np.float32
+    inner = FLOAT16 if element == FLOAT16 else FLOAT
+    layout = "nhwc" if shape[-1] in {1, 3} else "nchw"
     nodes = [
         helper.make_node("Cast", ["x"], ["levels"], to=inner),
         helper.make_node("ReduceMean", ["levels"], ["mean"], keepdims=0,
@@ -63,8 +64,12 @@ def write_model(
             helper.make_node("Reshape", [f"{name}.flat", f"{name}.s"], [name]),
         ]
         infos.append(helper.make_tensor_value_info(name, inner, [None] * (bias.ndim + 1)))
-    inputs = [helper.make_tensor_value_info("x", type, shape)]
-    return save_graph(path, nodes, inputs, infos, constants, metadata or {})
+    inputs = [helper.make_tensor_value_info("x", element, shape)]
+    save_graph(path, nodes, inputs, infos, constants)
+    model = onnx.load(path)
+    helper.set_model_props(model, dict(metadata or {}))
+    onnx.save(model, path)
+    return str(path)
 
 
 def save_graph(
@@ -73,23 +78,20 @@ def save_graph(
     inputs: Sequence[Any],
     outputs: Sequence[Any],
     constants: Sequence[Any] = (),
-    metadata: Mapping[str, str] | None = None,
-    domains: Sequence[str] = (),
 ) -> str:
     """Write a model of any nodes."""
     import onnx
     from onnx import helper
 
     graph = helper.make_graph(nodes, "graph", inputs, outputs, constants)
+    domains = {node.domain for node in nodes} - {""}
     opsets = [helper.make_opsetid("", 17), *(helper.make_opsetid(each, 1) for each in domains)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
-    helper.set_model_props(model, dict(metadata or {}))
-    onnx.save(model, path)
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
     return str(path)
 
 
 def write_flat_model(
-    path: Path, shape: Sequence[int | str | None] = ("N", 3, 4, 4), type: int = FLOAT
+    path: Path, shape: Sequence[int | str | None] = ("N", 3, 4, 4), element: int = FLOAT
 ) -> str:
     """Write a model that returns its input, divided by 16 and increased by a half, as (N, all)."""
     from onnx import helper, numpy_helper
@@ -102,7 +104,7 @@ def write_flat_model(
         helper.make_node("Div", ["flat", "c16"], ["small"]),
         helper.make_node("Add", ["small", "half"], ["y"]),
     ]
-    inputs = [helper.make_tensor_value_info("x", type, shape)]
+    inputs = [helper.make_tensor_value_info("x", element, shape)]
     outputs = [helper.make_tensor_value_info("y", FLOAT, [None, None])]
     return save_graph(path, nodes, inputs, outputs, constants)
 
