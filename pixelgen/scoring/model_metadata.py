@@ -162,7 +162,7 @@ def _names_beside(path: str) -> tuple[str, ...]:
 
 
 def _read_json(file: Path) -> dict[str, Any]:
-    """Return the object in a file; {} if there is no file."""
+    """Return the object in a file; {} if it is not found."""
     if not file.is_file():
         return {}
     try:

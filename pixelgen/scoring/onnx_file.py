@@ -56,7 +56,7 @@ class Session:
         """Return outputs for a batch, as float32.
 
         Raises:
-            PixelgenError: Where the model fails, or an output is no array of numbers.
+            PixelgenError: Where the model fails, or an output is not an array of numbers.
         """
         try:
             results = self._session.run(list(outputs), {self.inputs[0].name: batch})
@@ -84,7 +84,7 @@ def digest_file(path: str) -> str:
     """Return the SHA-256 of a file in hexadecimal, once it is seen to be one to load.
 
     Raises:
-        BadValue: Where it is not found, cannot be read, is empty, or is known to be no ONNX file.
+        BadValue: Where it is not found, cannot be read, is empty, or is known not to be ONNX.
     """
     file = Path(path)
     if not file.exists():

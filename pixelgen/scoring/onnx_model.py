@@ -137,12 +137,11 @@ def load_onnx_model(path: str, options: ModelOptions) -> OnnxModel:
     try:
         probe = _probe(session, preprocessing)
         verdict = detect(probe, options, metadata)
-        confidences = _check_probe(session, probe, verdict)
+        classes = _check_probe(probe, verdict) or len(metadata.names) or None
     except PixelgenError as error:
         raise BadValue(str(error)) from None
     kind = KINDS[verdict.kind]
-    classes = (len(metadata.names) or None) if kind.has_labels else confidences.shape[1]
-    fits_any = _accepts_any_count(session, probe, verdict)
+    takes_any = probe.images > 1 and not isinstance(session.inputs[0].shape[0], int)
     return OnnxModel(
         path=path,
         sha256=sha256,
@@ -156,21 +155,28 @@ def load_onnx_model(path: str, options: ModelOptions) -> OnnxModel:
         names=metadata.names,
         classes=classes,
         positive=_find_positive(path, options.positive, metadata.names, classes),
-        batch=_batch_size(preprocessing) if fits_any else len(confidences),
-        is_batch_fixed=not fits_any,
+        batch=_batch_size(preprocessing) if takes_any else probe.images,
+        is_batch_fixed=not takes_any,
     )
 
 
 def _probe(session: Session, preprocessing: Preprocessing) -> Probe:
-    """Run a model on the fixed images: in one batch, if it takes that, or in several."""
+    """Run a model on the fixed images: in batches of as many as it takes.
+
+    Some models are of one image, though their input has any number: they fail with more, or an
+    output has no row for each.
+    """
     fixed = session.inputs[0].shape[0]
     images = _probe_images(preprocessing)
     if isinstance(fixed, int):
         return _probe_in_batches(session, preprocessing, images, fixed)
     try:
-        return _probe_in_batches(session, preprocessing, images, len(images))
-    except PixelgenError:  # some models are of one image, though they do not say so
-        return _probe_in_batches(session, preprocessing, images, 1)
+        probe = _probe_in_batches(session, preprocessing, images, len(images))
+    except PixelgenError:
+        probe = None
+    if probe and all(value.shape[:1] == (len(images),) for value in probe.outputs.values()):
+        return probe
+    return _probe_in_batches(session, preprocessing, images, 1)
 
 
 def _probe_in_batches(
@@ -196,24 +202,16 @@ def _probe_images(preprocessing: Preprocessing) -> list[Image]:
     return [each.astype(np.uint8) for each in levels]
 
 
-def _check_probe(session: Session, probe: Probe, verdict: Verdict) -> Floats:
-    """Return the confidences of a probe, if there are such for each image."""
+def _check_probe(probe: Probe, verdict: Verdict) -> int | None:
+    """Return the number of classes, once the outputs are confidences; None if it is unknown."""
     outputs = [probe.outputs[name] for name in verdict.outputs]
-    fixed = session.inputs[0].shape[0]
-    if outputs[0].ndim > 1:
-        return _to_confidences(session.path, verdict, outputs, probe.images)
-    if isinstance(fixed, int) and fixed != 1:
+    if outputs[0].ndim == 1 and probe.images > 1:
         raise BadValue(
-            f"output {verdict.outputs[0]!r} of the model {session.path} is of one image, but its"
-            f" input is of {fixed}; export it for one image"
+            f"output {verdict.outputs[0]!r} of the model {probe.path} is of one image, but its"
+            f" input is of {probe.images}; export it for one image"
         )
-    return _to_confidences(session.path, verdict, outputs, 1)
-
-
-def _accepts_any_count(session: Session, probe: Probe, verdict: Verdict) -> bool:
-    """Return whether a model takes any number of images, and has a row of scores for each."""
-    fixed = isinstance(session.inputs[0].shape[0], int)
-    return not fixed and probe.images > 1 and probe.outputs[verdict.outputs[0]].ndim > 1
+    confidences = _to_confidences(probe.path, verdict, outputs, probe.images)
+    return None if KINDS[verdict.kind].has_labels else confidences.shape[1]
 
 
 def _batch_size(preprocessing: Preprocessing) -> int:
@@ -232,7 +230,7 @@ def _to_confidences(path: str, verdict: Verdict, outputs: Sequence[Floats], imag
     if len(confidences) != images:
         raise PixelgenError(
             f"output {verdict.outputs[0]!r} of the model {path} has {len(confidences)} rows for"
-            f" {images} images; check --score and --output"
+            f" a batch of {images}; check --score and --output"
         )
     if not are_confidences(confidences):
         raise PixelgenError(

@@ -11,9 +11,9 @@ import pytest
 from pixelgen.errors import BadValue
 from pixelgen.scoring.models import ModelOptions, load_model
 from pixelgen.scoring.onnx_model import OnnxModel
-from tests.support.onnx_models import REASON, Affine, score, solid, write_model
+from tests.support.onnx_models import REASON, Affine, save_graph, score, solid, write_model
 
-pytest.importorskip("onnx", reason=REASON)
+onnx = pytest.importorskip("onnx", reason=REASON)
 pytest.importorskip("onnxruntime", reason=REASON)
 
 RED, GREEN, DIM = solid(204), solid(0, 102), solid(51, 51)  # means 0.8; 0.4; 0.2 and 0.2
@@ -300,3 +300,66 @@ def test_a_number_is_asked_for_where_names_are_unknown(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.onnx", {"y": Affine([0, -1, 0], [0, 3, 0])})
     with pytest.raises(BadValue, match="no class 'cat'; choose one of the numbers 0 … 2 with"):
         load(path, positive="cat")
+
+
+def write_boxes(path: Path, images: int | str) -> str:
+    """Write a model with a box for each channel that is bright, as torchvision exports it."""
+    from onnx import helper, numpy_helper
+
+    array, info = numpy_helper.from_array, helper.make_tensor_value_info
+    constants = [
+        array(np.array([-1]), "all"),
+        array(np.array(0.1, np.float32), "least"),
+        array(np.array([3, 1, 2]), "numbers"),
+        array(np.zeros((3, 4), np.float32), "places"),
+    ]
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["mean"], axes=[2, 3], keepdims=0),
+        helper.make_node("Reshape", ["mean", "all"], ["flat"]),
+        helper.make_node("Greater", ["flat", "least"], ["bright"]),
+        helper.make_node("Compress", ["flat", "bright"], ["scores"], axis=0),
+        helper.make_node("Compress", ["numbers", "bright"], ["labels"], axis=0),
+        helper.make_node("Compress", ["places", "bright"], ["boxes"], axis=0),
+    ]
+    outputs = [info("boxes", 1, [None, 4]), info("labels", 7, [None]), info("scores", 1, [None])]
+    return save_graph(path, nodes, [info("x", 1, [images, 3, 8, 8])], outputs, constants)
+
+
+@pytest.mark.parametrize("images", ["N", 1])
+def test_boxes_of_one_image_may_be_any_number(images: int | str, tmp_path: Path) -> None:
+    model = load(write_boxes(tmp_path / "m.onnx", images))
+    assert (model.verdict.kind, model.verdict.outputs) == ("scores", ("scores", "labels"))
+    assert (model.batch, model.is_batch_fixed) == (1, True)
+    assert model.open()([RED, solid(51, 255), solid(0), GREEN]) == [
+        near(0.8, "3"), near(1, "1"), (0, ""), near(0.4, "1")
+    ]  # fmt: skip
+
+
+def test_boxes_of_one_image_need_an_input_of_one(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "m.onnx", {"y": Affine([0.5, 0.5])}, shape=(2, 3, 8, 8))
+    model = onnx.load(path)
+    model.graph.output[0].name = "scores"
+    model.graph.output.append(onnx.helper.make_tensor_value_info("labels", 1, None))
+    model.graph.node[-1].output[0] = "inner"
+    flat = onnx.numpy_helper.from_array(np.array([-1]), "flat")
+    model.graph.initializer.append(flat)
+    for name in ("scores", "labels"):
+        model.graph.node.append(onnx.helper.make_node("Reshape", ["inner", "flat"], [name]))
+    onnx.save(model, path)
+    with pytest.raises(
+        BadValue, match=r"is of one image, but its input is of 2; export it for one"
+    ):
+        load(path)
+
+
+def test_an_option_decides_about_the_letterbox(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "m.onnx", {"y": yolov8(2)})
+    assert "RGB letterboxed" in load(path).description
+    assert "letterboxed" not in load(path, letterbox=False).description
+
+
+def test_names_that_are_more_than_the_classes_are_refused(tmp_path: Path) -> None:
+    metadata = {"task": "detect", "names": "['a', 'b', 'c']"}
+    path = write_model(tmp_path / "m.onnx", {"y": yolov8(2)}, metadata=metadata)
+    with pytest.raises(BadValue, match="names of 3 classes in its metadata, but its output has 2"):
+        load(path)
