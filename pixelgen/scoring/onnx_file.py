@@ -32,6 +32,10 @@ _CAUSES = (
 )  # fmt: skip
 
 
+_NUMBERS = re.compile(r"tensor\((b?float16|float|double|bool|u?int\d+)\)")
+"""The types of outputs that are arrays of numbers, as ONNX Runtime names them."""
+
+
 class Tensor(NamedTuple):
     """An input or output of a model. A length that is not fixed is a name, or None."""
 
@@ -48,7 +52,8 @@ class Session:
         self._session = session
         self._errors = errors
         self.inputs = [Tensor(i.name, tuple(i.shape), i.type) for i in session.get_inputs()]
-        self.outputs = [Tensor(o.name, tuple(o.shape), o.type) for o in session.get_outputs()]
+        outputs = [Tensor(o.name, tuple(o.shape), o.type) for o in session.get_outputs()]
+        self.outputs = [each for each in outputs if _NUMBERS.fullmatch(each.type)]
         metadata: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
         self.metadata = metadata
 
@@ -56,7 +61,7 @@ class Session:
         """Return outputs for a batch, as float32.
 
         Raises:
-            PixelgenError: Where the model fails, or an output is not an array of numbers.
+            PixelgenError: Where the model fails.
         """
         try:
             results = self._session.run(list(outputs), {self.inputs[0].name: batch})
@@ -65,11 +70,6 @@ class Session:
             raise PixelgenError(
                 f"model {self.path} failed on an input of {shape}: {_first_line(error)}"
             ) from None
-        if not all(isinstance(r, np.ndarray) and r.dtype.kind in "fiub" for r in results):
-            raise PixelgenError(
-                f"an output of the model {self.path} is not an array of numbers; choose another"
-                f" with --output: {', '.join(output.name for output in self.outputs)}"
-            )
         with np.errstate(over="ignore"):  # what is infinite then is refused as a score
             return [result.astype(np.float32) for result in results]
 
@@ -120,7 +120,7 @@ def open_session(path: str) -> Session:
     """Load an ONNX file that ``digest_file`` has checked, for one thread of the CPU.
 
     Raises:
-        BadValue: Where ONNX Runtime is not installed, or cannot load it.
+        BadValue: Where ONNX Runtime is not installed or cannot load it, or it returns no numbers.
     """
     runtime, errors = _import_runtime()
     options = runtime.SessionOptions()
@@ -131,7 +131,12 @@ def open_session(path: str) -> Session:
         session = runtime.InferenceSession(path, options, providers=[PROVIDER], enable_fallback=0)
     except errors as error:
         raise BadValue(f"cannot load the model {path}: {_explain(error)}") from None
-    return Session(path, session, errors)
+    found = Session(path, session, errors)
+    if not found.outputs:
+        raise BadValue(
+            f"model {path} has no output that is an array of numbers; export it with one"
+        )
+    return found
 
 
 def _import_runtime() -> tuple[Any, tuple[type[Exception], ...]]:

@@ -55,6 +55,13 @@ TESTED_ELSEWHERE = {
     "… has changed since … was begun, which keeps the boxes of then; to read it again, run the same"
     " command with --force":
         "tests/families/test_crop.py::test_corrected_labels_are_noted_and_read_again_on_request",
+    "model … was changed meanwhile; run the command again":
+        "tests/scoring/test_onnx_refusals.py::test_a_file_that_changes_before_it_is_opened",
+    "output … of the model … has … rows for a batch of …; check --score and --output":
+        "tests/scoring/test_onnx_refusals.py::test_an_output_without_a_row_for_each_image",
+    "output … of the model …, as …, has values that are not confidences of 0 … 1; check --score and"
+    " --output":
+        "tests/scoring/test_onnx_refusals.py::test_scores_that_are_no_confidences_are_refused",
     "--force cannot replace a dataset in …; remove the objects yourself, or use a directory":
         "tests/storage/objects/test_s3.py::test_a_dataset_is_replaced_once_its_objects_are_removed",
     "it failed for … s; run the same command again to resume":
@@ -77,6 +84,7 @@ TESTED_ELSEWHERE = {
 EXEMPT = {
     " --remote": "needs an endpoint; of a command that is tried without it",
     "warning: --key is kept": "warns of the option that was given; the help says what is better",
+    "as given by --score": "a part of the description of a model",
     "pixelgen serve": "the title of the description of the service",
     "workers keep dying (killed, or out of memory?); run the same command again with more memory":
         "needs a cluster whose workers lack memory",

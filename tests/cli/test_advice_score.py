@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from tests.support.advice import Console, follows_advice
+from tests.support.onnx_models import REASON, SIDE, Affine, write_model
 
 INVERTED = """
 def score(images):
@@ -51,3 +53,71 @@ def test_a_model_that_is_fed_wrongly_is_noticed(dark: str, console: Console) -> 
     Image.new("RGB", (9, 9), (200,) * 3).save("objects/1.png")
     console.run(f"{dark} --positives objects", 2)
     console.run(f"{dark} --positives objects --threshold 0.2")
+
+
+TWO_CLASSES = {"y": Affine([2, 0], [1, -1])}
+
+
+@follows_advice(
+    "--bgr cannot be used with the model …: its input is gray; omit it",
+    "--input-size …x… does not fit the model …: must be …x…; omit it",
+    "--scale, --mean and --std of the model … must be finite numbers, scale and standard deviation"
+    " not 0; correct them",
+    "input of the model … is …, of any width and height; give --input-size WxH, as it was trained"
+    " with",
+    "input of the model … is …, with … channels as …: must be 3 or 1; choose the order of the axes"
+    " with --layout-in",
+    "input of the model … is …: which axis is of the channels is unknown; give --layout-in nchw or"
+    " nhwc",
+    "input size …x… does not fit the model …: width and height must be multiples of …, its stride;"
+    " choose them with --input-size",
+)
+def test_a_model_is_fed_as_messages_say(console: Console) -> None:
+    for module in ("onnx", "onnxruntime"):
+        pytest.importorskip(module, reason=REASON)
+    write_model(Path("gray"), {"y": Affine([2, 0])}, shape=("N", 1, SIDE, SIDE))
+    write_model(Path("fixed"), TWO_CLASSES)
+    write_model(Path("any"), TWO_CLASSES, shape=("N", 3, "h", None), metadata={"stride": "32"})
+    write_model(Path("vague"), TWO_CLASSES, shape=("N", "a", "b", "c"))
+    for model, wrong, right in (
+        ("gray", "--bgr", ""),
+        ("fixed", "--input-size 16", ""),
+        ("fixed", "--scale 0", "--scale 1"),
+        ("any", "", "--input-size 32"),
+        ("any", "--input-size 40", "--input-size 64x32"),
+        ("fixed", "--layout-in nhwc", "--layout-in nchw"),
+        ("vague", "--input-size 8", "--input-size 8 --layout-in nchw"),
+    ):
+        command = f"score --model {model} --family uniform -n 3 -s 8 -j 1"
+        console.run(f"{command} {wrong}", 2)
+        console.run(f"{command} {right}")
+
+
+@follows_advice(
+    "model … has no class …… choose one of … with --positive",
+    "model … has no output …; choose one of … with --output",
+    "model … has the names of … classes in its metadata, but its output has …; export it again, or"
+    " choose another --output",
+    "output … of the model … is …: … must be …; choose another --score (…) or --output (…)",
+    "unknown score kind …; choose one of … with --score",
+    "what the model … returns is unknown (…); choose one of … with --score, and an output with"
+    " --output if there are several",
+)
+def test_a_model_is_read_as_messages_say(console: Console) -> None:
+    for module in ("onnx", "onnxruntime"):
+        pytest.importorskip(module, reason=REASON)
+    write_model(Path("plain"), TWO_CLASSES)
+    boxes = {"two": Affine(np.full((6, 9), 0.5)), "three": Affine(np.full((7, 9), 0.5))}
+    write_model(Path("named"), boxes, metadata={"task": "detect", "names": "['a', 'b', 'c']"})
+    write_model(Path("odd"), {"o": Affine(np.zeros((2, 3, 4, 5))), "y": Affine([0.2, 0.1])})
+    for model, wrong, right in (
+        ("plain", "--positive bird", "--positive 1"),
+        ("plain", "--output nope", "--output y"),
+        ("named", "--output two", "--output three"),
+        ("plain", "--score heatmap", "--score softmax"),
+        ("plain", "--score nope", "--score softmax"),
+        ("odd", "", "--score softmax --output y"),
+    ):
+        command = f"score --model {model} --family uniform -n 3 -s 8 -j 1"
+        console.run(f"{command} {wrong}", 2)
+        console.run(f"{command} {right}")

@@ -288,6 +288,24 @@ def test_an_output_without_a_row_for_each_image(tmp_path: Path) -> None:
     assert "has 8 rows for a batch of 1; check --score and --output" in message
 
 
+def test_an_output_that_is_no_array(tmp_path: Path) -> None:
+    helper = onnx.helper
+    x = helper.make_tensor_value_info("x", FLOAT, ["N", 3, 8, 8])
+    outputs = [
+        helper.make_tensor_sequence_value_info("s", FLOAT, None),
+        helper.make_tensor_value_info("y", FLOAT, None),
+    ]
+    nodes = [
+        helper.make_node("SequenceConstruct", ["x"], ["s"]),
+        helper.make_node("ReduceMean", ["x"], ["y"], axes=[2, 3], keepdims=0),
+    ]
+    path = save_graph(tmp_path / "best.onnx", nodes, [x], outputs)
+    assert "has no output 's'; choose one of y with --output" in refusal(path, output="s")
+    assert load_model(path, ModelOptions(output="y", score="sigmoid"))
+    path = save_graph(tmp_path / "best.onnx", nodes[:1], [x], outputs[:1])
+    assert "has no output that is an array of numbers; export it with one" in refusal(path)
+
+
 def test_a_file_that_changes_before_it_is_opened(tmp_path: Path) -> None:
     path = Path(write_model(tmp_path / "best.onnx", CLASSIFIER))
     model = load_model(str(path), ModelOptions())
