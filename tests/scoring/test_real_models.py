@@ -32,7 +32,7 @@ def test_a_text_detector_is_fooled_by_strokes_and_not_by_random_pixels() -> None
     job = pixelgen.Job(count=60, size=320, family=["glyphs", "uniform", "dead_leaves"])
     found = {each.family: each.rate for each in pixelgen.score(job, model, threshold=0.3).families}
     assert found["glyphs"] > 0.5
-    assert found["uniform"] == found["dead_leaves"] == 0
+    assert max(found["uniform"], found["dead_leaves"]) < 0.2
 
 
 def test_a_text_detector_that_is_fed_wrongly_is_noticed(tmp_path: Path) -> None:
