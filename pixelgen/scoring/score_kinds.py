@@ -86,6 +86,8 @@ def _scores(outputs: Sequence[Floats]) -> Floats:
     """Take scores and, if there are any, labels: both (N, boxes), or (boxes,) of one image."""
     scores = np.atleast_2d(outputs[0])
     labels = np.atleast_2d(outputs[1]) if len(outputs) > 1 else np.zeros_like(scores)
+    if labels.shape != scores.shape:
+        return np.full((len(scores), 1), np.nan, np.float32)  # which are no confidences
     return _best_of_labels(scores, labels)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from pixelgen.errors import BadValue, PixelgenError
 from pixelgen.scoring.models import ModelOptions, load_model
+from pixelgen.scoring.score_kinds import KINDS, are_confidences
 from tests.support.command import ROOT
 from tests.support.onnx_models import (
     FLOAT,
@@ -330,6 +331,7 @@ def test_the_runtime_writes_nothing(tmp_path: Path) -> None:
 import numpy as np
 from pixelgen.errors import BadValue
 from pixelgen.scoring.models import ModelOptions, load_model
+from pixelgen.scoring.score_kinds import KINDS, are_confidences
 load_model({good!r}, ModelOptions()).open()([np.zeros((9, 9, 3), np.uint8)])
 try:
     load_model({str(bad)!r}, ModelOptions())
@@ -340,3 +342,13 @@ except BadValue:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert (done.stdout, done.stderr) == ("refused\n", "")
+
+
+def test_a_class_of_very_many_digits(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "best.onnx", {"y": Affine([2, 0], [1, -1])})
+    assert "has no class '9999" in refusal(path, positive="9" * 5000)
+
+
+def test_scores_and_labels_of_different_numbers_are_no_confidences() -> None:
+    outputs = [np.zeros(3, np.float32), np.zeros(4, np.float32)]
+    assert not are_confidences(KINDS["scores"].confidences(outputs))
