@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 MOST_IMAGES = 1_000_000
 """The images of a folder: all of their names and hashes are kept in memory."""
 
-_NAME = re.compile(
-    r"[^.].*\.(avif|bmp|gif|jp2|jpe?g|pgm|png|ppm|tga|tiff?|webp)", re.IGNORECASE | re.DOTALL
-)
+SUFFIXES = ("avif", "bmp", "gif", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tga", "tif", "tiff",
+            "webp")  # fmt: skip
+"""The suffixes of the files that are read, in any case of letters."""
+
+_NAME = re.compile(rf"[^.].*\.({'|'.join(SUFFIXES)})", re.IGNORECASE | re.DOTALL)
 _NAMED = 3  # of the images that are too small
 _LISTED = 100  # of the images that cannot be used
 _ORIENTATION = 0x0112  # a tag of EXIF

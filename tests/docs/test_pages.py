@@ -12,6 +12,7 @@ from pixelgen import registry
 from pixelgen.families.presets import PRESETS
 from pixelgen.job import Job
 from pixelgen.manifest_rows import FETCHED
+from pixelgen.source_images.folder import SUFFIXES
 from pixelgen.trainers import TRAINERS, loader_calls
 from tests.support.command import ROOT, Run
 from tests.support.pages import PAGES, blocks, run_block, shell
@@ -207,3 +208,8 @@ def test_the_lists_of_families_presets_and_formats_are_complete(
     page: str, head: str, names: Iterable[str]
 ) -> None:
     assert set(rows(page, head)) == set(names)
+
+
+def test_the_suffixes_of_images_that_are_read_are_listed() -> None:
+    answer = text("your-images.md").partition("## Which files are read?\n")[2].partition(".\n\n")[0]
+    assert re.findall(r"`\.([a-z0-9]+)`", answer.partition(" All others")[0]) == [*SUFFIXES]
