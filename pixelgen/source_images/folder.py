@@ -182,9 +182,10 @@ def _with_room(
     """Return a folder without the images that have no room for crops, which are noted."""
     small = [image for image in folder.images if not room.has_place(image, frame)]
     if len(small) == len(folder.images):
+        known = "".join(f" ({note})" for note in notes)  # of labels, which may be the reason
         raise BadValue(
             f"no image in {folder.source.path!r} has room for {frame[0]}x{frame[1]} pixels away"
-            " from objects; choose a smaller --size, margin or min_scale"
+            f" from objects; choose a smaller --size, margin or min_scale{known}"
         )
     if small:
         notes.append(

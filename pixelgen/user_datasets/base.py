@@ -117,10 +117,12 @@ def checked_id(value: object, noun: str, path: Path) -> int:
     Raises:
         BadValue: Unless it is an integer of 0 … 2⁵³.
     """
+    if value is None:
+        raise BadValue(f"{path}: the {noun} id is missing; give every {noun} a whole number")
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= JSON_LIMIT:
         raise BadValue(
             f"{path}: the {noun} id {str(value)[:50]!r} must be a whole number of 0 to"
-            f" {JSON_LIMIT}; renumber the {noun}s"
+            f" {JSON_LIMIT}; renumber every {noun}"
         )
     return value
 

@@ -26,10 +26,7 @@ def read(path: Path) -> UserDataset:
     categories: dict[int, object] = {}
     found = set()
     with open_object(path) as members:
-        for member in members.names():
-            if member not in MEMBERS:
-                members.skip()
-                continue
+        for member in _iter_members(members, path):
             found.add(member)
             for item in iter_objects(members, member, path):
                 if member == "images":
@@ -59,6 +56,20 @@ def read(path: Path) -> UserDataset:
         stems=frozenset(names.stems),
         images=names.count,
     )
+
+
+def _iter_members(members: JsonObject, path: Path) -> Iterator[str]:
+    """Yield the members that are read; pass over the others."""
+    for member in members.names():
+        if members.has_byte_order_mark:  # json.load() of pycocotools refuses it
+            raise BadValue(
+                f"{path} begins with a byte order mark, which trainers refuse; save it as UTF-8"
+                " without one"
+            )
+        if member in MEMBERS:
+            yield member
+        else:
+            members.skip()
 
 
 @contextmanager
@@ -96,6 +107,8 @@ def file_name(image: dict[str, Any], path: Path) -> str:
         BadValue: If it has none.
     """
     name = image.get("file_name")
+    if name is None:
+        raise BadValue(f"{path}: an image has no file_name; write the path of its file")
     if not isinstance(name, str) or not name or "\0" in name:
         raise BadValue(f"{path}: an image has the file_name {str(name)[:50]!r}; it must be a path")
     return name

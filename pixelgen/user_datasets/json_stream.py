@@ -19,6 +19,7 @@ class JsonObject:
 
     After each name of :meth:`names` its value must be read, by :meth:`items` or :meth:`skip`.
     Methods raise BadValue where the file is not such an object, or has a value of over 64 MB.
+    ``has_byte_order_mark`` says, once there was a name, whether the file begins with U+FEFF.
     """
 
     def __init__(self, file: BinaryIO, path: object) -> None:
@@ -29,6 +30,7 @@ class JsonObject:
         self._at = 0
         self._passed = 0
         self._ended = False
+        self.has_byte_order_mark = False
 
     @property
     def offset(self) -> int:
@@ -41,6 +43,9 @@ class JsonObject:
         Raises:
             BadValue: For a name that occurs twice, and for text after the object.
         """
+        if self._peek() == "\ufeff":  # editors on Windows write it
+            self.has_byte_order_mark = True
+            self._at += 1
         self._take("{")
         seen: set[str] = set()
         if self._peek() == "}":

@@ -22,7 +22,8 @@ _DEPTH_LIMIT = 50
 _OBJECT = ["annotation", "object"]
 _SIZE = ["annotation", "size"]
 _SIDES = ("width", "height")
-_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+"""The elements of a bndbox, in the order of :attr:`VocObjects.boxes`."""
 
 
 def find_folder(path: Path) -> Path | None:
@@ -84,14 +85,14 @@ class VocObjects:
     def begin(self, element: list[str]) -> None:
         """Take the beginning of an element, by the names of those that it is in, and its own."""
         if element == _OBJECT:
-            self.boxes.append([""] * len(_CORNERS))
+            self.boxes.append([""] * len(CORNERS))
 
     def end(self, element: list[str], text: str) -> None:
         """Take the text of an element."""
         if element == [*_OBJECT, "name"]:  # a part of an object has a name, too
             self.names.append(text)
-        elif element[:-1] == [*_OBJECT, "bndbox"] and element[-1] in _CORNERS:
-            self.boxes[-1][_CORNERS.index(element[-1])] = text
+        elif element[:-1] == [*_OBJECT, "bndbox"] and element[-1] in CORNERS:
+            self.boxes[-1][CORNERS.index(element[-1])] = text
         elif element[:-1] == _SIZE and element[-1] in _SIDES:
             self.sides[_SIDES.index(element[-1])] = text
 

@@ -3,7 +3,8 @@
 https://docs.ultralytics.com/datasets/detect/. Paths mean what ``check_det_dataset`` and
 ``BaseDataset.get_img_files`` of ultralytics 8 take them for: ``path`` counts from the working
 directory, without it the others count from the file's folder; a split is a folder, a text file of
-images, or a list of both; in a text file only a leading ``./`` counts from its folder.
+images, or a list of both; in a text file only a leading ``./`` counts from its folder. Where the
+working directory has no such images, ``path`` counts from the file's folder, too.
 """
 
 from collections.abc import Iterator
@@ -59,9 +60,7 @@ class YoloFile:
         Raises:
             BadValue: If it does not exist.
         """
-        found = self.base / text
-        if not found.exists() and text.startswith("../"):  # as in the files of Roboflow
-            found = self.base / text[3:]
+        found = self._place(text)
         if not found.is_dir() and not found.is_file():
             raise BadValue(
                 f"{self.path} names {text[:200]!r}, and {self.base / text} does not exist; correct"
@@ -69,6 +68,17 @@ class YoloFile:
             )
         if found.resolve() == Path("/"):
             raise BadValue(f"{self.path} names {text[:200]!r}, which is the whole file system")
+        return found
+
+    def has_split(self) -> bool:
+        """Return whether a folder or file of a split exists."""
+        texts = (text for split in SPLITS for text in self.texts(split))
+        return any(self._place(text).exists() for text in texts)
+
+    def _place(self, text: str) -> Path:
+        found = self.base / text
+        if not found.exists() and text.startswith("../"):  # as in the files of Roboflow
+            return self.base / text[3:]
         return found
 
 
@@ -101,7 +111,7 @@ def read(path: Path) -> UserDataset:
 
 
 def read_file(path: Path) -> YoloFile:
-    """Read a data.yaml, without looking at images.
+    """Read a data.yaml; of its images see only whether a place of theirs exists.
 
     Raises:
         BadValue: If it is not one.
@@ -114,9 +124,13 @@ def read_file(path: Path) -> YoloFile:
         return YoloFile(path, values, path.parent, keeps_path=False)
     if not isinstance(root, str) or "\0" in root:
         raise BadValue(f"{path}: path is {str(root)[:50]!r}; it must be a folder")
-    for base, keeps_path in ((Path(root), True), (path.parent / root, False)):
-        if base.is_dir():
-            return YoloFile(path, values, base, keeps_path=keeps_path)
+    files = [
+        YoloFile(path, values, base, keeps_path=keeps_path)
+        for base, keeps_path in ((Path(root), True), (path.parent / root, False))
+        if base.is_dir()
+    ]
+    if files:  # path: . is a folder everywhere
+        return next((each for each in files if each.has_split()), files[0])
     raise BadValue(
         f"{path} has path {root[:200]!r}, which is not a folder here or beside the file; write an"
         " absolute path, or run this where you train"

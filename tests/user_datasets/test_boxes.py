@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from pixelgen.errors import BadValue
 from pixelgen.user_datasets.boxes.base import ImageLabels, PixelBoxes, pixel_boxes
 from pixelgen.user_datasets.boxes.detect import read_labels
+from pixelgen.user_datasets.detect import detect
 
 SIZE = (80, 60)
 BOXES = {"a.png": [(10, 20, 30, 25), (0, 0, 80, 7)], "b.jpg": [(70, 50, 10, 10)], "more/c.png": []}
@@ -60,6 +61,7 @@ def yolo_points(root: Path) -> Path:
             sides = [value / (60 if n % 2 else 80) for n, value in enumerate(points)]
             lines.append(" ".join(map(str, (3, *sides))))
         (folder / name).with_suffix(".txt").write_text("\n".join(lines))
+    (root / "data.yaml").write_text("train: images\nval: images\nnames: [a, b, c, cat]\n")
     return folder
 
 
@@ -80,6 +82,10 @@ def voc(root: Path) -> Path:
     return folder
 
 
+def voc_above(root: Path) -> Path:
+    return voc(root).parent
+
+
 def table(root: Path) -> Path:
     lines = [
         f"{name},{x},{y},{w},{h},cat"
@@ -93,7 +99,7 @@ def table(root: Path) -> Path:
 
 FORMATS: dict[str, Write] = {
     "coco": coco, "yolo": yolo, "data.yaml": yolo_beside, "points": yolo_points, "voc": voc,
-    "csv": table,
+    "above Annotations": voc_above, "csv": table,
 }  # fmt: skip
 
 
@@ -206,19 +212,48 @@ MISTAKES: dict[str, tuple[Write, str]] = {
     "other images": (edited(lambda c: [i.update(file_name=f"z{i['id']}.png") for i in c["images"]]),
                      r"labels of none of the 3 images in the source, such as a\.png"),
     "pixels in YOLO": (text("labels/a.txt", "0 30 20 10 10\n"), r"a\.txt.*is not a share of"),
+    "pixels in the first line": (
+        text("labels/a.txt", "0 30 20 10 10\n0 .5 .5 .1 .1\n"),
+        r"a\.txt, line 1: a coordinate of 35 is"),
+    "outside in YOLO": (text("labels/a.txt", "0 1.3 .5 .2 .2\n0 .5 .5 .1 .1\n"),
+                        r"a\.txt: the box from 1\.2,0\.4 to 1\.4,0\.6 is outside"),
+    "outside in CSV": (text("b.csv", "file,x,y,w,h\na.png,90,2,3,4\na.png,1,2,3,4\n"),
+                       r"b\.csv, a\.png: the box from 90,2 to 93,6 is outside"),
+    "null": (edited(lambda c: c["annotations"][1].update(bbox=[1, None, 2, 4])),
+             "annotation 11: null is not a coordinate"),
+    "no file_name": (edited(lambda c: c["images"][1].pop("file_name")), "image has no file_name"),
     "four values": (text("labels/a.txt", "0 0.5 0.5 0.1\n"), "line 1 has 4 values; write class"),
     "words in YOLO": (text("labels/a.txt", "cat dog 0.5 0.5 0.1\n"), "'dog' is not a coordinate"),
     "no such labels": (lambda root: root / "images", r"images/a\.txt does not exist; give"),
     "shares in CSV": (text("b.csv", "file,x,y,w,h\na.png,.1,.2,.3,.4\n"), "must be in pixels"),
     "corners in CSV": (text("b.csv", "file,x1,y1,x2,y2\na.png,1,2,3,4\n"),
                        r"no column x; its first line must name the columns file,x,y,w,h"),
-    "half a row": (text("b.csv", "file,x,y,w,h\na.png,1,2,,4\n"), "line 2: '' is not a coordinate"),
-    "a short row": (text("b.csv", "file,x,y,w,h\na.png,1,2\n"), "'None' is not a coordinate"),
-    "another table": (text("b.csv", "file,x,y,w,h\nz.png,1,2,3,4\n"), "labels of none of the 3"),
+    "half a row": (text("b.csv", "file,x,y,w,h\na.png,1,2,,4\n"),
+                   "line 2: w missing; write all of file,x,y,w,h, or leave x,y,w,h empty for"),
+    "a short row": (text("b.csv", "file,x,y,w,h\na.png,1,2\n"), "line 2: w and h missing; write"),
+    "a row without file": (text("b.csv", "file,x,y,w,h\n,1,2,3,4\n"), "line 2: file missing"),
+    "another table": (text("b.csv", "file,x,y,w,h\na.jpg,1,2,3,4\n"),
+                      r"none of the 3 .* such as a\.png, but of others, such as a\.jpg; give"),
+    "other files of YOLO": (
+        text("other/z.txt", "0 0.5 0.5 0.1 0.1\n"),
+        r"other/a\.txt does not exist, though z\.txt does; give the folder"),
+    "keypoints, some visible": (
+        text("labels/a.txt", "0 .5 .5 .2 .2 .4 .4 2 .6 .6 0\n"),
+        r"line 1: every third value is 0, 1 or 2, as the visibility of keypoints; give the data"),
+    "image_id a text": (
+        edited(lambda c: c["annotations"][1].update(image_id="1")),
+        r"annotation 11 has image_id '1'; write the id of one of the images, a whole number"),
+    "no image_id": (edited(lambda c: [c["annotations"][1].pop(key) for key in ("image_id", "id")]),
+                    r"annotations\[1\] has no image_id; write the id"),
+    "an image without id": (edited(lambda c: c["images"][1].pop("id")),
+                            "the image id is missing; give every image a whole number"),
     "a broken file": (text("Annotations/a.xml", "<annotation><object>"), "not well-formed XML"),
     "no corner": (
         text("Annotations/a.xml", "<annotation><object><bndbox><xmin>1</xmin></bndbox></object>"
-             "</annotation>"), "'' is not a coordinate"),
+             "</annotation>"), r"a\.xml: object 1 has no ymin; write a bndbox with xmin, ymin, xm"),
+    "no bndbox": (text("Annotations/a.xml", "<annotation><object><name>cat</name></object>"
+                       "</annotation>"), r"a\.xml: object 1 has no bndbox; write"),
+    "a folder of COCO": (lambda root: coco(root).parent, r"holds COCO files; .*/instances"),
     "a program": (text("labels.py", ""), r"invalid labels '.*labels\.py': must be a COCO file"),
     "nothing": (lambda root: root / "missing.json", r"do not exist; give a COCO file"),
 }  # fmt: skip
@@ -246,7 +281,10 @@ def test_images_without_a_file_are_background_for_yolo_and_unknown_for_voc(root:
     (yolo(root) / "b.txt").unlink()
     found = read_labels(str(root / "labels"), str(root / "images"), BOXES)
     assert len(found.images["b.jpg"].boxes) == 0
-    assert found.notes == ("1 of 3 images have no file of labels: taken as background",)
+    where = root / "labels"
+    assert found.notes == (
+        f"{where} has no box in 2 of 3 images, 1 of them without a file of labels",
+    )
     (voc(root) / "b.xml").unlink()
     assert "b.jpg" not in read_labels(str(root / "Annotations"), str(root / "images"), BOXES).images
 
@@ -290,3 +328,129 @@ def test_a_box_partly_outside_is_cut_and_one_without_a_side_is_a_pixel() -> None
     labels.add([-5, -5, 3.2, 4])
     labels.add([10, 10, 10, 10])
     assert pixel_boxes(labels, SIZE, 1).tolist() == [[0, 0, 4, 4], [10, 10, 11, 11]]
+
+
+def no_boxes(write: Write) -> Write:
+    """Return the function that writes labels in a format, without a single object."""
+
+    def empty(root: Path) -> Path:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(BOXES, "a.png", [])
+            patch.setitem(BOXES, "b.jpg", [])
+            return write(root)
+
+    return empty
+
+
+def without_annotations(root: Path) -> Path:
+    return edited(lambda c: c.pop("annotations"))(root)
+
+
+def notes(root: Path, labels: Path, split: str = "") -> tuple[str, ...]:
+    return read_labels(str(labels), str(root / "images"), BOXES, split).notes
+
+
+@pytest.mark.parametrize("write", FORMATS.values(), ids=FORMATS)
+def test_images_without_a_box_are_counted_in_every_format(write: Write, root: Path) -> None:
+    (note,) = notes(root, write(root))
+    assert note.endswith(" has no box in 1 of 3 images")
+
+
+@pytest.mark.parametrize(
+    "write", [*map(no_boxes, FORMATS.values()), without_annotations], ids=[*FORMATS, "no list"]
+)
+def test_labels_without_any_object_are_noted(write: Write, root: Path) -> None:
+    (note,) = notes(root, write(root))
+    assert note.endswith(" has no box in 3 of 3 images: the whole of each is taken as background")
+
+
+def test_a_table_of_images_without_a_box_is_noted_for_a_split_too(root: Path) -> None:
+    path = root / "boxes.csv"
+    path.write_text("split,file,x,y,w,h\ntrain,a.png,,,,\ntrain,b.jpg,1,2,3,4\nval,c.png\n")
+    assert notes(root, path, "train") == (f"{path} has no box in 1 of 2 images",)
+    path.write_text("file,x,y,w,h,split\na.png,1,2,3,4\n")
+    with pytest.raises(BadValue, match="line 2: split missing"):
+        notes(root, path, "train")
+
+
+def more_in_coco(root: Path) -> Path:
+    images = [{"id": 40 + n, "file_name": f"z{n}.png"} for n in range(5)]
+    return edited(lambda c: c["images"].extend(images))(root)
+
+
+def more_in_yolo(root: Path) -> Path:
+    folder = yolo_beside(root).parent / "labels"
+    for name in [*(f"z{n}.txt" for n in range(5)), "classes.txt", ".hidden.txt"]:
+        (folder / name).touch()
+    return root / "data.yaml"
+
+
+def more_in_voc(root: Path) -> Path:
+    folder = voc(root)
+    for number in range(5):
+        (folder / f"z{number}.xml").touch()
+    return folder
+
+
+def more_in_table(root: Path) -> Path:
+    path = table(root)
+    path.write_text(path.read_text() + "".join(f"\nz{n}.png,1,2,3,4" for n in (4, 0, 3, 1, 2, 2)))
+    return path
+
+
+@pytest.mark.parametrize("write", [more_in_coco, more_in_yolo, more_in_voc, more_in_table])
+def test_labels_of_images_that_are_not_there_are_noted(write: Write, root: Path) -> None:
+    note = notes(root, write(root))[-1]
+    before, _, named = note.partition(" has labels of 5 images not found in the source: ")
+    assert before.startswith(str(root))
+    assert [Path(each).stem for each in named.removesuffix(" and 2 more").split(", ")] == [
+        "z0", "z1", "z2"
+    ]  # fmt: skip
+
+
+def test_images_that_a_split_of_voc_lists_and_are_not_there_are_noted(root: Path) -> None:
+    folder = voc(root)
+    (root / "ImageSets" / "Main").mkdir(parents=True)
+    (root / "ImageSets" / "Main" / "train.txt").write_text("a\nz\n")
+    assert notes(root, root, "train") == (
+        f"{folder} has labels of 1 image not found in the source: z",
+    )
+
+
+def test_a_coco_file_with_a_byte_order_mark_is_read(root: Path) -> None:
+    path = coco(root)
+    before = read(root, path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert {name: each.tolist() for name, each in read(root, path).items()} == {
+        name: each.tolist() for name, each in before.items()
+    }
+    with pytest.raises(BadValue, match="a byte order mark, which trainers refuse; save it as"):
+        detect(path)  # of a dataset that negatives join
+
+
+@pytest.mark.parametrize("inner", ["annotations", "Annotations"])
+def test_a_folder_with_annotations_of_voc_alone_is_recognized(inner: str, root: Path) -> None:
+    voc(root).rename(root / "moved")
+    (root / "voc").mkdir()
+    (root / "moved").rename(root / "voc" / inner)
+    assert read(root, root / "voc").keys() == BOXES.keys()
+
+
+@pytest.mark.parametrize("path", [".", "../own", "own"])
+def test_the_path_of_a_data_yaml_counts_from_its_folder_too(
+    path: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = root / "elsewhere" / "work"
+    for each in ("../own", "own"):  # of the dataset's name, without its images
+        (here / each / "train").mkdir(parents=True)
+    own = root / "own"
+    (own / "images").mkdir(parents=True)
+    if path == "own":
+        (own / "own").symlink_to(own)
+    monkeypatch.chdir(here)
+    for name in ("a.png", "b.jpg"):
+        (own / "images" / name).touch()
+    yolo(own)
+    (own / "data.yaml").write_text(f"path: {path}\ntrain: images\nval: images\nnames: [cat]\n")
+    found = read_labels(str(own / "data.yaml"), str(own / "images"), ["a.png", "b.jpg"], "train")
+    assert found.images.keys() == {"a.png", "b.jpg"}

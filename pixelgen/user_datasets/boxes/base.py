@@ -2,9 +2,9 @@
 
 import math
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ Size = tuple[int, int]
 _COORDINATE_LIMIT = 1e9
 _ROUNDED = 0.01  # of a pixel: what shares written with six digits are off
 _BEYOND = 0.01  # of a side: what rounding may put a relative box outside
+_NAMED = 3  # of the images that the source does not have
 
 
 @dataclass
@@ -41,7 +42,8 @@ class ImageLabels:
         """Add a box of left, top, right, bottom.
 
         Raises:
-            BadValue: If they are not numbers, or if the box has a negative side.
+            BadValue: If they are not numbers, or not shares where they must be, or if the box has a
+                negative side.
         """
         numbers = [self.number(value) for value in values]
         left, top, right, bottom = numbers
@@ -49,6 +51,11 @@ class ImageLabels:
             raise BadValue(
                 f"{self.where}: a box has the sides {right - left:g} x {bottom - top:g}; they must"
                 " not be negative"
+            )
+        if self.is_relative and not -0.5 - _BEYOND <= min(numbers) <= max(numbers) <= 1.5 + _BEYOND:
+            raise BadValue(
+                f"{self.where}: a coordinate of {max(numbers):g} is not a share of a side, 0 to 1;"
+                " divide pixels by the width and height of the image"
             )
         self.boxes.extend(numbers)
 
@@ -65,7 +72,8 @@ class ImageLabels:
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not abs(number) <= _COORDINATE_LIMIT or isinstance(value, bool):
-            raise BadValue(f"{self.where}: {str(value)[:50]!r} is not a coordinate of a box")
+            shown = "null" if value is None else repr(str(value)[:50])  # as JSON has it
+            raise BadValue(f"{self.where}: {shown} is not a coordinate of a box")
         return number
 
 
@@ -80,6 +88,32 @@ class Labels:
 
     images: dict[str, ImageLabels]
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def noted(
+        cls, images: dict[str, ImageLabels], where: object, others: Collection[str], why: str = ""
+    ) -> Self:
+        """Return labels with notes of images without a box, and of labels without an image.
+
+        Args:
+            images: The labels by image, at least one.
+            where: The file or folder of the labels.
+            others: What the labels call images that the source does not have.
+            why: More about the images without a box.
+        """
+        notes = []
+        if count := sum(not each.boxes for each in images.values()):
+            all_too = ": the whole of each is taken as background" if count == len(images) else ""
+            notes.append(f"{where} has no box in {count:,} of {len(images):,} images{why}{all_too}")
+        if others:
+            named = ", ".join(each[:200] for each in sorted(others)[:_NAMED])
+            more = f" and {len(others) - _NAMED:,} more" if len(others) > _NAMED else ""
+            noun = "image" if len(others) == 1 else "images"
+            notes.append(
+                f"{where} has labels of {len(others):,} {noun} not found in the source:"
+                f" {named}{more}"
+            )
+        return cls(images, tuple(notes))
 
 
 class NameIndex:
@@ -116,12 +150,15 @@ class NameIndex:
             )
         return found[0] if found else None
 
-    def check_any(self, labelled: Iterable[str], where: object) -> None:
-        """Raise BadValue if no image has labels."""
+    def check_any(
+        self, labelled: Iterable[str], where: object, others: Collection[str] = ()
+    ) -> None:
+        """Raise BadValue if no image has labels; naming one of the others that have."""
         if not self.names.intersection(labelled):
+            other = f", but of others, such as {min(others)[:200]}" if others else ""
             raise BadValue(
                 f"{where} has labels of none of the {len(self.names):,} images in the source, such"
-                f" as {min(self.names)}; give the labels of these images"
+                f" as {min(self.names)}{other}; give the labels of these images"
             )
 
 
@@ -161,8 +198,6 @@ def pixel_boxes(labels: ImageLabels, size: Size, orientation: int) -> PixelBoxes
                 " pixels; give the labels of this image, not of a resized one"
             )
     boxes = np.array(labels.boxes, np.float64).reshape(-1, 4)
-    if labels.is_relative:
-        _check_relative(boxes, labels.where)
     found, is_inside = [], np.zeros(len(boxes), bool)
     for frame, turn in readings:
         pixels, inside = _in_pixels(
@@ -178,14 +213,6 @@ def pixel_boxes(labels: ImageLabels, size: Size, orientation: int) -> PixelBoxes
         )
     whole: PixelBoxes = np.concatenate(found).astype(np.int32)
     return whole
-
-
-def _check_relative(boxes: npt.NDArray[np.float64], where: str) -> None:
-    if len(boxes) and not (boxes.min() >= -0.5 - _BEYOND and boxes.max() <= 1.5 + _BEYOND):
-        raise BadValue(
-            f"{where}: a coordinate of {boxes.max():g} is not a share of a side, 0 to 1; divide"
-            " pixels by the width and height of the image"
-        )
 
 
 def _in_pixels(

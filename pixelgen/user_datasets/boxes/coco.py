@@ -15,8 +15,9 @@ from pixelgen.user_datasets.coco import file_name, iter_objects, open_object
 
 
 class _Listed(NamedTuple):
-    """An image of the file: its name in the source, None if it is not there, and its size."""
+    """An image of the file: its path, its name in the source, None if not there, and its size."""
 
+    path: str
     name: str | None
     size: tuple[int, int] | None
 
@@ -39,16 +40,17 @@ def read(path: Path, names: NameIndex) -> Labels:
                 members.skip()
     _check_listed(path, listed, annotated)
     found: dict[str, ImageLabels] = {}
-    for number, (name, size) in listed.items():
+    for number, (_, name, size) in listed.items():
         if name is not None:
             labels = annotated.get(number, ImageLabels(""))
             labels.where, labels.size = f"{path}, image {number}", size
             if name in found:  # listed twice
                 labels.boxes.extend(found[name].boxes)
             found[name] = labels
-    names.check_any(found, path)
+    others = [each.path for each in listed.values() if each.name is None]
+    names.check_any(found, path, others)
     check_not_relative(found.values(), path)
-    return Labels(found)
+    return Labels.noted(found, path, others)
 
 
 def _read_images(
@@ -59,16 +61,23 @@ def _read_images(
         number = checked_id(item.get("id"), "image", path)
         if number in listed:
             raise BadValue(f"{path} has two images of id {number}; renumber one")
-        listed[number] = _Listed(names.find(file_name(item, path), path), _size(item))
+        file = file_name(item, path)
+        listed[number] = _Listed(file, names.find(file, path), _size(item))
     return listed
 
 
 def _read_annotations(items: Iterable[dict[str, Any]], path: Path) -> dict[int, ImageLabels]:
     annotated: dict[int, ImageLabels] = {}
-    for item in items:
-        number = checked_id(item.get("image_id"), "image", path)
+    for place, item in enumerate(items):
+        own_id = f"annotation {str(item['id'])[:50]}" if "id" in item else f"annotations[{place}]"
+        where, number = f"{path}, {own_id}", item.get("image_id")
+        if isinstance(number, bool) or not isinstance(number, int):
+            problem = (
+                f"has image_id {str(number)[:50]!r}" if "image_id" in item else "has no image_id"
+            )
+            raise BadValue(f"{where} {problem}; write the id of one of the images, a whole number")
         labels = annotated.setdefault(number, ImageLabels(""))
-        labels.where = f"{path}, annotation {str(item.get('id'))[:50]}"
+        labels.where = where
         _add(labels, item)
     return annotated
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pixelgen.errors import BadValue
 from pixelgen.user_datasets import voc as voc_files
+from pixelgen.user_datasets.base import subfolders
 from pixelgen.user_datasets.boxes import coco, csv, voc, yolo
 from pixelgen.user_datasets.boxes.base import Labels, NameIndex
 
@@ -43,11 +44,21 @@ def read_labels(path: str, source: str, names: Iterable[str], split: str = "") -
 
 
 def _read_folder(folder: Path, source: str, names: NameIndex, split: str) -> Labels:
-    inner = voc_files.find_folder(folder)
-    if inner or next(folder.glob("*.xml"), None):
-        return voc.read(inner / "Annotations" if inner else folder, names, split)
+    if annotations := _find_annotations(folder):
+        return voc.read(annotations, names, split)
+    coco_files = [*folder.glob("*.json"), *folder.glob("annotations/*.json")]
+    if coco_files and not (folder / "labels").is_dir() and not next(folder.rglob("*.txt"), None):
+        raise BadValue(f"{folder} holds COCO files; give one of them, such as {min(coco_files)}")
     _refuse_split(split, f"the folder of labels {folder}")
     return yolo.read_folder(folder, source, names)
+
+
+def _find_annotations(folder: Path) -> Path | None:
+    """Return the folder of the XML files of VOC: itself, or Annotations/ below; None if none is."""
+    if inner := voc_files.find_folder(folder):
+        return inner / "Annotations"
+    below = [each for each in subfolders(folder) if each.name.lower() == "annotations"]
+    return next((each for each in (folder, *below) if next(each.glob("*.xml"), None)), None)
 
 
 def _refuse_split(split: str, where: str) -> None:

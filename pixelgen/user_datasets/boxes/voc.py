@@ -9,7 +9,7 @@ from pathlib import Path
 from pixelgen.errors import BadValue
 from pixelgen.user_datasets.base import read_lines
 from pixelgen.user_datasets.boxes.base import ImageLabels, Labels, NameIndex, check_not_relative
-from pixelgen.user_datasets.voc import read_objects
+from pixelgen.user_datasets.voc import CORNERS, read_objects
 
 
 def read(annotations: Path, names: NameIndex, split: str) -> Labels:
@@ -21,7 +21,8 @@ def read(annotations: Path, names: NameIndex, split: str) -> Labels:
     wanted = (
         _stems_of(annotations.parent / "ImageSets" / "Main" / f"{split}.txt") if split else None
     )
-    found = {}
+    found: dict[str, ImageLabels] = {}
+    used = set()
     for name in sorted(names.names):
         image = Path(name)
         if wanted is not None and image.stem not in wanted:
@@ -31,9 +32,14 @@ def read(annotations: Path, names: NameIndex, split: str) -> Labels:
             file = annotations / f"{image.stem}.xml"
         if file.is_file():
             found[name] = _read_file(file)
-    names.check_any(found, f"{annotations}, split {split!r}," if split else annotations)
+            used.add(file)
+    if wanted is None:
+        others = {each.name for each in annotations.rglob("[!.]*.xml") if each not in used}
+    else:
+        others = wanted - {Path(name).stem for name in found}
+    names.check_any(found, f"{annotations}, split {split!r}," if split else annotations, others)
     check_not_relative(found.values(), annotations)
-    return Labels(found)
+    return Labels.noted(found, annotations, others)
 
 
 def _stems_of(path: Path) -> set[str]:
@@ -45,7 +51,13 @@ def _stems_of(path: Path) -> set[str]:
 def _read_file(path: Path) -> ImageLabels:
     labels = ImageLabels(str(path))
     objects = read_objects(path)
-    for box in objects.boxes:
+    for number, box in enumerate(objects.boxes, 1):
+        if "" in box:
+            missing = CORNERS[box.index("")] if any(box) else "bndbox"
+            raise BadValue(
+                f"{path}: object {number} has no {missing}; write a bndbox with"
+                f" {', '.join(CORNERS)}, or remove the object"
+            )
         left, top, right, bottom = map(labels.number, box)
         labels.add([left - 1, top - 1, right, bottom])
     if all(each.isdecimal() and 0 < len(each) < 10 and int(each) for each in objects.sides):
