@@ -245,7 +245,8 @@ def _find_positive(path: str, text: str, names: tuple[str, ...], classes: int | 
     """Return the number of the class that a name or number means; None of ''."""
     if not text:
         return None
-    number = names.index(text) if text in names else int(text) if re.fullmatch("[0-9]{1,9}", text) else -1
+    number = int(text) if re.fullmatch("[0-9]{1,9}", text) else -1
+    number = names.index(text) if text in names else number
     if 0 <= number < (classes or MOST_CLASSES):
         return number
     listed = ", ".join(names[:_MOST_NAMED]) + (" …" if len(names) > _MOST_NAMED else "")
