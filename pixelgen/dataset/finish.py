@@ -9,7 +9,7 @@ from pixelgen.dataset.manifest_reader import read_records
 from pixelgen.dataset.missing_files import check_present
 from pixelgen.dataset.partition import abbreviate_ranges
 from pixelgen.dataset.plan import JOURNAL, PLAN, Plan, is_finished
-from pixelgen.dataset.source_record import read_sources
+from pixelgen.dataset.source_record import name_changed_sources, read_sources
 from pixelgen.dataset.writer import Outcome, check_digest, complete, prepare_or_resume
 from pixelgen.errors import Conflict, PixelgenError, shell_path
 from pixelgen.job import Job
@@ -34,7 +34,11 @@ def read_common_plan(places: Sequence[Store]) -> Plan:
         there.check_usable(plan.job, place)
         there.check_same_versions(place.root)
         if there.sources != plan.sources:
-            raise Conflict(f"{place.root} is made from other images than {first.root}")
+            what = name_changed_sources(plan.job, first, place)
+            raise Conflict(
+                f"{place.root} is made from other {what} than {first.root}; remove the one whose"
+                f" {what} are out of date, and run the command that made it again"
+            )
     return plan
 
 

@@ -34,6 +34,7 @@ from pixelgen.dataset.source_record import (
     SOURCES,
     is_intact,
     job_with_sources,
+    name_sources,
     read_sources,
     write_record,
 )
@@ -294,9 +295,12 @@ def _restore_sources(store: Store, plan: Plan) -> bool:
     # Where other images are skipped now than were then, the digest differs.
     sources = plan.job.scan_sources(skip_damaged=True).sources
     if sources.digests != plan.sources:
+        state = "missing" if store.size(SOURCES) is None else "damaged"
+        what = name_sources(plan.job)
         raise Conflict(
-            f"{store.path(SOURCES)} is damaged, and the images that {store.root} is made from are"
-            " not what they were; restore either"
+            f"{store.path(SOURCES)} is {state}, and the {what} that {store.root} is made from are"
+            f" not what they were; restore {SOURCES} or the {what}, then run: pixelgen repair"
+            f" {shell_path(store.root)}"
         )
     with lock(store):
         store.remove_stale_files("")

@@ -16,7 +16,7 @@ import numpy as np
 
 from pixelgen.dataset.plan import Plan
 from pixelgen.dataset.run_config import RunConfig
-from pixelgen.errors import Conflict
+from pixelgen.errors import Conflict, shell_path
 from pixelgen.job import Job
 from pixelgen.manifest_rows import is_sha256
 from pixelgen.source_images import (
@@ -73,11 +73,24 @@ def read_record(store: Store, job: Job) -> SourceCatalog | None:
             row = json.loads(line)
             images[_key(row)].append(_read_image(row))
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
-        raise Conflict(f"{store.path(SOURCES)} is damaged; restore it") from None
+        raise Conflict(f"{store.path(SOURCES)} is damaged; {_way_to_record(store)}") from None
     if not all(images.values()):
-        raise Conflict(f"{store.path(SOURCES)} is cut short; restore it")
+        raise Conflict(f"{store.path(SOURCES)} is cut short; {_way_to_record(store)}")
     folders = zip(job.image_sources, images.values(), strict=True)
     return SourceCatalog(tuple(SourceFolder(source, tuple(each)) for source, each in folders))
+
+
+def read_existing_record(store: Store, job: Job) -> SourceCatalog:
+    """Return the images that a dataset is made from; raise Conflict where that cannot be read."""
+    sources = read_record(store, job)
+    if sources is None:
+        raise Conflict(f"{store.path(SOURCES)} is missing; {_way_to_record(store)}")
+    return sources
+
+
+def _way_to_record(store: Store) -> str:
+    """Return what brings back a record that is lost."""
+    return f"to write the record again, run: pixelgen repair {shell_path(store.root)}"
 
 
 def _key(row: dict[str, Any]) -> str:
@@ -105,11 +118,18 @@ def read_sources(plan: Plan, store: Store) -> Job:
     Raises:
         Conflict: Where the record is missing or damaged, or lists other images than the plan.
     """
-    sources = read_record(store, plan.job)
-    if sources is None:
-        raise Conflict(f"{store.path(SOURCES)} is missing; restore it")
-    check_sources(plan, sources, store.root)
+    sources = read_existing_record(store, plan.job)
+    _check_record(plan, sources, store)
     return plan.job.with_sources(sources)
+
+
+def _check_record(plan: Plan, sources: SourceCatalog, store: Store) -> None:
+    """Raise Conflict where a record is not the one that was written with the plan."""
+    if sources.digests != plan.sources:
+        raise Conflict(
+            f"{store.path(SOURCES)} lists other {name_sources(plan.job)} than the plan was made"
+            f" with; {_way_to_record(store)}"
+        )
 
 
 @lru_cache(maxsize=1)
@@ -122,9 +142,38 @@ def check_sources(plan: Plan, sources: SourceCatalog, root: str) -> None:
     """Raise Conflict where images are not those that a dataset was begun with."""
     if sources.digests != plan.sources:
         raise Conflict(
-            f"the images that the dataset in {root} is made from have changed since it was begun;"
-            " restore them, or choose another directory"
+            f"the {name_sources(plan.job)} that the dataset in {root} is made from have changed"
+            " since it was begun; restore them, or choose another directory"
         )
+
+
+def name_sources(job: Job) -> str:
+    """Return what a job is made from, for a message about a change that may be in any of it."""
+    has_labels = any(each.room and each.room.labels for each in job.image_sources)
+    return "images or labels" if has_labels else "images"
+
+
+def name_changed_sources(job: Job, one: Store, other: Store) -> str:
+    """Return what differs in the records of two datasets of a job: images, labels, or either.
+
+    Other labels may leave an image no room for crops, and so change which images are listed.
+    Raises Conflict where a record is damaged.
+    """
+    records = [read_record(store, job) for store in (one, other)]
+    before, now = (
+        {
+            (number, image.name): image.sha256
+            for number, folder in enumerate(record.folders if record else ())
+            for image in folder.images
+        }
+        for record in records
+    )
+    what = name_sources(job)
+    if what == "images" or None in records:
+        return what
+    if before == now:
+        return "labels"
+    return "images" if any(now.get(key, hash_) != hash_ for key, hash_ in before.items()) else what
 
 
 def note_newer_labels(job: Job, store: Store, run: RunConfig) -> None:
@@ -157,7 +206,7 @@ def bind_sources(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> J
     if not job.image_sources or job.sources.folders:
         return job
     if plan and (recorded := read_record(store, job)):
-        check_sources(plan, recorded, store.root)
+        _check_record(plan, recorded, store)
         note_newer_labels(job, store, run)
         return job.with_sources(recorded)
     job = job.scan_sources(skip_damaged=run.skip_damaged)

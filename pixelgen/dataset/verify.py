@@ -29,15 +29,14 @@ from pixelgen.dataset.source_record import (
     SOURCES,
     is_intact,
     job_with_sources,
-    read_record,
+    name_sources,
+    read_existing_record,
     record_files,
 )
 from pixelgen.dataset.worker import make_samples
 from pixelgen.dataset.writer import least_work
-from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.layouts import File, FileEntry, Sample, Shard, ShardRecord
-from pixelgen.source_images import SourceCatalog
 from pixelgen.storage import Store
 from pixelgen.storage.checksums import sha256_of
 
@@ -79,11 +78,11 @@ def check(
     if deep:
         check_generated(job, store)
         plan.check_remakeable(store.root)
-    sources = _read_sources(plan, store)
+    sources = read_existing_record(store, job)
     if sources.digests != plan.sources:
         # The rows name images of the record, so that all would seem damaged.
-        damage = [Damage(SOURCES, "it lists other images than the plan was made with")]
-        yield CheckResult(0, 0, damage)
+        what = f"it lists other {name_sources(job)} than the plan was made with"
+        yield CheckResult(0, 0, [Damage(SOURCES, what)])
         return
     job = job.with_sources(sources)
     rows = align_rows(job, store.lines(job.manifest))
@@ -104,14 +103,6 @@ def check(
     damage = list(islice(chain(rest, ends), most))
     links = store.count_links(chain(_other_names(job), checksum_files(job)))
     yield CheckResult(0, 0, damage, links=links)
-
-
-def _read_sources(plan: Plan, store: Store) -> SourceCatalog:
-    """Return the user's images that a dataset is made from; raise Conflict where they are lost."""
-    sources = read_record(store, plan.job)
-    if sources is None:
-        raise Conflict(f"{store.path(SOURCES)} is missing; restore it")
-    return sources
 
 
 def check_shards(

@@ -230,8 +230,13 @@ def prepare_or_resume(
 
 
 def check_digest(plan: Plan, job: Job, store: Store) -> None:
-    """Refuse an unfinished dataset whose plan was edited: what is done is of another job."""
+    """Refuse an unfinished dataset whose plan was edited: what is done is of another job.
+
+    Raises:
+        Conflict: For such a plan, and for other images or labels than the dataset was begun with.
+    """
     if plan.digest != job.digest and not is_finished(store, job):
+        check_sources(plan, job.sources, store.root)
         raise Conflict(
             f"{store.path(PLAN)} was changed: its digest is not that of its job; restore it, or"
             " choose another directory"
