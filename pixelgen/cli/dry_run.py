@@ -40,7 +40,9 @@ def print_dry_run(job: "Job", store: "Store", options: "GenerateOptions") -> int
     print_line(f"{shards} of up to {size}")
     most = "at most " if job.remote else ""
     print_line(f"{most}{about}{expected:,} bytes ({human_bytes(expected)})")
-    print_line(f"{pluralize(existing, 'image')} already {'exists' if existing == 1 else 'exist'}")
+    exist = "exists" if existing == 1 else "exist"
+    where = " in finished shards" if _is_unfinished(job, store) else ""
+    print_line(f"{pluralize(existing, 'image')} already {exist}{where}")
     if job.remote:
         requests = pluralize(len(job) - existing, "request")
         print_line(f"at least {requests} to {job.remote}")
@@ -113,6 +115,14 @@ def _existing(job: "Job", store: "Store", plan: "Plan | None", options: "Generat
 
         existing += count_cached(store, plan or Plan.of(job))
     return existing
+
+
+def _is_unfinished(job: "Job", store: "Store") -> bool:
+    """Return whether what exists is counted by shard, as the journals of a begun dataset do."""
+    from pixelgen.dataset.journal import partitions
+    from pixelgen.dataset.plan import JOURNAL
+
+    return not job.remote and (store.exists(JOURNAL) or any(partitions(store)))
 
 
 def _expected_bytes(job: "Job") -> int:

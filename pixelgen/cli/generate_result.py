@@ -1,7 +1,7 @@
 """What ``pixelgen generate`` prints when it is done."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from pixelgen.cli.output import (
     Progress,
@@ -35,13 +35,15 @@ class Result:
     def describe(self) -> str:
         """Return what the run did, in a line."""
         manifest = self.manifest
-        if not manifest.count:
+        if not len(self.job):
             return "0 images: the dataset is empty"
         if not manifest.created:
             done = "sidecars added" if manifest.has_new_sidecars else "nothing to do"
             exist = "exists" if manifest.count == 1 else "exist"
             return f"{done}: {pluralize(manifest.count, 'image')} already {exist}"
-        existing = f" ({manifest.existing:,} existed)" if manifest.existing else ""
+        existing = ""
+        if manifest.existing:
+            existing = f" ({manifest.existing:,} existed in finished shards)"
         requests = f", {pluralize(self.requests, 'request')}" if self.requests else ""
         return (
             f"{pluralize(manifest.created, 'image')}, {human_bytes(manifest.bytes)}{existing},"
@@ -77,7 +79,7 @@ def print_dataset(result: Result, options: "GenerateOptions") -> None:
 def print_partition(result: Result, partition: "Partition", options: "GenerateOptions") -> None:
     """Say what was done of a dataset that is not complete yet, and how it is completed."""
     if not options.quiet:
-        report(f"partition {partition}: {result.describe()}")
+        report(f"partition {partition}: {_describe_partition(result, partition)}")
         when = "to complete it"
         if partition.total > 1:
             when = f"when all {partition.total:,} are done"
@@ -85,3 +87,23 @@ def print_partition(result: Result, partition: "Partition", options: "GenerateOp
     if options.as_json:
         head = {"state": "partial", "id": result.manifest.id, "partition": str(partition)}
         print_json(head | result.figures())
+
+
+def _describe_partition(result: Result, partition: "Partition") -> str:
+    """Return what the run of a partition did; of one without shards, what would give it some."""
+    job = result.job
+    if not job.shard_count or partition.number <= job.shard_count:
+        return result.describe()
+    sizes = f"{job.shard_count:,} of up to {pluralize(job.shard_size, 'image')}"
+    layout = _more_shards(job, partition.total)
+    way = f"; for more, give every partition --layout {layout} and a new directory"
+    return f"it has no shard, since the dataset has only {sizes}{way if layout else ''}"
+
+
+def _more_shards(job: "Job", least: int) -> str:
+    """Return the spec of a layout with at least so many shards, '' where they cannot be chosen."""
+    container = job.layout.container
+    if not hasattr(container, "per_shard") or len(job) < least:
+        return ""
+    changes: dict[str, Any] = {"per_shard": len(job) // least}
+    return str(replace(job.layout, container=replace(container, **changes)))

@@ -95,7 +95,7 @@ def _print_unfinished(
     if options.missing:
         print_line(again)
         return 0
-    print_line(f"{done.images:,} of {pluralize(len(plan.job), 'image')} exist")
+    print_line(f"{done.images:,} of {pluralize(len(plan.job), 'image')} exist in finished shards")
     if begun_count is not None:
         return 0
     if done.shards_missing:

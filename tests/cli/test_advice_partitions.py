@@ -40,6 +40,27 @@ def test_partitions_print_the_finish_command(total: int, place: str, console: Co
     console.verified(f"./{place}")
 
 
+@follows_advice("; for more, give every partition --layout … and a new directory")
+def test_a_partition_without_shards_says_so_and_what_gives_more(console: Console) -> None:
+    command = "generate -n 6 -s 8 -j 1"
+    said = console.run(f"{command} --partition 2/3 -o files")
+    assert "partition 2/3: it has no shard, since the dataset has only 1 of up to" in said
+    assert "empty" not in said
+    assert "--layout" not in said  # directories have shards of one size
+    console.run(f"{command} --layout webdataset:per_shard=6,wids --partition 2/3 -o set")
+    (layout,) = re.findall("--layout (.+) and", console.last)
+    for number in (1, 2, 3):
+        console.run(f"{command} --layout {layout} --partition {number}/3 -o new")
+        assert "2 images, " in console.last
+    console.run("finish new -q")
+    console.verified("new")
+
+
+def test_a_partition_of_an_empty_dataset_is_empty(console: Console) -> None:
+    said = console.run("generate -n 0 -s 8 --partition 2/3 -o set")
+    assert "partition 2/3: 0 images: the dataset is empty" in said
+
+
 @follows_advice("… cannot be combined with --partition")
 def test_force_and_remote_work_without_partition(console: Console, endpoint: "Endpoint") -> None:
     console.run(DATASET)

@@ -76,3 +76,15 @@ def test_a_dry_run_sees_a_growth_that_was_interrupted(
     console.run(f"{GROWN} --dry-run")
     console.run(GROWN)
     console.verified()
+
+
+def test_images_of_an_unfinished_dataset_are_counted_in_finished_shards(console: Console) -> None:
+    command = DATASET.replace(" -q", "") + " --layout webdataset:per_shard=2"
+    assert "0 images already exist\n" in console.run(f"{command} --dry-run")
+    console.run(f"{command} --partition 1/2")
+    place = "finished shards"
+    assert f"4 of 6 images exist in {place}\n" in console.run("status set")
+    assert f"4 images already exist in {place}\n" in console.run(f"{command} --dry-run")
+    assert f"(4 existed in {place})" in console.run(command)
+    assert "6 of 6 images exist\n" in console.run("status set")
+    assert "6 images already exist\n" in console.run(f"{command} --dry-run")
