@@ -27,7 +27,7 @@ paths separated by commas), or by installing a package with an entry point in th
 import math
 import os
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from types import ModuleType
 from typing import Any, ClassVar, Self, TypeVar, cast
@@ -168,11 +168,11 @@ def parse(base: type[P], text: str) -> P:
     return find_component(base, name).build(rest)
 
 
-def find_component(base: type[P], name: str) -> type[P]:
+def find_component(base: type[P], name: str, others: Iterable[str] = ()) -> type[P]:
     """Return the component with a name; import the whole kind only if necessary.
 
     Raises:
-        BadValue: For an unknown name.
+        BadValue: For an unknown name; it suggests ``others``, too, which may stand there.
     """
     if "." in name:
         return _find_third_party(base, name.strip())
@@ -190,7 +190,7 @@ def find_component(base: type[P], name: str) -> type[P]:
         return _require_subclass(base, import_component(base.kind, plugins[name]))
     raise BadValue(
         f"unknown {base.kind} {name!r}"
-        f"{suggest_choice(name, [*sorted(_REGISTRY[base.kind]), *plugins], base.kind)}"
+        f"{suggest_choice(name, [*sorted(_REGISTRY[base.kind]), *plugins, *others], base.kind)}"
     )
 
 

@@ -73,6 +73,7 @@ def _list_presets(as_json: bool) -> int:
         "False positives are those on photographs that are not seen in training, at 95 % recall, in"
         " ten small tasks."
     )
+    print_line("Without --family, generate draws uniform; default is the name of a preset.")
     return 0
 
 

@@ -201,14 +201,15 @@ def read_recipe(path: str) -> dict[str, Any]:
         with Path(path).open(encoding="utf-8") as file:
             text = file.read(_RECIPE_LIMIT)
         is_plan = path.lower().endswith(".json")
-        fields = json.loads(text)["job"] if is_plan else tomllib.loads(text)
+        content = json.loads(text) if is_plan else {"job": tomllib.loads(text)}
+        fields = content.get("job") if isinstance(content, dict) else None
         if not isinstance(fields, dict):
-            raise TypeError("a job is a table of names and values")
+            raise ValueError("it has no object with the name 'job'")
     except OSError as error:
         raise BadValue(f"cannot read the recipe {path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadValue(
-            f"the recipe {path} must be a TOML file or a pixelgen.json: {error}"
+            f"the recipe {path} must be a TOML file or the pixelgen.json of a dataset: {error}"
         ) from None
     _check_keys(fields, path)
     if isinstance(classes := fields.get("classes"), str):

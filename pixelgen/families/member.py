@@ -12,6 +12,7 @@ from typing import NamedTuple, Self, TypeAlias
 
 from pixelgen.errors import BadValue
 from pixelgen.families.base import Family
+from pixelgen.families.presets import PRESETS
 from pixelgen.image_types import Shape
 from pixelgen.registry import Value, find_component, parse_parameters, to_spec
 
@@ -73,7 +74,7 @@ class Member(NamedTuple):
     @classmethod
     def build(cls, name: str, weight: Fraction, limit: int, text: str) -> Self:
         """Read the text after the colon; raise BadValue for what is not allowed."""
-        family = find_component(Family, name)
+        family = find_component(Family, name, PRESETS)
         fixed: dict[str, str] = {}
         drawn: list[tuple[str, Drawn]] = []
         given = parse_parameters(family, text)

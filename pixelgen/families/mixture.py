@@ -11,6 +11,7 @@ weight; with ``stripes=2@50``, until it has 50. Image i depends only on the seed
 dataset begins with the images of the smaller one.
 """
 
+import difflib
 import math
 import re
 import shlex
@@ -133,7 +134,7 @@ class Mixture:
         start = f"family {name!r} cannot be limited to {limit}"
         if not own:
             names = dict.fromkeys(family.name for family in self.families)
-            raise BadValue(f"{start}: it is not in the mixture{suggest_choice(name, names)}")
+            raise BadValue(f"{start}: {_describe_absent(name, [*names])}")
         for member in own:
             if member.limit:
                 raise BadValue(
@@ -152,6 +153,18 @@ class Mixture:
 
     def __str__(self) -> str:
         return " + ".join(map(str, self.members))
+
+
+def _describe_absent(name: str, names: Sequence[str]) -> str:
+    """Return why a name that no family of a mixture has cannot be limited, and which can."""
+    # A higher cutoff than for a suggestion, since "crop" is not meant to be "co".
+    (meant,) = difflib.get_close_matches(name, [*names, *PRESETS], n=1, cutoff=0.7) or [""]
+    if meant in PRESETS:
+        return (
+            f"{meant!r} is a preset, and only a family can have a limit; choose one of"
+            f" {', '.join(names)}"
+        )
+    return f"it is not in the mixture{suggest_choice(name, names)}"
 
 
 def _read_members(text: str) -> list[Member]:
@@ -177,10 +190,10 @@ def _read_members(text: str) -> list[Member]:
 
 def _read_weight(name: str, text: str) -> Fraction:
     weight = Fraction(text) if _WEIGHT.fullmatch(text) else Fraction(0)
-    if not weight:
+    if not 0 < weight <= MOST_WEIGHT:
         raise BadValue(
-            f"family {name!r}: weight {text!r} must be a number from 0.001 to 999999, with at most"
-            " three decimals"
+            f"family {name!r}: weight {text!r} must be a number from 0.001 to {MOST_WEIGHT}, with"
+            " at most three decimals"
         )
     return weight
 
@@ -211,7 +224,7 @@ def _refuse_list(head: str, parameters: str) -> None:
     for each in names:  # what the message says to write must be right
         name = re.split("[=@]", each)[0]
         if name.lower() not in PRESETS:
-            find_component(Family, name)
+            find_component(Family, name, PRESETS)
     names[-1] += f":{parameters}" if parameters else ""
     options = " ".join(f"--family {shlex.quote(each)}" for each in names)
     raise BadValue(f"family {head!r} is a list; give each family of a mixture by itself: {options}")

@@ -34,6 +34,12 @@ MISTAKES = [
      "path=instances.json annotations/NAME.json annotations/instances_default.json",
      "--layout coco:path=annotations/instances_default.json"),
     ("generate --family noise", "'noise' 'uniform' perlin", "--family uniform"),
+    ("generate --family deafult", "'deafult' 'default' perlin classic ninco17",
+     "-s 64 --family default"),
+    ("generate --family clasic", "'clasic' 'classic' perlin", "-s 64 --family classic"),
+    ("generate --family ninco", "'ninco' 'ninco17' perlin", "-s 64 --family ninco17"),
+    ("generate --family uniform,clasic", "'clasic' 'classic' perlin",
+     "-s 64 --family uniform --family classic"),
     ("generate --family clouds", "'clouds' 'fbm' 'plasma' voronoi", "--family fbm"),
     ("generate --layout imagenet", "'imagenet' 'imagefolder' webdataset", "--layout imagefolder"),
     ("generate -f jpe", "'jpe' 'jpeg' png webp", "-f jpeg"),
@@ -151,7 +157,9 @@ def test_weights_and_parameters_of_presets_are_answered_with_what_is_allowed(
     photos(32, 40)
     for mistake, words, meant in (
         ("perlin=99999.999", "add up to 100,000,999 at most 100,000 fewer digits", "perlin=1000"),
-        ("perlin=1/3", "'1/3' 0.001 to 999999 three decimals", "perlin=0.333"),
+        ("perlin=100000", "add up to 100,001 at most 100,000 fewer digits", "perlin=99999"),
+        ("perlin=100001", "'100001' 0.001 to 100000 three decimals", "perlin=99999"),
+        ("perlin=1/3", "'1/3' 0.001 to 100000 three decimals", "perlin=0.333"),
         ("odin=2:source=photos", "'odin' reads no images ':source=photos'", "odin=2"),
         ("odin:sigma=3", "'odin' no parameters ':sigma=3'", "odin"),
         ("ninco17=2:sigma=3", "'sigma=3' only source DIR", "ninco17=2:source=photos"),
@@ -185,7 +193,11 @@ def test_limits_of_families_are_answered_with_what_is_allowed(console: Console) 
         (f"{mixed} --limit fbm=5", "'fbm' not in the mixture uniform stripes perlin",
          f"{mixed} --limit perlin=5"),
         (f"{mixed} --limit strips=5", "'strips' 'stripes'", f"{mixed} --limit stripes=5"),
-        (f"{mixed} --limit default=5", "'default' not in the mixture uniform stripes",
+        (f"{mixed} --limit crop=5", "'crop' not in the mixture uniform stripes perlin",
+         f"{mixed} --limit perlin=5"),
+        (f"{mixed} --limit default=5", "'default' preset only a family one of uniform, stripes",
+         f"{mixed} --limit uniform=5"),
+        (f"{mixed} --limit deafult=5", "'deafult' 'default' preset only a family uniform stripes",
          f"{mixed} --limit uniform=5"),
         (f"{mixed} --limit stripes=1", "'stripes' to 1 from 2 members stripes=2",
          f"{mixed} --limit stripes=2"),
@@ -242,6 +254,25 @@ def test_an_unknown_key_of_a_recipe_is_answered_with_the_key(console: Console) -
     assert "'families' in the recipe recipe.toml: did you mean 'family'?" in console.last
     Path("recipe.toml").write_text('family = ["perlin", "fbm"]')
     console.run(f"generate {SMALL} --recipe recipe.toml -o out")
+
+
+@pytest.mark.parametrize("content", ['{"images": []}', "[]", '{"job": []}', "{}"])
+def test_a_json_file_that_is_no_plan_is_not_a_recipe(content: str, console: Console) -> None:
+    Path("coco.json").write_text(content)
+    said = console.run("generate --recipe coco.json -o out", 2)
+    wanted = "must be a TOML file or the pixelgen.json of a dataset"
+    assert said.strip().endswith(f"coco.json {wanted}: it has no object with the name 'job'")
+    console.run(f"generate {SMALL} -o set")
+    console.run("generate -q -j 1 --recipe set/pixelgen.json -o out")
+
+
+@follows_advice("Without --family, generate draws uniform; default is the name of a preset.")
+def test_default_is_the_name_of_a_preset(console: Console) -> None:
+    console.run("list presets")
+    for option, is_uniform in (("", True), ("--family default", False)):
+        console.run(f"generate -n 20 -s 64 -j 1 -q {option} -o set --force")
+        rows = map(json.loads, Path("set/metadata.jsonl").read_text().splitlines())
+        assert ({row["generator"] for row in rows} == {"uniform"}) == is_uniform
 
 
 def test_a_dataset_without_images_is_noted(console: Console) -> None:

@@ -11,6 +11,7 @@ import pixelgen
 from pixelgen import registry
 from pixelgen.families.presets import PRESETS
 from pixelgen.job import Job
+from pixelgen.job_options import JobOptions
 from pixelgen.manifest_rows import FETCHED
 from pixelgen.source_images.folder import SUFFIXES
 from pixelgen.trainers import TRAINERS, loader_calls
@@ -213,3 +214,8 @@ def test_the_lists_of_families_presets_and_formats_are_complete(
 def test_the_suffixes_of_images_that_are_read_are_listed() -> None:
     answer = text("your-images.md").partition("## Which files are read?\n")[2].partition(".\n\n")[0]
     assert re.findall(r"`\.([a-z0-9]+)`", answer.partition(" All others")[0]) == [*SUFFIXES]
+
+
+def test_the_keys_of_a_recipe_are_all_listed() -> None:
+    listed = text("quickstart.md").partition("A recipe may hold ")[2].partition("`classes` may ")[0]
+    assert set(re.findall("`([a-z_]+)`", listed)) == set(JobOptions.__annotations__)
