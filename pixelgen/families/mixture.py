@@ -11,7 +11,6 @@ weight; with ``stripes=2@50``, until it has 50. Image i depends only on the seed
 dataset begins with the images of the smaller one.
 """
 
-import difflib
 import math
 import re
 import shlex
@@ -157,6 +156,8 @@ class Mixture:
 
 def _describe_absent(name: str, names: Sequence[str]) -> str:
     """Return why a name that no family of a mixture has cannot be limited, and which can."""
+    import difflib  # here, as it is needed for a mistake alone
+
     # A higher cutoff than for a suggestion, since "crop" is not meant to be "co".
     (meant,) = difflib.get_close_matches(name, [*names, *PRESETS], n=1, cutoff=0.7) or [""]
     if meant in PRESETS:

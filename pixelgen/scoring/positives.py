@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pixelgen.errors import BadValue
-from pixelgen.scoring.base import Image, Model
+from pixelgen.scoring.base import Model
+from pixelgen.scoring.candidates import to_rgb
 from pixelgen.source_images import SourceFolder
 
 LEAST_MEDIAN = 0.1
@@ -21,9 +22,7 @@ def score_positives(folder: SourceFolder, model: Model) -> list[float]:
     score = model.open()
     values: list[float] = []
     for image in folder.images:
-        levels = folder.decoded.levels(image)[..., :3]
-        rgb: Image = np.ascontiguousarray(levels >> 8 if levels.itemsize == 2 else levels)
-        values += [value for value, _ in score([rgb.astype(np.uint8)])]
+        values += [value for value, _ in score([to_rgb(folder.decoded.levels(image))])]
     return values
 
 
