@@ -219,7 +219,7 @@ def import_user_components(kind: str, text: str) -> None:
     for spec in re.split(r"(?<!\\),", text):
         name = re.split("[:=@]", spec)[0].strip()
         if name.endswith((".csv", ".json", ".yaml", ".yml", ".txt", ".xml")):
-            raise BadValue(f"{name!r} is no {kind}; write a comma within a path as \\,")
+            raise BadValue(f"{name!r} is not a {kind}; write a comma within a path as \\,")
         if "." in name:
             import_component(kind, name)
 

@@ -55,6 +55,14 @@ def test_a_model_that_is_fed_wrongly_is_noticed(dark: str, console: Console) -> 
     console.run(f"{dark} --positives objects --threshold 0.2")
 
 
+def try_options(console: Console, *cases: tuple[str, str, str]) -> None:
+    """Run each model with options that are refused, and with those that the message advises."""
+    for model, wrong, right in cases:
+        command = f"score --model {model} --family uniform -n 3 -s 8 -j 1"
+        console.run(f"{command} {wrong}", 2)
+        console.run(f"{command} {right}")
+
+
 TWO_CLASSES = {"y": Affine([2, 0], [1, -1])}
 
 
@@ -79,7 +87,8 @@ def test_a_model_is_fed_as_messages_say(console: Console) -> None:
     write_model(Path("fixed"), TWO_CLASSES)
     write_model(Path("any"), TWO_CLASSES, shape=("N", 3, "h", None), metadata={"stride": "32"})
     write_model(Path("vague"), TWO_CLASSES, shape=("N", "a", "b", "c"))
-    for model, wrong, right in (
+    try_options(
+        console,
         ("gray", "--bgr", ""),
         ("fixed", "--input-size 16", ""),
         ("fixed", "--scale 0", "--scale 1"),
@@ -87,10 +96,7 @@ def test_a_model_is_fed_as_messages_say(console: Console) -> None:
         ("any", "--input-size 40", "--input-size 64x32"),
         ("fixed", "--layout-in nhwc", "--layout-in nchw"),
         ("vague", "--input-size 8", "--input-size 8 --layout-in nchw"),
-    ):
-        command = f"score --model {model} --family uniform -n 3 -s 8 -j 1"
-        console.run(f"{command} {wrong}", 2)
-        console.run(f"{command} {right}")
+    )
 
 
 @follows_advice(
@@ -110,14 +116,12 @@ def test_a_model_is_read_as_messages_say(console: Console) -> None:
     boxes = {"two": Affine(np.full((6, 9), 0.5)), "three": Affine(np.full((7, 9), 0.5))}
     write_model(Path("named"), boxes, metadata={"task": "detect", "names": "['a', 'b', 'c']"})
     write_model(Path("odd"), {"o": Affine(np.zeros((2, 3, 4, 5))), "y": Affine([0.2, 0.1])})
-    for model, wrong, right in (
+    try_options(
+        console,
         ("plain", "--positive bird", "--positive 1"),
         ("plain", "--output nope", "--output y"),
         ("named", "--output two", "--output three"),
         ("plain", "--score heatmap", "--score softmax"),
         ("plain", "--score nope", "--score softmax"),
         ("odd", "", "--score softmax --output y"),
-    ):
-        command = f"score --model {model} --family uniform -n 3 -s 8 -j 1"
-        console.run(f"{command} {wrong}", 2)
-        console.run(f"{command} {right}")
+    )

@@ -63,7 +63,7 @@ def test_a_record_that_is_lost_is_written_again(
 
 @follows_advice("; remove the one whose … are out of date, and run the command that made it again")
 @pytest.mark.parametrize("changed", ["labels", "images", "images or labels"])
-def test_parts_of_other_images_or_labels_are_told_apart(changed: str, console: Console) -> None:
+def test_parts_of_other_images_or_labels_are_named_as_such(changed: str, console: Console) -> None:
     photos(64, 80)
     label(0, 0, 9, 9)
     console.run(f"{CROPS} {SHARDS} --partition 1/2 -o one")
