@@ -10,9 +10,9 @@ with the noise opaque; over a transparent color the noise keeps its own levels a
 the greatest of the channels'.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ from pixelgen.families import Family
 from pixelgen.families.base import NO_PART, SourcePart
 from pixelgen.families.mixture import Mixture
 from pixelgen.families.quotas import MemberChooser
+from pixelgen.formats import Data, Encode, Format
 from pixelgen.image_types import Coverage, Pixels, Shape, Sizes, Texture
 from pixelgen.registry import abbreviate
 from pixelgen.rng import DATA, SEED_LIMIT, SEEDS, SIZE, Stream
@@ -43,7 +44,9 @@ class ImageSpec:
     ``size`` is in pixels, ``mode`` is L, LA, RGB or RGBA, ``depth`` 8 or 16 bits a level. ``color``
     is the background, if there is one, and ``density`` the fraction of the pixels drawn over it;
     None is 0.5, or 1 of a family that does not fill the frame by itself. ``family`` fills the
-    images; ``seed`` is 0 … 2¹²⁸−1. Raises BadValue for what cannot be drawn.
+    images; ``seed`` is 0 … 2¹²⁸−1. ``candidates`` are the images of the specification that those
+    of a mined dataset are, in order; of others, which have all, it is None. Raises BadValue for
+    what cannot be drawn.
     """
 
     size: Sizes
@@ -53,6 +56,7 @@ class ImageSpec:
     density: float | None
     family: Mixture
     seed: int
+    candidates: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
@@ -106,12 +110,16 @@ class ImageSpec:
         """The height of an image, of different sizes the greatest."""
         return self.size.largest[1]
 
+    def candidate_at(self, index: int) -> int:
+        """Return the number that image ``index`` is drawn by."""
+        return index if self.candidates is None else self.candidates[index]
+
     def shape_at(self, index: int, stream: Stream | None = None) -> Shape:
         """Return the shape of the pixels of image ``index``, alpha included; moves the stream."""
         if self.size.is_fixed:
             return self._largest_shape
         stream = stream or Stream(self.seed)
-        stream.seek(index, purpose=SIZE)
+        stream.seek(self.candidate_at(index), purpose=SIZE)
         width, height = self.size.draw([*map(int, stream.integers(3, 64))])
         return self._largest_shape._replace(width=width, height=height)
 
@@ -201,8 +209,9 @@ class Generator:
         shape = self._spec.shape_at(index, self._stream)
         if shape.channels != self._noisy:
             shape = shape._replace(channels=self._noisy)
-        _, family = self._chooser.choose(index)
-        self._seek(index, family)
+        candidate = self._spec.candidate_at(index)
+        _, family = self._chooser.choose(candidate)
+        self._seek(candidate, family)
         drawn = self._draw(family, shape)
         noise, coverage = drawn if isinstance(drawn, tuple) else (drawn, None)
         noise = self._with_alpha(noise)
@@ -210,21 +219,35 @@ class Generator:
             return Image(noise, family.texture)
         density = self._spec.density_of(family)
         if density < 1:
-            coverage = self._thin(coverage, density, index, shape[:2])
+            coverage = self._thin(coverage, density, candidate, shape[:2])
         if coverage is not None:
             coverage = coverage.reshape(*shape[:2], -1)
             noise = self._over(self._spec.color, noise, coverage)
         return Image(noise, self._spec.texture_of(family))
 
+    def encoder(self, image_format: Format) -> Callable[[int], Data]:
+        """Return the function that makes the bytes of the file of image i."""
+
+        @lru_cache(16)  # as many sizes are kept
+        def encoder(shape: tuple[int, int, int], texture: Texture) -> Encode:
+            return image_format.encoder(Shape(*shape, self._spec.depth), texture)
+
+        def make(index: int) -> Data:
+            pixels, texture = self.render(index)
+            return encoder(pixels.shape, texture)(pixels)
+
+        return make
+
     def origin(self, index: int) -> Origin:
         """Return what image ``index`` is made of, without making it."""
-        member, family = self._chooser.choose(index)
+        candidate = self._spec.candidate_at(index)
+        member, family = self._chooser.choose(candidate)
         spelled = family.to_spec(always=member.drawn_names)
         part = NO_PART
         if family.image_source:
             folder = self._sources.folder(family.image_source)
             shape = self._spec.shape_at(index, self._stream)
-            self._seek(index, family)
+            self._seek(candidate, family)
             part = family.source_part(folder, self._stream, shape)
         return Origin(spelled, self._spec.density_of(family), part)
 
@@ -234,8 +257,8 @@ class Generator:
         folder = self._sources.folder(family.image_source)
         return family.render_from(folder, self._stream, shape)
 
-    def _seek(self, index: int, family: Family) -> None:
-        self._stream.seek(index, family.number, family.version)
+    def _seek(self, candidate: int, family: Family) -> None:
+        self._stream.seek(candidate, family.number, family.version)
 
     def _with_alpha(self, noise: Pixels) -> Pixels:
         """Add a full alpha channel where the mode has one."""
@@ -247,10 +270,10 @@ class Generator:
         return opaque
 
     def _thin(
-        self, coverage: Coverage | None, density: float, index: int, sides: tuple[int, int]
+        self, coverage: Coverage | None, density: float, candidate: int, sides: tuple[int, int]
     ) -> Coverage:
         """Keep each pixel's coverage with probability ``density``."""
-        self._stream.seek(index, purpose=DATA)
+        self._stream.seek(candidate, purpose=DATA)
         kept = self._stream.integers(sides, 16) < round(65536 * density)
         mask: Coverage = np.negative(kept.view(np.uint8))
         if coverage is None:

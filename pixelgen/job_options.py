@@ -26,7 +26,7 @@ from pixelgen.user_datasets.base import JSON_LIMIT, LONGEST_CLASS, is_class_name
 _LABEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", re.ASCII)
 _PREFIX = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,31}", re.ASCII)
 _NAMES = re.compile(r"(?:\A|,)((?:\\.|[^,\\])*)", re.DOTALL)  # a backslash keeps a comma
-GENERATED = ("family", "density", "mode", "depth", "seed", "start")
+GENERATED = ("family", "density", "mode", "depth", "seed", "start", "selection")
 """The fields that only jobs of generated images have."""
 _SIDE = "a whole number of pixels; write a range or a list as size (--size)"
 _UNIFORM = Mixture((Member(Uniform()),))
@@ -57,6 +57,7 @@ class JobOptions(TypedDict, total=False):
     first_id: int | str | None
     prefix: str | None
     split: str | Splits | None
+    selection: str | None
     remote: str
 
 
@@ -147,6 +148,12 @@ def _read_prefix(text: str) -> str:
     return text
 
 
+def _read_selection(text: str) -> str:
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        raise BadValue(f"invalid selection {text[:70]!r}: must be a SHA-256 in hexadecimal")
+    return text
+
+
 _READERS: Mapping[str, _Field] = {
     "count": _Field("a whole number", int, _read_int),
     "width": _Field(_SIDE, int, _read_int),
@@ -169,12 +176,13 @@ _READERS: Mapping[str, _Field] = {
     "first_id": _Field("a whole number", int, _read_int),
     "prefix": _Field("the beginning of file names", str, _read_prefix),
     "split": _Field("shares of a dataset", Splits, Splits.parse),
+    "selection": _Field("a SHA-256", str, _read_selection),
     "remote": _Field("an address", str, pixlab_api.parse_address),
 }
 
 
 _MAY_BE_NONE = ("color", "density", "format", "start", "removed", "label", "label_number",
-                "classes", "category_ids", "first_id", "prefix", "split")  # fmt: skip
+                "classes", "category_ids", "first_id", "prefix", "split", "selection")  # fmt: skip
 
 
 def parse_size(size: object) -> Sizes:

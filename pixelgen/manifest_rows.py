@@ -103,6 +103,7 @@ def _fetched_columns(spec: ImageSpec) -> Callable[[ImageRecord], str]:
 def _generated_columns(spec: ImageSpec, sources: SourceCatalog) -> Callable[[ImageRecord], str]:
     """Return the function that writes what an image is made of: one text for all, if it can."""
     generator = Generator(spec, sources)
+    selection = sources.selection
     sources_read = [each.image_source for each in spec.family.families if each.image_source]
     has_crops = any(each.room for each in sources_read)
 
@@ -116,9 +117,11 @@ def _generated_columns(spec: ImageSpec, sources: SourceCatalog) -> Callable[[Ima
         columns["seed"] = hex(spec.seed)
         if spec.color is not None:
             columns |= {"color": str(spec.color), "density": density}
+        if selection:
+            columns |= selection.images[record.number]._asdict()
         return members(columns)
 
-    if not spec.family.is_fixed or sources_read:
+    if not spec.family.is_fixed or sources_read or selection:
         return write
     always = write(ImageRecord(0, 0, "", ""))
     return lambda _: always

@@ -115,7 +115,7 @@ def generate(
         BadValue: For what cannot be made.
         PixelgenError: Where writing fails; the same call then resumes.
     """
-    store, run = _open(path), _configure(run, jobs, progress)
+    store, run = open_place(path), _configure(run, jobs, progress)
     plan = Plan.read(store)
     if run.overwrite and plan:
         from pixelgen.dataset.overwrite import remove_existing
@@ -170,7 +170,7 @@ def remove(
         Busy: Where another process writes to it.
         PixelgenError: Where the dataset is not finished, or writing fails; the same call resumes.
     """
-    store, run = _open(path), _configure(run, jobs, progress)
+    store, run = open_place(path), _configure(run, jobs, progress)
     plan = read_plan(store)
     outcome = remove_images(plan, IndexRanges.of(sorted(set(indices))), store, run)
     return Manifest.of(outcome, store.path(plan.job.manifest), outcome.existing)
@@ -210,7 +210,7 @@ def verify(
         PixelgenError: Where the dataset is not finished.
         Conflict: Where its plan is damaged, or ``deep`` cannot generate its images here.
     """
-    store, run = _open_to_read(path), _configure(run, jobs, progress)
+    store, run = open_to_read(path), _configure(run, jobs, progress)
     plan = finished_plan(store)
     report, links = Report(len(plan.job), []), 0
     for result in check(plan, store, run, deep=deep, most=run.max_damage):
@@ -249,7 +249,7 @@ def repair(
     from pixelgen.dataset.repair import repair as check_and_repair
     from pixelgen.dataset.repair import repair_plan
 
-    store, run = _open(path), _configure(run, jobs, progress)
+    store, run = open_place(path), _configure(run, jobs, progress)
     plan, repaired = repair_plan(store)
     report = Report(len(plan.job), repaired)
     for result in check_and_repair(plan, store, run, deep=deep):
@@ -284,15 +284,16 @@ def load(path: Place) -> Dataset:
         PixelgenError: Where the dataset is not finished.
         Conflict: Where its plan or manifest is damaged.
     """
-    store = _open_to_read(path)
+    store = open_to_read(path)
     return Dataset(store, finished_plan(store))
 
 
-def _open(path: Place) -> Store:
+def open_place(path: Place) -> Store:
+    """Return the store of a place."""
     return path if isinstance(path, Store) else open_store(os.fspath(path))
 
 
-def _open_to_read(path: Place) -> Store:
+def open_to_read(path: Place) -> Store:
     """Return a store whose files may be links, as DVC and git-annex make them."""
     if isinstance(path, Store):
         return path

@@ -9,7 +9,11 @@ from pixelgen.dataset.manifest_reader import read_records
 from pixelgen.dataset.missing_files import check_present
 from pixelgen.dataset.partition import abbreviate_ranges
 from pixelgen.dataset.plan import JOURNAL, PLAN, Plan, is_finished
-from pixelgen.dataset.source_record import name_changed_sources, read_sources
+from pixelgen.dataset.source_record import (
+    name_changed_sources,
+    read_sources,
+    read_sources_to_copy,
+)
 from pixelgen.dataset.writer import Outcome, check_digest, complete, prepare_or_resume
 from pixelgen.errors import Conflict, PixelgenError, shell_path
 from pixelgen.job import Job
@@ -60,7 +64,7 @@ def finish(plan: Plan, places: Sequence[Store]) -> Outcome:
         check_not_lost(plan.job, store)
     plan.check_resumable(store.root)
     plan.check_same_versions(store.root)
-    job = read_sources(plan, store if is_begun else others[0])
+    job = read_sources(plan, store) if is_begun else read_sources_to_copy(plan, others[0], store)
     done = Journal(store, plan)
     store.create()
     with lock(store):

@@ -84,7 +84,7 @@ def describe_missing(job: Job, store: Store, missing: list[MissingFile]) -> str:
 def _files(job: Job, entry: ShardLines) -> Iterator[FileEntry]:
     """Yield the files of a shard with the sizes in the rows; None where a row has none."""
     shard, container = entry.shard, job.layout.container
-    if job.image_sources and not job.sources.folders:  # their record is missing, and rows need it
+    if record_files(job) and not job.sources.digests:  # the record is missing, and rows need it
         yield from (FileEntry(name, None, "") for name in container.files(job.info, shard))
         return
     sizes = [int(found[1]) if (found := _BYTES.search(row)) else 0 for row in entry.rows]

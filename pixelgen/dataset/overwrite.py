@@ -9,9 +9,8 @@ from pixelgen.dataset.plan import JOURNAL, PLAN, SUMS, Plan, checksum_files, is_
 from pixelgen.dataset.run_config import RunConfig
 from pixelgen.dataset.sidecar_files import dataset_folders, sidecar_names
 from pixelgen.dataset.source_record import (
-    SOURCES,
     bind_sources,
-    is_intact,
+    intact_records,
     read_sources,
     record_files,
 )
@@ -112,7 +111,7 @@ def _check_download_cache(store: Store) -> None:
 def _own_lists(plan: Plan, store: Store) -> list[str]:
     """Return the names of the checksums and of the record of sources where they are its own."""
     old = plan.job
-    lists = [SOURCES] if old.image_sources and is_intact(store, plan) else []
+    lists = sorted(intact_records(store, plan))
     if old.checksum != "none" and listed_checksum(store, PLAN) == sha256_of(store.chunks(PLAN)):
         lists.append(SUMS)
     return lists

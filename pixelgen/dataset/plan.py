@@ -68,7 +68,7 @@ class Plan:
         others = {"sources": [*sources], "digest": digest, "job": job.to_dict()}
         text = plan_text({"schema": _SCHEMA} | versions | others)
         return cls(
-            job=job.with_sources(NO_SOURCES) if sources else job,
+            job=job.with_sources(NO_SOURCES),
             sources=sources,
             digest=digest,
             text=text,
@@ -268,7 +268,8 @@ def _shown_fields(job: Job) -> dict[str, Any]:
         "density": " or ".join(f"{each:g}" for each in sorted(densities)),
     }
     removed = {"removed": job.removed.abbreviated()} if job.removed else {}
-    return defaults | job.identity | removed
+    selection = {"selection": job.selection[:16]} if job.selection else {}
+    return defaults | job.identity | removed | selection
 
 
 def _difference(name: str, old: object, new: object) -> str:

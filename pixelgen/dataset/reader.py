@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pixelgen.contact_sheet import decode_image
 from pixelgen.dataset.manifest_reader import list_damaged
 from pixelgen.dataset.plan import Plan
+from pixelgen.dataset.source_record import read_sources
 from pixelgen.errors import BadValue, Conflict, suggest_choice
 from pixelgen.image_types import Pixels
 from pixelgen.job import Job
@@ -129,9 +130,9 @@ class Dataset(Items[LoadedImage]):
     def __init__(self, store: Store, plan: Plan) -> None:
         self.store = store
         self.plan = plan
-        self.job = plan.job
-        self.rows = Rows(store, plan.job)
-        self.images = Images(store, plan.job)
+        self.job = read_sources(plan, store) if plan.job.selection else plan.job
+        self.rows = Rows(store, self.job)
+        self.images = Images(store, self.job)
 
     @property
     def path(self) -> str:

@@ -30,12 +30,14 @@ from pixelgen.dataset.plan import (
     plan_text,
 )
 from pixelgen.dataset.run_config import Damage, RunConfig
+from pixelgen.dataset.selection_record import SELECTION, restore_selection, selection_files
 from pixelgen.dataset.source_record import (
     SOURCES,
-    is_intact,
+    intact_records,
     job_with_sources,
     name_sources,
     read_sources,
+    record_files,
     write_record,
 )
 from pixelgen.dataset.verify import (
@@ -50,6 +52,7 @@ from pixelgen.dataset.writer import least_work, prepare_or_resume, resume
 from pixelgen.errors import Conflict, shell_path
 from pixelgen.job import Job
 from pixelgen.layouts import Sample, Shard
+from pixelgen.source_images import SourceCatalog
 from pixelgen.storage import Store
 from pixelgen.storage.checksums import sha256_of
 from pixelgen.storage.lock import lock, remove_stale_lock
@@ -72,8 +75,15 @@ def repair_plan(store: Store) -> tuple[Plan, list[Damage]]:
             raise
         plan = read_plan(store)
         repaired.append(Damage(PLAN, "damaged"))
-    if plan.job.image_sources and _restore_sources(store, plan):
-        repaired.append(Damage(SOURCES, "missing or damaged"))
+    _check_search(store, plan.job)
+    intact = intact_records(store, plan)
+    damaged = [name for name in record_files(plan.job) if name not in intact]
+    if SOURCES in damaged:
+        _restore_sources(store, plan)
+    if SELECTION in damaged:
+        selection = restore_selection(store, plan.job)
+        _replace_record(store, SELECTION, SourceCatalog(selection=selection))
+    repaired += [Damage(name, "missing or damaged") for name in damaged]
     return plan, repaired
 
 
@@ -119,7 +129,7 @@ def _repair_damage(
     job = read_sources(plan, store)
     lists = (job.manifest, *checksum_files(job))
     names = dict.fromkeys(chain(_differing_files(plan, job, store, run, wrong), rest))
-    damaged = [name for name in names if name not in (PLAN, SOURCES, *lists)]
+    damaged = [name for name in names if name not in (PLAN, *record_files(job), *lists)]
     for name in chain(lists, damaged):
         _check_regular(store, name)
     with lock(store):
@@ -287,11 +297,8 @@ def _restore_plan(store: Store) -> bool:
     return True
 
 
-def _restore_sources(store: Store, plan: Plan) -> bool:
-    """Write the record of the user's images anew if it is damaged and they are still the same."""
-    _check_regular(store, SOURCES)
-    if is_intact(store, plan):
-        return False
+def _restore_sources(store: Store, plan: Plan) -> None:
+    """Write the record of the user's images anew if they are still the same."""
     # Where other images are skipped now than were then, the digest differs.
     sources = plan.job.scan_sources(skip_damaged=True).sources
     if sources.digests != plan.sources:
@@ -302,8 +309,30 @@ def _restore_sources(store: Store, plan: Plan) -> bool:
             f" not what they were; restore {SOURCES} or the {what}, then run: pixelgen repair"
             f" {shell_path(store.root)}"
         )
+    _replace_record(store, SOURCES, sources)
+
+
+def _replace_record(store: Store, name: str, sources: SourceCatalog) -> None:
+    """Write a record that is damaged anew."""
+    _check_regular(store, name)
     with lock(store):
         store.remove_stale_files("")
-        store.remove(SOURCES)
+        store.remove(name)
         write_record(store, sources)
-    return True
+
+
+def _check_search(store: Store, job: Job) -> None:
+    """Refuse to repair a mined dataset without the files of its search, which cannot be made again.
+
+    Raises:
+        Conflict: If one of them is missing, or is not as SHA256SUMS lists it.
+    """
+    for name in selection_files(job):
+        _check_regular(store, name)
+        listed = listed_checksum(store, name)
+        if store.size(name) is None or listed not in ("", _hash_of(store, name)):
+            raise Conflict(
+                f"{store.path(name)} is missing or damaged and cannot be made again without the"
+                " model; restore it from a copy, or run the 'pixelgen mine' command again in"
+                " another directory"
+            )

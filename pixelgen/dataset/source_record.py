@@ -1,13 +1,16 @@
-"""The record of the user's images that a dataset is made from: ``sources.jsonl``.
+"""What a dataset is made from besides its job, as it is recorded in it: ``sources.jsonl``.
 
 A line an image, in the order in which they are drawn from: the folder, the file's name below it,
 its SHA-256, its sides in pixels and, for crops, what was asked of it and the boxes of its objects.
 From the first shard on the record stands for the folders and labels: a resumed run, every worker
-and every check take the images and boxes that it names, and no others.
+and every check take the images and boxes that it names, and no others. The same holds for the
+selection of a mined dataset, see :mod:`pixelgen.dataset.selection_record`.
 """
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,14 @@ import numpy as np
 
 from pixelgen.dataset.plan import Plan
 from pixelgen.dataset.run_config import RunConfig
-from pixelgen.errors import Conflict, shell_path
+from pixelgen.dataset.selection_record import (
+    SELECTION,
+    copy_search,
+    read_selection,
+    selection_files,
+    write_selection,
+)
+from pixelgen.errors import BadValue, Conflict, shell_path
 from pixelgen.job import Job
 from pixelgen.manifest_rows import is_sha256
 from pixelgen.source_images import (
@@ -33,15 +43,17 @@ _LINE_LIMIT = 16 << 20  # bytes: an image may have very many boxes
 
 
 def record_files(job: Job) -> tuple[str, ...]:
-    """Return the name of the record, if the job has any."""
-    return (SOURCES,) if job.image_sources else ()
+    """Return the names of the records that the job has."""
+    return ((SOURCES,) if job.image_sources else ()) + selection_files(job)
 
 
 def write_record(store: Store, sources: SourceCatalog) -> None:
-    """Record the images in the folders that a dataset is made from, if it is made from any."""
+    """Record what a dataset is made from besides its job, if it is made from anything."""
     if sources.folders:
         store.put(SOURCES, _lines(sources))
         store.sync(SOURCES)
+    if sources.selection:
+        write_selection(store, sources.selection)
 
 
 def _lines(sources: SourceCatalog) -> Iterator[bytes]:
@@ -56,14 +68,26 @@ def _lines(sources: SourceCatalog) -> Iterator[bytes]:
 
 
 def read_record(store: Store, job: Job) -> SourceCatalog | None:
-    """Return the images that a dataset is made from, None where the record is missing.
+    """Return what a dataset is made from besides its job, None where a record is missing.
 
     Raises:
         Conflict: If it cannot be read.
-    """  # noqa: DOC501 - the ValueError is caught
+    """
+    folders, selection = _read_folders(store, job), None
+    if folders is None:
+        return None
+    if job.selection:
+        selection = read_selection(store, job)
+        if selection is None:
+            return None
+    return SourceCatalog(folders, selection)
+
+
+def _read_folders(store: Store, job: Job) -> tuple[SourceFolder, ...] | None:
+    """Return the folders of the user's images, None where their record is missing."""
     images: dict[str, list[SourceImage]] = {_key(each.columns): [] for each in job.image_sources}
     if not images:
-        return SourceCatalog()
+        return ()
     if store.size(SOURCES) is None:
         return None
     try:
@@ -77,14 +101,15 @@ def read_record(store: Store, job: Job) -> SourceCatalog | None:
     if not all(images.values()):
         raise Conflict(f"{store.path(SOURCES)} is cut short; {_way_to_record(store)}")
     folders = zip(job.image_sources, images.values(), strict=True)
-    return SourceCatalog(tuple(SourceFolder(source, tuple(each)) for source, each in folders))
+    return tuple(SourceFolder(source, tuple(each)) for source, each in folders)
 
 
 def read_existing_record(store: Store, job: Job) -> SourceCatalog:
-    """Return the images that a dataset is made from; raise Conflict where that cannot be read."""
+    """Return what a dataset is made from; raise Conflict where that cannot be read."""
     sources = read_record(store, job)
     if sources is None:
-        raise Conflict(f"{store.path(SOURCES)} is missing; {_way_to_record(store)}")
+        name = next(each for each in record_files(job) if store.size(each) is None)
+        raise Conflict(f"{store.path(name)} is missing; {_way_to_record(store)}")
     return sources
 
 
@@ -121,6 +146,15 @@ def read_sources(plan: Plan, store: Store) -> Job:
     sources = read_existing_record(store, plan.job)
     _check_record(plan, sources, store)
     return plan.job.with_sources(sources)
+
+
+def read_sources_to_copy(plan: Plan, store: Store, target: Store) -> Job:
+    """Return what :func:`read_sources` does, with the files of a search that a store lacks."""
+    job = read_sources(plan, store)
+    if job.sources.selection is None:
+        return job
+    selection = replace(job.sources.selection, files=copy_search(target, store))
+    return job.with_sources(replace(job.sources, selection=selection))
 
 
 def _check_record(plan: Plan, sources: SourceCatalog, store: Store) -> None:
@@ -201,10 +235,16 @@ def bind_sources(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> J
         BadValue: For images that cannot be used.
         Conflict: Where the dataset was begun with others.
     """
-    if plan and not job.image_sources:
+    names = record_files(job)
+    if plan and not names:
         check_sources(plan, job.sources, store.root)
-    if not job.image_sources or job.sources.folders:
+    is_scanned = job.sources.folders or not job.image_sources
+    if is_scanned and (job.sources.selection or not job.selection):
         return job
+    if job.selection and plan is None:
+        raise BadValue(
+            "the job of a mined dataset needs its selection; run: pixelgen select DATASET -o OUT"
+        )
     if plan and (recorded := read_record(store, job)):
         _check_record(plan, recorded, store)
         note_newer_labels(job, store, run)
@@ -215,12 +255,22 @@ def bind_sources(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> J
     return job
 
 
-def is_intact(store: Store, plan: Plan) -> bool:
-    """Return whether the record is byte for byte as it was written for this plan."""
-    try:
-        sources = read_record(store, plan.job)
-    except Conflict:
-        return False
-    if sources is None or not sources.folders:
-        return sources is not None
-    return sources.digests == plan.sources and store.content_equals(SOURCES, _lines(sources))
+def intact_records(store: Store, plan: Plan) -> set[str]:
+    """Return the names of the records that are byte for byte as they were written for this plan.
+
+    Of the files of a search that no image depends on, those that exist: the plan does not say what
+    they were.
+    """
+    intact = {name for name in selection_files(plan.job) if store.size(name) is not None}
+    intact.discard(SELECTION)
+    with suppress(Conflict):
+        folders = _read_folders(store, plan.job)
+        catalog = SourceCatalog(folders or ())
+        is_right = folders and catalog.digests == plan.sources[: len(folders)]
+        if is_right and store.content_equals(SOURCES, _lines(catalog)):
+            intact.add(SOURCES)
+    with suppress(Conflict):
+        selection = read_selection(store, plan.job) if plan.job.selection else None
+        if selection and store.content_equals(SELECTION, selection.lines()):
+            intact.add(SELECTION)
+    return intact

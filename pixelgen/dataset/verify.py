@@ -27,7 +27,7 @@ from pixelgen.dataset.run_config import NO_LIMIT, Damage, RunConfig
 from pixelgen.dataset.sidecar_files import sidecar_files, sidecar_names
 from pixelgen.dataset.source_record import (
     SOURCES,
-    is_intact,
+    intact_records,
     job_with_sources,
     name_sources,
     read_existing_record,
@@ -234,8 +234,8 @@ def differing(job: Job, store: Store, shard: Shard, made: Iterable[Sample]) -> l
 def _check_rest(plan: Plan, job: Job, store: Store, sums: Aligned[str] | None) -> Iterator[Damage]:
     """Check the plan, the record of sources and the sidecars, each by its line of SHA256SUMS."""
     if sums is None:
-        if not is_intact(store, plan):
-            yield Damage(SOURCES, "damaged")
+        intact = intact_records(store, plan)
+        yield from (Damage(name, "damaged") for name in record_files(job) if name not in intact)
     else:
         for name in (PLAN, *record_files(job)):
             yield from _check_sum(store, name, next(sums)[1])

@@ -221,9 +221,9 @@ def prepare_or_resume(
             return target
     found.check_usable(job, store)
     replace_files(job, store)
-    if job.image_sources:
+    if names := record_files(job):
         check_sources(found, job.sources, store.root)
-        if store.size(record_files(job)[0]) is None:
+        if any(store.size(name) is None for name in names):
             write_record(store, job.sources)
     sweep(job, store)
     return found

@@ -19,6 +19,7 @@ from pixelgen.source_images.crop_room import CropRoom
 from pixelgen.source_images.decoded import DecodedImages
 from pixelgen.source_images.files import UnusableImage, decode, read_file
 from pixelgen.source_images.images import SourceImage
+from pixelgen.source_images.selection import Selection
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -85,12 +86,14 @@ class SourceFolder:
 
 @dataclass(frozen=True)
 class SourceCatalog:
-    """The folders of images that the families of a job are made from; empty where there are none.
+    """What images are made from besides their job: folders of the user's, candidates of a search.
 
-    It is a value: images are chosen from what it lists, whatever the folders hold by now.
+    Empty where there are none. It is a value: images are chosen from what it lists, whatever the
+    folders hold by now.
     """
 
     folders: tuple[SourceFolder, ...] = ()
+    selection: Selection | None = None
 
     @classmethod
     def scan(
@@ -113,8 +116,9 @@ class SourceCatalog:
 
     @property
     def digests(self) -> tuple[str, ...]:
-        """The SHA-256 of what each folder lists."""
-        return tuple(folder.digest for folder in self.folders)
+        """The SHA-256 of what each folder lists, and then of the selection."""
+        selected = (self.selection.digest,) if self.selection else ()
+        return (*(folder.digest for folder in self.folders), *selected)
 
     def notes(self) -> Iterator[str]:
         """Yield what the user should know of the folders, a line each."""

@@ -123,6 +123,7 @@ OTHERS: dict[str, tuple[Any, ...]] = {
     "job.first_id": (7, -1),
     "job.prefix": ("neg_", "../x"),
     "job.split": ("train=0.5,val=0.5", "train=2"),
+    "job.selection": ("0" * 64, "x"),
     "job.remote": ("https://api.pixlab.io", "file:///etc"),
 }
 
