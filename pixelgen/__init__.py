@@ -7,8 +7,9 @@ A job says what to make; it is also a sequence of images:
 (300, 300, 3)
 
 ``generate`` writes the dataset of a job into a directory, ``load`` reads it back, ``verify`` checks
-it, ``repair`` makes again what is damaged, ``remove`` drops images, ``score`` says how often images
-fool a model. ``families``, ``formats`` and ``layouts`` list what a job can be made of.
+it, ``repair`` makes again what is damaged, ``remove`` drops images. ``score`` says how often images
+fool a model, ``mine`` makes a dataset of such images, ``select`` chooses from its scores again.
+``families``, ``formats`` and ``layouts`` list what a job can be made of.
 """
 
 from typing import TYPE_CHECKING
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from pixelgen.joining.negatives import Joined as Joined
     from pixelgen.layouts import LayoutComponent
     from pixelgen.scoring.api import score as score
+    from pixelgen.scoring.mine import mine as mine
+    from pixelgen.scoring.mine import select as select
+    from pixelgen.scoring.models import load_model as load_model
+    from pixelgen.scoring.selection_rules import SelectionRules as SelectionRules
 
 __version__ = "0.1.0"
 __all__ = [
@@ -39,16 +44,20 @@ __all__ = [
     "Manifest",
     "Report",
     "RunConfig",
+    "SelectionRules",
     "__version__",
     "families",
     "formats",
     "generate",
     "layouts",
     "load",
+    "load_model",
     "merge",
+    "mine",
     "remove",
     "repair",
     "score",
+    "select",
     "verify",
 ]
 
@@ -59,12 +68,16 @@ _MODULES = {
     "Manifest": "pixelgen.dataset.api",
     "Report": "pixelgen.dataset.api",
     "RunConfig": "pixelgen.dataset.run_config",
+    "SelectionRules": "pixelgen.scoring.selection_rules",
     "generate": "pixelgen.dataset.api",
     "load": "pixelgen.dataset.api",
+    "load_model": "pixelgen.scoring.models",
     "merge": "pixelgen.joining.merge",
+    "mine": "pixelgen.scoring.mine",
     "remove": "pixelgen.dataset.api",
     "repair": "pixelgen.dataset.api",
     "score": "pixelgen.scoring.api",
+    "select": "pixelgen.scoring.mine",
     "verify": "pixelgen.dataset.api",
 }
 

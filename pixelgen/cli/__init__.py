@@ -24,7 +24,7 @@ from pixelgen.errors import PixelgenError, suggest_choice
 _BROKEN_PIPE = 141
 _COMMANDS = {
     **{name: name for name in ("generate", "finish", "status", "verify", "repair", "remove",
-                               "index", "merge", "preview", "score", "serve")},
+                               "index", "merge", "preview", "score", "mine", "select", "serve")},
     "list": "list_components",
 }  # fmt: skip
 """The commands: each is a function in the module of the command's name."""

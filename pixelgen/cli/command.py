@@ -314,6 +314,10 @@ jobs_option = headed("Running")(
     "-j", "--jobs", type=Workers(), metavar="N",
     help="Worker processes.  [default: the CPUs that this process may use]",
 )  # fmt: skip
+engine_option = headed("Running")(
+    "--engine", type=ComponentName("engine"), default="local", show_default=True,
+    help="What runs the workers: local, serial, dask or dask://HOST:PORT.",
+)  # fmt: skip
 durability_option = headed("Running")(
     "--durability", type=click.Choice(["commit", "none", "each"]), default="commit",
     show_default=True,

@@ -13,6 +13,7 @@ from pixelgen.cli.beside import beside_fields, without_own
 from pixelgen.cli.command import HeadedCommand, skip_damaged_option
 from pixelgen.cli.generate_options import GenerateOptions, run_options
 from pixelgen.cli.generate_result import Result, print_dataset, print_partition
+from pixelgen.cli.job_notes import check_trainers, report_notes
 from pixelgen.cli.options import (
     check_skip_damaged,
     count_option,
@@ -22,6 +23,7 @@ from pixelgen.cli.options import (
     replace_fields,
     start_option,
     with_epoch,
+    with_trainer_layout,
 )
 from pixelgen.cli.other_files import note_of_other_files
 from pixelgen.cli.output import Progress, pluralize, report
@@ -138,11 +140,7 @@ def _fields(options: GenerateOptions) -> dict[str, Any]:
     if options.beside is not None:
         fields = without_own(fields)
     fields = replace_fields(fields, options.dataset_fields())
-    if options.trainer:
-        from pixelgen.trainers import find_trainer
-
-        own = find_trainer(options.trainer).layout
-        fields["layout"] = f"{own},{fields['layout']}" if "layout" in fields else own
+    fields = with_trainer_layout(fields, options.trainer)
     return options.with_limits(beside_fields(fields, options)) | address
 
 
@@ -178,46 +176,12 @@ def _job(fields: dict[str, Any], options: GenerateOptions) -> "Job":
 
     job = with_epoch(Job.parse(**fields))
     check_skip_damaged(job, options.skip_damaged)
-    _check_trainers(job, options)
+    check_trainers(job, options)
     if not options.quiet:
-        _report_notes(job)
+        report_notes(job)
         for note in notes_of_unused_options(job, options):
             report(note)
     return job
-
-
-def _report_notes(job: "Job") -> None:
-    """Note an empty dataset, a color that is not visible, and images that Pillow does not open."""
-    from pixelgen.source_images import MOST_PIXELS, WARNED_PIXELS
-
-    if not job.count:
-        report("note: -n 0 makes a dataset without images; for 100 images write -n 100")
-    image = job.image
-    is_hidden = image.density == 1 and not any(each.has_coverage for each in image.family.families)
-    if is_hidden and image.color is not None and image.color.alpha:
-        report(f"note: the color {image.color} is not visible at density 1")
-    if job.format.name != "npy" and image.size.most_pixels > WARNED_PIXELS:
-        does, most = "warns about", WARNED_PIXELS
-        if image.size.most_pixels > MOST_PIXELS:
-            does, most = "refuses to open", MOST_PIXELS
-        report(
-            f"note: Pillow {does} images of over {most:,} pixels: {image.size};"
-            " set PIL.Image.MAX_IMAGE_PIXELS = None before you load them"
-        )
-
-
-def _check_trainers(job: "Job", options: GenerateOptions) -> None:
-    """Refuse what the trainer of --for would not take; of others, note what they would not."""
-    from pixelgen.trainers import TRAINERS, find_trainer
-
-    if options.trainer:
-        for objection in find_trainer(options.trainer).objections(job):
-            raise BadValue(objection)
-    elif not options.quiet:
-        for trainer in TRAINERS.values():
-            if trainer.can_read_layout(job):
-                for objection in trainer.objections(job):
-                    report(f"note: {objection}")
 
 
 def _check_store(job: "Job", store: "Store", options: GenerateOptions) -> None:

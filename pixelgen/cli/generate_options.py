@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from pixelgen.cli.beside import BesideOptions, beside_options
 from pixelgen.cli.command import (
-    ComponentName,
     HomePath,
     durability_option,
+    engine_option,
     headed,
     jobs_option,
     json_option,
@@ -21,8 +21,7 @@ _run = headed("Running")
 run_options = together([
     beside_options,
     jobs_option,
-    _run("--engine", type=ComponentName("engine"), default="local", show_default=True,
-         help="What runs the workers: local, serial, dask or dask://HOST:PORT."),
+    engine_option,
     _run("--partition", metavar="I/N",
          help="Make partition I of N; 'pixelgen finish' joins them. 'slurm' takes I and N from the"
               " job array."),

@@ -1,8 +1,11 @@
 """What ``pixelgen generate`` prints when it is done."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
 
+from pixelgen.cli.job_notes import RunnableOptions
 from pixelgen.cli.output import (
     Progress,
     human_bytes,
@@ -15,7 +18,6 @@ from pixelgen.cli.output import (
 from pixelgen.errors import shell_path
 
 if TYPE_CHECKING:
-    from pixelgen.cli.generate_options import GenerateOptions
     from pixelgen.dataset.api import Manifest
     from pixelgen.dataset.partition import Partition
     from pixelgen.job import Job
@@ -61,8 +63,22 @@ class Result:
         }
 
 
-def print_dataset(result: Result, options: "GenerateOptions") -> None:
-    """Say on stderr what was done, and print the result on stdout."""
+class ResultOptions(RunnableOptions, Protocol):
+    """Of the options of a command that writes a dataset, those that count here."""
+
+    @property
+    def out(self) -> str:
+        """Where the dataset is, as the user wrote it."""
+
+    @property
+    def as_json(self) -> bool:
+        """Whether the result is printed as JSON."""
+
+
+def print_dataset(
+    result: Result, options: ResultOptions, others: Mapping[str, object] = MappingProxyType({})
+) -> None:
+    """Say on stderr what was done, and print the result on stdout; JSON with other figures."""
     manifest = result.manifest
     if not options.quiet:
         report(result.describe())
@@ -71,12 +87,12 @@ def print_dataset(result: Result, options: "GenerateOptions") -> None:
     if options.as_json:
         requests = {"requests": result.requests} if result.job.remote else {}
         head = {"state": "complete", "id": manifest.id, "manifest": manifest.path}
-        print_json(head | result.figures() | requests)
+        print_json(head | result.figures() | requests | dict(others))
     else:
         print_path(manifest.path)
 
 
-def print_partition(result: Result, partition: "Partition", options: "GenerateOptions") -> None:
+def print_partition(result: Result, partition: "Partition", options: ResultOptions) -> None:
     """Say what was done of a dataset that is not complete yet, and how it is completed."""
     if not options.quiet:
         report(f"partition {partition}: {_describe_partition(result, partition)}")

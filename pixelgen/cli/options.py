@@ -257,6 +257,16 @@ def replace_fields(fields: dict[str, Any], given: dict[str, Any]) -> dict[str, A
     return {name: value for name, value in fields.items() if name not in replaced} | given
 
 
+def with_trainer_layout(fields: dict[str, Any], trainer: str | None) -> dict[str, Any]:
+    """Return the fields of a job with the layout that the trainer of --for reads."""
+    if trainer is None:
+        return fields
+    from pixelgen.trainers import find_trainer
+
+    own = find_trainer(trainer).layout
+    return fields | {"layout": f"{own},{fields['layout']}" if "layout" in fields else own}
+
+
 def check_skip_damaged(job: "Job", is_given: bool) -> None:
     """Refuse --skip-damaged for images that are not made from the user's."""
     if is_given and not job.image_sources:

@@ -4,7 +4,7 @@ import os
 
 from pixelgen.dataset.api import load
 from pixelgen.dataset.run_config import RunConfig
-from pixelgen.errors import BadValue
+from pixelgen.errors import BadValue, PixelgenError
 from pixelgen.job import Job
 from pixelgen.scoring.audit import Audit
 from pixelgen.scoring.base import Model
@@ -31,7 +31,20 @@ def score(
 
     Raises:
         BadValue: Without images.
-        PixelgenError: For an image or a model that fails.
+        PixelgenError: For an image or a model that fails, and if the run was stopped before any
+            image was scored.
+    """
+    scored = score_candidates(candidates_of(images), model, run or RunConfig())
+    if not scored:
+        raise PixelgenError("the run was stopped before any image was scored; run it again")
+    return Audit.of(scored, model.default_threshold if threshold is None else threshold)
+
+
+def candidates_of(images: Job | str | os.PathLike[str]) -> Candidates:
+    """Return the images of a job, or those of the dataset at a path.
+
+    Raises:
+        BadValue: Where there are none.
     """
     candidates: Candidates
     if isinstance(images, Job):
@@ -40,6 +53,8 @@ def score(
         path = os.fspath(images)
         candidates = DatasetCandidates(path, len(load(path)))
     if not len(candidates):
-        raise BadValue("there are no images to score; choose a job or a dataset that has some")
-    scored = score_candidates(candidates, model, run or RunConfig())
-    return Audit.of(scored, model.default_threshold if threshold is None else threshold)
+        raise BadValue(
+            "there are no images to score: their number must be at least 1; give a greater --count,"
+            " or a dataset that has some"
+        )
+    return candidates

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,15 @@ class Model(ABC):
     @abstractmethod
     def default_threshold(self) -> float:
         """The confidence from which on an image is usually taken for an object."""
+
+    @property
+    @abstractmethod
+    def record(self) -> dict[str, str]:
+        """What its scores depend on, as it is recorded; nothing of where the file is."""
+
+    @abstractmethod
+    def absolute(self) -> Self:
+        """Return the same model, for a process in another directory."""
 
     @abstractmethod
     def open(self) -> Scorer:

@@ -11,13 +11,16 @@ from pixelgen.scoring.python_model import load_python_model
 
 __all__ = ["ModelOptions", "load_model"]
 
+DETECTED = ModelOptions()
+"""Nothing is said: all is detected."""
 
-def load_model(path: str, options: ModelOptions) -> Model:
+
+def load_model(path: str, options: ModelOptions = DETECTED) -> Model:
     """Load a model as far as to know how it is fed and read.
 
     Args:
         path: An ONNX file, or ``package.module:function``.
-        options: What is not to be detected.
+        options: What is not to be detected; nothing by default.
 
     Raises:
         BadValue: Where it cannot be loaded or used, or an option does not fit it.

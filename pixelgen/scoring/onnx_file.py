@@ -14,6 +14,9 @@ from pixelgen.errors import BadValue, PixelgenError, install_extra
 from pixelgen.scoring.score_kinds import Floats
 
 PROVIDER = "CPUExecutionProvider"
+OPTIMIZATION = "ORT_ENABLE_ALL"
+"""The level at which the runtime optimizes a graph; scores may depend on it."""
+
 TYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
 """The types that an image input may have, as the runtime and as numpy names them."""
 
@@ -126,6 +129,7 @@ def open_session(path: str) -> Session:
     options = runtime.SessionOptions()
     options.log_severity_level = _ONLY_FATAL
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.graph_optimization_level = getattr(runtime.GraphOptimizationLevel, OPTIMIZATION)
     options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
     try:
         session = runtime.InferenceSession(path, options, providers=[PROVIDER], enable_fallback=0)

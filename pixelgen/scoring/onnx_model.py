@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from pixelgen.scoring.input_choice import choose_preprocessing
 from pixelgen.scoring.model_metadata import read_metadata
 from pixelgen.scoring.model_options import ModelOptions
 from pixelgen.scoring.onnx_file import (
+    OPTIMIZATION,
     PROVIDER,
     Session,
     digest_file,
@@ -91,6 +94,23 @@ class OnnxModel(Model):
     def name_of(self, number: int) -> str:
         """Return the name of a class, or its number."""
         return self.names[number] if number < len(self.names) else str(number)
+
+    @property
+    def record(self) -> dict[str, str]:
+        """The file by its SHA-256, what runs it, how images are fed and what is read."""
+        return {
+            "sha256": self.sha256,
+            "runtime": f"onnxruntime {self.runtime}",
+            "provider": self.provider,
+            "optimization": OPTIMIZATION,
+            "fed": self.preprocessing.description,
+            "read": f"{self.verdict.kind} of {', '.join(self.verdict.outputs)}",
+            "positive": "" if self.positive is None else self.name_of(self.positive),
+        }
+
+    def absolute(self) -> Self:
+        """Return it with the absolute path of its file."""
+        return replace(self, path=str(Path(self.path).absolute()))
 
     def open(self) -> Scorer:
         """Load the file, which must be the same one."""

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
@@ -37,6 +37,15 @@ class PythonModel(Model):
     def default_threshold(self) -> float:
         """Half of the range."""
         return 0.5
+
+    @property
+    def record(self) -> dict[str, str]:
+        """The name of the function."""
+        return {"function": self.path}
+
+    def absolute(self) -> Self:
+        """Return it as it is: it is imported by its name."""
+        return self
 
     def open(self) -> Scorer:
         """Import the function."""

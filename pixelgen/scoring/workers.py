@@ -1,19 +1,28 @@
 """Images scored by any number of workers, in blocks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from pixelgen.dataset.run_config import RunConfig
 from pixelgen.engines.base import Work
 from pixelgen.scoring.audit import ScoredImage
-from pixelgen.scoring.base import Model, Score, Scorer
-from pixelgen.scoring.candidates import Candidates
+from pixelgen.scoring.base import Image, Model, Score, Scorer
+from pixelgen.scoring.candidates import Candidate, Candidates
 
 BLOCK = 64
 """Images that are scored as one task."""
 
 _BATCH = 32  # images in memory at once: a part of a block, so that batches are always the same
+
+
+_LEAST_SECONDS = 5e-5
+"""For an image: no machine renders and scores more than 20,000 a second."""
+
+
+def least_work(blocks: int, block: int) -> Work:
+    """Return how much work it is to score so many blocks of so many images."""
+    return Work(blocks, blocks * block * _LEAST_SECONDS)
 
 
 def score_candidates(candidates: Candidates, model: Model, run: RunConfig) -> list[ScoredImage]:
@@ -34,8 +43,12 @@ def score_candidates(candidates: Candidates, model: Model, run: RunConfig) -> li
             yield block
 
     found: dict[int, list[ScoredImage]] = {}
+    used = model.absolute() if run.engine.distributed else model
     for block, scored in run.engine.map(
-        _ScoreBlock(candidates, model), wanted(), work=Work(len(blocks), 0.0), jobs=run.workers
+        _ScoreBlock(candidates, used),
+        wanted(),
+        work=least_work(len(blocks), BLOCK),
+        jobs=run.workers,
     ):
         found[block.start] = scored
         run.progress(len(block), 0, count)
@@ -51,19 +64,29 @@ class _ScoreBlock:
 
     def __call__(self, block: range) -> tuple[range, list[ScoredImage]]:
         """Return the block, and what was found."""
-        score = _open(self.model)
-        scored: list[ScoredImage] = []
-        for first in range(block.start, block.stop, _BATCH):
-            batch = [*self.candidates.read(range(first, min(first + _BATCH, block.stop)))]
-            scores = score([each.image for each in batch])
-            scored += [
-                ScoredImage(each.family, Score(round(value, 4), predicted))
-                for each, (value, predicted) in zip(batch, scores, strict=True)
-            ]
-        return block, scored
+        return block, [
+            ScoredImage(candidate.family, score)
+            for batch, scores in score_batches(self.candidates, self.model, block)
+            for candidate, score in zip(batch, scores, strict=True)
+        ]
+
+
+def score_batches(
+    candidates: Candidates, model: Model, numbers: range
+) -> Iterator[tuple[list[Candidate], list[Score]]]:
+    """Yield images in batches with their scores, whose values are rounded to 1e-4."""
+    score = open_model(model)
+    for first in range(numbers.start, numbers.stop, _BATCH):
+        batch = [*candidates.read(range(first, min(first + _BATCH, numbers.stop)))]
+        yield batch, score_rounded(score, [each.image for each in batch])
+
+
+def score_rounded(score: Scorer, images: Sequence[Image]) -> list[Score]:
+    """Return the scores of images, their values rounded to 1e-4."""
+    return [each._replace(value=round(each.value, 4)) for each in score(images)]
 
 
 @lru_cache(maxsize=1)
-def _open(model: Model) -> Scorer:
+def open_model(model: Model) -> Scorer:
     """Open a model once in each process."""
     return model.open()

@@ -1,0 +1,111 @@
+"""The options that say which candidates a mined dataset keeps, and what is printed of them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pixelgen.cli.audit_table import table_lines
+from pixelgen.cli.command import Count, headed, together
+from pixelgen.cli.output import pluralize, report
+from pixelgen.errors import shell_path
+
+if TYPE_CHECKING:
+    from pixelgen.scoring.mine import Choice
+
+_select = headed("Selection")
+_share = click.FloatRange(0, 1)
+
+# fmt: off
+selection_options = together([
+    _select("--keep", type=Count(), metavar="N",
+            help="Images of the dataset, plain ones among them.  [default: 1000]"),
+    _select("--plain", type=click.FloatRange(0, 1, max_open=True), metavar="SHARE",
+            help="Share of plain images, which are not selected by their scores: a dataset of mined"
+                 " ones alone was measured to harm.  [default: 0.5]"),
+    _select("--per-family", type=_share, metavar="SHARE",
+            help="Largest share of one family among the mined images.  [default: 0.12; with fewer"
+                 " than 17 families, twice an even share]"),
+    _select("--per-class", type=Count(), metavar="N",
+            help="Most mined images that are taken for one class.  [default: any number]"),
+    _select("--own-limit", type=_share, metavar="SCORE",
+            help="Leave out images of your own (crop) from this score on: they may hold an object"
+                 " without a label.  [default: 0.9]"),
+])
+# fmt: on
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectionChoice:
+    """What is selected, as the options of ``selection_options`` give it; None is not given."""
+
+    keep: int | None
+    plain: float | None
+    per_family: float | None
+    per_class: int | None
+    own_limit: float | None
+
+    def selection_fields(self) -> dict[str, Any]:
+        """Return the rules that are given."""
+        names = ("keep", "plain", "per_family", "per_class", "own_limit")
+        fields = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+def describe_choice(choice: "Choice") -> str:
+    """Return what was selected, in a line."""
+    selected = choice.selected
+    carried = f", {len(choice.carried):,} of earlier rounds" if choice.carried else ""
+    return (
+        f"{pluralize(selected.mined, 'mined image')},"
+        f" {len(selected.images) - selected.mined:,} plain{carried}, of"
+        f" {len(choice.table):,} candidates"
+    )
+
+
+def report_left_out(choice: "Choice", path: str) -> None:
+    """Say how many images of the user's own were left out, and where they are listed."""
+    if left_out := len(choice.selected.left_out):
+        report(
+            f"note: {pluralize(left_out, 'image')} of your own left out, with scores of"
+            f" {choice.record.rules.own_limit:g} or more: look whether an object in them has no"
+            f" label (left_out in {path})"
+        )
+
+
+def report_table(choice: "Choice") -> None:
+    """Print the scores by family on stderr, with how many images of each were mined."""
+    for line in table_lines(choice.audit):
+        report(line)
+    if found := choice.selected.by_family:
+        mined = ", ".join(f"{name} {count:,}" for name, count in sorted(found.items()))
+        report(f"mined: {mined}")
+
+
+def report_shortage(choice: "Choice", path: str) -> None:
+    """Say that fewer images were found than were asked for, and how to find more."""
+    rules, selected = choice.record.rules, choice.selected
+    plain = len(selected.images) - selected.mined
+    dataset = shell_path(path)
+    report_table(choice)
+    report(
+        f"pixelgen: found {selected.mined:,} of {pluralize(rules.mined, 'mined image')} and"
+        f" {plain:,} of {rules.keep - rules.mined:,} plain among {len(choice.table):,} candidates;"
+        f" for others of these, run: pixelgen select {dataset} --threshold SCORE -o OTHER; for"
+        f" further candidates, run the same command with --after {dataset} -o OTHER"
+    )
+
+
+def choice_figures(choice: "Choice") -> dict[str, Any]:
+    """Return what was selected, by its name in JSON."""
+    selected = choice.selected
+    return {
+        "candidates": len(choice.table),
+        "threshold": choice.record.rules.threshold,
+        "mined": selected.mined,
+        "plain": len(selected.images) - selected.mined,
+        "carried": len(choice.carried),
+        "by_family": dict(sorted(selected.by_family.items())),
+        "left_out": len(selected.left_out),
+        "is_full": selected.is_full,
+    }

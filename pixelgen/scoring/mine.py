@@ -1,0 +1,268 @@
+"""Mining: the dataset of the candidates that fool a model, and of plain ones beside them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pixelgen.dataset.api import Manifest, Place, generate, open_place
+from pixelgen.dataset.plan import PLAN, Plan, checksum_files
+from pixelgen.dataset.run_config import RunConfig
+from pixelgen.dataset.selection_record import MINING, SCORES, SELECTION
+from pixelgen.errors import AnotherJob, BadValue, Conflict, PixelgenError
+from pixelgen.generator import Generator
+from pixelgen.job import Job
+from pixelgen.layouts.layout import Layout
+from pixelgen.scoring.audit import Audit
+from pixelgen.scoring.base import Model
+from pixelgen.scoring.candidates import JobCandidates
+from pixelgen.scoring.fingerprint import fingerprint
+from pixelgen.scoring.mined_dataset import MinedDataset
+from pixelgen.scoring.mining_record import MiningRecord
+from pixelgen.scoring.score_table import ScoreTable
+from pixelgen.scoring.search import JOURNAL, Search, run_search
+from pixelgen.scoring.selection_rules import Selected, SelectionRules, Selector
+from pixelgen.source_images import SelectedImage, Selection
+from pixelgen.storage import Store
+
+_MOST_LEFT_OUT = 10_000  # rows of the record
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was selected of candidates.
+
+    Attributes:
+        candidates: The job of which the candidates are the images.
+        table: Their scores.
+        record: The model, the candidates and the rules.
+        selected: What was selected of them.
+        carried: The images of an earlier round, which come first.
+    """
+
+    candidates: Job
+    table: ScoreTable
+    record: MiningRecord
+    selected: Selected
+    carried: tuple[SelectedImage, ...]
+
+    @property
+    def audit(self) -> Audit:
+        """The scores of all candidates, by family."""
+        return Audit.of(self.table.scored_images(), self.record.rules.threshold)
+
+    @property
+    def job(self) -> Job:
+        """The job of the dataset."""
+        files = ((MINING, self.record.to_bytes()), (SCORES, self.table.to_bytes()))
+        return self.candidates.with_selection(
+            Selection((*self.carried, *self.selected.images), files)
+        )
+
+    def write(self, path: Place, run: RunConfig | None = None) -> Manifest:
+        """Generate the dataset, or resume it.
+
+        Raises:
+            PixelgenError: If no candidate fools the model; and what :func:`generate` raises.
+        """
+        if not self.selected.mined:
+            threshold = self.record.rules.threshold
+            raise PixelgenError(
+                f"none of {len(self.table):,} candidates fools the model: the highest score is"
+                f" {self.audit.overall.highest:.4g}, and the threshold {threshold:.4g}; the scores"
+                " are kept: run the same command with a lower --threshold or a greater --budget, or"
+                " choose other families and another directory"
+            )
+        store = open_place(path)
+        manifest = generate(self.job, store, run=run)
+        if manifest.is_complete and store.exists(JOURNAL):
+            store.remove(JOURNAL)
+        return manifest
+
+
+def mine(
+    job: Job, model: Model, path: Place, rules: SelectionRules, *, run: RunConfig | None = None
+) -> tuple[Manifest | None, Choice]:
+    """Search the images of a job for some that fool a model, and generate the dataset of these.
+
+    Run again, it resumes a search or a dataset that was interrupted.
+
+    Args:
+        job: The candidates are its images, so that ``count`` is the most that are scored; it has
+            scanned the images that it is made from. Its layout is that of the dataset.
+        model: As :func:`~pixelgen.scoring.models.load_model` returns it.
+        path: A directory, the URL of an object store such as s3://bucket/prefix, or a store.
+        rules: What is selected.
+        run: How to run it.
+
+    Returns:
+        The dataset, None if the run was stopped before it was begun; and what was selected.
+
+    Raises:
+        BadValue: For what cannot be done.
+        Conflict: Where another dataset or other files are in the way.
+        Busy: Where another process writes there.
+        PixelgenError: Where no candidate fools the model, or it or writing fails; the same call
+            then resumes.
+    """
+    run, store = run or RunConfig(), open_place(path)
+    choice = find(job, model, store, rules, run=run)
+    return (None if run.stopped() else choice.write(store, run)), choice
+
+
+def find(
+    job: Job, model: Model, path: Place, rules: SelectionRules, *, run: RunConfig | None = None
+) -> Choice:
+    """Do the first part of :func:`mine`, the search: nothing but its journal is written."""
+    run, store = run or RunConfig(), open_place(path)
+    if job.remote or job.removed or job.selection:
+        raise BadValue("candidates must be all the images of a job that are generated here")
+    if not len(job):
+        raise BadValue("there are no candidates; give a budget of at least 1")
+    earlier = MinedDataset.open(rules.after) if rules.after else None
+    if earlier:
+        _check_round(earlier, job)
+    carried = earlier.images if earlier else ()
+    search = Search(job, model, rules.threshold if rules.robust else None)
+    selector = _selector(rules, job, carried)
+    table = _find_scores(search, store, run)
+    if table is None:
+        table = run_search(search, selector, store, run)
+    else:
+        _select(table, selector)
+    selected = selector.selected()
+    record = MiningRecord(
+        search=search.digest,
+        model=model.record,
+        first=search.first,
+        scored=len(table),
+        robust_from=search.robust_from,
+        rules=replace(rules, after=""),  # a path
+        after=earlier.job.digest if earlier else "",
+        families=table.families,
+        classes=table.classes,
+        left_out=[*_describe(selected.left_out[:_MOST_LEFT_OUT], job)],
+    )
+    return Choice(job, table, record, selected, carried)
+
+
+def select(
+    source: Place, rules: SelectionRules | None = None, *, layout: Layout | None = None
+) -> Choice:
+    """Select from the recorded scores of a mined dataset again, without the model.
+
+    Args:
+        source: The mined dataset.
+        rules: What is selected; None for the same as then.
+        layout: The layout of the new dataset; None for the same.
+
+    Returns:
+        What was selected; its method ``write`` generates the dataset.
+
+    Raises:
+        BadValue: For what cannot be done.
+        Conflict: Where the mined dataset is damaged.
+    """
+    mined = MinedDataset.open(source)
+    record, job = mined.record, mined.candidates
+    rules = rules or record.rules
+    if record.robust_from is not None and rules.threshold < record.robust_from:
+        raise BadValue(
+            f"threshold {rules.threshold:g} is below {record.robust_from:g}, and candidates of"
+            " lower scores were not scored mirrored and shifted; give that or a higher one"
+        )
+    table = record.read_scores(mined.store)
+    carried = tuple(image for image in mined.images if image.candidate < record.first)
+    selector = _selector(rules, job, carried)
+    _select(table, selector)
+    if layout is not None:
+        job = job.with_layout(layout)
+    return Choice(job, table, replace(record, rules=rules), selector.selected(), carried)
+
+
+def _selector(rules: SelectionRules, job: Job, carried: Iterable[SelectedImage]) -> Selector:
+    families = job.image.family.families
+    own = {each.name for each in families if each.image_source}
+    selector = Selector(rules, len({each.name for each in families}), own)
+    for print_ in _fingerprints(job, [image.candidate for image in carried if image.mined]):
+        selector.mark_known(print_)
+    return selector
+
+
+def _fingerprints(job: Job, candidates: list[int]) -> Iterator[int]:
+    """Yield the fingerprints of some candidates of a job, wherever it starts."""
+    for number in candidates:
+        one = Job.parse(**(job.to_dict() | {"start": number, "count": 1})).with_sources(job.sources)
+        for candidate in JobCandidates(one).read(range(1)):
+            yield fingerprint(candidate.image)
+
+
+def _select(table: ScoreTable, selector: Selector) -> None:
+    for number, candidate in enumerate(table, table.first):
+        if selector.is_full:
+            return
+        selector.add(number, candidate)
+
+
+def _find_scores(search: Search, store: Store, run: RunConfig) -> ScoreTable | None:
+    """Return the scores of a dataset that is there already; None if the search is still to be run.
+
+    Raises:
+        AnotherJob: If it is another dataset.
+        Conflict: If there is none, and a file has a name that it would have.
+    """
+    if store.exists(JOURNAL):
+        return None
+    plan = Plan.read(store)
+    if plan is None:
+        names = (PLAN, SELECTION, MINING, SCORES, search.job.manifest, *checksum_files(search.job))
+        for name in names:
+            if store.exists(name):
+                raise Conflict(
+                    f"{store.path(name)} exists and does not belong to this dataset; move it away,"
+                    " or choose another directory"
+                )
+        return None
+    record = MiningRecord.read(store) if plan.job.selection else None
+    if record and record.search == search.digest:
+        return record.read_scores(store)
+    if run.overwrite:
+        return None
+    what = "was mined by another model or from other candidates" if record else "was not mined"
+    raise AnotherJob(f"the dataset in {store.root} {what}; choose another directory")
+
+
+def _check_round(earlier: MinedDataset, job: Job) -> None:
+    """Refuse candidates that are not those that follow a dataset's own.
+
+    Raises:
+        BadValue: For such candidates.
+    """
+    before = Search.fields_of(earlier.candidates)
+    now = Search.fields_of(job)
+    differ = [name for name in before.keys() | now.keys() if before.get(name) != now.get(name)]
+    if differ or earlier.candidates.algorithm != job.algorithm:
+        raise BadValue(
+            f"the candidates of {earlier.store.root} were others"
+            f" ({', '.join(sorted(differ)) or 'of another version'}); a next round must have the"
+            " same: omit the options of what to draw"
+        )
+    if (job.start or 0) != earlier.record.end:
+        raise BadValue(
+            f"the candidates of a next round must begin at {earlier.record.end}, after those of"
+            f" {earlier.store.root}; omit --start"
+        )
+
+
+def _describe(images: Iterable[SelectedImage], job: Job) -> Iterator[dict[str, Any]]:
+    """Yield which of the user's images some candidates were made from, and where in them."""
+    generator = Generator(job.image, job.sources)
+    for image in images:
+        part = generator.origin(image.candidate).part
+        window = {f"crop_{name}": value for name, value in part.window._asdict().items()}
+        yield {
+            "source": part.name,
+            **window,
+            "score": image.score,
+            "predicted": image.predicted,
+            "candidate": image.candidate,
+        }

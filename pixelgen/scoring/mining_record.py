@@ -1,0 +1,97 @@
+"""What ``mining.json`` says of a mined dataset: the model, the candidates and the rules."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from pixelgen.dataset.selection_record import MINING, SCORES
+from pixelgen.errors import BadValue, Conflict
+from pixelgen.scoring.score_table import ScoreTable
+from pixelgen.scoring.selection_rules import SelectionRules
+from pixelgen.storage import Store
+
+_SCHEMA = 1
+_LIMIT = 1 << 26  # bytes
+
+
+@dataclass(frozen=True)
+class MiningRecord:
+    """What a dataset was mined by.
+
+    Attributes:
+        search: The digest of the search, of :class:`~pixelgen.scoring.search.Search`.
+        model: The model's own record.
+        first: The index of the first candidate.
+        scored: How many were scored.
+        robust_from: The score from which on candidates were scored mirrored and shifted, too.
+        rules: What was selected.
+        after: The id of the dataset whose images were taken along, or ''.
+        families: The names of the families that ``scores.npy`` has by number.
+        classes: The names of the classes, likewise.
+        left_out: Images of the user's own that may hold an object without a label: a row for each.
+    """
+
+    search: str
+    model: Mapping[str, str]
+    first: int
+    scored: int
+    robust_from: float | None
+    rules: SelectionRules
+    after: str
+    families: Sequence[str]
+    classes: Sequence[str]
+    left_out: Sequence[Mapping[str, Any]]
+
+    @property
+    def end(self) -> int:
+        """The index of the first candidate that was not scored."""
+        return self.first + self.scored
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the file."""
+        return json.dumps({"schema": _SCHEMA} | asdict(self), indent=1).encode() + b"\n"
+
+    @classmethod
+    def read(cls, store: Store) -> Self | None:
+        """Return the record of a mined dataset; None where there is none.
+
+        Raises:
+            Conflict: Where it is damaged.
+        """  # noqa: DOC501 - the ValueError and TypeError are caught
+        if store.size(MINING) is None:
+            return None
+        try:
+            members = json.loads(store.read(MINING, _LIMIT))
+            if members.pop("schema") != _SCHEMA:
+                raise ValueError("it is of another schema")
+            rules = SelectionRules(**members.pop("rules"))
+            record = cls(rules=rules, **members)
+            if type(record.first) is not int or type(record.scored) is not int:
+                raise TypeError("its candidates are not counted by whole numbers")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BadValue) as error:
+            raise Conflict(
+                f"{store.path(MINING)} is damaged or of another version ({error}); restore it from"
+                " a copy"
+            ) from None
+        return record
+
+    def read_scores(self, store: Store) -> ScoreTable:
+        """Return the scores of the candidates.
+
+        Raises:
+            Conflict: Where they are missing or damaged.
+        """
+        try:
+            data = b"".join(store.chunks(SCORES))
+            table = ScoreTable.read(data, self.first, self.families, self.classes)
+        except (ValueError, TypeError, EOFError, OSError) as error:
+            raise Conflict(
+                f"{store.path(SCORES)} is missing or damaged ({error}); restore it from a copy"
+            ) from None
+        if len(table) != self.scored:
+            raise Conflict(
+                f"{store.path(SCORES)} has {len(table):,} scores, not {self.scored:,}; restore it"
+                " from a copy"
+            )
+        return table

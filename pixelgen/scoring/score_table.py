@@ -1,0 +1,105 @@
+"""The scores of all candidates of a search, in order, as ``scores.npy`` holds them."""
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgen.scoring.audit import ScoredImage
+from pixelgen.scoring.base import Score
+
+ROW = np.dtype([("score", "<f4"), ("predicted", "<i4"), ("family", "<i4"), ("fingerprint", "<u8")])
+"""A candidate: its score, the numbers of its class and family in the lists of names, and its
+fingerprint."""
+
+
+class ScoredCandidate(NamedTuple):
+    """What is known of a candidate; ``score`` is 0 … 1, rounded to 1e-4."""
+
+    score: float
+    predicted: str
+    family: str
+    fingerprint: int
+
+
+class Names:
+    """Names by number, in the order in which they came up."""
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self._numbers = {name: number for number, name in enumerate(names)}
+
+    def number(self, name: str) -> int:
+        """Return the number of a name, a new one if it is new."""
+        return self._numbers.setdefault(name, len(self._numbers))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
+
+class ScoreTable:
+    """The scores of the candidates from ``first`` on."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self._blocks: list[npt.NDArray[np.void]] = []
+        self._families, self._classes = Names(), Names()
+
+    @classmethod
+    def read(cls, data: bytes, first: int, families: Sequence[str], classes: Sequence[str]) -> Self:
+        """Read the content of ``scores.npy``.
+
+        Raises:
+            ValueError: If it is not such content.
+        """
+        table = cls(first)
+        rows = np.load(io.BytesIO(data), allow_pickle=False)
+        if rows.dtype != ROW or rows.ndim != 1:
+            raise ValueError("its rows are of another type")
+        for name, names in (("family", families), ("predicted", classes)):
+            if len(rows) and not 0 <= rows[name].min() <= rows[name].max() < len(names):
+                raise ValueError(f"the number of a {name} is out of range")
+        table._blocks = [rows]
+        table._families, table._classes = Names(families), Names(classes)
+        return table
+
+    def add(self, block: Sequence[ScoredCandidate]) -> None:
+        """Add the candidates that follow."""
+        rows = [
+            (score, self._classes.number(predicted), self._families.number(family), fingerprint)
+            for score, predicted, family, fingerprint in block
+        ]
+        self._blocks.append(np.array(rows, ROW))
+
+    def to_bytes(self) -> bytes:
+        """Return the content of ``scores.npy``."""
+        file = io.BytesIO()
+        np.save(file, np.concatenate(self._blocks), allow_pickle=False)
+        return file.getvalue()
+
+    @property
+    def families(self) -> list[str]:
+        """The names of the families."""
+        return [*self._families]
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the predicted classes."""
+        return [*self._classes]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._blocks))
+
+    def __iter__(self) -> Iterator[ScoredCandidate]:
+        families, classes = self.families, self.classes
+        for block in self._blocks:
+            for score, predicted, family, fingerprint in block.tolist():
+                yield ScoredCandidate(
+                    round(score, 4), classes[predicted], families[family], fingerprint
+                )
+
+    def scored_images(self) -> Iterator[ScoredImage]:
+        """Yield each candidate as an audit takes it."""
+        for each in self:
+            yield ScoredImage(each.family, Score(each.score, each.predicted))
