@@ -57,7 +57,6 @@ class JobOptions(TypedDict, total=False):
     first_id: int | str | None
     prefix: str | None
     split: str | Splits | None
-    selection: str | None
     remote: str
 
 

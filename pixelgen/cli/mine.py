@@ -36,7 +36,7 @@ from pixelgen.cli.selection_options import (
     SelectionChoice,
     choice_figures,
     describe_choice,
-    report_left_out,
+    report_excluded,
     report_shortage,
     report_table,
     selection_options,
@@ -114,7 +114,7 @@ def mine(**values: Any) -> int:
     """
     options = MineOptions(**values)
     _check_output(options)
-    from pixelgen.scoring.mine import find
+    from pixelgen.scoring.mine import Mining
     from pixelgen.storage import open_store
 
     model = options.load()
@@ -122,12 +122,14 @@ def mine(**values: Any) -> int:
     earlier = _earlier(options)
     job = _job(options, model, earlier)
     rules = _rules(options, model)
+    mining = Mining.prepare(job, model, store, rules, overwrite=options.force)
     if not options.quiet:
+        report_notes(job)
         report(f"model: {model.description}")
-    stop, progress = Stop("the same command resumes it"), Progress("scored", quiet=options.quiet)
+    stop, progress = Stop("the same command finishes it"), Progress("scored", quiet=options.quiet)
     run = _run_config(options, stop, progress)
     try:
-        choice = find(job, model, store, rules, run=run)
+        choice = mining.run(store, run)
     finally:
         progress.close()
     if stop:
@@ -181,8 +183,6 @@ def _job(options: MineOptions, model: "Model", earlier: "MinedDataset | None") -
     job = with_epoch(Job.parse(**options.with_limits(fields)))
     check_skip_damaged(job, options.skip_damaged)
     check_trainers(job, options)
-    if not options.quiet:
-        report_notes(job)
     job = job.scan_sources(skip_damaged=options.skip_damaged)
     for line in job.sources.notes():
         report(line)
@@ -216,7 +216,7 @@ def _write(choice: "Choice", store: "Store", options: MineOptions, stop: Stop) -
         return stop.exit_code
     if not options.quiet:
         report(describe_choice(choice))
-        report_left_out(choice, store.path("mining.json"))
+        report_excluded(choice, store.path("mining.json"))
     result = Result(choice.job, store, manifest, progress, None)
     print_dataset(result, options, choice_figures(choice))
     if choice.selected.is_full:

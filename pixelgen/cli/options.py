@@ -233,6 +233,11 @@ def _check_keys(fields: dict[str, Any], path: str) -> None:
                 f"unknown key {key!r} in the recipe {path}: it is an option of the command;"
                 f" give {max(option.opts, key=len)} on the command line"
             )
+    if "selection" in fields:
+        raise BadValue(
+            f"the recipe {path} is of a mined dataset, whose images are selected ones; for the same"
+            " or others of its candidates, run: pixelgen select DATASET -o OTHER"
+        )
     if "size" in fields and fields.keys() & {"width", "height"}:
         raise BadValue(f"the recipe {path} gives size, and width or height; remove one")
     known = [*JobOptions.__annotations__]

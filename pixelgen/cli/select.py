@@ -23,7 +23,7 @@ from pixelgen.cli.selection_options import (
     SelectionChoice,
     choice_figures,
     describe_choice,
-    report_left_out,
+    report_excluded,
     report_shortage,
     selection_options,
 )
@@ -104,7 +104,7 @@ def select(**values: Any) -> int:
         return stop.exit_code
     if not options.quiet:
         report(describe_choice(choice))
-        report_left_out(choice, store.path("mining.json"))
+        report_excluded(choice, store.path("mining.json"))
     result = Result(choice.job, store, manifest, progress, None)
     if partition:
         print_partition(result, partition, options)

@@ -29,7 +29,7 @@ selection_options = together([
     _select("--per-class", type=Count(), metavar="N",
             help="Most mined images that are taken for one class.  [default: any number]"),
     _select("--own-limit", type=_share, metavar="SCORE",
-            help="Leave out images of your own (crop) from this score on: they may hold an object"
+            help="Exclude images of your own (crop) from this score on: they may hold an object"
                  " without a label.  [default: 0.9]"),
 ])
 # fmt: on
@@ -63,13 +63,13 @@ def describe_choice(choice: "Choice") -> str:
     )
 
 
-def report_left_out(choice: "Choice", path: str) -> None:
-    """Say how many images of the user's own were left out, and where they are listed."""
-    if left_out := len(choice.selected.left_out):
+def report_excluded(choice: "Choice", path: str) -> None:
+    """Say how many images of the user's own were excluded, and where they are listed."""
+    if excluded := len(choice.selected.excluded):
         report(
-            f"note: {pluralize(left_out, 'image')} of your own left out, with scores of"
+            f"note: {pluralize(excluded, 'image')} of your own excluded, with scores of"
             f" {choice.record.rules.own_limit:g} or more: look whether an object in them has no"
-            f" label (left_out in {path})"
+            f" label (excluded in {path})"
         )
 
 
@@ -106,6 +106,6 @@ def choice_figures(choice: "Choice") -> dict[str, Any]:
         "plain": len(selected.images) - selected.mined,
         "carried": len(choice.carried),
         "by_family": dict(sorted(selected.by_family.items())),
-        "left_out": len(selected.left_out),
+        "excluded": len(selected.excluded),
         "is_full": selected.is_full,
     }

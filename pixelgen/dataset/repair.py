@@ -30,7 +30,7 @@ from pixelgen.dataset.plan import (
     plan_text,
 )
 from pixelgen.dataset.run_config import Damage, RunConfig
-from pixelgen.dataset.selection_record import SELECTION, restore_selection, selection_files
+from pixelgen.dataset.selection_record import MINING, SCORES, SELECTION, restore_selection
 from pixelgen.dataset.source_record import (
     SOURCES,
     intact_records,
@@ -327,7 +327,7 @@ def _check_search(store: Store, job: Job) -> None:
     Raises:
         Conflict: If one of them is missing, or is not as SHA256SUMS lists it.
     """
-    for name in selection_files(job):
+    for name in (MINING, SCORES) if job.selection else ():
         _check_regular(store, name)
         listed = listed_checksum(store, name)
         if store.size(name) is None or listed not in ("", _hash_of(store, name)):

@@ -242,9 +242,7 @@ def bind_sources(job: Job, store: Store, run: RunConfig, plan: Plan | None) -> J
     if is_scanned and (job.sources.selection or not job.selection):
         return job
     if job.selection and plan is None:
-        raise BadValue(
-            "the job of a mined dataset needs its selection; run: pixelgen select DATASET -o OUT"
-        )
+        raise BadValue("the job of a mined dataset needs its selection; use Job.with_selection()")
     if plan and (recorded := read_record(store, job)):
         _check_record(plan, recorded, store)
         note_newer_labels(job, store, run)

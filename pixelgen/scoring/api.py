@@ -55,6 +55,6 @@ def candidates_of(images: Job | str | os.PathLike[str]) -> Candidates:
     if not len(candidates):
         raise BadValue(
             "there are no images to score: their number must be at least 1; give a greater --count,"
-            " or a dataset that has some"
+            " or another dataset"
         )
     return candidates

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from pixelgen.dataset.api import Manifest, Place, generate, open_place
 from pixelgen.dataset.plan import PLAN, Plan, checksum_files
@@ -24,7 +24,7 @@ from pixelgen.scoring.selection_rules import Selected, SelectionRules, Selector
 from pixelgen.source_images import SelectedImage, Selection
 from pixelgen.storage import Store
 
-_MOST_LEFT_OUT = 10_000  # rows of the record
+_MOST_EXCLUDED = 10_000  # rows of the record
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,71 @@ class Choice:
         return manifest
 
 
+@dataclass(frozen=True)
+class Mining:
+    """A search that nothing forbids any more: :func:`mine` before anything is scored.
+
+    Attributes:
+        search: The candidates, and what scores them.
+        rules: What is selected.
+        carried: The images of an earlier round.
+        after: The id of its dataset, or ''.
+        scores: The scores of the dataset that is there already; None if it has none.
+    """
+
+    search: Search
+    rules: SelectionRules
+    carried: tuple[SelectedImage, ...]
+    after: str
+    scores: ScoreTable | None
+
+    @classmethod
+    def prepare(
+        cls, job: Job, model: Model, path: Place, rules: SelectionRules, *, overwrite: bool = False
+    ) -> Self:
+        """Raise what :func:`mine` raises before it scores anything; write nothing."""
+        if job.remote or job.removed or job.selection:
+            raise BadValue("candidates must be all the images of a job that are generated here")
+        if not len(job):
+            raise BadValue("there are no candidates; give a --budget of at least 1")
+        rules.most_of_family(len(_families(job)))
+        earlier = MinedDataset.open(rules.after) if rules.after else None
+        if earlier:
+            _check_round(earlier, job)
+        search = Search(job, model, rules.threshold if rules.robust else None)
+        return cls(
+            search=search,
+            rules=rules,
+            carried=earlier.images if earlier else (),
+            after=earlier.job.digest if earlier else "",
+            scores=_find_scores(search, open_place(path), overwrite=overwrite),
+        )
+
+    def run(self, path: Place, run: RunConfig) -> Choice:
+        """Score candidates until enough are selected; write nothing but the journal of that."""
+        search, rules = self.search, self.rules
+        selector = _selector(rules, search.job, self.carried)
+        table = self.scores
+        if table is None:
+            table = run_search(search, selector, open_place(path), run)
+        else:
+            _select(table, selector)
+        selected = selector.selected()
+        record = MiningRecord(
+            search=search.digest,
+            model=search.model.record,
+            first=search.first,
+            scored=len(table),
+            robust_from=search.robust_from,
+            rules=replace(rules, after=""),  # a path
+            after=self.after,
+            families=table.families,
+            classes=table.classes,
+            excluded=[*_describe(selected.excluded[:_MOST_EXCLUDED], search.job)],
+        )
+        return Choice(search.job, table, record, selected, self.carried)
+
+
 def mine(
     job: Job, model: Model, path: Place, rules: SelectionRules, *, run: RunConfig | None = None
 ) -> tuple[Manifest | None, Choice]:
@@ -105,44 +170,9 @@ def mine(
             then resumes.
     """
     run, store = run or RunConfig(), open_place(path)
-    choice = find(job, model, store, rules, run=run)
+    mining = Mining.prepare(job, model, store, rules, overwrite=run.overwrite)
+    choice = mining.run(store, run)
     return (None if run.stopped() else choice.write(store, run)), choice
-
-
-def find(
-    job: Job, model: Model, path: Place, rules: SelectionRules, *, run: RunConfig | None = None
-) -> Choice:
-    """Do the first part of :func:`mine`, the search: nothing but its journal is written."""
-    run, store = run or RunConfig(), open_place(path)
-    if job.remote or job.removed or job.selection:
-        raise BadValue("candidates must be all the images of a job that are generated here")
-    if not len(job):
-        raise BadValue("there are no candidates; give a budget of at least 1")
-    earlier = MinedDataset.open(rules.after) if rules.after else None
-    if earlier:
-        _check_round(earlier, job)
-    carried = earlier.images if earlier else ()
-    search = Search(job, model, rules.threshold if rules.robust else None)
-    selector = _selector(rules, job, carried)
-    table = _find_scores(search, store, run)
-    if table is None:
-        table = run_search(search, selector, store, run)
-    else:
-        _select(table, selector)
-    selected = selector.selected()
-    record = MiningRecord(
-        search=search.digest,
-        model=model.record,
-        first=search.first,
-        scored=len(table),
-        robust_from=search.robust_from,
-        rules=replace(rules, after=""),  # a path
-        after=earlier.job.digest if earlier else "",
-        families=table.families,
-        classes=table.classes,
-        left_out=[*_describe(selected.left_out[:_MOST_LEFT_OUT], job)],
-    )
-    return Choice(job, table, record, selected, carried)
 
 
 def select(
@@ -180,12 +210,15 @@ def select(
 
 
 def _selector(rules: SelectionRules, job: Job, carried: Iterable[SelectedImage]) -> Selector:
-    families = job.image.family.families
-    own = {each.name for each in families if each.image_source}
-    selector = Selector(rules, len({each.name for each in families}), own)
+    own = {each.name for each in job.image.family.families if each.image_source}
+    selector = Selector(rules, len(_families(job)), own)
     for print_ in _fingerprints(job, [image.candidate for image in carried if image.mined]):
         selector.mark_known(print_)
     return selector
+
+
+def _families(job: Job) -> set[str]:
+    return {each.name for each in job.image.family.families}
 
 
 def _fingerprints(job: Job, candidates: list[int]) -> Iterator[int]:
@@ -203,12 +236,12 @@ def _select(table: ScoreTable, selector: Selector) -> None:
         selector.add(number, candidate)
 
 
-def _find_scores(search: Search, store: Store, run: RunConfig) -> ScoreTable | None:
+def _find_scores(search: Search, store: Store, *, overwrite: bool) -> ScoreTable | None:
     """Return the scores of a dataset that is there already; None if the search is still to be run.
 
     Raises:
         AnotherJob: If it is another dataset.
-        Conflict: If there is none, and a file has a name that it would have.
+        Conflict: Without a dataset, if a file has a name that it would have.
     """
     if store.exists(JOURNAL):
         return None
@@ -225,7 +258,7 @@ def _find_scores(search: Search, store: Store, run: RunConfig) -> ScoreTable | N
     record = MiningRecord.read(store) if plan.job.selection else None
     if record and record.search == search.digest:
         return record.read_scores(store)
-    if run.overwrite:
+    if overwrite:
         return None
     what = "was mined by another model or from other candidates" if record else "was not mined"
     raise AnotherJob(f"the dataset in {store.root} {what}; choose another directory")

@@ -1,4 +1,4 @@
-"""A dataset that was mined, as a later round or another selection goes on from it."""
+"""A dataset that was mined, as a later round or another selection takes it up."""
 
 from dataclasses import dataclass
 from typing import Self

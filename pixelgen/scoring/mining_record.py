@@ -29,7 +29,7 @@ class MiningRecord:
         after: The id of the dataset whose images were taken along, or ''.
         families: The names of the families that ``scores.npy`` has by number.
         classes: The names of the classes, likewise.
-        left_out: Images of the user's own that may hold an object without a label: a row for each.
+        excluded: Images of the user's own that may hold an object without a label: a row for each.
     """
 
     search: str
@@ -41,7 +41,7 @@ class MiningRecord:
     after: str
     families: Sequence[str]
     classes: Sequence[str]
-    left_out: Sequence[Mapping[str, Any]]
+    excluded: Sequence[Mapping[str, Any]]
 
     @property
     def end(self) -> int:
@@ -54,7 +54,7 @@ class MiningRecord:
 
     @classmethod
     def read(cls, store: Store) -> Self | None:
-        """Return the record of a mined dataset; None where there is none.
+        """Return the record of a mined dataset; None where it was not mined.
 
         Raises:
             Conflict: Where it is damaged.

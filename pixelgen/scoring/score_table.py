@@ -10,9 +10,12 @@ import numpy.typing as npt
 from pixelgen.scoring.audit import ScoredImage
 from pixelgen.scoring.base import Score
 
-ROW = np.dtype([("score", "<f4"), ("predicted", "<i4"), ("family", "<i4"), ("fingerprint", "<u8")])
-"""A candidate: its score, the numbers of its class and family in the lists of names, and its
-fingerprint."""
+ROW = np.dtype([("score", "<f4"), ("predicted", "<i4"), ("family", "<i4"), ("hash", "<u8"),
+                ("color", "<u4")])  # fmt: skip
+"""A candidate: its score, the numbers of its class and family in the lists of names, and the two
+parts of its fingerprint."""
+
+_HASH_BITS = 64
 
 
 class ScoredCandidate(NamedTuple):
@@ -67,8 +70,14 @@ class ScoreTable:
     def add(self, block: Sequence[ScoredCandidate]) -> None:
         """Add the candidates that follow."""
         rows = [
-            (score, self._classes.number(predicted), self._families.number(family), fingerprint)
-            for score, predicted, family, fingerprint in block
+            (
+                each.score,
+                self._classes.number(each.predicted),
+                self._families.number(each.family),
+                each.fingerprint & (1 << _HASH_BITS) - 1,
+                each.fingerprint >> _HASH_BITS,
+            )
+            for each in block
         ]
         self._blocks.append(np.array(rows, ROW))
 
@@ -94,10 +103,9 @@ class ScoreTable:
     def __iter__(self) -> Iterator[ScoredCandidate]:
         families, classes = self.families, self.classes
         for block in self._blocks:
-            for score, predicted, family, fingerprint in block.tolist():
-                yield ScoredCandidate(
-                    round(score, 4), classes[predicted], families[family], fingerprint
-                )
+            for score, predicted, family, bits, color in block.tolist():
+                names = classes[predicted], families[family]
+                yield ScoredCandidate(round(score, 4), *names, color << _HASH_BITS | bits)
 
     def scored_images(self) -> Iterator[ScoredImage]:
         """Yield each candidate as an audit takes it."""

@@ -1,7 +1,7 @@
 """The search: candidates are scored in blocks of 256, until enough of them are selected.
 
 Each block that was scored is a line of ``.pixelgen.search``, so that a search that was stopped or
-killed goes on. Blocks are taken into account in order, whichever is scored first, and the search
+killed is resumed. Blocks are taken into account in order, whichever is scored first, and the search
 ends with the first block that fills the dataset: so what is found does not depend on workers.
 """
 
@@ -21,7 +21,7 @@ from pixelgen.errors import Conflict
 from pixelgen.job import Job
 from pixelgen.scoring.base import Image, Model
 from pixelgen.scoring.candidates import JobCandidates
-from pixelgen.scoring.fingerprint import fingerprint
+from pixelgen.scoring.fingerprint import BITS, fingerprint
 from pixelgen.scoring.score_table import ScoredCandidate, ScoreTable
 from pixelgen.scoring.selection_rules import Selector
 from pixelgen.scoring.workers import least_work, open_model, score_batches, score_rounded
@@ -177,7 +177,7 @@ def _parse(value: Any, count: int) -> tuple[str, int, list[ScoredCandidate]] | N
         owner, number, rows = value
         block = [ScoredCandidate(*row) for row in rows]
         size = len(range(count)[number * BLOCK : (number + 1) * BLOCK])
-        are_scores = all(0 <= score <= 1 and 0 <= bits < 1 << 64 for score, _, _, bits in block)
+        are_scores = all(0 <= score <= 1 and 0 <= bits < 1 << BITS for score, _, _, bits in block)
     except (ValueError, TypeError):
         return None
     is_block = number >= 0 and 0 < size == len(block) and are_scores

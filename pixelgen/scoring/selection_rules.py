@@ -33,7 +33,7 @@ class SelectionRules:
         per_family: The largest share of the mined images that may be of one family; None for 0.12
             or, of few families, twice an even share.
         per_class: How many mined images may be predicted to be of one class; None for any.
-        own_limit: The score from which on images of the user's own images are left out, since they
+        own_limit: The score from which on images of the user's own images are excluded, since they
             may hold an object that has no label.
         robust: Whether an image must fool the model mirrored and shifted by one pixel, too.
         after: A mined dataset, by its directory or URL, whose images are taken along besides; ''
@@ -56,11 +56,8 @@ class SelectionRules:
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise BadValue(f"{name} {abbreviate(value)} is out of range 0..1")
-        if self.mined < 1:
-            raise BadValue(
-                f"of {self.keep} images none would be mined with a share of {self.plain:g} plain"
-                " ones; keep more, or give a smaller --plain"
-            )
+        if self.plain == 1:
+            raise BadValue("invalid plain 1: must be below 1, or no image would be mined")
         if self.per_class is not None:
             check_range("per_class", self.per_class, 1, _MOST_KEPT)
 
@@ -100,14 +97,14 @@ class Selected:
         mined: How many of them are mined.
         is_full: Whether there are as many as the rules ask for.
         by_family: Of the mined images, how many are of each family.
-        left_out: Candidates that were left out since they may hold an object without a label.
+        excluded: Candidates that were excluded since they may hold an object without a label.
     """
 
     images: tuple[SelectedImage, ...]
     mined: int
     is_full: bool
     by_family: Mapping[str, int]
-    left_out: tuple[SelectedImage, ...]
+    excluded: tuple[SelectedImage, ...]
 
 
 class Selector:
@@ -122,7 +119,7 @@ class Selector:
         self._most_of_family = rules.most_of_family(families)
         self._mined: list[SelectedImage] = []
         self._plain: list[SelectedImage] = []
-        self._left_out: list[SelectedImage] = []
+        self._excluded: list[SelectedImage] = []
         self._families: Counter[str] = Counter()
         self._classes: Counter[str] = Counter()
         self._fingerprints = Fingerprints()
@@ -141,7 +138,7 @@ class Selector:
         """Take or leave candidate ``number``."""
         image = SelectedImage(number, candidate.score, candidate.predicted, mined=False)
         if candidate.family in self._own and candidate.score >= self._rules.own_limit:
-            self._left_out.append(image)
+            self._excluded.append(image)
         elif self._is_mined(candidate):
             self._mined.append(image._replace(mined=True))
             self._families[candidate.family] += 1
@@ -169,5 +166,5 @@ class Selector:
             mined=len(self._mined),
             is_full=self.is_full,
             by_family=dict(self._families),
-            left_out=tuple(self._left_out),
+            excluded=tuple(self._excluded),
         )

@@ -62,6 +62,8 @@ TESTED_ELSEWHERE = {
     "output … of the model …, as …, has values that are not confidences of 0 … 1; check --score and"
     " --output":
         "tests/scoring/test_onnx_refusals.py::test_scores_that_are_no_confidences_are_refused",
+    "the run was stopped before any image was scored; run it again":
+        "tests/scoring/test_audit.py::test_a_run_that_is_stopped_at_once_has_no_audit",
     "--force cannot replace a dataset in …; remove the objects yourself, or use a directory":
         "tests/storage/objects/test_s3.py::test_a_dataset_is_replaced_once_its_objects_are_removed",
     "it failed for … s; run the same command again to resume":

@@ -25,7 +25,8 @@ def dark(console: Console) -> str:
 @follows_advice(
     "--threshold … needs images of your objects; give --positives DIR",
     "invalid --threshold …: must be a number of 0 … 1, or tpr95",
-    "invalid --count …: must be at least 1, to score images",
+    "there are no images to score: their number must be at least 1; give a greater --count, or"
+    " another dataset",
     "invalid --input-size …: must be like 640x640, or 640",
     "pixelgen: … of … of … fool the model, a share of …: more than --max-rate …",
 )

@@ -13,6 +13,7 @@ from pixelgen.families.presets import PRESETS
 from pixelgen.job import Job
 from pixelgen.job_options import JobOptions
 from pixelgen.manifest_rows import FETCHED
+from pixelgen.source_images import SelectedImage
 from pixelgen.source_images.folder import SUFFIXES
 from pixelgen.trainers import TRAINERS, loader_calls
 from tests.support.command import ROOT, Run
@@ -143,7 +144,7 @@ def test_the_table_of_columns_has_those_of_every_manifest(tmp_path: Path) -> Non
         Job(count=8, size=16, layout="imagefolder", label="noise", family="solid"),
         Job(count=8, size=16, family=f"pixel_shuffle:source={tmp_path}/0/images"),
     ]
-    columns = set(FETCHED)
+    columns = {*FETCHED, *SelectedImage._fields}
     for number, job in enumerate(jobs):
         pixelgen.generate(job, tmp_path / str(number), jobs=1)
         columns |= pixelgen.load(tmp_path / str(number)).rows[0].keys()

@@ -312,6 +312,34 @@ def test_an_exported_model_is_scored(blocks: list[str], tmp_path: Path) -> None:
     assert re.fullmatch(r"all +70 .+ (cat|dog)", lines[-1])
 
 
+TRAINING = """
+import pathlib, shutil, sys
+assert len([*pathlib.Path(sys.argv[2]).iterdir()]) == 8 * int(sys.argv[2].strip("hard/images"))
+shutil.copy("retrained.onnx", "best.onnx")
+"""
+
+
+@runs("docs/hard-negatives.md", "# rounds.sh")
+@pytest.mark.cli
+@pytest.mark.slow
+def test_three_rounds_are_mined(blocks: list[str], tmp_path: Path) -> None:
+    for name in ("onnx", "onnxruntime"):
+        pytest.importorskip(name, reason="the extra 'mine' and onnx are not installed")
+    for name, bias in (("best", 0), ("retrained", -0.05)):
+        output = Affine(np.full((6, 9), bias), *np.full((3, 6, 9), 1 / 3))
+        write_model(tmp_path / f"{name}.onnx", {"output0": output}, shape=(1, 3, 32, 32),
+                    metadata={"task": "detect", "imgsz": "[32, 32]"})  # fmt: skip
+    (tmp_path / "train.py").write_text(TRAINING)
+    smaller = replaced(blocks[0], {"--keep 300": "--keep 8", "-n 500": "-n 60"})
+    printed = bash(smaller, tmp_path)
+    assert [f"hard{n}/metadata.jsonl" for n in (1, 2, 3)] == printed.splitlines()[:3]
+    records = [json.loads((tmp_path / f"hard{n}/mining.json").read_text()) for n in (1, 2, 3)]
+    assert records[0]["model"] != records[1]["model"] == records[2]["model"]
+    assert [record["first"] for record in records] == [
+        sum(record["scored"] for record in records[:n]) for n in range(3)
+    ]
+
+
 def compare_negatives(block: str, folder: Path) -> None:
     """Run a comparison with few images, seeds and tasks; it prints a row for each dataset."""
     for name in ("sklearn", "skimage"):

@@ -1,9 +1,13 @@
 """Scores, family by family: their quantiles, rates and intervals."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pixelgen
+from pixelgen.errors import PixelgenError
 from pixelgen.scoring.audit import Audit, FamilyScores, ScoredImage, wilson_interval
 from pixelgen.scoring.base import Score
 
@@ -46,3 +50,13 @@ def test_families_that_fool_a_model_most_often_are_first() -> None:
     assert (audit.overall.images, audit.overall.fooled) == (5, 2)
     assert [each.family for each in audit.above(0.5)] == ["c"]
     assert [each.family for each in audit.above(0.0)] == ["c", "b"]
+
+
+def test_a_run_that_is_stopped_at_once_has_no_audit(
+    bright: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    job, model = pixelgen.Job(count=3, size=8), pixelgen.load_model(bright)
+    with pytest.raises(PixelgenError, match="stopped before any image was scored; run it again"):
+        pixelgen.score(job, model, run=pixelgen.RunConfig(stopped=lambda: True))
+    assert pixelgen.score(job, model).overall.images == 3
