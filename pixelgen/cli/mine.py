@@ -205,6 +205,8 @@ def _run_config(options: MineOptions, stop: Stop, progress: Progress) -> "RunCon
 
 def _write(choice: "Choice", store: "Store", options: MineOptions, stop: Stop) -> int:
     """Generate the dataset, and print what it is."""
+    from pixelgen.scoring.mine import end_search
+
     if not choice.selected.mined:
         report_table(choice)
     progress = Progress("created", quiet=options.quiet)
@@ -214,6 +216,7 @@ def _write(choice: "Choice", store: "Store", options: MineOptions, stop: Stop) -
         progress.close()
     if not manifest.is_complete:
         return stop.exit_code
+    end_search(store, manifest)
     if not options.quiet:
         report(describe_choice(choice))
         report_excluded(choice, store.path("mining.json"))

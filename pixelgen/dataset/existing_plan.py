@@ -1,6 +1,7 @@
 """The plan of a dataset that must be there, and what restores it where it is lost."""
 
 from pixelgen.dataset.plan import JOURNAL, PLAN, SUMS, Plan, is_finished
+from pixelgen.dataset.selection_record import SEARCH_JOURNAL
 from pixelgen.errors import BadValue, Conflict, PixelgenError, shell_path
 from pixelgen.job import Job
 from pixelgen.storage import Store
@@ -14,7 +15,8 @@ def read_plan(store: Store) -> Plan:
     Raises:
         BadValue: Where no dataset is.
         Conflict: Where the plan is damaged, or lost.
-        PixelgenError: Where a run was interrupted before it wrote the plan.
+        PixelgenError: Where a run was interrupted before it wrote the plan, or a search before it
+            found enough.
     """
     plan = Plan.read(store)
     if plan:
@@ -26,6 +28,11 @@ def read_plan(store: Store) -> Plan:
         raise PixelgenError(
             f"the dataset in {store.root} is not finished, and {PLAN} is missing; run the command"
             " that makes the dataset again"
+        )
+    if store.exists(SEARCH_JOURNAL):
+        raise PixelgenError(
+            f"{store.root} holds a search that has no dataset yet; run the 'pixelgen mine' command"
+            " again"
         )
     raise BadValue(
         f"{store.root} holds no pixelgen dataset ({PLAN} is missing); give the directory of one"

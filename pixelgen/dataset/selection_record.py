@@ -17,6 +17,9 @@ from pixelgen.storage import Store
 SELECTION = "selection.jsonl"
 MINING = "mining.json"
 SCORES = "scores.npy"
+SEARCH_JOURNAL = ".pixelgen.search"
+"""There as long as a search is not finished; see :mod:`pixelgen.scoring.search`."""
+
 _LINE_LIMIT = 1 << 14  # bytes
 
 

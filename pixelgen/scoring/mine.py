@@ -7,7 +7,7 @@ from typing import Any, Self
 from pixelgen.dataset.api import Manifest, Place, generate, open_place
 from pixelgen.dataset.plan import PLAN, Plan, checksum_files
 from pixelgen.dataset.run_config import RunConfig
-from pixelgen.dataset.selection_record import MINING, SCORES, SELECTION
+from pixelgen.dataset.selection_record import MINING, SCORES, SEARCH_JOURNAL, SELECTION
 from pixelgen.errors import AnotherJob, BadValue, Conflict, PixelgenError
 from pixelgen.generator import Generator
 from pixelgen.job import Job
@@ -19,7 +19,7 @@ from pixelgen.scoring.fingerprint import fingerprint
 from pixelgen.scoring.mined_dataset import MinedDataset
 from pixelgen.scoring.mining_record import MiningRecord
 from pixelgen.scoring.score_table import ScoreTable
-from pixelgen.scoring.search import JOURNAL, Search, run_search
+from pixelgen.scoring.search import Search, run_search
 from pixelgen.scoring.selection_rules import Selected, SelectionRules, Selector
 from pixelgen.source_images import SelectedImage, Selection
 from pixelgen.storage import Store
@@ -68,15 +68,10 @@ class Choice:
             threshold = self.record.rules.threshold
             raise PixelgenError(
                 f"none of {len(self.table):,} candidates fools the model: the highest score is"
-                f" {self.audit.overall.highest:.4g}, and the threshold {threshold:.4g}; the scores"
-                " are kept: run the same command with a lower --threshold or a greater --budget, or"
-                " choose other families and another directory"
+                f" {self.audit.overall.highest:.4g}, and the threshold {threshold:.4g}; run the"
+                " same command with a lower --threshold, or 'pixelgen mine' with a greater --budget"
             )
-        store = open_place(path)
-        manifest = generate(self.job, store, run=run)
-        if manifest.is_complete and store.exists(JOURNAL):
-            store.remove(JOURNAL)
-        return manifest
+        return generate(self.job, path, run=run)
 
 
 @dataclass(frozen=True)
@@ -172,7 +167,17 @@ def mine(
     run, store = run or RunConfig(), open_place(path)
     mining = Mining.prepare(job, model, store, rules, overwrite=run.overwrite)
     choice = mining.run(store, run)
-    return (None if run.stopped() else choice.write(store, run)), choice
+    if run.stopped():
+        return None, choice
+    manifest = choice.write(store, run)
+    end_search(store, manifest)
+    return manifest, choice
+
+
+def end_search(store: Store, manifest: Manifest) -> None:
+    """Remove the journal of a search whose dataset is complete."""
+    if manifest.is_complete and store.exists(SEARCH_JOURNAL):
+        store.remove(SEARCH_JOURNAL)
 
 
 def select(
@@ -243,7 +248,7 @@ def _find_scores(search: Search, store: Store, *, overwrite: bool) -> ScoreTable
         AnotherJob: If it is another dataset.
         Conflict: Without a dataset, if a file has a name that it would have.
     """
-    if store.exists(JOURNAL):
+    if store.exists(SEARCH_JOURNAL):
         return None
     plan = Plan.read(store)
     if plan is None:

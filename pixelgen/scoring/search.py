@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pixelgen.dataset.run_config import RunConfig
+from pixelgen.dataset.selection_record import SEARCH_JOURNAL
 from pixelgen.dataset.worker_check import checked_workers
 from pixelgen.engines import Check
 from pixelgen.errors import Conflict
@@ -29,7 +30,6 @@ from pixelgen.storage import Log, Store
 from pixelgen.storage.append_log import decode_line, encode_line
 from pixelgen.storage.lock import lock
 
-JOURNAL = ".pixelgen.search"
 BLOCK = 256
 
 _FIELDS = ("size", "width", "height", "mode", "depth", "color", "density", "family", "seed",
@@ -119,7 +119,7 @@ def run_search(search: Search, selector: Selector, store: Store, run: RunConfig)
     count = len(search.job)
     progress = _Progress(ScoreTable(search.first), selector, -(-count // BLOCK))
     store.create()
-    with lock(store), store.log(JOURNAL) as log:
+    with lock(store), store.log(SEARCH_JOURNAL) as log:
         for number, block in _replay(log, search, store):
             progress.add(number, block)
         run.progress(min(len(progress.known) * BLOCK, count), 0, count)
@@ -165,7 +165,7 @@ def _replay(log: Log, search: Search, store: Store) -> Iterator[tuple[int, list[
         owner, number, block = found
         if owner != digest:
             raise Conflict(
-                f"{store.path(JOURNAL)} has the scores of another model or of other candidates;"
+                f"{store.path(SEARCH_JOURNAL)} has the scores of another model or of other candidates;"
                 " remove it, or choose another directory"
             )
         yield number, block

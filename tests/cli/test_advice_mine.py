@@ -52,16 +52,19 @@ def test_an_option_of_mine_is_given_as_its_message_says(
 
 
 @follows_advice(
-    "none of … candidates fools the model: the highest score is …, and the threshold …; the scores"
-    " are kept: run the same command with a lower --threshold or a greater --budget, or choose"
-    " other families and another directory",
+    "none of … candidates fools the model: the highest score is …, and the threshold …; run the"
+    " same command with a lower --threshold, or 'pixelgen mine' with a greater --budget",
+    "… holds a search that has no dataset yet; run the 'pixelgen mine' command again",
 )
 def test_a_search_that_finds_nothing_is_continued(mine: str, console: Console) -> None:
     assert "the threshold 1;" in console.run(f"{mine} --keep 10 --threshold 1 -o out", 1)
     assert "of 700 candidates" in console.run(f"{mine} --keep 10 --threshold 1 --budget 700 -o out",
                                               1)  # fmt: skip
+    console.run("status out", 1)
     console.run(f"{mine} {FULL} -o out")
-    console.run(f"{mine.replace('gradient', 'uniform')} {FULL} -o other")
+    console.run("status out")
+    console.run("select out --threshold 1 -o none", 1)
+    console.run("select out --threshold 0.5 -o none")
 
 
 @follows_advice(
