@@ -165,8 +165,8 @@ def _replay(log: Log, search: Search, store: Store) -> Iterator[tuple[int, list[
         owner, number, block = found
         if owner != digest:
             raise Conflict(
-                f"{store.path(SEARCH_JOURNAL)} has the scores of another model or of other candidates;"
-                " remove it, or choose another directory"
+                f"{store.path(SEARCH_JOURNAL)} has the scores of another model or of other"
+                " candidates; remove it, or choose another directory"
             )
         yield number, block
 
