@@ -9,12 +9,13 @@ from pixelgen.job import Job
 from pixelgen.scoring.audit import Audit
 from pixelgen.scoring.base import Model
 from pixelgen.scoring.candidates import Candidates, DatasetCandidates, JobCandidates
+from pixelgen.scoring.models import Hook, to_model
 from pixelgen.scoring.workers import score_candidates
 
 
 def score(
     images: Job | str | os.PathLike[str],
-    model: Model,
+    model: Model | Hook,
     *,
     threshold: float | None = None,
     run: RunConfig | None = None,
@@ -24,7 +25,9 @@ def score(
     Args:
         images: A job, which has scanned the images that it is made from; or the directory or URL of
             a finished dataset.
-        model: As :func:`load_model` returns it.
+        model: As :func:`load_model` returns it; or a function that takes uint8[N, height, width, 3]
+            and returns N confidences of 0 … 1, or these and a list of N class names. One that
+            workers cannot import, as of a notebook, is called in this process.
         threshold: The score, 0 … 1, from which on an image fools the model; by default the model's
             own.
         run: How to run it: ``engine``, ``jobs``, ``progress`` and ``stopped`` count.
@@ -34,6 +37,7 @@ def score(
         PixelgenError: For an image or a model that fails, and if the run was stopped before any
             image was scored.
     """
+    model = to_model(model)
     scored = score_candidates(candidates_of(images), model, run or RunConfig())
     if not scored:
         raise PixelgenError("the run was stopped before any image was scored; run it again")

@@ -54,6 +54,11 @@ class Model(ABC):
         """The confidence from which on an image is usually taken for an object."""
 
     @property
+    def is_local(self) -> bool:
+        """Whether other processes cannot open it."""
+        return False
+
+    @property
     @abstractmethod
     def record(self) -> dict[str, str]:
         """What its scores depend on, as it is recorded; nothing of where the file is."""

@@ -18,6 +18,7 @@ from pixelgen.scoring.candidates import JobCandidates
 from pixelgen.scoring.fingerprint import fingerprint
 from pixelgen.scoring.mined_dataset import MinedDataset
 from pixelgen.scoring.mining_record import MiningRecord
+from pixelgen.scoring.models import Hook, to_model
 from pixelgen.scoring.score_table import ScoreTable
 from pixelgen.scoring.search import Search, run_search
 from pixelgen.scoring.selection_rules import Selected, SelectionRules, Selector
@@ -140,7 +141,12 @@ class Mining:
 
 
 def mine(
-    job: Job, model: Model, path: Place, rules: SelectionRules, *, run: RunConfig | None = None
+    job: Job,
+    model: Model | Hook,
+    path: Place,
+    rules: SelectionRules,
+    *,
+    run: RunConfig | None = None,
 ) -> tuple[Manifest | None, Choice]:
     """Search the images of a job for some that fool a model, and generate the dataset of these.
 
@@ -149,7 +155,7 @@ def mine(
     Args:
         job: The candidates are its images, so that ``count`` is the most that are scored; it has
             scanned the images that it is made from. Its layout is that of the dataset.
-        model: As :func:`~pixelgen.scoring.models.load_model` returns it.
+        model: As :func:`load_model` returns it, or a function as :func:`score` takes it.
         path: A directory, the URL of an object store such as s3://bucket/prefix, or a store.
         rules: What is selected.
         run: How to run it.
@@ -165,7 +171,7 @@ def mine(
             then resumes.
     """
     run, store = run or RunConfig(), open_place(path)
-    mining = Mining.prepare(job, model, store, rules, overwrite=run.overwrite)
+    mining = Mining.prepare(job, to_model(model), store, rules, overwrite=run.overwrite)
     choice = mining.run(store, run)
     if run.stopped():
         return None, choice

@@ -7,9 +7,9 @@ from pixelgen.errors import BadValue
 from pixelgen.scoring.base import Model
 from pixelgen.scoring.model_options import ModelOptions
 from pixelgen.scoring.onnx_model import load_onnx_model
-from pixelgen.scoring.python_model import load_python_model
+from pixelgen.scoring.python_model import FunctionModel, Hook, load_python_model
 
-__all__ = ["ModelOptions", "load_model"]
+__all__ = ["Hook", "ModelOptions", "load_model", "to_model"]
 
 DETECTED = ModelOptions()
 """Nothing is said: all is detected."""
@@ -33,3 +33,8 @@ def load_model(path: str, options: ModelOptions = DETECTED) -> Model:
             " the levels 0 … 255 and does the rest itself; omit them"
         )
     return load_python_model(path)
+
+
+def to_model(model: Model | Hook) -> Model:
+    """Return a model, or that of a function."""
+    return model if isinstance(model, Model) else FunctionModel.of(model)

@@ -1,6 +1,7 @@
 """A function of the user's as a model: ``package.module:function``."""
 
 import importlib
+import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,34 @@ class PythonModel(Model):
     def open(self) -> Scorer:
         """Import the function."""
         return _HookScorer(self.path, _import_hook(self.path))
+
+
+@dataclass(frozen=True)
+class FunctionModel(PythonModel):
+    """A function that is there already, by itself; ``path`` names it."""
+
+    function: Hook
+
+    @classmethod
+    def of(cls, function: Hook) -> Self:
+        """Return the model of a function."""
+        name = getattr(function, "__qualname__", type(function).__qualname__)
+        return cls(f"{function.__module__}:{name}", function)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether workers cannot import it: one of a notebook or a script, or within another."""
+        if self.function.__module__ == "__main__":
+            return True
+        try:
+            pickle.dumps(self.function)
+        except (pickle.PicklingError, AttributeError, TypeError):
+            return True
+        return False
+
+    def open(self) -> Scorer:
+        """Return what calls the function."""
+        return _HookScorer(self.path, self.function)
 
 
 def load_python_model(path: str) -> PythonModel:

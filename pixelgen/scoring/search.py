@@ -25,7 +25,13 @@ from pixelgen.scoring.candidates import JobCandidates
 from pixelgen.scoring.fingerprint import BITS, fingerprint
 from pixelgen.scoring.score_table import ScoredCandidate, ScoreTable
 from pixelgen.scoring.selection_rules import Selector
-from pixelgen.scoring.workers import least_work, open_model, score_batches, score_rounded
+from pixelgen.scoring.workers import (
+    engine_for,
+    least_work,
+    open_model,
+    score_batches,
+    score_rounded,
+)
 from pixelgen.storage import Log, Store
 from pixelgen.storage.append_log import decode_line, encode_line
 from pixelgen.storage.lock import lock
@@ -144,7 +150,9 @@ def _score_missing(
     work = least_work(progress.blocks - len(known), BLOCK)
     model = search.model.absolute() if run.engine.distributed else search.model
     task = _ScoreBlock(JobCandidates(search.job), model, search.robust_from)
-    for numbers, block in run.engine.map(task, wanted(), work=work, jobs=run.workers, check=check):
+    for numbers, block in engine_for(model, run).map(
+        task, wanted(), work=work, jobs=run.workers, check=check
+    ):
         number = numbers.start // BLOCK
         log.append(encode_line([digest, number, block]))
         progress.add(number, block)

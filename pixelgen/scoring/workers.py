@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pixelgen.dataset.run_config import RunConfig
-from pixelgen.engines.base import Work
+from pixelgen.engines import Engine, Serial, Work
 from pixelgen.scoring.audit import ScoredImage
 from pixelgen.scoring.base import Image, Model, Score, Scorer
 from pixelgen.scoring.candidates import Candidate, Candidates
@@ -23,6 +23,11 @@ _LEAST_SECONDS = 5e-5
 def least_work(blocks: int, block: int) -> Work:
     """Return how much work it is to score so many blocks of so many images."""
     return Work(blocks, blocks * block * _LEAST_SECONDS)
+
+
+def engine_for(model: Model, run: RunConfig) -> Engine:
+    """Return the engine of a run, or this process if no other can open the model."""
+    return Serial() if model.is_local else run.engine
 
 
 def score_candidates(candidates: Candidates, model: Model, run: RunConfig) -> list[ScoredImage]:
@@ -44,7 +49,7 @@ def score_candidates(candidates: Candidates, model: Model, run: RunConfig) -> li
 
     found: dict[int, list[ScoredImage]] = {}
     used = model.absolute() if run.engine.distributed else model
-    for block, scored in run.engine.map(
+    for block, scored in engine_for(model, run).map(
         _ScoreBlock(candidates, used),
         wanted(),
         work=least_work(len(blocks), BLOCK),

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
+import pixelgen
 from pixelgen.errors import BadValue, PixelgenError
 from pixelgen.scoring.base import Score
 from pixelgen.scoring.models import ModelOptions, load_model
@@ -132,3 +134,24 @@ def test_the_levels_of_a_batch_are_those_of_the_images(hooks: Hooks) -> None:
     path = hooks("def score(images):\n    return images.reshape(len(images), -1).mean(1) / 255")
     image = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
     assert load_model(path, DETECT).open()([image])[0].value == pytest.approx(95.5 / 255)
+
+
+def test_a_function_is_a_model_by_itself(tmp_path: Path) -> None:
+    def brightness(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+        return np.asarray(images.mean(axis=(1, 2, 3)) / 255)
+
+    job = pixelgen.Job(count=600, size=8, family=["solid", "gradient"])
+    run = pixelgen.RunConfig(jobs=2)
+    audit = pixelgen.score(job, brightness, run=run)
+    assert audit.overall.images == 600
+    assert audit == pixelgen.score(job, global_brightness, run=run)
+    rules = pixelgen.SelectionRules(keep=10, threshold=0.6)
+    for number, function in enumerate((brightness, global_brightness)):
+        manifest, choice = pixelgen.mine(job, function, tmp_path / str(number), rules, run=run)
+        assert manifest is not None
+        assert choice.selected.mined == 5
+        assert choice.record.model["function"].endswith("brightness")
+
+
+def global_brightness(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    return np.asarray(images.mean(axis=(1, 2, 3)) / 255)
