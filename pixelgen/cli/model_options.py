@@ -29,8 +29,8 @@ model_options = together([
            help="Keep the aspect ratio of images, by gray borders."),
     _model("--output", default="", metavar="NAME", help="Output of the model to read."),
     _model("--score", "score_kind", default="", metavar="KIND",
-           help="What this output is: yolov8, yolov5, end2end, detr, detr-sigmoid, scores, softmax,"
-                " probabilities, sigmoid or heatmap."),
+           help="What this output is: yolov8, yolov5, rtdetr, end2end, detr, detr-sigmoid, scores,"
+                " softmax, probabilities, sigmoid or heatmap."),
     _model("--positive", default="", metavar="CLASS", help="The only class that counts."),
 ])
 # fmt: on

@@ -12,12 +12,14 @@ import numpy as np
 from pixelgen.errors import BadValue
 from pixelgen.scoring.model_metadata import ModelMetadata
 from pixelgen.scoring.model_options import ModelOptions
+from pixelgen.scoring.onnx_graph import has_operator
 from pixelgen.scoring.score_kinds import KINDS, Floats, are_confidences
 
 _LOGITS = ("logits", "pred_logits")
 _BOXES = ("boxes", "pred_boxes", "dets")
 _LABELS = ("labels", "classes", "det_classes", "class_ids")
 _SIGMOID_PROCESSORS = ("RTDetr", "DeformableDetr", "ConditionalDetr")
+_SOFTMAX_PROCESSORS = ("Detr", "Yolos")
 _END2END_ROW = 6
 _MOST_BOXES = 1000
 
@@ -30,12 +32,14 @@ class Verdict:
         kind: Name of the score kind.
         outputs: Names of the outputs that are read, that of the scores first.
         classes: How many classes the output has, if it has more columns than they; or None.
+        letterbox: Whether its images usually keep their aspect ratio.
         reason: What the kind was found by.
     """
 
     kind: str
     outputs: tuple[str, ...]
     classes: int | None
+    letterbox: bool
     reason: str
 
 
@@ -46,11 +50,13 @@ class Probe:
     Attributes:
         path: Of the model.
         runs: The outputs of one or more batches.
+        integers: Names of the outputs of integers.
         images: How many are in a batch.
     """
 
     path: str
     runs: tuple[dict[str, Floats], ...]
+    integers: frozenset[str]
     images: int
 
     @property
@@ -82,8 +88,9 @@ def detect(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -> Verd
     verdict = (
         _by_option(probe, options, metadata)
         or _by_metadata(probe, options, metadata)
-        or _by_processor(probe, options, metadata)
         or _by_names(probe, options, metadata)
+        or _by_detr(probe, options, metadata)
+        or _by_boxes(probe, options, metadata)
         or _by_shapes(probe, options, metadata)
     )
     if verdict is None:
@@ -109,9 +116,12 @@ def _by_metadata(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -
     if not metadata.task:
         return None
     name = options.output or next(iter(probe.outputs))
+    values = probe.outputs[name]
     if metadata.task == "classify":
         kind = _classifier_kind(probe.rows(name))
-    elif metadata.end2end or probe.outputs[name].shape[2:] == (_END2END_ROW,):
+    elif not metadata.end2end and _is_rtdetr(values, len(metadata.names)):
+        kind = "rtdetr"
+    elif metadata.end2end or values.shape[2:] == (_END2END_ROW,):
         kind = "end2end"
     else:
         kind = "yolov8"
@@ -120,13 +130,13 @@ def _by_metadata(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -
     return _read_as(kind, probe, options, metadata, "from its metadata")
 
 
-def _by_processor(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -> Verdict | None:
-    """Return that of a DETR whose classes are independent, as its image processor says."""
-    processor = metadata.processor
-    name = _find_output(probe, options, _LOGITS)
-    if not processor or not processor.type.startswith(_SIGMOID_PROCESSORS) or not name:
-        return None
-    return _read_as("detr-sigmoid", probe, options, metadata, "from its preprocessor_config.json")
+def _is_rtdetr(values: Floats, classes: int) -> bool:
+    """Return whether it is the RT-DETR of Ultralytics up to 8.3: (N, queries, 4 + classes).
+
+    Its boxes are of 0 … 1. A last column of integers is the class of an end-to-end detector.
+    """
+    fits = values.shape[2:] == (4 + classes,) and are_confidences(values)
+    return fits and bool(np.any(values[:, :, -1] % 1))
 
 
 def _by_names(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -> Verdict | None:
@@ -137,27 +147,76 @@ def _by_names(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -> V
     elif {"dets", "labels"} <= names:
         kind = "detr-sigmoid"
     elif names & set(_LOGITS):
-        kind = _logits_kind(probe, options, metadata)
+        kind = _logits_kind(probe, options)
     if not kind or (options.output and options.output != _default_output(kind, probe)):
         return None
     return _read_as(kind, probe, options, metadata, "by the names of its outputs")
 
 
-def _logits_kind(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -> str:
-    """Return the kind of an output of logits; '' if unknown.
-
-    A DETR without a column for "no object" has independent classes.
-    """
+def _logits_kind(probe: Probe, options: ModelOptions) -> str:
+    """Return the kind of an output of logits of a classifier; '' if it is not that."""
     shape = probe.outputs[_find_output(probe, options, _LOGITS)].shape
-    if len(shape) == 2:
-        return "sigmoid" if shape[1] == 1 else "softmax"
-    if len(shape) != 3 or not {name.lower() for name in probe.outputs} & set(_BOXES):
+    if len(shape) != 2:
         return ""
-    return "detr-sigmoid" if shape[-1] == len(metadata.names) else "detr"
+    return "sigmoid" if shape[1] == 1 else "softmax"
+
+
+def _by_detr(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -> Verdict | None:
+    """Return that of a DETR, which has logits and boxes for each query."""
+    name = _find_output(probe, options, _LOGITS)
+    has_boxes = {each.lower() for each in probe.outputs} & set(_BOXES)
+    if name.lower() not in _LOGITS or probe.outputs[name].ndim != 3 or not has_boxes:
+        return None
+    kind, reason = _detr_kind(name, probe, metadata)
+    return _read_as(kind, probe, options, metadata, reason)
+
+
+def _detr_kind(name: str, probe: Probe, metadata: ModelMetadata) -> tuple[str, str]:
+    """Return the kind of a DETR, and what it was found by.
+
+    Only the first ones (DETR, YOLOS, Table Transformer) have a column for "no object". Those with
+    deformable attention, for which ONNX has the operator GridSample, came later: their classes are
+    independent, as in Deformable DETR, DINO, RT-DETR, D-FINE and RF-DETR.
+
+    Raises:
+        BadValue: Where it is unknown.
+    """
+    columns = probe.outputs[name].shape[-1]
+    processor = metadata.processor.type if metadata.processor else ""
+    if processor.startswith(_SIGMOID_PROCESSORS):
+        return "detr-sigmoid", "from its preprocessor_config.json"
+    if has_operator(probe.path, "GridSample"):
+        return "detr-sigmoid", "by its operator GridSample"
+    if metadata.names and 0 <= columns - len(metadata.names) <= 1:
+        kind = "detr-sigmoid" if columns == len(metadata.names) else "detr"
+        return kind, "by the number of its classes"
+    if processor.startswith(_SOFTMAX_PROCESSORS):
+        return "detr", "from its preprocessor_config.json"
+    raise BadValue(
+        f"output {name!r} of the model {probe.path} is of a DETR, and whether its last column is of"
+        " no object is unknown; give --score detr (DETR, YOLOS, Table Transformer) or --score"
+        " detr-sigmoid (any other), or copy its config.json beside it"
+    )
+
+
+def _by_boxes(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -> Verdict | None:
+    """Return that of boxes with a score and a label each, which are integers, by their shapes."""
+    shapes = {name: value.shape for name, value in probe.outputs.items()}
+    found = [
+        (scores, labels)
+        for labels in probe.integers
+        for scores in shapes.keys() - probe.integers
+        if len(shapes[labels]) in {1, 2}
+        and shapes[scores] == shapes[labels]
+        and (*shapes[labels], 4) in shapes.values()
+    ]
+    if len(found) != 1 or options.output not in {"", found[0][0]}:
+        return None
+    return _verdict("scores", found[0], probe, metadata, "by the shapes of its outputs")
 
 
 def _by_shapes(probe: Probe, options: ModelOptions, metadata: ModelMetadata) -> Verdict | None:
-    names = [options.output] if options.output else list(probe.outputs)
+    names = [options.output] if options.output else sorted(probe.outputs.keys() - probe.integers)
     found = [(name, kind) for name in names if (kind := _kind_of_shape(probe, name)) is not None]
     if len(found) != 1:
         return None
@@ -252,14 +311,27 @@ def _verdict(
             f" {KINDS[kind].shape}; choose another --score ({', '.join(KINDS)}) or --output"
             f" ({', '.join(probe.outputs)})"
         )
-    return Verdict(kind, outputs, _count_classes(kind, shapes[0], probe, metadata), reason)
+    classes = _count_classes(kind, shapes[0], probe, metadata)
+    return Verdict(kind, outputs, classes, _is_letterboxed(kind, probe.outputs[outputs[0]]), reason)
+
+
+def _is_letterboxed(kind: str, values: Floats) -> bool:
+    """Return whether images usually keep their aspect ratio.
+
+    Those of the RT-DETR of Ultralytics do not; its boxes of 0 … 1 tell it from an end-to-end YOLO.
+    """
+    if kind == "end2end" and 0 < values[:, :, :4].max(initial=0) <= 1:
+        return False
+    return KINDS[kind].letterbox
 
 
 def _count_classes(
     kind: str, shape: tuple[int, ...], probe: Probe, metadata: ModelMetadata
 ) -> int | None:
     """Return the number of classes, where the model has their names and more rows than these."""
-    rows = {"yolov8": shape[1] - 4, "yolov5": shape[-1] - 5}.get(kind) if len(shape) == 3 else None
+    if len(shape) != 3:
+        return None
+    rows = {"yolov8": shape[1] - 4, "rtdetr": shape[2] - 4, "yolov5": shape[2] - 5}.get(kind)
     if rows is None or not metadata.has_names:
         return None
     if len(metadata.names) > rows:

@@ -9,6 +9,8 @@ from pixelgen.scoring.onnx_file import TYPES, Session, Tensor
 from pixelgen.scoring.preprocessing import Preprocessing
 
 _CHANNELS = (3, 1)
+_SIZES = "orig_target_sizes"
+"""The name that RT-DETR and D-FINE give to an input of the width and height of each image."""
 
 
 def choose_preprocessing(
@@ -20,8 +22,8 @@ def choose_preprocessing(
         BadValue: Where the input is not one of images, or an option does not fit it.
     """
     path = session.path
-    tensor = _image_input(session)
-    layout = options.layout_in or _find_layout(path, tensor, metadata)
+    tensor, size_name = _find_inputs(session)
+    layout = _choose_layout(path, tensor, options, metadata)
     axis = layout.index("c")
     channels = tensor.shape[axis]
     if isinstance(channels, int) and channels not in _CHANNELS:
@@ -45,6 +47,8 @@ def choose_preprocessing(
         mean=mean,
         std=std,
         type=TYPES[tensor.type],
+        name=tensor.name,
+        size_name=size_name,
     )
 
 
@@ -52,31 +56,48 @@ def _shape(tensor: Tensor) -> str:
     return f"[{', '.join('?' if each is None else str(each) for each in tensor.shape)}]"
 
 
-def _image_input(session: Session) -> Tensor:
-    inputs = session.inputs
-    if len(inputs) != 1:
-        names = ", ".join(tensor.name for tensor in inputs)
+def _find_inputs(session: Session) -> tuple[Tensor, str]:
+    """Return the input of images, and the name of that of their sizes; '' if there is none."""
+    sizes = [each.name for each in session.inputs if _is_of_sizes(each)]
+    images = [each for each in session.inputs if each.name not in sizes]
+    if len(images) != 1:
+        names = ", ".join(tensor.name for tensor in session.inputs)
         raise BadValue(
-            f"model {session.path} has {len(inputs)} inputs ({names}): must have one, of images;"
-            " export it so, or use a Python function as package.module:function"
+            f"model {session.path} has {len(session.inputs)} inputs ({names}): must have one, of"
+            f" images, and may have {_SIZES} of int64; export it so, or use a Python function as"
+            " package.module:function"
         )
-    tensor = inputs[0]
+    _check_image_input(session.path, images[0])
+    return images[0], next(iter(sizes), "")
+
+
+def _is_of_sizes(tensor: Tensor) -> bool:
+    return (tensor.name, tensor.type, len(tensor.shape)) == (_SIZES, "tensor(int64)", 2)
+
+
+def _check_image_input(path: str, tensor: Tensor) -> None:
     if tensor.type not in TYPES:
         raise BadValue(
-            f"input {tensor.name!r} of the model {session.path} is {tensor.type}: must be a tensor"
+            f"input {tensor.name!r} of the model {path} is {tensor.type}: must be a tensor"
             " of float, float16 or uint8; export it so"
         )
-    if len(tensor.shape) != 4:
+    if len(tensor.shape) not in {3, 4}:
         raise BadValue(
-            f"input {tensor.name!r} of the model {session.path} has {len(tensor.shape)} axes:"
-            " must have 4, of batch, channels, height and width; export it so"
+            f"input {tensor.name!r} of the model {path} has {len(tensor.shape)} axes: must have 4,"
+            " of batch, channels, height and width, or 3 without the batch; export it so"
         )
-    return tensor
+
+
+def _choose_layout(
+    path: str, tensor: Tensor, options: ModelOptions, metadata: ModelMetadata
+) -> str:
+    layout = options.layout_in or _find_layout(path, tensor, metadata)
+    return layout if len(tensor.shape) == 4 else layout.removeprefix("n")
 
 
 def _find_layout(path: str, tensor: Tensor, metadata: ModelMetadata) -> str:
     """Return the order of the axes: by the one that is 3, or 1, or has the name of channels."""
-    _, first, _, last = tensor.shape
+    first, _, last = tensor.shape[-3:]
     for channels in _CHANNELS:
         if first == channels:
             return "nchw"

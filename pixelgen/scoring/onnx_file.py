@@ -38,6 +38,9 @@ _CAUSES = (
 _NUMBERS = re.compile(r"tensor\((b?float16|float|double|bool|u?int\d+)\)")
 """The types of outputs that are arrays of numbers, as ONNX Runtime names them."""
 
+INTEGERS = re.compile(r"tensor\(u?int\d+\)")
+"""Those of them that are arrays of integers."""
+
 
 class Tensor(NamedTuple):
     """An input or output of a model. A length that is not fixed is a name, or None."""
@@ -60,16 +63,16 @@ class Session:
         metadata: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
         self.metadata = metadata
 
-    def run(self, batch: npt.NDArray[Any], outputs: Sequence[str]) -> list[Floats]:
-        """Return outputs for a batch, as float32.
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str]) -> list[Floats]:
+        """Return outputs for inputs by name, as float32.
 
         Raises:
             PixelgenError: Where the model fails.
         """
         try:
-            results = self._session.run(list(outputs), {self.inputs[0].name: batch})
+            results = self._session.run(list(outputs), dict(inputs))
         except self._errors as error:
-            shape = "x".join(map(str, batch.shape))
+            shape = " and ".join("x".join(map(str, each.shape)) for each in inputs.values())
             raise PixelgenError(
                 f"model {self.path} failed on an input of {shape}: {_first_line(error)}"
             ) from None

@@ -15,6 +15,7 @@ from pixelgen.scoring.input_choice import choose_preprocessing
 from pixelgen.scoring.model_metadata import read_metadata
 from pixelgen.scoring.model_options import ModelOptions
 from pixelgen.scoring.onnx_file import (
+    INTEGERS,
     OPTIMIZATION,
     PROVIDER,
     Session,
@@ -135,9 +136,10 @@ class _OnnxScorer:
     def _score_chunk(self, images: Sequence[Image]) -> list[Score]:
         model = self._model
         fillers = model.batch - len(images) if model.is_batch_fixed else 0
-        batch = model.preprocessing.to_batch([*images, *[images[-1]] * fillers])
-        outputs = self._session.run(batch, model.verdict.outputs)
-        confidences = _to_confidences(model.path, model.verdict, outputs, len(batch))
+        inputs = model.preprocessing.to_inputs([*images, *[images[-1]] * fillers])
+        outputs = self._session.run(inputs, model.verdict.outputs)
+        count = len(images) + fillers
+        confidences = _to_confidences(model.path, model.verdict, outputs, count)
         values, classes = best_class(confidences[: len(images)], model.positive)
         return [
             Score(float(value), model.name_of(int(number)) if value > 0 else "")
@@ -161,8 +163,7 @@ def load_onnx_model(path: str, options: ModelOptions) -> OnnxModel:
         classes = _check_probe(probe, verdict) or len(metadata.names) or None
     except PixelgenError as error:
         raise BadValue(str(error)) from None
-    kind = KINDS[verdict.kind]
-    takes_any = probe.images > 1 and not isinstance(session.inputs[0].shape[0], int)
+    takes_any = probe.images > 1 and _fixed_batch(session, preprocessing) is None
     return OnnxModel(
         path=path,
         sha256=sha256,
@@ -170,7 +171,7 @@ def load_onnx_model(path: str, options: ModelOptions) -> OnnxModel:
         provider=PROVIDER,
         preprocessing=replace(
             preprocessing,
-            letterbox=kind.letterbox if options.letterbox is None else options.letterbox,
+            letterbox=verdict.letterbox if options.letterbox is None else options.letterbox,
         ),
         verdict=verdict,
         names=metadata.names,
@@ -187,9 +188,9 @@ def _probe(session: Session, preprocessing: Preprocessing) -> Probe:
     Some models are of one image, though their input has any number: they fail with more, or an
     output has no row for each.
     """
-    fixed = session.inputs[0].shape[0]
+    fixed = _fixed_batch(session, preprocessing)
     images = _probe_images(preprocessing)
-    if isinstance(fixed, int):
+    if fixed is not None:
         return _probe_in_batches(session, preprocessing, images, fixed)
     try:
         probe = _probe_in_batches(session, preprocessing, images, len(images))
@@ -200,6 +201,14 @@ def _probe(session: Session, preprocessing: Preprocessing) -> Probe:
     return _probe_in_batches(session, preprocessing, images, 1)
 
 
+def _fixed_batch(session: Session, preprocessing: Preprocessing) -> int | None:
+    """Return how many images the input is of; None if any number."""
+    if not preprocessing.layout.startswith("n"):
+        return 1
+    (shape,) = (each.shape for each in session.inputs if each.name == preprocessing.name)
+    return shape[0] if isinstance(shape[0], int) else None
+
+
 def _probe_in_batches(
     session: Session, preprocessing: Preprocessing, images: Sequence[Image], size: int
 ) -> Probe:
@@ -208,9 +217,10 @@ def _probe_in_batches(
         [images[(start + at) % len(images)] for at in range(size)]
         for start in range(0, len(images), size)
     ]
-    runs = [session.run(preprocessing.to_batch(batch), names) for batch in batches]
+    runs = [session.run(preprocessing.to_inputs(batch), names) for batch in batches]
     outputs = tuple(dict(zip(names, run, strict=True)) for run in runs)
-    return Probe(session.path, outputs, size)
+    integers = [each.name for each in session.outputs if INTEGERS.fullmatch(each.type)]
+    return Probe(session.path, outputs, frozenset(integers), size)
 
 
 def _probe_images(preprocessing: Preprocessing) -> list[Image]:

@@ -20,7 +20,7 @@ class Preprocessing:
     Attributes:
         width: Of the input, in pixels.
         height: Likewise.
-        layout: ``nchw`` or ``nhwc``.
+        layout: ``nchw`` or ``nhwc``; ``chw`` or ``hwc`` of a model of one image, without a batch.
         channels: 3, or 1 of a model that takes gray images (ITU-R 601 luma).
         bgr: Whether channels are in the order blue, green, red.
         letterbox: Whether images keep their aspect ratio, with borders of level 114.
@@ -28,6 +28,8 @@ class Preprocessing:
         mean: Then subtracted: one number, or one for each channel in the order of the input.
         std: What it is then divided by, likewise.
         type: Of the input: float32, float16 or uint8; uint8 has the levels as they are.
+        name: Of the input.
+        size_name: Of an input of (N, 2): the width and height of each image; '' if there is none.
     """
 
     width: int
@@ -40,9 +42,21 @@ class Preprocessing:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     type: str
+    name: str
+    size_name: str
+
+    def to_inputs(self, images: Sequence[Image]) -> dict[str, npt.NDArray[Any]]:
+        """Return the inputs for images by name: as many as the model takes."""
+        inputs = {self.name: self.to_batch(images)}
+        if self.size_name:
+            inputs[self.size_name] = np.full((len(images), 2), (self.width, self.height), np.int64)
+        return inputs
 
     def to_batch(self, images: Sequence[Image]) -> npt.NDArray[Any]:
-        """Return the input for images: (N, channels, height, width), or channels last."""
+        """Return the input for images: (N, channels, height, width), or channels last.
+
+        Without an axis of a batch in the layout, it is that of the only image.
+        """
         levels = np.stack([self._to_levels(image) for image in images])
         if self.bgr:
             levels = levels[..., ::-1]
@@ -50,8 +64,10 @@ class Preprocessing:
         if self.type != "uint8":
             scaled = levels.astype(np.float32) * np.float32(self.scale)
             batch = (scaled - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
-        if self.layout == "nchw":
+        if self.layout.endswith("chw"):
             batch = batch.transpose(0, 3, 1, 2)
+        if not self.layout.startswith("n"):
+            (batch,) = batch
         return np.ascontiguousarray(batch, dtype=self.type)
 
     def _to_levels(self, image: Image) -> Image:

@@ -72,6 +72,11 @@ def _yolov8(outputs: Sequence[Floats]) -> Floats:
     return np.asarray(outputs[0][:, 4:].max(axis=2))
 
 
+def _rtdetr(outputs: Sequence[Floats]) -> Floats:
+    """Take (N, queries, 4 + classes)."""
+    return np.asarray(outputs[0][:, :, 4:].max(axis=1))
+
+
 def _yolov5(outputs: Sequence[Floats]) -> Floats:
     """Take (N, anchors, 5 + classes): the confidence is that of an object times the class's."""
     return np.asarray((outputs[0][:, :, 4:5] * outputs[0][:, :, 5:]).max(axis=1))
@@ -134,6 +139,7 @@ KINDS = {
                   _yolov8, letterbox=True),
         ScoreKind("yolov5", "YOLOv5 detector", "[N, anchors, 5 + classes]", (1, 1, 6),
                   _yolov5, letterbox=True),
+        ScoreKind("rtdetr", "RT-DETR detector", "[N, queries, 4 + classes]", (1, 1, 5), _rtdetr),
         ScoreKind("end2end", "end-to-end detector", "[N, boxes, 6]", (1, 0, 6),
                   _end2end, letterbox=True, has_labels=True),
         ScoreKind("detr", "DETR detector", "[N, queries, classes + 1]", (1, 1, 2), _detr),

@@ -107,6 +107,9 @@ def test_a_model_is_fed_as_messages_say(console: Console) -> None:
     " choose another --output",
     "output … of the model … is …: … must be …; choose another --score (…) or --output (…)",
     "unknown score kind …; choose one of … with --score",
+    "output … of the model … is of a DETR, and whether its last column is of no object is unknown;"
+    " give --score detr (DETR, YOLOS, Table Transformer) or --score detr-sigmoid (any other), or"
+    " copy its config.json beside it",
     "what the model … returns is unknown (…); choose one of … with --score, and an output with"
     " --output if there are several",
 )
@@ -116,6 +119,8 @@ def test_a_model_is_read_as_messages_say(console: Console) -> None:
     write_model(Path("plain"), TWO_CLASSES)
     boxes = {"two": Affine(np.full((6, 9), 0.5)), "three": Affine(np.full((7, 9), 0.5))}
     write_model(Path("named"), boxes, metadata={"task": "detect", "names": "['a', 'b', 'c']"})
+    detr = {"logits": Affine(np.zeros((5, 3))), "pred_boxes": Affine(np.zeros((5, 4)))}
+    write_model(Path("detr"), detr)
     write_model(Path("odd"), {"o": Affine(np.zeros((2, 3, 4, 5))), "y": Affine([0.2, 0.1])})
     try_options(
         console,
@@ -125,4 +130,8 @@ def test_a_model_is_read_as_messages_say(console: Console) -> None:
         ("plain", "--score heatmap", "--score softmax"),
         ("plain", "--score nope", "--score softmax"),
         ("odd", "", "--score softmax --output y"),
+        ("detr", "", "--score detr"),
+        ("detr", "", "--score detr-sigmoid"),
     )
+    Path("config.json").write_text('{"id2label": {"0": "cat", "1": "dog"}}')
+    console.run("score --model detr --family uniform -n 3 -s 8 -j 1")

@@ -11,7 +11,7 @@ import pytest
 from pixelgen.errors import BadValue
 from pixelgen.scoring.models import ModelOptions, load_model
 from pixelgen.scoring.onnx_model import OnnxModel
-from tests.support.onnx_models import REASON, Affine, save_graph, score, solid, write_model
+from tests.support.onnx_models import REASON, Affine, near, save_graph, score, solid, write_model
 
 onnx = pytest.importorskip("onnx", reason=REASON)
 pytest.importorskip("onnxruntime", reason=REASON)
@@ -43,11 +43,6 @@ def yolov8(classes: int, extra: int = 0, anchors: int = 20) -> Affine:
     output.bias[:4] = 30
     output.bias[4 + classes :] = 99  # of masks, key points or angles
     return output
-
-
-def near(value: float, name: str) -> Any:
-    """Return what equals a score of about a value."""
-    return pytest.approx(value), name
 
 
 @pytest.mark.parametrize("task", ["detect", "segment", "pose", "obb"])
@@ -129,8 +124,9 @@ BOXES = Affine(np.full((2, 4), 0.5))
 @pytest.mark.parametrize("names", [("logits", "pred_boxes"), ("pred_logits", "pred_boxes")])
 def test_a_detr_leaves_the_class_of_no_object(names: tuple[str, str], tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.onnx", dict(zip(names, (DETR, BOXES), strict=True)))
+    (tmp_path / "config.json").write_text(json.dumps({"id2label": {"0": "cat", "1": "dog"}}))
     model = load(path)
-    assert model.description.startswith("DETR detector of 2 classes (by the names of its outputs)")
+    assert model.description.startswith("DETR detector of 2 classes (by the number of its classes)")
     assert model.default_threshold == 0.25
     red, black = model.open()([RED, solid(0)])
     assert red.value == pytest.approx(math.e**4 / (math.e**4 + 1 + math.e**3))
@@ -242,7 +238,9 @@ def test_a_heat_map_has_its_maximum(tmp_path: Path) -> None:
 )
 def test_a_shape_of_no_kind_is_refused(shape: tuple[int, ...], tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.onnx", {"y": Affine(np.full(shape, 30.0))})
-    with pytest.raises(BadValue, match=r"choose one of yolov8, yolov5, end2end, detr, .* --score"):
+    with pytest.raises(
+        BadValue, match=r"choose one of yolov8, yolov5, rtdetr, end2end, .* --score"
+    ):
         load(path)
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from pixelgen.scoring.base import Score
 from pixelgen.scoring.models import ModelOptions, load_model
@@ -112,3 +113,8 @@ def write_flat_model(
 def score(path: str, *images: npt.NDArray[np.uint8], **options: Any) -> list[Score]:
     """Score images by a model."""
     return load_model(path, ModelOptions(**options)).open()(images)
+
+
+def near(value: float, name: str) -> Any:
+    """Return what equals a score of about a value."""
+    return pytest.approx(value), name
