@@ -1,7 +1,8 @@
 """What is known of a model beside its graph: metadata in it, and JSON files beside it.
 
-Ultralytics writes ``task``, ``imgsz``, ``names``, ``stride`` and ``end2end`` into the model, as
-literals of Python. Hugging Face has ``preprocessor_config.json`` and ``config.json``.
+Ultralytics writes ``task``, ``imgsz``, ``names``, ``stride``, ``end2end`` and the ``args`` of the
+export into the model, as literals of Python. Hugging Face has ``preprocessor_config.json`` and
+``config.json``.
 """
 
 import ast
@@ -76,7 +77,7 @@ def read_metadata(path: str, metadata: Mapping[str, str]) -> ModelMetadata:
         task=task,
         size=_literal_size(path, metadata),
         stride=_literal_stride(path, metadata),
-        end2end=metadata.get("end2end") == "True",
+        end2end=metadata.get("end2end") == "True" or "'nms': True" in metadata.get("args", ""),
         names=names or _names_beside(path),
         has_names=bool(names),
         processor=None if task else _read_processor(path),

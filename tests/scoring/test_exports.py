@@ -246,3 +246,21 @@ def test_an_rtdetr_of_ultralytics_has_no_letterbox(
     model = load(write_model(tmp_path / "m.onnx", {"output0": output}, metadata=metadata))
     assert (model.verdict.kind, model.preprocessing.letterbox) == ("end2end", letterbox)
     assert model.open()([solid(204)]) == [near(0.8, "dog")]
+
+
+@pytest.mark.parametrize(("task", "extra"), [("segment", 32), ("pose", 51), ("obb", 1)])
+def test_an_export_with_nms_has_selected_boxes(task: str, extra: int, tmp_path: Path) -> None:
+    output = queries(6 + extra, {(3, 4): 1})
+    output.bias[:, :4] = 30
+    output.bias[:, 6:] = 7
+    output.bias[3, 5] = 1
+    metadata = {
+        "task": task, "names": NAMES, "end2end": "False", "args": "{'batch': 1, 'nms': True}"
+    }  # fmt: skip
+    path = write_model(tmp_path / "m.onnx", {"output0": output}, metadata=metadata)
+    assert load(path).verdict.kind == "end2end"
+    assert score(path, solid(204)) == [near(0.8, "dog")]
+    metadata["args"] = "{'batch': 1, 'nms': None}"
+    path = write_model(tmp_path / "m.onnx", {"output0": output}, metadata=metadata)
+    with pytest.raises(BadValue, match="as yolov8, has values that are not confidences"):
+        load(path)
