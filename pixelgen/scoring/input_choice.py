@@ -9,6 +9,8 @@ from pixelgen.scoring.onnx_file import TYPES, Session, Tensor
 from pixelgen.scoring.preprocessing import Preprocessing
 
 _CHANNELS = (3, 1)
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and standard deviation of the channels of ImageNet."""
 _SIZES = "orig_target_sizes"
 """The name that RT-DETR and D-FINE give to an input of the width and height of each image."""
 
@@ -35,7 +37,7 @@ def choose_preprocessing(
     if options.bgr and count == 1:
         raise BadValue(f"--bgr cannot be used with the model {path}: its input is gray; omit it")
     width, height = _choose_size(path, tensor, layout, options, metadata)
-    scale, mean, std = _choose_levels(path, tensor, count, options, metadata)
+    scale, mean, std = _choose_levels(session, tensor, count, options, metadata)
     return Preprocessing(
         width=width,
         height=height,
@@ -145,7 +147,7 @@ def _choose_size(
 
 
 def _choose_levels(
-    path: str, tensor: Tensor, channels: int, options: ModelOptions, metadata: ModelMetadata
+    session: Session, tensor: Tensor, channels: int, options: ModelOptions, metadata: ModelMetadata
 ) -> tuple[float, tuple[float, ...], tuple[float, ...]]:
     """Return scale, mean and standard deviation."""
     given = [
@@ -160,19 +162,31 @@ def _choose_levels(
     if TYPES[tensor.type] == "uint8":
         if given:
             raise BadValue(
-                f"{' and '.join(given)} cannot be used with the model {path}: its input takes the"
-                " levels 0 … 255 as uint8; omit them"
+                f"{' and '.join(given)} cannot be used with the model {session.path}: its input"
+                " takes the levels 0 … 255 as uint8; omit them"
             )
         return 1.0, (0.0,), (1.0,)
-    processor = metadata.processor
-    scale, mean, std = (
-        (processor.scale, processor.mean, processor.std) if processor else (1 / 255, (0.0,), (1.0,))
-    )
+    scale, mean, std = _usual_levels(session, channels, metadata)
     scale = scale if options.scale is None else options.scale
     mean = options.mean or mean
     std = options.std or std
-    _check_levels(path, channels, scale, mean, std)
+    _check_levels(session.path, channels, scale, mean, std)
     return scale, mean, std
+
+
+def _usual_levels(
+    session: Session, channels: int, metadata: ModelMetadata
+) -> tuple[float, tuple[float, ...], tuple[float, ...]]:
+    """Return scale, mean and standard deviation where no option gives them.
+
+    RF-DETR is known by its outputs; it is fed as its own rfdetr/export/_onnx/inference.py does.
+    """
+    if processor := metadata.processor:
+        return processor.scale, processor.mean, processor.std
+    axes = {each.name: len(each.shape) for each in session.outputs}
+    if (axes.get("dets"), axes.get("labels"), channels) == (3, 3, 3):
+        return 1 / 255, *_IMAGENET
+    return 1 / 255, (0.0,), (1.0,)
 
 
 def _check_levels(

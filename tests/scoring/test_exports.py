@@ -192,6 +192,16 @@ def test_files_beside_a_detr_say_what_it_is(
     assert load(path).verdict.kind == kind
 
 
+def test_an_rf_detr_is_fed_as_it_was_trained(tmp_path: Path) -> None:
+    outputs = {"dets": DETR["pred_boxes"], "labels": LOGITS}
+    path = write_model(tmp_path / "m.onnx", outputs)
+    assert load(path).description == (
+        "DETR detector with sigmoid of 3 classes (by the names of its outputs), input 8x8 RGB,"
+        " levels × 1/255, mean 0.485,0.456,0.406, std 0.229,0.224,0.225"
+    )
+    assert load(path, mean=(0.0,), std=(1.0,)).description.endswith(", levels × 1/255")
+
+
 def test_operators_are_found_in_the_graph_and_in_functions(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.onnx", DETR)
     assert [has_operator(path, each) for each in ("MatMul", "GridSample", "Mat")] == [
