@@ -318,7 +318,7 @@ def _verdict(
 def _is_letterboxed(kind: str, values: Floats) -> bool:
     """Return whether images usually keep their aspect ratio.
 
-    Those of the RT-DETR of Ultralytics do not; its boxes of 0 … 1 tell it from an end-to-end YOLO.
+    Those of the RT-DETR of Ultralytics do not; unlike an end-to-end YOLO, it has boxes of 0 … 1.
     """
     if kind == "end2end" and 0 < values[:, :, :4].max(initial=0) <= 1:
         return False

@@ -59,7 +59,7 @@ def _shape(tensor: Tensor) -> str:
 
 
 def _find_inputs(session: Session) -> tuple[Tensor, str]:
-    """Return the input of images, and the name of that of their sizes; '' if there is none."""
+    """Return the input of images, and the name of that of their sizes, or ''."""
     sizes = [each.name for each in session.inputs if _is_of_sizes(each)]
     images = [each for each in session.inputs if each.name not in sizes]
     if len(images) != 1:

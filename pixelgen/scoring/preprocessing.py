@@ -29,7 +29,7 @@ class Preprocessing:
         std: What it is then divided by, likewise.
         type: Of the input: float32, float16 or uint8; uint8 has the levels as they are.
         name: Of the input.
-        size_name: Of an input of (N, 2): the width and height of each image; '' if there is none.
+        size_name: Of an input of (N, 2) for the width and height of each image, or ''.
     """
 
     width: int
