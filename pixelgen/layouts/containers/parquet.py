@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _GROUP_BYTES, _GROUP_ROWS = 16 << 20, 1000
-_TYPES = {int: "int64", float: "float64", str: "string"}
+_TYPES = {bool: "bool", int: "int64", float: "float64", str: "string"}
 _IN_IMAGE = ("image", "file_name", "shard")
 
 

@@ -39,7 +39,7 @@ _CONTEXT = {
 }
 _SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,99}", re.ASCII)
 _ADDRESS = re.compile(r"https?://[!-~]{1,500}", re.ASCII)
-_TYPES = {int: "sc:Integer", float: "sc:Float", str: "sc:Text"}
+_TYPES = {bool: "sc:Boolean", int: "sc:Integer", float: "sc:Float", str: "sc:Text"}
 
 
 @dataclass(frozen=True)
