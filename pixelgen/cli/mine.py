@@ -122,12 +122,12 @@ def mine(**values: Any) -> int:
     earlier = _earlier(options)
     job = _job(options, model, earlier)
     rules = _rules(options, model)
-    mining = Mining.prepare(job, model, store, rules, overwrite=options.force)
+    stop, progress = Stop("the same command finishes it"), Progress("scored", quiet=options.quiet)
+    run = _run_config(options, stop, progress)
+    mining = Mining.prepare(job, model, store, rules, run)
     if not options.quiet:
         report_notes(job)
         report(f"model: {model.description}")
-    stop, progress = Stop("the same command finishes it"), Progress("scored", quiet=options.quiet)
-    run = _run_config(options, stop, progress)
     try:
         choice = mining.run(store, run)
     finally:

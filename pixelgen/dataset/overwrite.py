@@ -39,14 +39,9 @@ def remove_existing(plan: Plan, new: Job, store: Store, run: RunConfig) -> Job:
     if is_same and not is_finished(store, old):  # this command was interrupted, and is resumed
         return new
     new = bind_sources(new, store, run, None)
-    _check_sources(new, store)
     with lock(store):
         is_complete = is_finished(store, old)
-        if is_complete:
-            _check_whole(plan, store, run)
-        else:
-            _check_rest(plan, store, run)
-        _check_free(plan, new, store)
+        check_removable(plan, new, store, run)
         check_workers(Plan.of(new), store, run)
         check_fetcher(new, store, run, None)  # last, because its image is paid for
         if run.stopped():
@@ -61,6 +56,19 @@ def remove_existing(plan: Plan, new: Job, store: Store, run: RunConfig) -> Job:
         for folder in dataset_folders(old):
             store.remove_folder(folder)
     return new
+
+
+def check_removable(plan: Plan, new: Job, store: Store, run: RunConfig) -> None:
+    """Raise Conflict where a dataset may not be removed for a new one.
+
+    It may if all its files are as they were made, and no other file has a name of the new one.
+    """
+    _check_sources(new, store)
+    if is_finished(store, plan.job):
+        _check_whole(plan, store, run)
+    else:
+        _check_rest(plan, store, run)
+    _check_free(plan, new, store)
 
 
 def _check_whole(plan: Plan, store: Store, run: RunConfig) -> None:

@@ -5,10 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from pixelgen.dataset.api import Manifest, Place, generate, open_place
-from pixelgen.dataset.plan import PLAN, Plan, checksum_files
+from pixelgen.dataset.journal import Journal
+from pixelgen.dataset.overwrite import check_removable
+from pixelgen.dataset.plan import Plan
 from pixelgen.dataset.run_config import RunConfig
-from pixelgen.dataset.selection_record import MINING, SCORES, SEARCH_JOURNAL, SELECTION
-from pixelgen.errors import AnotherJob, BadValue, Conflict, PixelgenError
+from pixelgen.dataset.selection_record import MINING, SCORES, SEARCH_JOURNAL
+from pixelgen.dataset.writer import check_free
+from pixelgen.errors import AnotherJob, BadValue, PixelgenError
 from pixelgen.generator import Generator
 from pixelgen.job import Job
 from pixelgen.layouts.layout import Layout
@@ -95,7 +98,7 @@ class Mining:
 
     @classmethod
     def prepare(
-        cls, job: Job, model: Model, path: Place, rules: SelectionRules, *, overwrite: bool = False
+        cls, job: Job, model: Model, path: Place, rules: SelectionRules, run: RunConfig
     ) -> Self:
         """Raise what :func:`mine` raises before it scores anything; write nothing."""
         if job.remote or job.removed or job.selection:
@@ -106,13 +109,15 @@ class Mining:
         earlier = MinedDataset.open(rules.after) if rules.after else None
         if earlier:
             _check_round(earlier, job)
+        carried = earlier.images if earlier else ()
         search = Search(job, model, rules.threshold if rules.robust else None)
+        largest = _largest_job(job, rules, carried)
         return cls(
             search=search,
             rules=rules,
-            carried=earlier.images if earlier else (),
+            carried=carried,
             after=earlier.job.digest if earlier else "",
-            scores=_find_scores(search, open_place(path), overwrite=overwrite),
+            scores=_find_scores(search, open_place(path), run, largest),
         )
 
     def run(self, path: Place, run: RunConfig) -> Choice:
@@ -171,7 +176,7 @@ def mine(
             then resumes.
     """
     run, store = run or RunConfig(), open_place(path)
-    mining = Mining.prepare(job, to_model(model), store, rules, overwrite=run.overwrite)
+    mining = Mining.prepare(job, to_model(model), store, rules, run)
     choice = mining.run(store, run)
     if run.stopped():
         return None, choice
@@ -247,32 +252,35 @@ def _select(table: ScoreTable, selector: Selector) -> None:
         selector.add(number, candidate)
 
 
-def _find_scores(search: Search, store: Store, *, overwrite: bool) -> ScoreTable | None:
+def _largest_job(job: Job, rules: SelectionRules, carried: Iterable[SelectedImage]) -> Job:
+    """Return the job of as many images as there may be, whose files have the dataset's names."""
+    blank = SelectedImage(0, 0.0, "", mined=False)
+    return job.with_selection(Selection((*carried, *[blank] * rules.keep)))
+
+
+def _find_scores(search: Search, store: Store, run: RunConfig, largest: Job) -> ScoreTable | None:
     """Return the scores of a dataset that is there already; None if the search is still to be run.
 
     Raises:
         AnotherJob: If it is another dataset.
-        Conflict: Without a dataset, if a file has a name that it would have.
+        Conflict: Without a dataset, if a file has a name that it would have; with one that is to be
+            replaced, if it is not as it was made.
     """
     if store.exists(SEARCH_JOURNAL):
         return None
     plan = Plan.read(store)
-    if plan is None:
-        names = (PLAN, SELECTION, MINING, SCORES, search.job.manifest, *checksum_files(search.job))
-        for name in names:
-            if store.exists(name):
-                raise Conflict(
-                    f"{store.path(name)} exists and does not belong to this dataset; move it away,"
-                    " or choose another directory"
-                )
-        return None
-    record = MiningRecord.read(store) if plan.job.selection else None
+    record = MiningRecord.read(store) if plan and plan.job.selection else None
     if record and record.search == search.digest:
         return record.read_scores(store)
-    if overwrite:
-        return None
-    what = "was mined by another model or from other candidates" if record else "was not mined"
-    raise AnotherJob(f"the dataset in {store.root} {what}; choose another directory")
+    if plan is None:
+        target = Plan.of(largest)
+        check_free(target, largest, store, Journal(store, target))
+    elif run.overwrite:
+        check_removable(plan, largest, store, run)
+    else:
+        what = "was mined by another model or from other candidates" if record else "was not mined"
+        raise AnotherJob(f"the dataset in {store.root} {what}; choose another directory")
+    return None
 
 
 def _check_round(earlier: MinedDataset, job: Job) -> None:
