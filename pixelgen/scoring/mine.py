@@ -6,8 +6,9 @@ from typing import Any, Self
 
 from pixelgen.dataset.api import Manifest, Place, generate, open_place
 from pixelgen.dataset.journal import Journal
+from pixelgen.dataset.manifest import listed_checksum
 from pixelgen.dataset.overwrite import check_removable
-from pixelgen.dataset.plan import Plan
+from pixelgen.dataset.plan import PLAN, Plan
 from pixelgen.dataset.run_config import RunConfig
 from pixelgen.dataset.selection_record import MINING, SCORES, SEARCH_JOURNAL
 from pixelgen.dataset.writer import check_free
@@ -269,7 +270,9 @@ def _find_scores(search: Search, store: Store, run: RunConfig, largest: Job) -> 
     if store.exists(SEARCH_JOURNAL):
         return None
     plan = Plan.read(store)
-    record = MiningRecord.read(store) if plan and plan.job.selection else None
+    # If the plan was lost, the checksums say that there was one.
+    is_mined = plan.job.selection if plan else listed_checksum(store, PLAN)
+    record = MiningRecord.read(store) if is_mined else None
     if record and record.search == search.digest:
         return record.read_scores(store)
     if plan is None:

@@ -199,3 +199,12 @@ def test_force_refuses_foreign_files_beside_a_dataset(name: str, tmp_path: Path)
     pixelgen.generate(candidates(20), tmp_path, run=SERIAL)
     (tmp_path / name).write_text("mine\n")
     assert name in assert_refused(tmp_path, FORCED, layout="files,coco")
+
+
+def test_a_dataset_that_lost_its_plan_is_resumed(tmp_path: Path) -> None:
+    mine_here(tmp_path)
+    before = contents(tmp_path)
+    (tmp_path / PLAN).unlink()
+    (tmp_path / "images/000003.png").unlink()
+    pixelgen.mine(candidates(), Unused(), tmp_path, RULES, run=SERIAL)
+    assert contents(tmp_path) == before
