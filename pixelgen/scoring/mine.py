@@ -8,7 +8,7 @@ from pixelgen.dataset.api import Manifest, Place, generate, open_place
 from pixelgen.dataset.journal import Journal
 from pixelgen.dataset.manifest import listed_checksum
 from pixelgen.dataset.overwrite import check_removable
-from pixelgen.dataset.plan import PLAN, Plan
+from pixelgen.dataset.plan import PLAN, Plan, is_finished
 from pixelgen.dataset.run_config import RunConfig
 from pixelgen.dataset.selection_record import MINING, SCORES, SEARCH_JOURNAL
 from pixelgen.dataset.writer import check_free
@@ -126,10 +126,12 @@ class Mining:
         search, rules = self.search, self.rules
         selector = _selector(rules, search.job, self.carried)
         table = self.scores
-        if table is None:
-            table = run_search(search, selector, open_place(path), run)
-        else:
+        if table:
             _select(table, selector)
+        is_enough = selector.is_full or not run.overwrite
+        if table is None or (len(table) < len(search.job) and not is_enough):
+            selector = _selector(rules, search.job, self.carried)
+            table = run_search(search, selector, open_place(path), run, table)
         selected = selector.selected()
         record = MiningRecord(
             search=search.digest,
@@ -273,17 +275,16 @@ def _find_scores(search: Search, store: Store, run: RunConfig, largest: Job) -> 
     # If the plan was lost, the checksums say that there was one.
     is_mined = plan.job.selection if plan else listed_checksum(store, PLAN)
     record = MiningRecord.read(store) if is_mined else None
-    if record and record.search == search.digest:
-        return record.read_scores(store)
-    if plan is None:
+    scores = record.read_scores(store) if record and record.search == search.digest else None
+    if plan is None and scores is None:
         target = Plan.of(largest)
         check_free(target, largest, store, Journal(store, target))
-    elif run.overwrite:
+    if plan and run.overwrite and (scores is None or is_finished(store, plan.job)):
         check_removable(plan, largest, store, run)
-    else:
+    elif plan and scores is None:
         what = "was mined by another model or from other candidates" if record else "was not mined"
         raise AnotherJob(f"the dataset in {store.root} {what}; choose another directory")
-    return None
+    return scores
 
 
 def _check_round(earlier: MinedDataset, job: Job) -> None:

@@ -7,7 +7,7 @@ ends with the first block that fills the dataset: so what is found does not depe
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -112,10 +112,13 @@ class _Progress:
             self.taken += 1
 
 
-def run_search(search: Search, selector: Selector, store: Store, run: RunConfig) -> ScoreTable:
+def run_search(
+    search: Search, selector: Selector, store: Store, run: RunConfig, known: ScoreTable | None
+) -> ScoreTable:
     """Score candidates until the selector is full, or all are scored; or until the run is stopped.
 
-    Returns the scores of all candidates up to the last block that was taken into account.
+    Those that are ``known`` from a search of the same digest are not scored again. Returns the
+    scores of all candidates up to the last block that was taken into account.
 
     Raises:
         Conflict: Where the directory holds the scores of another search.
@@ -126,6 +129,8 @@ def run_search(search: Search, selector: Selector, store: Store, run: RunConfig)
     progress = _Progress(ScoreTable(search.first), selector, -(-count // BLOCK))
     store.create()
     with lock(store), store.log(SEARCH_JOURNAL) as log:
+        for number, block in enumerate(_blocks(known or ())):
+            log.append(encode_line([search.digest, number, block]))
         for number, block in _replay(log, search, store):
             progress.add(number, block)
         run.progress(min(len(progress.known) * BLOCK, count), 0, count)
@@ -157,6 +162,13 @@ def _score_missing(
         log.append(encode_line([digest, number, block]))
         progress.add(number, block)
         run.progress(len(numbers), 0, count)
+
+
+def _blocks(candidates: Iterable[ScoredCandidate]) -> Iterator[list[ScoredCandidate]]:
+    """Yield candidates by whole blocks."""
+    rest = iter(candidates)
+    while len(block := [*islice(rest, BLOCK)]) == BLOCK:
+        yield block
 
 
 def _replay(log: Log, search: Search, store: Store) -> Iterator[tuple[int, list[ScoredCandidate]]]:

@@ -11,11 +11,12 @@ import pytest
 import pixelgen
 from pixelgen.dataset.plan import PLAN, SUMS
 from pixelgen.dataset.run_config import RunConfig
+from pixelgen.dataset.selection_record import SEARCH_JOURNAL as JOURNAL
 from pixelgen.engines import Check, Engine, Serial, Work
 from pixelgen.engines.base import R, T
 from pixelgen.errors import Conflict
 from pixelgen.scoring.mine import Choice
-from pixelgen.dataset.selection_record import SEARCH_JOURNAL as JOURNAL
+from pixelgen.scoring.selection_rules import SelectionRules
 from tests.support.command import Run, tree_digest
 from tests.support.dask_cluster import ROOT, cluster
 from tests.support.mined import (
@@ -31,6 +32,7 @@ from tests.support.mined import (
 
 SERIAL = RunConfig(Serial())
 FORCED = replace(SERIAL, overwrite=True)
+LARGE = replace(RULES, keep=80)
 SEARCH_FILES = ("selection.jsonl", "mining.json", "scores.npy")
 
 
@@ -104,14 +106,16 @@ def test_a_cluster_changes_no_byte(tmp_path: Path) -> None:
 
 def mine_here(out: Path, keep: int = 20, run: RunConfig = SERIAL, **options: object) -> Choice:
     rules = replace(RULES, keep=keep)
-    return pixelgen.mine(candidates(**options), Brightness(), out, rules, run=run)[1]
+    return pixelgen.mine(candidates(2000, **options), Brightness(), out, rules, run=run)[1]
 
 
-def assert_refused(out: Path, run: RunConfig = SERIAL, **options: object) -> str:
+def assert_refused(
+    out: Path, run: RunConfig = SERIAL, rules: SelectionRules = RULES, **options: object
+) -> str:
     """Nothing is scored, and no byte changes; return what is said."""
     before = contents(out)
     with pytest.raises(Conflict) as refusal:
-        pixelgen.mine(candidates(**options), Unused(), out, RULES, run=run)
+        pixelgen.mine(candidates(2000, **options), Unused(), out, rules, run=run)
     assert contents(out) == before
     return str(refusal.value)
 
@@ -184,13 +188,33 @@ def test_force_replaces_a_finished_dataset(old: str, tmp_path: Path) -> None:
     assert tree_digest(out) == tree_digest(tmp_path / "whole")
 
 
+def test_force_continues_the_search_for_a_larger_dataset(tmp_path: Path) -> None:
+    mine_here(tmp_path / "out", 20)
+    assert mine_here(tmp_path / "whole", 80).selected.is_full
+    assert mine_here(tmp_path / "out", 80, FORCED).selected.is_full
+    assert tree_digest(tmp_path / "out") == tree_digest(tmp_path / "whole")
+
+
+def test_force_does_not_score_again_what_was_scored(tmp_path: Path) -> None:
+    mine_here(tmp_path, 20)
+    stopped = replace(FORCED, stopped=lambda: True)
+    assert pixelgen.mine(candidates(), Unused(), tmp_path, LARGE, run=stopped)[0] is None
+    assert (tmp_path / JOURNAL).exists()  # with the scores that the dataset had
+    assert pixelgen.verify(tmp_path, run=SERIAL).damage == []
+    pixelgen.mine(candidates(), Unused(), tmp_path, RULES, run=SERIAL)
+
+
 @pytest.mark.parametrize("name", ["images/000003.png", *SEARCH_FILES, "metadata.jsonl", SUMS, PLAN])
-@pytest.mark.parametrize("seed", [0, 1], ids=["same", "others"])
-def test_force_refuses_a_dataset_that_was_changed(name: str, seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("seed", "rules"), [(0, RULES), (0, LARGE), (1, RULES)], ids=["same", "larger", "others"]
+)
+def test_force_refuses_a_dataset_that_was_changed(
+    name: str, seed: int, rules: SelectionRules, tmp_path: Path
+) -> None:
     mine_here(tmp_path, seed=seed)
     data = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
-    assert_refused(tmp_path, FORCED)
+    assert_refused(tmp_path, FORCED, rules)
     assert not (tmp_path / JOURNAL).exists()
 
 
