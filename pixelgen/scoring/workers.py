@@ -6,9 +6,11 @@ from functools import lru_cache
 
 from pixelgen.dataset.run_config import RunConfig
 from pixelgen.engines import Engine, Serial, Work
+from pixelgen.errors import PixelgenError
 from pixelgen.scoring.audit import ScoredImage
 from pixelgen.scoring.base import Image, Model, Score, Scorer
 from pixelgen.scoring.candidates import Candidate, Candidates
+from pixelgen.source_images import LONGEST_NAME
 
 BLOCK = 64
 """Images that are scored as one task."""
@@ -87,8 +89,19 @@ def score_batches(
 
 
 def score_rounded(score: Scorer, images: Sequence[Image]) -> list[Score]:
-    """Return the scores of images, their values rounded to 1e-4."""
-    return [each._replace(value=round(each.value, 4)) for each in score(images)]
+    """Return the scores of images, their values rounded to 1e-4.
+
+    Raises:
+        PixelgenError: For the name of a class that is too long for a manifest.
+    """
+    scores = [each._replace(value=round(each.value, 4)) for each in score(images)]
+    for _, name in scores:
+        if len(name) > LONGEST_NAME:
+            raise PixelgenError(
+                f"the model names a class {name[:40]!r}…, of {len(name):,} characters: must"
+                f" be at most {LONGEST_NAME:,}"
+            )
+    return scores
 
 
 @lru_cache(maxsize=1)

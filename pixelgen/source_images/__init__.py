@@ -19,5 +19,6 @@ from pixelgen.source_images.folder import SourceFolder as SourceFolder
 from pixelgen.source_images.folder import scan_folder as scan_folder
 from pixelgen.source_images.images import SourceImage as SourceImage
 from pixelgen.source_images.images import Window as Window
+from pixelgen.source_images.selection import LONGEST_NAME as LONGEST_NAME
 from pixelgen.source_images.selection import SelectedImage as SelectedImage
 from pixelgen.source_images.selection import Selection as Selection

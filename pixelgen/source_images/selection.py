@@ -12,8 +12,9 @@ from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 _TYPES = {"candidate": int, "score": float, "predicted": str, "mined": bool}
-_LONGEST_NAME = 1000  # characters of a class
 MOST_CANDIDATE = (1 << 53) - 1
+LONGEST_NAME = 1000
+"""Characters of the name of a class."""
 
 
 class SelectedImage(NamedTuple):
@@ -45,7 +46,7 @@ class SelectedImage(NamedTuple):
             raise ValueError("a value is of another type")
         if not 0 <= image.candidate <= MOST_CANDIDATE or not 0 <= image.score <= 1:
             raise ValueError("a value is out of range")
-        if len(image.predicted) > _LONGEST_NAME:
+        if len(image.predicted) > LONGEST_NAME:
             raise ValueError("the name of a class is too long")
         return image
 
