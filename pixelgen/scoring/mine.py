@@ -143,7 +143,7 @@ class Mining:
             after=self.after,
             families=table.families,
             classes=table.classes,
-            excluded=[*_describe(selected.excluded[:_MOST_EXCLUDED], search.job)],
+            excluded=[*_describe(selected, search.job)],
         )
         return Choice(search.job, table, record, selected, self.carried)
 
@@ -225,7 +225,9 @@ def select(
     _select(table, selector)
     if layout is not None:
         job = job.with_layout(layout)
-    return Choice(job, table, replace(record, rules=rules), selector.selected(), carried)
+    selected = selector.selected()
+    record = replace(record, rules=rules, excluded=[*_describe(selected, job)])
+    return Choice(job, table, record, selected, carried)
 
 
 def _selector(rules: SelectionRules, job: Job, carried: Iterable[SelectedImage]) -> Selector:
@@ -309,10 +311,10 @@ def _check_round(earlier: MinedDataset, job: Job) -> None:
         )
 
 
-def _describe(images: Iterable[SelectedImage], job: Job) -> Iterator[dict[str, Any]]:
-    """Yield which of the user's images some candidates were made from, and where in them."""
+def _describe(selected: Selected, job: Job) -> Iterator[dict[str, Any]]:
+    """Yield which of the user's images were excluded, and where in them the candidates are."""
     generator = Generator(job.image, job.sources)
-    for image in images:
+    for image in selected.excluded[:_MOST_EXCLUDED]:
         part = generator.origin(image.candidate).part
         window = {f"crop_{name}": value for name, value in part.window._asdict().items()}
         yield {

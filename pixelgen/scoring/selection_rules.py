@@ -135,7 +135,9 @@ class Selector:
         self._fingerprints.add(fingerprint)
 
     def add(self, number: int, candidate: ScoredCandidate) -> None:
-        """Take or leave candidate ``number``."""
+        """Take or leave candidate ``number``; leave all that come once there are enough images."""
+        if self.is_full:
+            return
         image = SelectedImage(number, candidate.score, candidate.predicted, mined=False)
         if candidate.family in self._own and candidate.score >= self._rules.own_limit:
             self._excluded.append(image)

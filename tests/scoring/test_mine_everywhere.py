@@ -11,7 +11,7 @@ import pytest
 import pixelgen
 from pixelgen.dataset.plan import PLAN, SUMS
 from pixelgen.dataset.run_config import RunConfig
-from pixelgen.dataset.selection_record import SEARCH_JOURNAL as JOURNAL
+from pixelgen.dataset.selection_record import SEARCH_JOURNAL
 from pixelgen.engines import Check, Engine, Serial, Work
 from pixelgen.engines.base import R, T
 from pixelgen.errors import Conflict
@@ -199,7 +199,7 @@ def test_force_does_not_score_again_what_was_scored(tmp_path: Path) -> None:
     mine_here(tmp_path, 20)
     stopped = replace(FORCED, stopped=lambda: True)
     assert pixelgen.mine(candidates(), Unused(), tmp_path, LARGE, run=stopped)[0] is None
-    assert (tmp_path / JOURNAL).exists()  # with the scores that the dataset had
+    assert (tmp_path / SEARCH_JOURNAL).exists()  # with the scores that the dataset had
     assert pixelgen.verify(tmp_path, run=SERIAL).damage == []
     pixelgen.mine(candidates(), Unused(), tmp_path, RULES, run=SERIAL)
 
@@ -215,7 +215,7 @@ def test_force_refuses_a_dataset_that_was_changed(
     data = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
     assert_refused(tmp_path, FORCED, rules)
-    assert not (tmp_path / JOURNAL).exists()
+    assert not (tmp_path / SEARCH_JOURNAL).exists()
 
 
 @pytest.mark.parametrize("name", [*SEARCH_FILES, "coco.json"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen.dataset.selection_record import SEARCH_JOURNAL as JOURNAL
+from pixelgen.dataset.selection_record import SEARCH_JOURNAL
 from tests.support.command import tree_digest
 from tests.support.faults import (
     PATIENCE,
@@ -72,14 +72,14 @@ class Moment:
     def has_come(self, cut: Path) -> bool:
         if self.held:
             return (cut.parent / "held").exists()
-        if self.counted == JOURNAL:
-            return lines(cut / JOURNAL) >= self.least
+        if self.counted == SEARCH_JOURNAL:
+            return lines(cut / SEARCH_JOURNAL) >= self.least
         return len([*cut.glob("images/*.png"), *cut.glob("*.tar")]) >= self.least
 
 
 MOMENTS = (
-    Moment("a block is scored", JOURNAL, 1),
-    Moment("three blocks are scored", JOURNAL, 3),
+    Moment("a block is scored", SEARCH_JOURNAL, 1),
+    Moment("three blocks are scored", SEARCH_JOURNAL, 3),
     Moment("a block is taken", held="pixelgen.scoring.search:_Progress.add::4"),
     Moment("all is scored", held="pixelgen.scoring.mine:generate::0"),
     Moment("a plan, no record", held="pixelgen.storage.local:LocalStore.put:mining.json:0"),
@@ -87,7 +87,7 @@ MOMENTS = (
     Moment("an image", IMAGES, 1),
     Moment("no shard in the journal", held="pixelgen.dataset.journal:Journal.add::0"),
     Moment("no manifest", held="pixelgen.dataset.manifest:publish::0"),
-    Moment("a manifest", held=f"pixelgen.storage.local:LocalStore.remove:{JOURNAL}:0"),
+    Moment("a manifest", held=f"pixelgen.storage.local:LocalStore.remove:{SEARCH_JOURNAL}:0"),
 )
 
 
@@ -160,7 +160,7 @@ def test_what_was_scored_is_not_scored_again_but_a_torn_line_is(
 ) -> None:
     write_model(tmp_path)
     assert kill_at(MOMENTS[3], tmp_path, command(whole, 1))
-    journal = tmp_path / "cut" / JOURNAL
+    journal = tmp_path / "cut" / SEARCH_JOURNAL
     data = journal.read_bytes()
     (tmp_path / "bright.py").write_text("def score(images):\n    raise SystemError('scored')\n")
     assert kill_at(MOMENTS[3], tmp_path, command(whole, 1))  # and comes as far without a score

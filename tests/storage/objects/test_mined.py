@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pixelgen.dataset.plan import PLAN
-from pixelgen.scoring.search import JOURNAL
+from pixelgen.dataset.selection_record import SEARCH_JOURNAL
 from tests.support.command import Run, tree_digest
 from tests.support.faults import kill_group, running
 from tests.support.mined import MINE, mine
@@ -55,7 +55,7 @@ class HoldPut:
         return None
 
 
-@pytest.mark.parametrize("name", [f"{JOURNAL}.", PLAN, "000007.png"])
+@pytest.mark.parametrize("name", [f"{SEARCH_JOURNAL}.", PLAN, "000007.png"])
 def test_a_killed_run_is_resumed(
     fronted: Front, s3: Server, tmp_path: Path, run: Run, name: str
 ) -> None:
