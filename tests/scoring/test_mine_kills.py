@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pixelgen.dataset.selection_record import SEARCH_JOURNAL
-from tests.support.command import tree_digest
+from tests.support.command import Run, tree_digest
 from tests.support.faults import (
     PATIENCE,
     Process,
@@ -21,7 +21,7 @@ from tests.support.faults import (
     torn,
     wait_for,
 )
-from tests.support.mined import MINE, mine, write_model
+from tests.support.mined import MINE, contents, mine, write_model
 
 pytestmark = pytest.mark.faults
 
@@ -193,3 +193,17 @@ def test_an_interrupted_run_says_how_to_resume_it(
     assert "the same command" in line
     assert torn(tmp_path / "cut", whole) == []
     assert_mined(tmp_path, command(whole, 2), whole)
+
+
+@pytest.mark.parametrize("whole", LAYOUTS[:1], indirect=True)
+@pytest.mark.parametrize("moment", [MOMENTS[2], MOMENTS[8]], ids=["search", "images"])
+def test_a_second_run_is_refused_and_changes_nothing(
+    moment: Moment, whole: Path, tmp_path: Path, run: Run
+) -> None:
+    write_model(tmp_path)
+    with running(tmp_path, *command(whole, 1), under=moment.under()) as process:
+        await_or_end(process, lambda: moment.has_come(tmp_path / "cut"))
+        before = contents(tmp_path / "cut")
+        assert run(*command(whole, 1)).returncode == 5
+        assert contents(tmp_path / "cut") == before
+    assert_mined(tmp_path, command(whole, 1), whole)
