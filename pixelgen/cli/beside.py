@@ -1,11 +1,14 @@
 """``--beside`` and ``--share``: negatives that fit a labelled dataset of the user's."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pixelgen.cli.command import HomePath, headed, together
 from pixelgen.cli.options import DatasetOptions
 from pixelgen.errors import BadValue, shell_path
+
+if TYPE_CHECKING:
+    from pixelgen.user_datasets.base import UserDataset
 
 _output = headed("Output")
 
@@ -46,12 +49,9 @@ def beside_fields(fields: dict[str, Any], options: BesideOptions) -> dict[str, A
         return fields
     if options.share is not None and options.count is not None:
         raise BadValue("--share cannot be combined with --count; give either")
-    from pixelgen.joining.fitting_fields import check_output, join_fields
-    from pixelgen.user_datasets.detect import detect
+    user = detect_beside(options.beside, options.out)
+    from pixelgen.joining.fitting_fields import join_fields
 
-    user = detect(options.beside)
-    if "://" not in options.out and options.out != "-":
-        check_output(user, options.out)
     joined = join_fields(user, fields)
     if (options.blob or options.out == "-") and "layout" not in fields:
         joined.pop("layout", None)  # of an image alone, or of the stream that is chosen
@@ -63,6 +63,34 @@ def beside_fields(fields: dict[str, Any], options: BesideOptions) -> dict[str, A
     splits = Splits.parse(str(joined["split"])).names if joined.get("split") else ()
     own = user.joined_images(splits)
     return joined | {"count": count_of_share(parse_share(options.share), own, user.path)}
+
+
+def detect_beside(path: str, out: str) -> "UserDataset":
+    """Read the dataset of --beside; raise BadValue where the output would lie within it."""
+    from pixelgen.joining.fitting_fields import check_output
+    from pixelgen.user_datasets.detect import detect
+
+    user = detect(path)
+    if "://" not in out and out != "-":
+        check_output(user, out)
+    return user
+
+
+def mined_fields(
+    fields: dict[str, Any],
+    given: dict[str, Any],
+    beside: str | None,
+    out: str,
+) -> dict[str, Any]:
+    """Return the fields of the job of a mined dataset with those that are given, or that fit.
+
+    Of ``fields`` what the dataset of --beside decides does not count; what is given does.
+    """
+    if beside is None:
+        return fields | given
+    from pixelgen.joining.fitting_fields import join_fields
+
+    return join_fields(detect_beside(beside, out), without_own(fields) | given)
 
 
 def changed_hint(options: BesideOptions) -> str:

@@ -161,6 +161,22 @@ class NamedChoice(click.Choice):  # type: ignore[type-arg] # no generic before c
             self.fail(f"unknown {self._noun} {text!r}{choice}", param, ctx)
 
 
+class Share(click.FloatRange):
+    """A number of 0 … 1, and not NaN, which click lets pass; ``below_1`` excludes 1."""
+
+    def __init__(self, *, below_1: bool = False) -> None:
+        super().__init__(0, 1, max_open=below_1)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read a number."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} must be a number of 0 … 1", param, ctx)
+        return number
+
+
 class Seconds(click.FloatRange):
     """A time of a day at most."""
 

@@ -14,6 +14,7 @@ from pixelgen.cli.command import HeadedCommand, skip_damaged_option
 from pixelgen.cli.generate_options import GenerateOptions, run_options
 from pixelgen.cli.generate_result import Result, print_dataset, print_partition
 from pixelgen.cli.job_notes import check_trainers, report_notes
+from pixelgen.cli.layout_options import with_trainer_layout
 from pixelgen.cli.options import (
     check_skip_damaged,
     count_option,
@@ -23,7 +24,6 @@ from pixelgen.cli.options import (
     replace_fields,
     start_option,
     with_epoch,
-    with_trainer_layout,
 )
 from pixelgen.cli.other_files import note_of_other_files
 from pixelgen.cli.output import Progress, pluralize, report

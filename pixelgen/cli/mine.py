@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pixelgen.cli.beside import beside_option, mined_fields, without_own
 from pixelgen.cli.command import (
     Count,
     HeadedCommand,
@@ -19,6 +20,7 @@ from pixelgen.cli.command import (
 )
 from pixelgen.cli.generate_result import Result, print_dataset
 from pixelgen.cli.job_notes import check_trainers, report_notes
+from pixelgen.cli.layout_options import with_trainer_layout
 from pixelgen.cli.model_options import ModelChoice, model_options
 from pixelgen.cli.options import (
     DatasetOptions,
@@ -29,7 +31,6 @@ from pixelgen.cli.options import (
     replace_fields,
     start_option,
     with_epoch,
-    with_trainer_layout,
 )
 from pixelgen.cli.output import Progress, report
 from pixelgen.cli.selection_options import (
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from pixelgen.dataset.run_config import RunConfig
     from pixelgen.job import Job
     from pixelgen.scoring.base import Model
-    from pixelgen.scoring.mine import Choice
+    from pixelgen.scoring.choice import Choice
     from pixelgen.scoring.mined_dataset import MinedDataset
     from pixelgen.scoring.selection_rules import SelectionRules
     from pixelgen.storage import Store
@@ -65,6 +66,7 @@ class MineOptions(DatasetOptions, ModelChoice, ThresholdChoice, SelectionChoice)
 
     robust: bool
     after: str | None
+    beside: str | None
     jobs: int | None
     engine: str
     durability: str
@@ -91,11 +93,12 @@ Examples:
 @_search("--after", metavar="DATASET", type=HomePath(),
          help="Mine a next round: take along the images of this mined dataset, and continue with"
               " the candidates after its own.")  # fmt: skip
-@selection_options
+@selection_options()
 @image_options(size="that of the model's input, or 300x300", family="default")
 @start_option
 @skip_damaged_option
 @dataset_options
+@beside_option
 @jobs_option
 @engine_option
 @durability_option
@@ -170,14 +173,10 @@ def _job(options: MineOptions, model: "Model", earlier: "MinedDataset | None") -
     fields: dict[str, Any] = {"size": model.input_size or 300, "family": "default"}
     if earlier:
         fields = earlier.candidates.to_dict() | {"start": earlier.record.end}
-    recipe = read_recipe(options.recipe) if options.recipe is not None else {}
-    if "remote" in recipe:
-        raise BadValue(
-            f"the recipe {options.recipe} is of fetched images, which cannot be searched; remove"
-            " remote from it"
-        )
-    given = recipe | {"count": _DEFAULT_BUDGET} | replace_fields({}, options.dataset_fields())
-    fields = with_trainer_layout(replace_fields(fields, given), options.trainer)
+    given = {"count": _DEFAULT_BUDGET} | _given(options)
+    if given.keys() & {"size", "width", "height"}:
+        fields = {name: fields[name] for name in fields.keys() - {"size", "width", "height"}}
+    fields = mined_fields(fields, given, options.beside, options.out)
     if fields.get("seed") == "random":
         raise BadValue("--seed random cannot be resumed by the same command; give a number")
     job = with_epoch(Job.parse(**options.with_limits(fields)))
@@ -187,6 +186,19 @@ def _job(options: MineOptions, model: "Model", earlier: "MinedDataset | None") -
     for line in job.sources.notes():
         report(line)
     return job
+
+
+def _given(options: MineOptions) -> dict[str, Any]:
+    """Return the fields of the recipe and the options, of which the options win."""
+    recipe = read_recipe(options.recipe) if options.recipe is not None else {}
+    if "remote" in recipe:
+        raise BadValue(
+            f"the recipe {options.recipe} is of fetched images, which cannot be searched; remove"
+            " remote from it"
+        )
+    if options.beside is not None:
+        recipe = without_own(recipe)
+    return with_trainer_layout(replace_fields(recipe, options.dataset_fields()), options.trainer)
 
 
 def _run_config(options: MineOptions, stop: Stop, progress: Progress) -> "RunConfig":

@@ -20,7 +20,7 @@ model_options = together([
            help="ONNX file, or a Python function as package.module:function. What the options below"
                 " do not say is detected."),
     _model("--input-size", metavar="WxH", help="Size that images are resized to."),
-    _model("--scale", type=float, metavar="NUMBER", help="Factor of the levels.  [default: 1/255]"),
+    _model("--scale", metavar="NUMBER", help="Factor of the levels.  [default: 1/255]"),
     _model("--mean", metavar="R,G,B", help="Subtracted from the scaled levels, for each channel."),
     _model("--std", metavar="R,G,B", help="What they are then divided by."),
     _model("--bgr", is_flag=True, help="Channels in the order blue, green, red."),
@@ -42,7 +42,7 @@ class ModelChoice:
 
     model: str
     input_size: str | None
-    scale: float | None
+    scale: str | None
     mean: str | None
     std: str | None
     bgr: bool
@@ -60,7 +60,7 @@ class ModelChoice:
             input_size=_read_size(self.input_size),
             mean=_read_numbers("--mean", self.mean),
             std=_read_numbers("--std", self.std),
-            scale=self.scale,
+            scale=_read_scale(self.scale),
             bgr=self.bgr,
             layout_in=self.layout_in or "",
             letterbox=self.letterbox,
@@ -78,6 +78,17 @@ def _read_size(text: str | None) -> tuple[int, int] | None:
     if not found:
         raise BadValue(f"invalid --input-size {text[:50]!r}: must be like 640x640, or 640")
     return int(found[1]), int(found[2] or found[1])
+
+
+def _read_scale(text: str | None) -> float | None:
+    """Read a number, or a quotient such as 1/255."""
+    if text is None:
+        return None
+    number, _, divisor = text.partition("/")
+    try:
+        return float(number) / float(divisor or 1)
+    except (ValueError, ZeroDivisionError):
+        raise BadValue(f"invalid --scale {text[:50]!r}: must be a number, as 1/255") from None
 
 
 def _read_numbers(option: str, text: str | None) -> tuple[float, ...] | None:

@@ -19,6 +19,7 @@ from pixelgen.cli.command import (
     headed,
     together,
 )
+from pixelgen.cli.layout_options import LayoutOptions, layout_options
 from pixelgen.errors import BadValue, suggest_choice
 
 if TYPE_CHECKING:
@@ -66,26 +67,7 @@ start_option = _draw("--start", type=int, metavar="N",
 dataset_options = together([
     _output("-f", "--format", "--export", "format", type=ComponentName("format"),
             help="File format.  [default: png]"),
-    _output("--layout", type=ComponentName("layout"), multiple=True,
-            help="How files are arranged and indexed; a list adds sidecars: files,coco,yolo."
-                 "  [default: files]"),
-    _output("--for", "trainer", metavar="TRAINER",
-            help="Layout and checks for a trainer: ultralytics, yolox, rfdetr, darknet, detectron2,"
-                 " mmdet, datumaro, smp, torchvision, timm, anomalib, huggingface, opencv, dlib,"
-                 " keras, dali or streaming."),
-    _output("--class", "label", metavar="NAME", multiple=True,
-            help="Class name, in layouts that have classes.  [default: negatives; object in coco"
-                 " and yolo]"),
-    _output("--label", "label_number", type=int, metavar="N",
-            help="Class number, in layouts that have one.  [default: that after --classes]"),
-    _output("--classes", metavar="NAMES",
-            help="Classes of your own dataset, in its order: cat,dog, a file with one per line, or"
-                 " a data.yaml."),
-    _output("--first-id", type=int, metavar="N",
-            help="Id of the first image in coco: that after your own.  [default: 1]"),
-    _output("--prefix", metavar="TEXT", help="Start of the names of files, such as neg- or bg."),
-    _output("--split", metavar="NAME=SHARE,…", multiple=True,
-            help="Split the dataset by shares, as in train=0.9,val=0.1."),
+    layout_options,
     _output("-o", "--out", default="negatives", metavar="PATH", show_default=True,
             type=HomePath(allow_dash=True),
             help="Directory, URL such as s3://bucket/prefix, or - for standard output."),
@@ -148,20 +130,12 @@ class ImageOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetOptions(ImageOptions):
+class DatasetOptions(ImageOptions, LayoutOptions):
     """What a dataset is like, as the options of ``dataset_options`` give it."""
 
     count: int | None
     start: int | None
     format: str | None
-    layout: tuple[str, ...]
-    trainer: str | None
-    label: tuple[str, ...]
-    label_number: int | None
-    classes: str | None
-    first_id: int | None
-    prefix: str | None
-    split: tuple[str, ...]
     out: str
     blob: bool
     recipe: str | None
@@ -170,25 +144,14 @@ class DatasetOptions(ImageOptions):
 
     def dataset_fields(self) -> dict[str, Any]:
         """Return the fields of a job that are given; options that take a list add up."""
-        if len(self.label) > 1:
-            raise BadValue(
-                f"--class is given {len(self.label)} times; a dataset has one class: give one"
-            )
         fields: dict[str, Any] = {
             "count": self.count,
             "start": self.start,
             "format": self.format,
             "checksum": self.checksum,
-            "layout": ",".join(self.layout) if self.layout else None,
-            "label": "".join(self.label) if self.label else None,
-            "label_number": self.label_number,
-            "classes": None if self.classes is None else load_classes(self.classes),
-            "first_id": self.first_id,
-            "prefix": self.prefix,
-            "split": ",".join(self.split) if self.split else None,
         }
         given = {name: value for name, value in fields.items() if value is not None}
-        return given | self.image_fields()
+        return given | self.layout_fields() | self.image_fields()
 
 
 def read_recipe(path: str) -> dict[str, Any]:
@@ -260,16 +223,6 @@ def replace_fields(fields: dict[str, Any], given: dict[str, Any]) -> dict[str, A
     """Return the fields of a job with those that are given; a size replaces both sides."""
     replaced = ("size", "width", "height") if "size" in given else ()
     return {name: value for name, value in fields.items() if name not in replaced} | given
-
-
-def with_trainer_layout(fields: dict[str, Any], trainer: str | None) -> dict[str, Any]:
-    """Return the fields of a job with the layout that the trainer of --for reads."""
-    if trainer is None:
-        return fields
-    from pixelgen.trainers import find_trainer
-
-    own = find_trainer(trainer).layout
-    return fields | {"layout": f"{own},{fields['layout']}" if "layout" in fields else own}
 
 
 def check_skip_damaged(job: "Job", is_given: bool) -> None:

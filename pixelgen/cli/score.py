@@ -10,6 +10,7 @@ from pixelgen.cli.command import (
     ComponentName,
     HeadedCommand,
     HomePath,
+    Share,
     engine_option,
     headed,
     jobs_option,
@@ -61,7 +62,7 @@ class ScoreOptions(ImageOptions, ModelChoice, ThresholdChoice):
                         )  # fmt: skip
 @skip_damaged_option
 @threshold_options
-@headed("Judgement")("--max-rate", type=click.FloatRange(0, 1), metavar="SHARE",
+@headed("Judgement")("--max-rate", type=Share(), metavar="SHARE",
         help="Exit with 3 if a larger share of a family fools the model.")  # fmt: skip
 @jobs_option
 @engine_option
@@ -71,8 +72,9 @@ def score(**values: Any) -> int:
     """Show how often images fool your model, family by family.
 
     Scores the images of DATASET or, without one, of --family, by the model's highest confidence in
-    each. Prints the quantiles of the scores, and the share of images that reach the threshold, with
-    its interval of 95 %. Nothing is written. Models of ONNX need the extra 'mine'.
+    each; DATASET may be a folder of images of yours. Prints the quantiles of the scores, and the
+    share of images that reach the threshold, with its interval of 95 %. Nothing is written. Models
+    of ONNX need the extra 'mine'.
     """
     from pixelgen.dataset.run_config import RunConfig
     from pixelgen.engines import parse_engine

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pixelgen.cli.beside import beside_option, mined_fields
 from pixelgen.cli.command import (
-    ComponentName,
     HeadedCommand,
     HomePath,
+    Share,
     durability_option,
     engine_option,
     headed,
@@ -17,7 +18,8 @@ from pixelgen.cli.command import (
     quiet_option,
 )
 from pixelgen.cli.generate_result import Result, print_dataset, print_partition
-from pixelgen.cli.options import with_trainer_layout
+from pixelgen.cli.job_notes import check_trainers
+from pixelgen.cli.layout_options import LayoutOptions, layout_options, with_trainer_layout
 from pixelgen.cli.output import Progress, report
 from pixelgen.cli.selection_options import (
     SelectionChoice,
@@ -30,20 +32,20 @@ from pixelgen.cli.selection_options import (
 from pixelgen.cli.signals import Stop
 
 if TYPE_CHECKING:
-    from pixelgen.layouts.layout import Layout
+    from pixelgen.job import Job
+    from pixelgen.scoring.mined_dataset import MinedDataset
     from pixelgen.scoring.selection_rules import SelectionRules
 
 _output, _run = headed("Output"), headed("Running")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelectOptions(SelectionChoice):
+class SelectOptions(SelectionChoice, LayoutOptions):
     """The options of ``select``."""
 
     dataset: str
     threshold: float | None
-    layout: tuple[str, ...]
-    trainer: str | None
+    beside: str | None
     out: str
     jobs: int | None
     engine: str
@@ -55,13 +57,12 @@ class SelectOptions(SelectionChoice):
 
 @click.command(cls=HeadedCommand)
 @click.argument("dataset", metavar="DATASET", type=HomePath())
-@headed("Selection")("--threshold", type=click.FloatRange(0, 1), metavar="SCORE",
+@headed("Selection")("--threshold", type=Share(), metavar="SCORE",
                      help="Score from which on a candidate fools the model.  [default: as before]"
                      )  # fmt: skip
-@selection_options
-@_output("--layout", type=ComponentName("layout"), multiple=True,
-         help="How files are arranged and indexed.  [default: as before]")  # fmt: skip
-@_output("--for", "trainer", metavar="TRAINER", help="Layout for a trainer, as in 'generate'.")
+@selection_options(otherwise="as before")
+@layout_options
+@beside_option
 @_output("-o", "--out", required=True, metavar="PATH", type=HomePath(),
          help="Directory or URL of the new dataset.")  # fmt: skip
 @jobs_option
@@ -81,10 +82,12 @@ def select(**values: Any) -> int:
     from pixelgen.dataset.run_config import RunConfig
     from pixelgen.engines import parse_engine
     from pixelgen.scoring.mine import select as select_again
+    from pixelgen.scoring.mined_dataset import MinedDataset
     from pixelgen.storage import open_store
 
     options = SelectOptions(**values)
-    choice = select_again(options.dataset, _rules(options), layout=_layout(options))
+    mined = MinedDataset.open(options.dataset)
+    choice = select_again(mined, _rules(mined, options), job=_job(mined, options))
     store = open_store(options.out, options.durability)
     partition = Partition.parse(options.partition) if options.partition is not None else None
     stop, progress = Stop("the same command finishes it"), Progress("created", quiet=options.quiet)
@@ -116,19 +119,20 @@ def select(**values: Any) -> int:
     return 1
 
 
-def _rules(options: SelectOptions) -> "SelectionRules":
+def _rules(mined: "MinedDataset", options: SelectOptions) -> "SelectionRules":
     """Return the rules of the mined dataset, with those that are given."""
-    from pixelgen.scoring.mined_dataset import MinedDataset
-
     given = options.selection_fields()
     if options.threshold is not None:
         given["threshold"] = options.threshold
-    return replace(MinedDataset.open(options.dataset).record.rules, **given)
+    return replace(mined.record.rules, **given)
 
 
-def _layout(options: SelectOptions) -> "Layout | None":
-    from pixelgen.layouts.layout import Layout
+def _job(mined: "MinedDataset", options: SelectOptions) -> "Job":
+    """Return the job of the candidates as the new dataset is to be written."""
+    from pixelgen.job import Job
 
-    fields = {"layout": ",".join(options.layout)} if options.layout else {}
-    fields = with_trainer_layout(fields, options.trainer)
-    return Layout.parse(fields["layout"]) if fields else None
+    given = with_trainer_layout(options.layout_fields(), options.trainer)
+    fields = mined_fields(mined.candidates.to_dict(), given, options.beside, options.out)
+    job = Job.parse(**fields)
+    check_trainers(job, options)
+    return job

@@ -3,35 +3,43 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from pixelgen.cli.audit_table import table_lines
-from pixelgen.cli.command import Count, headed, together
+from pixelgen.cli.command import Count, Decorator, Share, headed, together
 from pixelgen.cli.output import pluralize, report
 from pixelgen.errors import shell_path
 
 if TYPE_CHECKING:
-    from pixelgen.scoring.mine import Choice
+    from pixelgen.scoring.choice import Choice
 
 _select = headed("Selection")
-_share = click.FloatRange(0, 1)
+_REASONS = {
+    "per_family": "their family having its share (--per-family)",
+    "per_class": "their class having its number (--per-class)",
+    "near-duplicate": "being nearly the same as others",
+}
+
 
 # fmt: off
-selection_options = together([
-    _select("--keep", type=Count(), metavar="N",
-            help="Images of the dataset, plain ones among them.  [default: 1000]"),
-    _select("--plain", type=click.FloatRange(0, 1, max_open=True), metavar="SHARE",
-            help="Share of plain images, which are not selected by their scores: a dataset of mined"
-                 " ones alone was measured to harm.  [default: 0.5]"),
-    _select("--per-family", type=_share, metavar="SHARE",
-            help="Largest share of one family among the mined images.  [default: 0.12; with fewer"
-                 " than 17 families, twice an even share]"),
-    _select("--per-class", type=Count(), metavar="N",
-            help="Most mined images that are taken for one class.  [default: any number]"),
-    _select("--own-limit", type=_share, metavar="SCORE",
-            help="Exclude images of your own (crop) from this score on: they may hold an object"
-                 " without a label.  [default: 0.9]"),
-])
+def selection_options(otherwise: str = "") -> Decorator:
+    """Return the options; help shows their defaults, or ``otherwise`` for all of them."""
+    def default(text: str) -> str:
+        return f"  [default: {otherwise or text}]"
+
+    return together([
+        _select("--keep", type=Count(), metavar="N",
+                help=f"Images of the dataset, plain ones among them.{default('1000')}"),
+        _select("--plain", type=Share(below_1=True), metavar="SHARE",
+                help="Share of plain images, which are not selected by their scores: a dataset of"
+                     f" mined ones alone was measured to harm.{default('0.5')}"),
+        _select("--per-family", type=Share(), metavar="SHARE",
+                help="Largest share of one family among the mined images."
+                     f"{default('0.12; with fewer than 17 families, twice an even share')}"),
+        _select("--per-class", type=Count(), metavar="N",
+                help=f"Most mined images that are taken for one class.{default('any number')}"),
+        _select("--own-limit", type=Share(), metavar="SCORE",
+                help="Exclude images of your own (crop) from this score on: they may hold an object"
+                     f" without a label.{default('0.9')}"),
+    ])
 # fmt: on
 
 
@@ -74,12 +82,14 @@ def report_excluded(choice: "Choice", path: str) -> None:
 
 
 def report_table(choice: "Choice") -> None:
-    """Print the scores by family on stderr, with how many images of each were mined."""
+    """Print the scores by family on stderr, and which candidates past the threshold were mined."""
     for line in table_lines(choice.audit):
         report(line)
     if found := choice.selected.by_family:
         mined = ", ".join(f"{name} {count:,}" for name, count in sorted(found.items()))
         report(f"mined: {mined}")
+    for reason, count in choice.selected.passed_over.items():
+        report(f"not mined: {count:,}, {_REASONS[reason]}")
 
 
 def report_shortage(choice: "Choice", path: str) -> None:
@@ -92,7 +102,7 @@ def report_shortage(choice: "Choice", path: str) -> None:
         f"pixelgen: found {selected.mined:,} of {pluralize(rules.mined, 'mined image')} and"
         f" {plain:,} of {rules.keep - rules.mined:,} plain among {len(choice.table):,} candidates;"
         f" for others of these, run: pixelgen select {dataset} --threshold SCORE -o OTHER; for"
-        f" further candidates, run the same command with --after {dataset} -o OTHER"
+        f" further candidates, mine with --after {dataset} -o OTHER"
     )
 
 

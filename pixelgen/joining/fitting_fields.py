@@ -156,6 +156,8 @@ def fitting_command(job: Job, user: UserDataset, place: str) -> str:
 def other_command(job: Job, user: UserDataset, place: str) -> str:
     """Return the command that makes negatives as those of a job, but other images."""
     other = (job.image.seed + 1) % SEED_LIMIT
+    if job.selection:
+        return f"pixelgen mine --model FILE --seed {other} --beside {shell_path(str(user.path))}"
     seed = "" if job.remote else f" --seed {other}"  # images that are fetched differ anyway
     return _command(job, user, place, seed, "more")
 
@@ -167,6 +169,11 @@ def _command(job: Job, user: UserDataset, place: str, seed: str, suffix: str) ->
     if needed in ("coco", "yolo") and needed not in str(job.layout).split(","):
         layout = f" --layout {shell_path(f'{job.layout},{needed}')}"
     remote = " --remote" if job.remote else ""
+    if job.selection:
+        return (
+            f"pixelgen select {shell_path(root)} --beside {shell_path(str(user.path))}{layout}"
+            f" -o {shell_path(f'{root}-{suffix}')}"
+        )
     return (
         f"pixelgen generate --recipe {shell_path(f'{root}/pixelgen.json')} --beside"
         f" {shell_path(str(user.path))}{layout}{remote}{seed} -o {shell_path(f'{root}-{suffix}')}"

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from pixelgen.generator import Generator
 from pixelgen.image_types import Pixels
 from pixelgen.job import Job
 from pixelgen.scoring.base import Image
+from pixelgen.source_images import SourceFolder
 
 
 class Candidate(NamedTuple):
@@ -78,6 +80,24 @@ class DatasetCandidates(Candidates):
         for number in numbers:
             pixels, row = dataset[number]
             yield Candidate(_family_name(str(row["generator"])), to_rgb(pixels))
+
+
+@dataclass(frozen=True)
+class FolderCandidates(Candidates):
+    """The images of a folder of the user's, each decoded whole; the folder is their family."""
+
+    folder: SourceFolder
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.folder.images)
+
+    def read(self, numbers: range) -> Iterator[Candidate]:
+        """Read and decode some images."""
+        family = Path(self.folder.source.path).resolve().name
+        for number in numbers:
+            levels = self.folder.decoded.levels(self.folder.images[number])
+            yield Candidate(family, to_rgb(levels))
 
 
 # Tables of families, and the places of rows, are kept from one block to the next.

@@ -1,82 +1,31 @@
 """Mining: the dataset of the candidates that fool a model, and of plain ones beside them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
-from pixelgen.dataset.api import Manifest, Place, generate, open_place
+from pixelgen.dataset.api import Manifest, Place, open_place
 from pixelgen.dataset.journal import Journal
 from pixelgen.dataset.manifest import listed_checksum
 from pixelgen.dataset.overwrite import check_removable
 from pixelgen.dataset.plan import PLAN, Plan, is_finished
 from pixelgen.dataset.run_config import RunConfig
-from pixelgen.dataset.selection_record import MINING, SCORES, SEARCH_JOURNAL
+from pixelgen.dataset.selection_record import MINING, SEARCH_JOURNAL
 from pixelgen.dataset.writer import check_free
-from pixelgen.errors import AnotherJob, BadValue, PixelgenError
-from pixelgen.generator import Generator
+from pixelgen.errors import AnotherJob, BadValue
 from pixelgen.job import Job
-from pixelgen.layouts.layout import Layout
-from pixelgen.scoring.audit import Audit
 from pixelgen.scoring.base import Model
 from pixelgen.scoring.candidates import JobCandidates
+from pixelgen.scoring.choice import Choice, describe_excluded
 from pixelgen.scoring.fingerprint import fingerprint
-from pixelgen.scoring.mined_dataset import MinedDataset
+from pixelgen.scoring.mined_dataset import MinedDataset, check_search_files
 from pixelgen.scoring.mining_record import MiningRecord
 from pixelgen.scoring.models import Hook, to_model
 from pixelgen.scoring.score_table import ScoreTable
 from pixelgen.scoring.search import Search, run_search
-from pixelgen.scoring.selection_rules import Selected, SelectionRules, Selector
+from pixelgen.scoring.selection_rules import SelectionRules, Selector
 from pixelgen.source_images import SelectedImage, Selection
 from pixelgen.storage import Store
-
-_MOST_EXCLUDED = 10_000  # rows of the record
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What was selected of candidates.
-
-    Attributes:
-        candidates: The job of which the candidates are the images.
-        table: Their scores.
-        record: The model, the candidates and the rules.
-        selected: What was selected of them.
-        carried: The images of an earlier round, which come first.
-    """
-
-    candidates: Job
-    table: ScoreTable
-    record: MiningRecord
-    selected: Selected
-    carried: tuple[SelectedImage, ...]
-
-    @property
-    def audit(self) -> Audit:
-        """The scores of all candidates, by family."""
-        return Audit.of(self.table.scored_images(), self.record.rules.threshold)
-
-    @property
-    def job(self) -> Job:
-        """The job of the dataset."""
-        files = ((MINING, self.record.to_bytes()), (SCORES, self.table.to_bytes()))
-        return self.candidates.with_selection(
-            Selection((*self.carried, *self.selected.images), files)
-        )
-
-    def write(self, path: Place, run: RunConfig | None = None) -> Manifest:
-        """Generate the dataset, or resume it.
-
-        Raises:
-            PixelgenError: If no candidate fools the model; and what :func:`generate` raises.
-        """
-        if not self.selected.mined:
-            threshold = self.record.rules.threshold
-            raise PixelgenError(
-                f"none of {len(self.table):,} candidates fools the model: the highest score is"
-                f" {self.audit.overall.highest:.4g}, and the threshold {threshold:.4g}; run the"
-                " same command with a lower --threshold, or 'pixelgen mine' with a greater --budget"
-            )
-        return generate(self.job, path, run=run)
 
 
 @dataclass(frozen=True)
@@ -128,6 +77,11 @@ class Mining:
         table = self.scores
         if table:
             _select(table, selector)
+        if table and not selector.is_full and len(table) < len(search.job) and not run.overwrite:
+            raise AnotherJob(
+                f"{open_place(path).root} was searched up to candidate {len(table):,}; to search on"
+                " and replace the dataset there, give --force, or choose another directory"
+            )
         is_enough = selector.is_full or not run.overwrite
         if table is None or (len(table) < len(search.job) and not is_enough):
             selector = _selector(rules, search.job, self.carried)
@@ -143,7 +97,7 @@ class Mining:
             after=self.after,
             families=table.families,
             classes=table.classes,
-            excluded=[*_describe(selected, search.job)],
+            excluded=[*describe_excluded(selected, search.job)],
         )
         return Choice(search.job, table, record, selected, self.carried)
 
@@ -195,14 +149,17 @@ def end_search(store: Store, manifest: Manifest) -> None:
 
 
 def select(
-    source: Place, rules: SelectionRules | None = None, *, layout: Layout | None = None
+    source: Place | MinedDataset, rules: SelectionRules | None = None, *, job: Job | None = None
 ) -> Choice:
     """Select from the recorded scores of a mined dataset again, without the model.
+
+    Images that were removed from it are not selected again.
 
     Args:
         source: The mined dataset.
         rules: What is selected; None for the same as then.
-        layout: The layout of the new dataset; None for the same.
+        job: The job of its candidates with another layout, other classes or names; None for the
+            same.
 
     Returns:
         What was selected; its method ``write`` generates the dataset.
@@ -211,8 +168,11 @@ def select(
         BadValue: For what cannot be done.
         Conflict: Where the mined dataset is damaged.
     """
-    mined = MinedDataset.open(source)
-    record, job = mined.record, mined.candidates
+    mined = source if isinstance(source, MinedDataset) else MinedDataset.open(source)
+    record, candidates = mined.record, mined.candidates
+    job = candidates if job is None else job.with_sources(candidates.sources)
+    if Search.fields_of(job) != Search.fields_of(candidates) or job.count != candidates.count:
+        raise BadValue(f"the job is not that of the candidates of {mined.store.root}")
     rules = rules or record.rules
     if record.robust_from is not None and rules.threshold < record.robust_from:
         raise BadValue(
@@ -222,11 +182,9 @@ def select(
     table = record.read_scores(mined.store)
     carried = tuple(image for image in mined.images if image.candidate < record.first)
     selector = _selector(rules, job, carried)
-    _select(table, selector)
-    if layout is not None:
-        job = job.with_layout(layout)
+    _select(table, selector, mined.removed)
     selected = selector.selected()
-    record = replace(record, rules=rules, excluded=[*_describe(selected, job)])
+    record = replace(record, rules=rules, excluded=[*describe_excluded(selected, job)])
     return Choice(job, table, record, selected, carried)
 
 
@@ -250,11 +208,10 @@ def _fingerprints(job: Job, candidates: list[int]) -> Iterator[int]:
             yield fingerprint(candidate.image)
 
 
-def _select(table: ScoreTable, selector: Selector) -> None:
+def _select(table: ScoreTable, selector: Selector, removed: Container[int] = ()) -> None:
     for number, candidate in enumerate(table, table.first):
-        if selector.is_full:
-            return
-        selector.add(number, candidate)
+        if number not in removed:
+            selector.add(number, candidate)
 
 
 def _largest_job(job: Job, rules: SelectionRules, carried: Iterable[SelectedImage]) -> Job:
@@ -276,7 +233,10 @@ def _find_scores(search: Search, store: Store, run: RunConfig, largest: Job) -> 
     plan = Plan.read(store)
     # If the plan was lost, the checksums say that there was one.
     is_mined = plan.job.selection if plan else listed_checksum(store, PLAN)
-    record = MiningRecord.read(store) if is_mined else None
+    record = None
+    if is_mined and (plan or store.size(MINING) is not None):
+        check_search_files(store)
+        record = MiningRecord.read(store)
     scores = record.read_scores(store) if record and record.search == search.digest else None
     if plan is None and scores is None:
         target = Plan.of(largest)
@@ -309,18 +269,3 @@ def _check_round(earlier: MinedDataset, job: Job) -> None:
             f"the candidates of a next round must begin at {earlier.record.end}, after those of"
             f" {earlier.store.root}; omit --start"
         )
-
-
-def _describe(selected: Selected, job: Job) -> Iterator[dict[str, Any]]:
-    """Yield which of the user's images were excluded, and where in them the candidates are."""
-    generator = Generator(job.image, job.sources)
-    for image in selected.excluded[:_MOST_EXCLUDED]:
-        part = generator.origin(image.candidate).part
-        window = {f"crop_{name}": value for name, value in part.window._asdict().items()}
-        yield {
-            "source": part.name,
-            **window,
-            "score": image.score,
-            "predicted": image.predicted,
-            "candidate": image.candidate,
-        }

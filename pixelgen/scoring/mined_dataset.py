@@ -5,12 +5,16 @@ from typing import Self
 
 from pixelgen.dataset.api import Place, open_to_read
 from pixelgen.dataset.existing_plan import read_plan
+from pixelgen.dataset.manifest import listed_checksum
+from pixelgen.dataset.plan import SUMS
+from pixelgen.dataset.selection_record import MINING, SCORES
 from pixelgen.dataset.source_record import read_sources
-from pixelgen.errors import BadValue
+from pixelgen.errors import BadValue, Conflict
 from pixelgen.job import Job
 from pixelgen.scoring.mining_record import MiningRecord
 from pixelgen.source_images import SelectedImage, SourceCatalog
 from pixelgen.storage import Store
+from pixelgen.storage.checksums import sha256_of
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,12 @@ class MinedDataset:
         """
         store = open_to_read(place)
         plan = read_plan(store)
-        record = MiningRecord.read(store) if plan.job.selection else None
-        if record is None:
+        if not plan.job.selection:
             raise BadValue(
                 f"the dataset in {store.root} was not mined; give one that 'pixelgen mine' made"
             )
-        return cls(store, read_sources(plan, store), record)
+        check_search_files(store)
+        return cls(store, read_sources(plan, store), MiningRecord.read(store))
 
     @property
     def candidates(self) -> Job:
@@ -52,7 +56,24 @@ class MinedDataset:
         return job.with_sources(SourceCatalog(self.job.sources.folders))
 
     @property
+    def removed(self) -> set[int]:
+        """The candidates whose images were removed from it."""
+        kept = {image.candidate for image in self.images}
+        selection = self.job.sources.selection
+        return {*selection.candidates} - kept if selection else set()
+
+    @property
     def images(self) -> tuple[SelectedImage, ...]:
         """Its images, without those that were removed from it."""
         selection = self.job.sources.selection
         return tuple(selection.images[index] for index in self.job.indices) if selection else ()
+
+
+def check_search_files(store: Store) -> None:
+    """Raise Conflict where a file of a search is missing, or is not as SHA256SUMS lists it."""
+    for name in (MINING, SCORES):
+        listed = listed_checksum(store, name)
+        if store.size(name) is None or listed not in ("", sha256_of(store.chunks(name))):
+            raise Conflict(
+                f"{store.path(name)} is missing, or not as {SUMS} lists it; restore it from a copy"
+            )

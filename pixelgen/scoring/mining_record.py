@@ -9,6 +9,7 @@ from pixelgen.dataset.selection_record import MINING, SCORES
 from pixelgen.errors import BadValue, Conflict
 from pixelgen.scoring.score_table import ScoreTable
 from pixelgen.scoring.selection_rules import SelectionRules
+from pixelgen.source_images.selection import MOST_CANDIDATE
 from pixelgen.storage import Store
 
 _SCHEMA = 1
@@ -53,28 +54,40 @@ class MiningRecord:
         return json.dumps({"schema": _SCHEMA} | asdict(self), indent=1).encode() + b"\n"
 
     @classmethod
-    def read(cls, store: Store) -> Self | None:
-        """Return the record of a mined dataset; None where it was not mined.
+    def read(cls, store: Store) -> Self:
+        """Return the record of a mined dataset.
 
         Raises:
-            Conflict: Where it is damaged.
+            Conflict: Where it is missing or damaged.
         """  # noqa: DOC501 - the ValueError and TypeError are caught
-        if store.size(MINING) is None:
-            return None
         try:
             members = json.loads(store.read(MINING, _LIMIT))
             if members.pop("schema") != _SCHEMA:
                 raise ValueError("it is of another schema")
-            rules = SelectionRules(**members.pop("rules"))
-            record = cls(rules=rules, **members)
-            if type(record.first) is not int or type(record.scored) is not int:
-                raise TypeError("its candidates are not counted by whole numbers")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BadValue) as error:
+            record = cls(rules=SelectionRules(**members.pop("rules")), **members)
+            record._check()
+        except OSError as error:
+            raise Conflict(f"cannot read {store.path(MINING)}: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BadValue):
             raise Conflict(
-                f"{store.path(MINING)} is damaged or of another version ({error}); restore it from"
-                " a copy"
+                f"{store.path(MINING)} is damaged or of another version; restore it from a copy"
             ) from None
         return record
+
+    def _check(self) -> None:
+        """Raise ValueError for what no search leaves."""
+        texts = (self.search, self.after, *self.families, *self.classes)
+        counts = (self.first, self.scored)
+        lists = (self.families, self.classes)
+        are_right = (
+            all(isinstance(each, str) for each in texts),
+            all(type(each) is int and 0 <= each <= MOST_CANDIDATE for each in counts),
+            all(len({*names}) == len(names) for names in lists),
+            self.robust_from is None or 0 <= float(self.robust_from) <= 1,
+            isinstance(self.excluded, list),
+        )
+        if not all(are_right):
+            raise ValueError("a member has a value that no search leaves")
 
     def read_scores(self, store: Store) -> ScoreTable:
         """Return the scores of the candidates.
@@ -84,14 +97,10 @@ class MiningRecord:
         """
         try:
             data = b"".join(store.chunks(SCORES))
-            table = ScoreTable.read(data, self.first, self.families, self.classes)
-        except (ValueError, TypeError, EOFError, OSError) as error:
+            return ScoreTable.read(data, self.first, self.scored, (self.families, self.classes))
+        except OSError as error:
+            raise Conflict(f"cannot read {store.path(SCORES)}: {error.strerror}") from None
+        except ValueError as error:
             raise Conflict(
-                f"{store.path(SCORES)} is missing or damaged ({error}); restore it from a copy"
+                f"{store.path(SCORES)} is damaged ({error}); restore it from a copy"
             ) from None
-        if len(table) != self.scored:
-            raise Conflict(
-                f"{store.path(SCORES)} has {len(table):,} scores, not {self.scored:,}; restore it"
-                " from a copy"
-            )
-        return table

@@ -1,5 +1,6 @@
 """A model from the user's options: an ONNX file, or a function of theirs."""
 
+import os
 import re
 from pathlib import Path
 
@@ -15,7 +16,7 @@ DETECTED = ModelOptions()
 """Nothing is said: all is detected."""
 
 
-def load_model(path: str, options: ModelOptions = DETECTED) -> Model:
+def load_model(path: str | os.PathLike[str], options: ModelOptions = DETECTED) -> Model:
     """Load a model as far as to know how it is fed and read.
 
     Args:
@@ -25,6 +26,7 @@ def load_model(path: str, options: ModelOptions = DETECTED) -> Model:
     Raises:
         BadValue: Where it cannot be loaded or used, or an option does not fit it.
     """
+    path = os.fspath(path)
     if not re.fullmatch(r"[\w.]+:\w+", path) or Path(path).exists():
         return load_onnx_model(path, options)
     if options != ModelOptions():

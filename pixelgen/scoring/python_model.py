@@ -1,9 +1,12 @@
 """A function of the user's as a model: ``package.module:function``."""
 
+import hashlib
 import importlib
+import inspect
 import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -41,8 +44,8 @@ class PythonModel(Model):
 
     @property
     def record(self) -> dict[str, str]:
-        """The name of the function."""
-        return {"function": self.path}
+        """The name of the function, and the SHA-256 of the file that it is defined in."""
+        return {"function": self.path, "sha256": _digest_code(_import_hook(self.path))}
 
     def absolute(self) -> Self:
         """Return it as it is: it is imported by its name."""
@@ -76,6 +79,11 @@ class FunctionModel(PythonModel):
             return True
         return False
 
+    @property
+    def record(self) -> dict[str, str]:
+        """The name of the function, and the SHA-256 of the file that it is defined in."""
+        return {"function": self.path, "sha256": _digest_code(self.function)}
+
     def open(self) -> Scorer:
         """Return what calls the function."""
         return _HookScorer(self.path, self.function)
@@ -91,6 +99,15 @@ def load_python_model(path: str) -> PythonModel:
     return PythonModel(path)
 
 
+def _digest_code(function: Hook) -> str:
+    """Return the SHA-256 of the file of a function's code, of its code where it has no file."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is None:  # of an object that can be called, or of another language
+        return ""
+    file = Path(code.co_filename)
+    return hashlib.sha256(file.read_bytes() if file.is_file() else code.co_code).hexdigest()
+
+
 def _import_hook(path: str) -> Hook:
     module, _, name = path.partition(":")
     folder = str(Path.cwd())
@@ -98,7 +115,8 @@ def _import_hook(path: str) -> Hook:
         sys.path.insert(0, folder)
     importlib.invalidate_caches()  # of a module that was just written
     try:
-        hook = getattr(importlib.import_module(module), name)
+        with redirect_stdout(sys.stderr):
+            hook = getattr(importlib.import_module(module), name)
     except Exception as error:  # noqa: BLE001 – of code of the user's
         raise BadValue(f"cannot import the function {path}: {_in_a_line(error)}") from None
     if not callable(hook):
@@ -124,7 +142,8 @@ class _HookScorer:
 
     def _score_batch(self, batch: Image) -> list[Score]:
         try:
-            result = self._hook(batch)
+            with redirect_stdout(sys.stderr):  # stdout has the result alone
+                result = self._hook(batch)
         except Exception as error:  # noqa: BLE001 – of code of the user's
             raise PixelgenError(f"{self._path} failed: {_in_a_line(error)}") from None
         names: Sequence[str] = [""] * len(batch)

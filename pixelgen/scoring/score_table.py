@@ -1,6 +1,5 @@
 """The scores of all candidates of a search, in order, as ``scores.npy`` holds them."""
 
-import io
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Self
 
@@ -16,6 +15,7 @@ ROW = np.dtype([("score", "<f4"), ("predicted", "<i4"), ("family", "<i4"), ("has
 parts of its fingerprint."""
 
 _HASH_BITS = 64
+_MAGIC = b"\x93NUMPY\x01\x00"
 
 
 class ScoredCandidate(NamedTuple):
@@ -50,18 +50,25 @@ class ScoreTable:
         self._families, self._classes = Names(), Names()
 
     @classmethod
-    def read(cls, data: bytes, first: int, families: Sequence[str], classes: Sequence[str]) -> Self:
-        """Read the content of ``scores.npy``.
+    def read(
+        cls, data: bytes, first: int, count: int, names: tuple[Sequence[str], Sequence[str]]
+    ) -> Self:
+        """Read the content of ``scores.npy``: so many candidates; names of families and classes.
 
         Raises:
             ValueError: If it is not such content.
         """
-        table = cls(first)
-        rows = np.load(io.BytesIO(data), allow_pickle=False)
-        if rows.dtype != ROW or rows.ndim != 1:
-            raise ValueError("its rows are of another type")
-        for name, names in (("family", families), ("predicted", classes)):
-            if len(rows) and not 0 <= rows[name].min() <= rows[name].max() < len(names):
+        table, (families, classes) = cls(first), names
+        head = _head(count)
+        if not data.startswith(head) or len(data) != len(head) + count * ROW.itemsize:
+            raise ValueError(f"it is not an array of {count:,} scores")
+        rows = np.frombuffer(data, ROW, offset=len(head))
+        if not ((rows["score"] >= 0) & (rows["score"] <= 1)).all():
+            raise ValueError("a score is not within 0 … 1")
+        if (rows["color"] >= 1 << 24).any():
+            raise ValueError("a color is out of range")
+        for name, known in (("family", families), ("predicted", classes)):
+            if len(rows) and not 0 <= rows[name].min() <= rows[name].max() < len(known):
                 raise ValueError(f"the number of a {name} is out of range")
         table._blocks = [rows]
         table._families, table._classes = Names(families), Names(classes)
@@ -83,9 +90,7 @@ class ScoreTable:
 
     def to_bytes(self) -> bytes:
         """Return the content of ``scores.npy``."""
-        file = io.BytesIO()
-        np.save(file, np.concatenate(self._blocks), allow_pickle=False)
-        return file.getvalue()
+        return _head(len(self)) + np.concatenate(self._blocks).tobytes()
 
     @property
     def families(self) -> list[str]:
@@ -111,3 +116,11 @@ class ScoreTable:
         """Yield each candidate as an audit takes it."""
         for each in self:
             yield ScoredImage(each.family, Score(each.score, each.predicted))
+
+
+def _head(count: int) -> bytes:
+    """Return the beginning of a file of so many rows, in version 1.0 of numpy's format (NEP 1)."""
+    text = f"{{'descr': {ROW.descr}, 'fortran_order': False, 'shape': ({count},), }}"
+    padding = -(len(_MAGIC) + 2 + len(text) + 1) % 64
+    text += " " * padding + "\n"
+    return _MAGIC + len(text).to_bytes(2, "little") + text.encode()

@@ -2,8 +2,9 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from pixelgen.errors import BadValue
 from pixelgen.generator import check_range
@@ -32,7 +33,8 @@ class SelectionRules:
             selected for their scores. A set of mined images alone was measured to be harmful.
         per_family: The largest share of the mined images that may be of one family; None for 0.12
             or, of few families, twice an even share.
-        per_class: How many mined images may be predicted to be of one class; None for any.
+        per_class: How many mined images may be predicted to be of one class, if the model names
+            classes; None for any.
         own_limit: The score from which on images of the user's own images are excluded, since they
             may hold an object that has no label.
         robust: Whether an image must fool the model mirrored and shifted by one pixel, too.
@@ -93,11 +95,13 @@ class Selected:
     """What a search found.
 
     Attributes:
-        images: The selected images, ascending by candidate.
+        images: The selected images: the mined ones among the plain ones, evenly, so that any part
+            of the dataset has some of both.
         mined: How many of them are mined.
         is_full: Whether there are as many as the rules ask for.
         by_family: Of the mined images, how many are of each family.
         excluded: Candidates that were excluded since they may hold an object without a label.
+        passed_over: How many candidates reach the threshold and are not mined, by reason.
     """
 
     images: tuple[SelectedImage, ...]
@@ -105,6 +109,7 @@ class Selected:
     is_full: bool
     by_family: Mapping[str, int]
     excluded: tuple[SelectedImage, ...]
+    passed_over: Mapping[str, int]
 
 
 class Selector:
@@ -122,6 +127,7 @@ class Selector:
         self._excluded: list[SelectedImage] = []
         self._families: Counter[str] = Counter()
         self._classes: Counter[str] = Counter()
+        self._passed_over: Counter[str] = Counter()
         self._fingerprints = Fingerprints()
 
     @property
@@ -152,11 +158,15 @@ class Selector:
         rules = self._rules
         if candidate.score < rules.threshold or len(self._mined) == rules.mined:
             return False
+        reason = ""
         if self._families[candidate.family] == self._most_of_family:
-            return False
-        if rules.per_class is not None and self._classes[candidate.predicted] == rules.per_class:
-            return False
-        return self._fingerprints.add(candidate.fingerprint)
+            reason = "per_family"
+        elif candidate.predicted and self._classes[candidate.predicted] == rules.per_class:
+            reason = "per_class"
+        elif not self._fingerprints.add(candidate.fingerprint):
+            reason = "near-duplicate"
+        self._passed_over[reason] += bool(reason)
+        return not reason
 
     def selected(self) -> Selected:
         """Return what was selected; of too few mined images, with fewer plain ones."""
@@ -164,9 +174,20 @@ class Selector:
         if len(self._mined) < self._rules.mined:
             plain = plain[: math.floor(len(self._mined) * share / (1 - share))]
         return Selected(
-            images=tuple(sorted((*self._mined, *plain))),
+            images=_interleaved(self._mined, plain),
             mined=len(self._mined),
             is_full=self.is_full,
             by_family=dict(self._families),
             excluded=tuple(self._excluded),
+            passed_over={reason: count for reason, count in self._passed_over.items() if count},
         )
+
+
+def _interleaved(*groups: Sequence[SelectedImage]) -> tuple[SelectedImage, ...]:
+    """Return the images of groups in one order, in which each group is spread evenly."""
+    placed = [
+        (Fraction(2 * place + 1, 2 * len(group)), image)
+        for group in groups
+        for place, image in enumerate(group)
+    ]
+    return tuple(image for _, image in sorted(placed))

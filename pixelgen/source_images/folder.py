@@ -157,7 +157,7 @@ def scan_folder(
             than the frame; for labels that cannot be read, or do not fit their images.
     """
     try:
-        names = sorted(_image_names(source.path), key=os.fsencode)
+        names = sorted(image_names(source.path), key=os.fsencode)
         if not names:
             raise BadValue(f"the source {source.path!r} holds no images (.png, .jpg, .webp, …)")
         labels = _read_labels(source, names)
@@ -261,7 +261,9 @@ def shorten_list(texts: Sequence[str]) -> str:
     return ", ".join(texts[:_LISTED]) + more
 
 
-def _image_names(path: str) -> Iterator[str]:
+def image_names(path: str) -> Iterator[str]:
+    """Yield the names of the images below a folder; raise OSError where it cannot be read."""
+
     def refuse(error: OSError) -> None:
         raise error
 

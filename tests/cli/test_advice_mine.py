@@ -1,10 +1,13 @@
 """Advice of ``mine`` and ``select``, and of other commands about mined datasets."""
 
+import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.support.advice import Console, follows_advice
+from tests.support.onnx_models import REASON, Affine, write_model
 
 BRIGHT = """
 def score(images):
@@ -12,6 +15,17 @@ def score(images):
 """
 SEARCH = "mine --model bright_images:score -s 8 -j 1 --family solid --family gradient --budget 512"
 FULL = "--threshold 0.5 --keep 10"
+
+
+def write_coco(folder: Path) -> Path:
+    """Write a COCO dataset of an image; return its file."""
+    folder.mkdir()
+    Image.new("RGB", (9, 9)).save(folder / "1.png")
+    image = {"id": 7, "file_name": "1.png", "width": 9, "height": 9}
+    categories = [{"id": number, "name": f"class{number}"} for number in (17, 18)]
+    content = {"images": [image], "annotations": [], "categories": categories}
+    (folder / "own.json").write_text(json.dumps(content))
+    return folder / "own.json"
 
 
 @pytest.fixture
@@ -52,8 +66,8 @@ def test_an_option_of_mine_is_given_as_its_message_says(
 
 
 @follows_advice(
-    "none of … candidates fools the model: the highest score is …, and the threshold …; run the"
-    " same command with a lower --threshold, or 'pixelgen mine' with a greater --budget",
+    "none of … candidates is mined: the highest score is …, and the threshold ……; give a lower"
+    " --threshold, or other candidates",
     "… holds a search that has no dataset yet; run the 'pixelgen mine' command again",
 )
 def test_a_search_that_finds_nothing_is_continued(mine: str, console: Console) -> None:
@@ -62,6 +76,7 @@ def test_a_search_that_finds_nothing_is_continued(mine: str, console: Console) -
                                               1)  # fmt: skip
     console.run("status out", 1)
     console.run(f"{mine} {FULL} -o out")
+    console.run(f"{mine.replace('gradient', 'stripes')} {FULL} -o other")
     console.run("status out")
     console.run("select out --threshold 1 -o none", 1)
     console.run("select out --threshold 0.5 -o none")
@@ -69,13 +84,27 @@ def test_a_search_that_finds_nothing_is_continued(mine: str, console: Console) -
 
 @follows_advice(
     "pixelgen: found … of … and … of … plain among … candidates; for others of these, run: pixelgen"
-    " select … --threshold SCORE -o OTHER; for further candidates, run the same command with"
-    " --after … -o OTHER",
+    " select … --threshold SCORE -o OTHER; for further candidates, mine with --after … -o OTHER",
+    "their family having its share (--per-family)",
+    "their class having its number (--per-class)",
+    "… was searched up to candidate …; to search on and replace the dataset there, give --force, or"
+    " choose another directory",
 )
 def test_a_search_that_finds_too_little_is_continued(mine: str, console: Console) -> None:
-    console.run(f"{mine} --threshold 0.7 --keep 90 -o hard", 1)
+    short = f"{mine} --threshold 0.7 --keep 90"
+    console.run(f"{short} -o hard", 1)
     console.run("select hard --threshold 0.5 -o other")
     console.run(f"{mine} --threshold 0.7 --keep 10 --after hard -o another")
+    console.run(f"{short} --budget 5120 -o hard", 3)
+    console.run(f"{short} --budget 5120 -o larger")
+    console.run(f"{short} --budget 5120 -o hard --force")
+    many = f"{mine} --threshold 0.5 --plain 0"
+    assert "(--per-family)" in console.run(f"{many} --keep 200 --per-family 0.5 -o capped", 1)
+    console.run(f"{many} --keep 90 --per-family 1 -o uncapped")
+    Path("named.py").write_text(BRIGHT.replace("/ 255", "/ 255, ['day'] * len(images)"))
+    named = f"{SEARCH.replace('bright_images', 'named')} {FULL}"
+    console.run(f"{named} --per-class 2 -o few", 1)
+    console.run(f"{named} --per-class 5 -o enough")
 
 
 @follows_advice(
@@ -127,3 +156,49 @@ def test_a_selection_without_a_manifest_is_made_in_another_directory(
     (hard / "selection.jsonl").write_bytes(Path("other/selection.jsonl").read_bytes())
     console.run("repair hard")
     console.run("verify hard --deep")
+
+
+@follows_advice("pixelgen select … --beside …… -o …")
+def test_a_mined_dataset_is_written_again_to_fit_the_users(
+    mine: str, hard: Path, console: Console
+) -> None:
+    own = write_coco(Path("own"))
+    console.run("index hard --layout coco")
+    console.run(f"merge hard --into {own} -o joined.json", 3)
+    console.follow()
+    console.run(f"merge hard-joined --into {own} -o joined.json")
+    console.run(f"{mine} {FULL} --beside {own} -o fits")
+    console.run(f"merge fits --into {own} -o again.json")
+
+
+@follows_advice("pixelgen mine --model FILE --seed … --beside …")
+def test_other_images_are_mined_with_another_seed(mine: str, console: Console) -> None:
+    own = write_coco(Path("own"))
+    console.run(f"{mine} {FULL} --beside {own} -o fits")
+    console.run(f"merge fits --into {own} -o own/joined.json")
+    console.run("merge fits --into own/joined.json -o twice.json", 3)
+    console.run(f"{mine} {FULL} --seed 1 --beside own/joined.json -o more")
+    console.run("merge more --into own/joined.json -o own/twice.json")
+
+
+@follows_advice(
+    "; … of your own images are excluded (--own-limit), as they may hold an object without a label:"
+    " …",
+)
+def test_a_limit_that_excludes_everything_is_raised(console: Console) -> None:
+    Path("bright_images.py").write_text(BRIGHT)
+    Path("scenes").mkdir()
+    Image.effect_noise((40, 40), 20).convert("RGB").save("scenes/1.png")
+    crops = "mine --model bright_images:score --family crop:source=scenes -s 8 --threshold 0.4"
+    console.run(f"{crops} --keep 4 --own-limit 0.41 -o out", 1)
+    console.run(f"{crops} --keep 4 --own-limit 1 -o out")
+
+
+@follows_advice("invalid --scale …: must be a number, as 1/255")
+def test_a_scale_is_written_as_a_number_or_a_quotient(tmp_path: Path, console: Console) -> None:
+    for name in ("onnx", "onnxruntime"):
+        pytest.importorskip(name, reason=REASON)
+    path = write_model(tmp_path / "m.onnx", {"y": Affine([2, 0], [1, -1])})
+    score = f"score --model {path} --family uniform -n 3 -s 8 -j 1"
+    console.run(f"{score} --scale half", 2)
+    console.run(f"{score} --scale 1/255")

@@ -1,5 +1,6 @@
 """``pixelgen mine`` and ``select`` as users run them, with a function in place of a model."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -61,7 +62,10 @@ def test_the_images_are_candidates_of_the_job_and_the_rows_say_which(hard: Path,
         assert row["score"] == round(float(image.mean() / 255), 4)
         assert row["predicted"] == ("day" if row["score"] > 0.5 else "night")
         assert row["score"] >= 0.58 or not row["mined"]
-    assert [row["candidate"] for row in rows] == sorted({row["candidate"] for row in rows})
+    for is_mined in (True, False):
+        numbers = [row["candidate"] for row in rows if row["mined"] == is_mined]
+        assert numbers == sorted({*numbers})
+    assert all(rows[place]["mined"] != rows[place + 1]["mined"] for place in range(0, 40, 2))
     selection = [*map(json.loads, (hard / "selection.jsonl").read_text().splitlines())]
     columns = ("candidate", "score", "predicted", "mined")
     assert selection == [{name: row[name] for name in columns} for row in rows]
@@ -80,7 +84,8 @@ def test_all_scores_are_kept_with_what_they_were_made_by(hard: Path) -> None:
         assert round(float(scores["score"][number]), 4) == round(float(job[number].mean() / 255), 4)
         family = record["families"][scores["family"][number]]
         assert job.row(number)["generator"].startswith(family)
-    assert record["model"] == {"function": "bright:score"}
+    digest = hashlib.sha256((hard.parent / "bright.py").read_bytes()).hexdigest()
+    assert record["model"] == {"function": "bright:score", "sha256": digest}
     assert record["rules"]["threshold"] == 0.58
     assert str(hard.parent) not in (hard / "mining.json").read_text()
 
@@ -122,7 +127,7 @@ def test_of_a_model_that_nothing_fools_no_dataset_is_written(run: Run, tmp_path:
     done = mine(run, "counted:score", "-o", "out", "--threshold", 0.99, "--budget", 600)
     assert done.returncode == 1
     assert done.stdout == ""
-    assert "none of 600 candidates fools the model" in done.stderr
+    assert "none of 600 candidates is mined" in done.stderr
     assert "family " in done.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".pixelgen.search"]
     scored = (tmp_path / "scored.txt").stat().st_size
@@ -256,7 +261,7 @@ def test_robust_images_fool_the_model_mirrored_and_shifted_too(run: Run, tmp_pat
     assert result_of(run(*options, "-o", "plain", "--json"))["is_full"]
     done = run(*options, "--robust", "-o", "robust")
     assert done.returncode == 1  # the mirrored image scores 1 minus as much
-    assert "none of 512 candidates fools the model" in done.stderr
+    assert "none of 512 candidates is mined" in done.stderr
     few = (*options[:4], 0.45, *options[5:])
     assert run(*few, "--robust", "-o", "robust45").returncode == 0
     low = run("select", "robust45", "--threshold", 0.4, "-o", "lower")

@@ -15,7 +15,7 @@ from pixelgen.dataset.selection_record import SEARCH_JOURNAL
 from pixelgen.engines import Check, Engine, Serial, Work
 from pixelgen.engines.base import R, T
 from pixelgen.errors import Conflict
-from pixelgen.scoring.mine import Choice
+from pixelgen.scoring.choice import Choice
 from pixelgen.scoring.selection_rules import SelectionRules
 from tests.support.command import Run, tree_digest
 from tests.support.dask_cluster import ROOT, cluster

@@ -10,6 +10,7 @@ import pixelgen
 from pixelgen.dataset.existing_plan import finished_plan
 from pixelgen.dataset.run_config import RunConfig
 from pixelgen.engines import Serial
+from pixelgen.scoring.mined_dataset import MinedDataset
 from pixelgen.storage import LocalStore
 from tests.support.command import Run, tree_digest
 from tests.support.mined import RULES, Brightness, candidates, contents
@@ -64,7 +65,8 @@ def test_a_selection_by_the_same_rules_is_the_dataset_itself(
     whole, out = tmp_path / "whole", tmp_path / "out"
     job = candidates(layout=layout)
     pixelgen.mine(job, Brightness(), whole, RULES, run=SERIAL)
-    pixelgen.select(mined, layout=job.layout).write(out, SERIAL)
+    other = MinedDataset.open(mined).candidates.with_layout(job.layout)
+    pixelgen.select(mined, job=other).write(out, SERIAL)
     assert contents(out) == contents(whole)
 
 
@@ -86,8 +88,9 @@ def test_the_mined_dataset_may_be_gone_once_partitions_are_made(
     shutil.copytree(mined, tmp_path / "copy")
     whole, out = tmp_path / "whole", tmp_path / "out"
     job = candidates(layout=LAYOUTS[1])
-    pixelgen.select(tmp_path / "copy", layout=job.layout).write(whole, SERIAL)
-    choice = pixelgen.select(tmp_path / "copy", layout=job.layout)
+    other = MinedDataset.open(tmp_path / "copy").candidates.with_layout(job.layout)
+    pixelgen.select(tmp_path / "copy", job=other).write(whole, SERIAL)
+    choice = pixelgen.select(tmp_path / "copy", job=other)
     shutil.rmtree(tmp_path / "copy")
     choice.write(out, SERIAL)
     assert contents(out) == contents(whole)
