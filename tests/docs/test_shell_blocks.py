@@ -314,9 +314,16 @@ def test_an_exported_model_is_scored(blocks: list[str], tmp_path: Path) -> None:
 
 TRAINING = """
 import pathlib, shutil, sys
-assert len([*pathlib.Path(sys.argv[2]).iterdir()]) == 8 * int(sys.argv[2].strip("hard/images"))
-shutil.copy("retrained.onnx", "best.onnx")
+_, _, images, _, model = sys.argv
+assert len([*pathlib.Path(images).iterdir()]) == 8 * int(images.strip("hard/images"))
+shutil.copy("retrained.onnx", model)
 """
+
+
+def write_detector(path: Path, bias: float) -> None:
+    output = Affine(np.full((6, 9), bias), *np.full((3, 6, 9), 1 / 3))
+    write_model(path, {"output0": output}, shape=(1, 3, 32, 32),
+                metadata={"task": "detect", "imgsz": "[32, 32]"})  # fmt: skip
 
 
 @runs("docs/hard-negatives.md", "# rounds.sh")
@@ -325,10 +332,8 @@ shutil.copy("retrained.onnx", "best.onnx")
 def test_three_rounds_are_mined(blocks: list[str], tmp_path: Path) -> None:
     for name in ("onnx", "onnxruntime"):
         pytest.importorskip(name, reason="the extra 'mine' and onnx are not installed")
-    for name, bias in (("best", 0), ("retrained", -0.05)):
-        output = Affine(np.full((6, 9), bias), *np.full((3, 6, 9), 1 / 3))
-        write_model(tmp_path / f"{name}.onnx", {"output0": output}, shape=(1, 3, 32, 32),
-                    metadata={"task": "detect", "imgsz": "[32, 32]"})  # fmt: skip
+    write_detector(tmp_path / "round0.onnx", 0)
+    write_detector(tmp_path / "retrained.onnx", -0.05)
     (tmp_path / "train.py").write_text(TRAINING)
     smaller = replaced(blocks[0], {"--keep 300": "--keep 8", "-n 500": "-n 60"})
     printed = bash(smaller, tmp_path)
@@ -338,6 +343,28 @@ def test_three_rounds_are_mined(blocks: list[str], tmp_path: Path) -> None:
     assert [record["first"] for record in records] == [
         sum(record["scored"] for record in records[:n]) for n in range(3)
     ]
+    assert bash(smaller, tmp_path) == printed
+
+
+@runs("docs/hard-negatives.md", "pixelgen mine --model best.onnx --threshold 0.7")
+@pytest.mark.cli
+@pytest.mark.slow
+def test_a_mined_dataset_joins_the_users(blocks: list[str], tmp_path: Path) -> None:
+    for name in ("onnx", "onnxruntime"):
+        pytest.importorskip(name, reason="the extra 'mine' and onnx are not installed")
+    write_detector(tmp_path / "best.onnx", 0)
+    (tmp_path / "own").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "own/1.png")
+    own = {
+        "images": [{"id": 7, "file_name": "1.png", "width": 9, "height": 9}],
+        "annotations": [],
+        "categories": [{"id": 17, "name": "cat"}],
+    }
+    (tmp_path / "own/train.json").write_text(json.dumps(own))
+    bash(blocks[0].replace("--threshold 0.7", "--threshold 0.5"), tmp_path)
+    joined = json.loads((tmp_path / "own/with_negatives.json").read_text())
+    assert len(joined["images"]) == 41
+    assert joined["categories"] == own["categories"]
 
 
 def compare_negatives(block: str, folder: Path) -> None:

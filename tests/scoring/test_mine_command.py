@@ -342,6 +342,63 @@ def test_a_damaged_record_is_named(name: str, damage: str, hard: Path, run: Run)
     assert run("verify", "hard").returncode == 3
 
 
+def test_scores_that_were_edited_are_refused(hard: Path, run: Run) -> None:
+    scores = np.load(hard / "scores.npy")
+    scores["score"][3] = 0.99
+    np.save(hard / "scores.npy", scores)
+    done = run("select", "hard", "-o", "other")
+    assert done.returncode == 3
+    assert "scores.npy is missing, or not as SHA256SUMS lists it" in done.stderr
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 2, -1])
+def test_scores_that_are_no_confidences_are_refused(
+    value: float, bright: str, run: Run, tmp_path: Path
+) -> None:
+    assert mine(run, bright, "-o", "hard", "-q", "--checksum", "none").returncode == 0
+    scores = np.load(tmp_path / "hard/scores.npy")
+    scores["score"][3] = value
+    np.save(tmp_path / "hard/scores.npy", scores)
+    done = run("select", "hard", "-o", "other")
+    assert done.returncode == 3
+    assert "hard/scores.npy is damaged (a score is not within 0 … 1)" in done.stderr
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("robust_from", "a"), ("families", ["solid", "solid"]), ("scored", -1), ("first", 10**18),
+     ("scored", 10**400), ("rules", None), ("excluded", {}), ("schema", 2), ("unknown", 1)],
+)  # fmt: skip
+def test_a_record_that_was_edited_is_refused(
+    member: str, value: object, bright: str, run: Run, tmp_path: Path
+) -> None:
+    assert mine(run, bright, "-o", "hard", "-q", "--checksum", "none").returncode == 0
+    path = tmp_path / "hard/mining.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {member: value}))
+    done = run("select", "hard", "-o", "other")
+    assert done.returncode == 3
+    assert "hard/mining.json is damaged or of another version" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_removed_images_are_not_selected_again(hard: Path, run: Run) -> None:
+    removed = {row["candidate"] for row in rows_of(hard)[:6]}
+    assert run("remove", "hard", "--index", "0-5").returncode == 0
+    assert run("select", "hard", "--keep", 30, "-o", "other").returncode == 0
+    assert not removed & {row["candidate"] for row in rows_of(hard.parent / "other")}
+
+
+def test_a_function_that_was_changed_is_another_model(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "counted.py").write_text(COUNTED)
+    short = ("-o", "out", "--threshold", 0.99, "--budget", 600)
+    assert mine(run, "counted:score", *short).returncode == 1
+    (tmp_path / "counted.py").write_text(COUNTED.replace("/ 255", "/ 256"))
+    done = mine(run, "counted:score", *short)
+    assert done.returncode == 3
+    assert "has the scores of another model" in done.stderr
+
+
 def test_a_dataset_that_was_not_mined_has_no_scores(run: Run) -> None:
     assert run("generate", "-n", 3, "-s", 8, "-o", "made", "-q").returncode == 0
     done = run("select", "made", "-o", "other")

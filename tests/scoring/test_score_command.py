@@ -148,3 +148,32 @@ def test_python_scores_jobs_and_datasets(
     assert pixelgen.score("out", model, threshold=0.25) == audit
     with pytest.raises(BadValue, match="no images to score"):
         pixelgen.score(pixelgen.Job(count=0), model)
+
+
+def test_a_folder_of_other_images_is_scored(bright: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "photos/night").mkdir(parents=True)
+    for number, (name, level) in enumerate([("a", 10), ("b", 200), ("night/c", 90)]):
+        Image.new("RGB", (9 + number, 9), (level,) * 3).save(tmp_path / f"photos/{name}.png")
+    found = json_of(run, "photos", "--model", bright)
+    assert found["all"]["images"] == 3
+    assert found["all"]["fooled"] == 1
+    assert [each["family"] for each in found["families"]] == ["photos"]
+    api = pixelgen.score(tmp_path / "photos", lambda images: images.mean(axis=(1, 2, 3)) / 255)
+    assert api.overall.highest == found["all"]["highest"] == round(200 / 255, 4)
+    (tmp_path / "empty").mkdir()
+    assert run("score", "empty", "--model", bright).returncode == 2
+
+
+def test_what_a_model_prints_is_not_on_stdout(run: Run, tmp_path: Path) -> None:
+    hook = "def score(images):\n    print('scored')\n    return [0.5] * len(images)\n"
+    (tmp_path / "loud.py").write_text("print('imported')\n" + hook)
+    done = run("score", "--model", "loud:score", "-n", 3, "-s", 8, "-j", 1, "--json")
+    assert json.loads(done.stdout)["all"]["images"] == 3
+    assert "imported" in done.stderr
+    assert "scored" in done.stderr
+
+
+def test_nan_is_not_a_share(bright: str, run: Run) -> None:
+    done = run("score", "--model", bright, "-n", 3, "--max-rate", "nan")
+    assert done.returncode == 2
+    assert "must be a number of 0 … 1" in done.stderr
