@@ -2,10 +2,11 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.usefulness.ratios import Comparison
+from benchmarks.usefulness.tasks import Task
 from benchmarks.usefulness.trials import REFERENCES, Setup
 
 
@@ -22,22 +23,28 @@ def print_setup(setup: Setup, seeds: int) -> None:
     )
 
 
-def print_tables(setup: Setup, comparison: Comparison) -> None:
+def dataset_names(setup: Setup) -> list[str]:
+    """Return the names of the rows of a table."""
+    return [*(f"`{each.name}`" for each in setup.negatives), *REFERENCES]
+
+
+def print_tables(names: Sequence[str], tasks: Sequence[Task], comparison: Comparison) -> None:
     """Print the ratios by situation, then by task."""
-    by_situation: dict[str, list[int]] = {"all tasks": [*range(len(setup.tasks))]}
-    for index, task in enumerate(setup.tasks):
+    by_situation: dict[str, list[int]] = {"all tasks": [*range(len(tasks))]}
+    for index, task in enumerate(tasks):
         by_situation.setdefault(task.situation, []).append(index)
-    print_table(setup, comparison, by_situation)
-    by_task = {f"{task.name} ({task.situation})": [index] for index, task in enumerate(setup.tasks)}
-    print_table(setup, comparison, by_task)
+    print_table(names, comparison, by_situation)
+    by_task = {f"{task.name} ({task.situation})": [index] for index, task in enumerate(tasks)}
+    print_table(names, comparison, by_task)
 
 
-def print_table(setup: Setup, comparison: Comparison, columns: Mapping[str, list[int]]) -> None:
-    """Print a row for each dataset, and one for each reference.
+def print_table(
+    names: Sequence[str], comparison: Comparison, columns: Mapping[str, list[int]]
+) -> None:
+    """Print a row for each dataset.
 
     The cells are ratios; in the row of the baseline, rates.
     """
-    names = [*(f"`{each.name}`" for each in setup.negatives), *REFERENCES]
     print_lines(f"| negatives | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|")
     for row, name in enumerate(names):
         cells = [
@@ -50,15 +57,24 @@ def print_table(setup: Setup, comparison: Comparison, columns: Mapping[str, list
 
 def keep(path: Path, setup: Setup, comparison: Comparison) -> None:
     """Write the false positive rates of all datasets, tasks and seeds."""
-    record = {
-        "command": sys.orig_argv[1:],
-        "datasets": [*(each.name for each in setup.negatives), *REFERENCES],
-        "tasks": [{"name": task.name, "situation": task.situation} for task in setup.tasks],
-        "photographs": len(setup.photographs),
-        "negatives": setup.count,
-        "rates": comparison.rates.tolist(),
-    }
-    path.write_text(json.dumps(record) + "\n")
+    write_record(
+        path,
+        datasets=[*(each.name for each in setup.negatives), *REFERENCES],
+        tasks=describe_tasks(setup.tasks),
+        photographs=len(setup.photographs),
+        negatives=setup.count,
+        rates=comparison.rates.tolist(),
+    )
+
+
+def describe_tasks(tasks: Sequence[Task]) -> list[dict[str, str]]:
+    """Return the name and the situation of each task."""
+    return [{"name": task.name, "situation": task.situation} for task in tasks]
+
+
+def write_record(path: Path, **values: object) -> None:
+    """Write the command and what it found, as JSON."""
+    path.write_text(json.dumps({"command": sys.orig_argv[1:], **values}) + "\n")
 
 
 def print_lines(*lines: str) -> None:
