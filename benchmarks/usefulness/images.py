@@ -9,8 +9,10 @@ import numpy.typing as npt
 from PIL import Image
 
 import pixelgen
+from pixelgen import Job
 from pixelgen.dataset.plan import PLAN
 from pixelgen.errors import BadValue
+from pixelgen.scoring.candidates import JobCandidates
 
 Gray = npt.NDArray[np.uint8]
 """Gray images of one size: (height, width), or (images, height, width)."""
@@ -34,6 +36,14 @@ class Negatives:
     patches: Gray
 
 
+@dataclass(frozen=True)
+class Rendered:
+    """Patches of 25x25 that were rendered, and the name of the family of each."""
+
+    patches: Gray
+    families: Sequence[str]
+
+
 def read_negatives(path: str) -> Negatives:
     """Read a dataset of pixelgen, or a folder of images with the folders in it.
 
@@ -50,6 +60,17 @@ def read_negatives(path: str) -> Negatives:
         loaded = pixelgen.load(path).images
         images = (_to_image(loaded[index]) for index in _choose(len(loaded)))
     return Negatives(path, np.stack([_to_patch(image) for image in images]))
+
+
+def render_patches(job: Job) -> Rendered:
+    """Render the images of a job, and reduce or enlarge each to 25x25.
+
+    Raises:
+        BadValue: Where images of the user's cannot be read.
+    """
+    candidates = JobCandidates(job).read(range(len(job)))
+    families, images = zip(*candidates, strict=True)
+    return Rendered(np.stack([_to_patch(_to_image(image)) for image in images]), families)
 
 
 def read_photographs(folder: str) -> list[Gray]:
