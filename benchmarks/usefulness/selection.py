@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-_PLAIN_SHARE = 0.5  # at least, of all that are chosen
+_PLAIN_SHARE = 0.5  # of all that are chosen
 _FAMILY_SHARE = 0.12  # of mined ones that are of one family, at most, but one at least
 
 Indices = npt.NDArray[np.int64]
