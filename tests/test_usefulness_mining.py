@@ -13,7 +13,6 @@ import pixelgen
 from benchmarks.usefulness.mined import Candidates, mine
 from benchmarks.usefulness.mining_trials import ROWS, held_out_families
 from benchmarks.usefulness.objects import Scenes
-from benchmarks.usefulness.selection import choose
 from benchmarks.usefulness.tasks import TASKS
 from benchmarks.usefulness.trials import Trainer
 from pixelgen.families.presets import PRESETS
@@ -54,7 +53,7 @@ def test_mined_negatives_are_compared_with_others(packages: None, tmp_path: Path
     kept = json.loads((tmp_path / "kept.json").read_text())
     assert np.shape(kept["photographs"]) == np.shape(kept["families"]) == (len(ROWS), 1, 2)
     assert np.shape(kept["fooled"]) == (2, 3, 1)
-    assert np.max(kept["mined"]) <= 0.5
+    assert np.max(kept["mined"]) <= 0.6  # of 6 or 7 in a round, at most 3 or 4
 
 
 @pytest.mark.cli
@@ -64,19 +63,6 @@ def test_too_few_candidates_are_refused(packages: None, tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1] == (
         "error: --candidates 19: must be at least the 20 of --negatives; give more candidates"
     )
-
-
-def test_the_first_that_fool_and_the_first_that_remain_are_chosen() -> None:
-    scores = np.array([0.9, 0.1, 0.5, 0.4, 0.8, 0.7, 0.6, 0.2])
-    mined, plain = choose(scores, list("abcdefgh"), 0.5, 6)
-    assert mined.tolist() == [0, 2, 4]
-    assert plain.tolist() == [1, 3, 5]  # whatever they score
-
-
-def test_a_family_has_at_most_its_share_of_the_mined_ones() -> None:
-    mined, plain = choose(np.ones(200), ["a"] * 150 + ["b"] * 50, 0.5, 100)
-    assert mined.tolist() == [*range(6), *range(150, 156)]
-    assert plain.tolist() == [*range(6, 94)]  # as many as are missing
 
 
 def test_no_held_out_family_is_trained_with_or_needs_images() -> None:
@@ -96,7 +82,9 @@ def test_rounds_choose_from_their_own_candidates(packages: None) -> None:
     noise = rng.integers(0, 256, (30, 10, 10), np.uint8)
     # Objects themselves fool any model, so that they are mined in every round.
     patches = np.concatenate([noise, trainer.objects.train[:30]])[rng.permutation(60)]
-    candidates = Candidates(task.view(patches), [str(number) for number in range(60)])
+    names = [str(number) for number in range(60)]
+    fingerprints = [number << 8 | number for number in range(60)]
+    candidates = Candidates(task.view(patches), names, fingerprints)
     model = trainer.train(task.view(noise))
     chosen = mine(trainer, model, candidates, 10, [range(20), range(20, 40), range(40, 60)])
     assert np.histogram(chosen.indices, [0, 20, 40, 60])[0].tolist() == [3, 3, 4]

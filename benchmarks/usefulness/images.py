@@ -13,6 +13,7 @@ from pixelgen import Job
 from pixelgen.dataset.plan import PLAN
 from pixelgen.errors import BadValue
 from pixelgen.scoring.candidates import JobCandidates
+from pixelgen.scoring.fingerprint import fingerprint
 
 Gray = npt.NDArray[np.uint8]
 """Gray images of one size: (height, width), or (images, height, width)."""
@@ -38,10 +39,11 @@ class Negatives:
 
 @dataclass(frozen=True)
 class Rendered:
-    """Patches of 25x25 that were rendered, and the name of the family of each."""
+    """Patches of 25x25 that were rendered, with the family and the fingerprint of each image."""
 
     patches: Gray
     families: Sequence[str]
+    fingerprints: Sequence[int]
 
 
 def read_negatives(path: str) -> Negatives:
@@ -68,9 +70,9 @@ def render_patches(job: Job) -> Rendered:
     Raises:
         BadValue: Where images of the user's cannot be read.
     """
-    candidates = JobCandidates(job).read(range(len(job)))
-    families, images = zip(*candidates, strict=True)
-    return Rendered(np.stack([_to_patch(_to_image(image)) for image in images]), families)
+    families, images = zip(*JobCandidates(job).read(range(len(job))), strict=True)
+    patches = np.stack([_to_patch(_to_image(image)) for image in images])
+    return Rendered(patches, families, [*map(fingerprint, images)])
 
 
 def read_photographs(folder: str) -> list[Gray]:

@@ -10,7 +10,8 @@ many negatives of each dataset:
 - crops of own scenes and ``classic``, half each.
 
 In the first round, candidates must fool a model trained with half as many negatives of ``classic``.
-At most 12 % of mined ones are of one family. Where too few fool a model, plain ones replace them.
+They are selected by the rules of ``pixelgen mine``, but where too few fool a model, plain ones
+replace them.
 Models, objects, photographs and thresholds are those of ``python -m benchmarks.usefulness``.
 
 False positives are counted on photographs, and on families that no model was trained with.

@@ -109,7 +109,7 @@ def run_mining_trial(setup: MiningSetup, seed: int) -> MiningTrial:
         if view not in views:
             views[view] = {name: task.view(each) for name, each in patches.items()}
         trainer = Trainer.draw(task, sample.known, seed)
-        results.append(_run_task(setup, trainer, views[view], candidates.families))
+        results.append(_run_task(setup, trainer, views[view], candidates))
     on_photographs = np.zeros((len(ROWS), len(setup.tasks), len(sample.crops)), np.int64)
     on_photographs[:, :, sample.test] = _count(
         [result.on_photographs for result in results], len(sample.test)
@@ -154,10 +154,10 @@ def _collect_patches(
 
 
 def _run_task(
-    setup: MiningSetup, trainer: Trainer, seen: Mapping[str, Features], families: Sequence[str]
+    setup: MiningSetup, trainer: Trainer, seen: Mapping[str, Features], rendered: Rendered
 ) -> _TaskResult:
     """Mine, train with each dataset, and test."""
-    candidates = Candidates(seen["candidates"], families)
+    candidates = Candidates(seen["candidates"], rendered.families, rendered.fingerprints)
     first = trainer.train(seen[BASELINE][: setup.count // 2])
     each = setup.candidates
     rounds = [range(start, start + each) for start in range(0, ROUNDS * each, each)]
