@@ -24,7 +24,7 @@ ResultT = TypeVar("ResultT")
 
 @dataclass(frozen=True)
 class Options:
-    """What both commands are told."""
+    """The options of both commands."""
 
     photographs: str
     seeds: int

@@ -288,6 +288,20 @@ def test_negatives_are_compared(blocks: list[str], tmp_path: Path) -> None:
     compare_negatives(blocks[0], tmp_path)
 
 
+@runs("docs/benchmarks.md", "python -m benchmarks.usefulness.mining")
+@pytest.mark.cli
+@pytest.mark.slow
+def test_mined_negatives_are_compared(blocks: list[str], tmp_path: Path) -> None:
+    skip_without_scikit()
+    (tmp_path / "photos").mkdir()
+    Image.effect_noise((60, 60), 50).save(tmp_path / "photos" / "1.jpg")
+    smaller = "--seeds 2 --jobs 1 --only eyes --negatives 10 --candidates 10"
+    printed = bash(f"{blocks[0].rstrip()} {smaller}", tmp_path)
+    assert "10 negatives of each dataset, 2 seeds, 18 photographs, 10 candidates" in printed
+    for row in ("`default`", "mined in one round", "mined in 3 rounds", "half own scenes"):
+        assert re.search(rf"^\| {row}.* \| [\d.]+ \[", printed, re.MULTILINE)
+
+
 @runs("docs/choosing.md", "pixelgen generate -n 4000 -s 25")
 @pytest.mark.cli
 @pytest.mark.slow
@@ -367,10 +381,14 @@ def test_a_mined_dataset_joins_the_users(blocks: list[str], tmp_path: Path) -> N
     assert joined["categories"] == own["categories"]
 
 
-def compare_negatives(block: str, folder: Path) -> None:
-    """Run a comparison with few images, seeds and tasks; it prints a row for each dataset."""
+def skip_without_scikit() -> None:
     for name in ("sklearn", "skimage"):
         pytest.importorskip(name, reason="scikit-learn or scikit-image is not installed")
+
+
+def compare_negatives(block: str, folder: Path) -> None:
+    """Run a comparison with few images, seeds and tasks; it prints a row for each dataset."""
+    skip_without_scikit()
     found = re.search(r"usefulness ([\w ]+?)[\s\\]+--photographs (\S+)", block)
     assert found
     datasets, photographs = found[1].split(), folder / found[2]
