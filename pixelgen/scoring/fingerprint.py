@@ -32,12 +32,12 @@ def fingerprint(image: Image) -> int:
     height, width = image.shape[:2]
     tops = np.arange(_ROWS) * height // _ROWS
     lefts = np.arange(_COLUMNS) * width // _COLUMNS
-    levels = image.astype(np.int64)
-    sums = np.add.reduceat(np.add.reduceat(levels @ _LUMA, tops, axis=0), lefts, axis=1)
+    rows = np.add.reduceat(image, tops, axis=0, dtype=np.uint32)
+    sums = np.add.reduceat(rows, lefts, axis=1, dtype=np.int64) @ _LUMA
     # Of fewer pixels than cells, reduceat gives each cell one pixel.
     widths = np.maximum(np.diff(lefts, append=width), 1)
     greater = sums[:, 1:] * widths[:-1] > sums[:, :-1] * widths[1:]
-    means = levels.sum(axis=(0, 1)) // (height * width)
+    means = image.sum(axis=0, dtype=np.uint32).sum(axis=0, dtype=np.int64) // (height * width)
     color = int.from_bytes(bytes(means.tolist()), "big")
     return color << _HASH_BITS | int.from_bytes(np.packbits(greater).tobytes(), "big")
 
