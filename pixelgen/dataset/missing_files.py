@@ -12,6 +12,7 @@ from typing import NamedTuple
 from pixelgen.dataset.existing_plan import way_to_manifest
 from pixelgen.dataset.manifest_reader import ShardLines, align_rows, group_aligned, read_rows
 from pixelgen.dataset.plan import checksum_files
+from pixelgen.dataset.selection_record import MINING, SCORES
 from pixelgen.dataset.sidecar_files import sidecar_names
 from pixelgen.dataset.source_record import read_record, record_files
 from pixelgen.errors import Conflict, shell_path
@@ -78,6 +79,8 @@ def describe_missing(job: Job, store: Store, missing: list[MissingFile]) -> str:
     way = f"to make them again, run: pixelgen repair {shell_path(store.root)}"
     if job.remote:
         way = "remote images cannot be made again: restore the files, or move the dataset away"
+    elif {each.name for each in missing} <= {MINING, SCORES}:
+        way = "they cannot be made again without the model: restore them from a copy"
     return f"{count} {files} missing in {store.root}, or of another size: {named}; {way}"
 
 

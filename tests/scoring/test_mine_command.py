@@ -342,6 +342,13 @@ def test_a_damaged_record_is_named(name: str, damage: str, hard: Path, run: Run)
     assert run("verify", "hard").returncode == 3
 
 
+def test_a_lost_record_is_not_said_to_be_made_again(hard: Path, run: Run) -> None:
+    (hard / "scores.npy").unlink()
+    done = run("status", "hard")
+    assert done.returncode == 3
+    assert "scores.npy; they cannot be made again without the model" in done.stderr
+
+
 def test_scores_that_were_edited_are_refused(hard: Path, run: Run) -> None:
     scores = np.load(hard / "scores.npy")
     scores["score"][3] = 0.99
