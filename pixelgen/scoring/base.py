@@ -59,6 +59,11 @@ class Model(ABC):
         return False
 
     @property
+    def least_seconds(self) -> float:
+        """The time that an image takes at least, rendered and scored on any machine."""
+        return 5e-5
+
+    @property
     @abstractmethod
     def record(self) -> dict[str, str]:
         """What its scores depend on, as it is recorded; nothing of where the file is."""

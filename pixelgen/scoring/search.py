@@ -152,7 +152,7 @@ def _score_missing(
             if number not in known:
                 yield range(number * BLOCK, min((number + 1) * BLOCK, count))
 
-    work = least_work(progress.blocks - len(known), BLOCK)
+    work = least_work(search.model, progress.blocks - len(known), BLOCK)
     model = search.model.absolute() if run.engine.distributed else search.model
     task = _ScoreBlock(JobCandidates(search.job), model, search.robust_from)
     for numbers, block in engine_for(model, run).map(

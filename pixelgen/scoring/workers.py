@@ -18,13 +18,9 @@ BLOCK = 64
 _BATCH = 32  # images in memory at once: a part of a block, so that batches are always the same
 
 
-_LEAST_SECONDS = 5e-5
-"""For an image: no machine renders and scores more than 20,000 a second."""
-
-
-def least_work(blocks: int, block: int) -> Work:
+def least_work(model: Model, blocks: int, block: int) -> Work:
     """Return how much work it is to score so many blocks of so many images."""
-    return Work(blocks, blocks * block * _LEAST_SECONDS)
+    return Work(blocks, blocks * block * model.least_seconds)
 
 
 def engine_for(model: Model, run: RunConfig) -> Engine:
@@ -54,7 +50,7 @@ def score_candidates(candidates: Candidates, model: Model, run: RunConfig) -> li
     for block, scored in engine_for(model, run).map(
         _ScoreBlock(candidates, used),
         wanted(),
-        work=least_work(len(blocks), BLOCK),
+        work=least_work(model, len(blocks), BLOCK),
         jobs=run.workers,
     ):
         found[block.start] = scored
