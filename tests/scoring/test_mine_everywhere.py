@@ -40,7 +40,6 @@ SEARCH_FILES = ("selection.jsonl", "mining.json", "scores.npy")
 class Shuffled(Engine):
     """Does several tasks at a time, and yields their results in an order by chance."""
 
-    name = "shuffled"
     seed: int = 0
 
     def map(
