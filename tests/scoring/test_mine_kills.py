@@ -81,7 +81,7 @@ MOMENTS = (
     Moment("a block is scored", SEARCH_JOURNAL, 1),
     Moment("three blocks are scored", SEARCH_JOURNAL, 3),
     Moment("a block is taken", held="pixelgen.scoring.search:_Progress.add::4"),
-    Moment("all is scored", held="pixelgen.scoring.mine:generate::0"),
+    Moment("all is scored", held="pixelgen.scoring.choice:generate::0"),
     Moment("a plan, no record", held="pixelgen.storage.local:LocalStore.put:mining.json:0"),
     Moment("no selection", held="pixelgen.storage.local:LocalStore.put:selection.jsonl:0"),
     Moment("an image", IMAGES, 1),
@@ -162,13 +162,13 @@ def test_what_was_scored_is_not_scored_again_but_a_torn_line_is(
     assert kill_at(MOMENTS[3], tmp_path, command(whole, 1))
     journal = tmp_path / "cut" / SEARCH_JOURNAL
     data = journal.read_bytes()
-    (tmp_path / "bright.py").write_text("def score(images):\n    raise SystemError('scored')\n")
+    (tmp_path / "broken").touch()
     assert kill_at(MOMENTS[3], tmp_path, command(whole, 1))  # and comes as far without a score
     assert journal.read_bytes() == data
     journal.write_bytes(data[:-100])  # as a power cut leaves it
     done = finish(tmp_path, *command(whole, 1))
     assert (done.returncode, "SystemError: scored" in done.stderr) == (1, True)
-    write_model(tmp_path)
+    (tmp_path / "broken").unlink()
     assert_mined(tmp_path, command(whole, 1), whole)
 
 

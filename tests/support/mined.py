@@ -13,12 +13,17 @@ from pixelgen.scoring.selection_rules import SelectionRules
 from tests.support.faults import finish
 
 BRIGHT = '''
+from pathlib import Path
+
+
 def score(images):
     """Return the mean level of each image as its confidence, and the time of day it shows."""
+    if Path("broken").exists():
+        raise SystemError("scored")
     means = images.mean(axis=(1, 2, 3)) / 255
     return means, ["day" if mean > 0.5 else "night" for mean in means]
 '''
-"""A function that takes bright images for objects."""
+"""A function that takes bright images for objects, and fails beside a file named ``broken``."""
 
 MODEL = "bright:score"
 """The function by name, where ``bright.py`` holds it."""
