@@ -1,6 +1,6 @@
 """Mining: the dataset of the candidates that fool a model, and of plain ones beside them."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -191,21 +191,16 @@ def select(
 def _selector(rules: SelectionRules, job: Job, carried: Iterable[SelectedImage]) -> Selector:
     own = {each.name for each in job.image.family.families if each.image_source}
     selector = Selector(rules, len(_families(job)), own)
-    for print_ in _fingerprints(job, [image.candidate for image in carried if image.mined]):
-        selector.mark_known(print_)
+    mined = tuple(image for image in carried if image.mined)
+    images = Job.parse(**Search.fields_of(job)).with_sources(job.sources)  # without splits
+    known = JobCandidates(images.with_selection(Selection(mined)))
+    for candidate in known.read(range(len(mined))):
+        selector.mark_known(fingerprint(candidate.image))
     return selector
 
 
 def _families(job: Job) -> set[str]:
     return {each.name for each in job.image.family.families}
-
-
-def _fingerprints(job: Job, candidates: list[int]) -> Iterator[int]:
-    """Yield the fingerprints of some candidates of a job, wherever it starts."""
-    for number in candidates:
-        one = Job.parse(**(job.to_dict() | {"start": number, "count": 1})).with_sources(job.sources)
-        for candidate in JobCandidates(one).read(range(1)):
-            yield fingerprint(candidate.image)
 
 
 def _select(table: ScoreTable, selector: Selector, removed: Container[int] = ()) -> None:

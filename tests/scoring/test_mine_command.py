@@ -187,6 +187,15 @@ def test_a_next_round_continues_after_the_last(hard: Path, bright: str, run: Run
     assert result_of(chosen)["count"] == 50
 
 
+def test_a_next_round_has_the_splits_of_the_last(bright: str, run: Run, tmp_path: Path) -> None:
+    split = ("--split", "train=0.9,val=0.1")
+    assert mine(run, bright, "-o", "first", *split, "-q").returncode == 0
+    done = run("mine", "--model", bright, "--threshold", 0.6, "--keep", 20, "--after", "first",
+               "-o", "second", "--json")  # fmt: skip
+    assert result_of(done)["carried"] == 40
+    assert {row["split"] for row in rows_of(tmp_path / "second")} == {"train", "val"}
+
+
 def test_images_that_were_removed_are_not_taken_along(hard: Path, bright: str, run: Run) -> None:
     assert run("remove", "hard", "--index", "0-9").returncode == 0
     done = run("mine", "--model", bright, "--threshold", 0.6, "--keep", 4, "--after", "hard", "-o",
