@@ -18,7 +18,7 @@ from pixelgen.cli.command import (
     quiet_option,
     skip_damaged_option,
 )
-from pixelgen.cli.generate_result import Result, print_dataset
+from pixelgen.cli.generate_result import Result
 from pixelgen.cli.job_notes import check_trainers, report_notes
 from pixelgen.cli.layout_options import with_trainer_layout
 from pixelgen.cli.model_options import ModelChoice, model_options
@@ -35,10 +35,7 @@ from pixelgen.cli.options import (
 from pixelgen.cli.output import Progress, report
 from pixelgen.cli.selection_options import (
     SelectionChoice,
-    choice_figures,
-    describe_choice,
-    report_excluded,
-    report_shortage,
+    print_choice,
     report_table,
     selection_options,
 )
@@ -217,24 +214,15 @@ def _run_config(options: MineOptions, stop: Stop, progress: Progress) -> "RunCon
 
 def _write(choice: "Choice", store: "Store", options: MineOptions, stop: Stop) -> int:
     """Generate the dataset, and print what it is."""
-    from pixelgen.scoring.mine import end_search
+    from pixelgen.scoring.mine import write_found
 
     if not choice.selected.mined:
         report_table(choice)
     progress = Progress("created", quiet=options.quiet)
     try:
-        manifest = choice.write(store, _run_config(options, stop, progress))
+        manifest = write_found(choice, store, _run_config(options, stop, progress))
     finally:
         progress.close()
     if not manifest.is_complete:
         return stop.exit_code
-    end_search(store, manifest)
-    if not options.quiet:
-        report(describe_choice(choice))
-        report_excluded(choice, store.path("mining.json"))
-    result = Result(choice.job, store, manifest, progress, None)
-    print_dataset(result, options, choice_figures(choice))
-    if choice.selected.is_full:
-        return 0
-    report_shortage(choice, store.root)
-    return 1
+    return print_choice(choice, Result(choice.job, store, manifest, progress, None), options)

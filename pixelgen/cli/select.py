@@ -17,16 +17,13 @@ from pixelgen.cli.command import (
     json_option,
     quiet_option,
 )
-from pixelgen.cli.generate_result import Result, print_dataset, print_partition
+from pixelgen.cli.generate_result import Result
 from pixelgen.cli.job_notes import check_trainers
 from pixelgen.cli.layout_options import LayoutOptions, layout_options, with_trainer_layout
 from pixelgen.cli.output import Progress, report
 from pixelgen.cli.selection_options import (
     SelectionChoice,
-    choice_figures,
-    describe_choice,
-    report_excluded,
-    report_shortage,
+    print_choice,
     selection_options,
 )
 from pixelgen.cli.signals import Stop
@@ -105,18 +102,8 @@ def select(**values: Any) -> int:
         progress.close()
     if not manifest.is_complete:
         return stop.exit_code
-    if not options.quiet:
-        report(describe_choice(choice))
-        report_excluded(choice, store.path("mining.json"))
     result = Result(choice.job, store, manifest, progress, None)
-    if partition:
-        print_partition(result, partition, options)
-    else:
-        print_dataset(result, options, choice_figures(choice))
-    if choice.selected.is_full:
-        return 0
-    report_shortage(choice, store.root)
-    return 1
+    return print_choice(choice, result, options, partition)
 
 
 def _rules(mined: "MinedDataset", options: SelectOptions) -> "SelectionRules":

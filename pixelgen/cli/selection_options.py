@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from pixelgen.cli.audit_table import table_lines
 from pixelgen.cli.command import Count, Decorator, Share, headed, together
+from pixelgen.cli.generate_result import Result, ResultOptions, print_dataset, print_partition
 from pixelgen.cli.output import pluralize, report
 from pixelgen.errors import shell_path
 
 if TYPE_CHECKING:
+    from pixelgen.dataset.partition import Partition
     from pixelgen.scoring.choice import Choice
 
 _select = headed("Selection")
@@ -60,7 +62,27 @@ class SelectionChoice:
         return {name: value for name, value in fields.items() if value is not None}
 
 
-def describe_choice(choice: "Choice") -> str:
+def print_choice(
+    choice: "Choice",
+    result: Result,
+    options: ResultOptions,
+    partition: "Partition | None" = None,
+) -> int:
+    """Print what was selected and written; return the exit code, 1 if it is too little."""
+    if not options.quiet:
+        report(_describe_choice(choice))
+        _report_excluded(choice, result.store.path("mining.json"))
+    if partition:
+        print_partition(result, partition, options)
+    else:
+        print_dataset(result, options, _choice_figures(choice))
+    if choice.selected.is_full:
+        return 0
+    _report_shortage(choice, result.store.root)
+    return 1
+
+
+def _describe_choice(choice: "Choice") -> str:
     """Return what was selected, in a line."""
     selected = choice.selected
     carried = f", {len(choice.carried):,} of earlier rounds" if choice.carried else ""
@@ -71,7 +93,7 @@ def describe_choice(choice: "Choice") -> str:
     )
 
 
-def report_excluded(choice: "Choice", path: str) -> None:
+def _report_excluded(choice: "Choice", path: str) -> None:
     """Say how many images of the user's own were excluded, and where they are listed."""
     if excluded := len(choice.selected.excluded):
         report(
@@ -92,7 +114,7 @@ def report_table(choice: "Choice") -> None:
         report(f"not mined: {count:,}, {_REASONS[reason]}")
 
 
-def report_shortage(choice: "Choice", path: str) -> None:
+def _report_shortage(choice: "Choice", path: str) -> None:
     """Say that fewer images were found than were asked for, and how to find more."""
     rules, selected = choice.record.rules, choice.selected
     plain = len(selected.images) - selected.mined
@@ -106,7 +128,7 @@ def report_shortage(choice: "Choice", path: str) -> None:
     )
 
 
-def choice_figures(choice: "Choice") -> dict[str, Any]:
+def _choice_figures(choice: "Choice") -> dict[str, Any]:
     """Return what was selected, by its name in JSON."""
     selected = choice.selected
     return {

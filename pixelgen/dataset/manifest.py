@@ -45,6 +45,13 @@ def listed_checksum(store: Store, name: str) -> str:
     return ""
 
 
+def is_as_listed(store: Store, name: str) -> bool:
+    """Return whether a file exists and, if SHA256SUMS lists it, has the SHA-256 that it lists."""
+    if store.size(name) is None:
+        return False
+    return listed_checksum(store, name) in ("", sha256_of(store.chunks(name)))
+
+
 def publish(job: Job, store: Store, done: Journal) -> None:
     """Write the sidecars and SHA256SUMS, sync everything, and put the manifest in place last."""
     lines = MeasuredChunks(manifest_lines(job, done.records()))

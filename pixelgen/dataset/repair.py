@@ -17,7 +17,7 @@ from pixelgen.dataset import writer
 from pixelgen.dataset.existing_plan import check_generated, read_plan, way_to_plan
 from pixelgen.dataset.journal import Journal
 from pixelgen.dataset.lost_manifest import is_manifest_lost
-from pixelgen.dataset.manifest import listed_checksum
+from pixelgen.dataset.manifest import is_as_listed, listed_checksum
 from pixelgen.dataset.manifest_reader import ShardLines, group_by_shard, read_rows
 from pixelgen.dataset.plan import (
     JOURNAL,
@@ -329,8 +329,7 @@ def _check_search(store: Store, job: Job) -> None:
     """
     for name in (MINING, SCORES) if job.selection else ():
         _check_regular(store, name)
-        listed = listed_checksum(store, name)
-        if store.size(name) is None or listed not in ("", _hash_of(store, name)):
+        if not is_as_listed(store, name):
             raise Conflict(
                 f"{store.path(name)} is missing or damaged and cannot be made again without the"
                 " model; restore it from a copy, or run the 'pixelgen mine' command again in"

@@ -81,5 +81,5 @@ def _is_folder_of_others(path: str) -> bool:
     folder = Path(path)
     own = (PLAN, JOURNAL, SEARCH_JOURNAL, *MANIFESTS)
     return (
-        folder.is_dir() and any(image_names(path)) and not any((folder / n).exists() for n in own)
+        folder.is_dir() and not any((folder / n).exists() for n in own) and any(image_names(path))
     )

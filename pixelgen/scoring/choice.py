@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pixelgen.dataset.api import Manifest, Place, generate
@@ -43,7 +44,7 @@ class Choice:
         """The scores of all candidates, by family."""
         return Audit.of(self.table.scored_images(), self.record.rules.threshold)
 
-    @property
+    @cached_property
     def job(self) -> Job:
         """The job of the dataset."""
         files = ((MINING, self.record.to_bytes()), (SCORES, self.table.to_bytes()))

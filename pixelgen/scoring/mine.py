@@ -72,20 +72,21 @@ class Mining:
 
     def run(self, path: Place, run: RunConfig) -> Choice:
         """Score candidates until enough are selected; write nothing but the journal of that."""
-        search, rules = self.search, self.rules
+        search, rules, store = self.search, self.rules, open_place(path)
         selector = _selector(rules, search.job, self.carried)
         table = self.scores
-        if table:
+        if table is not None:
             _select(table, selector)
-        if table and not selector.is_full and len(table) < len(search.job) and not run.overwrite:
-            raise AnotherJob(
-                f"{open_place(path).root} was searched up to candidate {len(table):,}; to search on"
-                " and replace the dataset there, give --force, or choose another directory"
-            )
-        is_enough = selector.is_full or not run.overwrite
-        if table is None or (len(table) < len(search.job) and not is_enough):
+        if table is None:
+            table = run_search(search, selector, store, run, None)
+        elif not selector.is_full and len(table) < len(search.job):
+            if not run.overwrite:
+                raise AnotherJob(
+                    f"{store.root} was searched up to candidate {len(table):,}; to search on and"
+                    " replace the dataset there, give --force, or choose another directory"
+                )
             selector = _selector(rules, search.job, self.carried)
-            table = run_search(search, selector, open_place(path), run, table)
+            table = run_search(search, selector, store, run, table)
         selected = selector.selected()
         record = MiningRecord(
             search=search.digest,
@@ -135,17 +136,15 @@ def mine(
     run, store = run or RunConfig(), open_place(path)
     mining = Mining.prepare(job, to_model(model), store, rules, run)
     choice = mining.run(store, run)
-    if run.stopped():
-        return None, choice
+    return (None if run.stopped() else write_found(choice, store, run)), choice
+
+
+def write_found(choice: Choice, store: Store, run: RunConfig) -> Manifest:
+    """Generate the dataset that a search found; remove the journal once it is complete."""
     manifest = choice.write(store, run)
-    end_search(store, manifest)
-    return manifest, choice
-
-
-def end_search(store: Store, manifest: Manifest) -> None:
-    """Remove the journal of a search whose dataset is complete."""
     if manifest.is_complete and store.exists(SEARCH_JOURNAL):
         store.remove(SEARCH_JOURNAL)
+    return manifest
 
 
 def select(

@@ -5,7 +5,7 @@ from typing import Self
 
 from pixelgen.dataset.api import Place, open_to_read
 from pixelgen.dataset.existing_plan import read_plan
-from pixelgen.dataset.manifest import listed_checksum
+from pixelgen.dataset.manifest import is_as_listed
 from pixelgen.dataset.plan import SUMS
 from pixelgen.dataset.selection_record import MINING, SCORES
 from pixelgen.dataset.source_record import read_sources
@@ -14,7 +14,6 @@ from pixelgen.job import Job
 from pixelgen.scoring.mining_record import MiningRecord
 from pixelgen.source_images import SelectedImage, SourceCatalog
 from pixelgen.storage import Store
-from pixelgen.storage.checksums import sha256_of
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,7 @@ class MinedDataset:
 def check_search_files(store: Store) -> None:
     """Raise Conflict where a file of a search is missing, or is not as SHA256SUMS lists it."""
     for name in (MINING, SCORES):
-        listed = listed_checksum(store, name)
-        if store.size(name) is None or listed not in ("", sha256_of(store.chunks(name))):
+        if not is_as_listed(store, name):
             raise Conflict(
                 f"{store.path(name)} is missing, or not as {SUMS} lists it; restore it from a copy"
             )

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -69,7 +70,7 @@ class Search:
         fields = job.to_dict()
         return {name: fields[name] for name in _FIELDS if name in fields}
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The SHA-256 of all that the scores depend on, in hexadecimal."""
         whole = [

@@ -66,11 +66,7 @@ class SelectionRules:
     @property
     def mined(self) -> int:
         """How many images are mined."""
-        return self.keep - self.plain_of(self.keep)
-
-    def plain_of(self, images: int) -> int:
-        """Return how many of so many images are plain."""
-        return math.floor(images * self.plain)
+        return self.keep - math.floor(self.keep * self.plain)
 
     def most_of_family(self, families: int) -> int:
         """Return how many mined images may be of one of so many families.

@@ -313,8 +313,7 @@ def test_the_comparison_of_mixtures_can_be_repeated(blocks: list[str], tmp_path:
 @pytest.mark.cli
 @pytest.mark.slow
 def test_an_exported_model_is_scored(blocks: list[str], tmp_path: Path) -> None:
-    for name in ("onnx", "onnxruntime"):
-        pytest.importorskip(name, reason="the extra 'mine' and onnx are not installed")
+    skip_without_onnx()
     output = Affine(np.full((6, 9), -0.1), *np.full((3, 6, 9), 1 / 3))
     metadata = {"task": "detect", "names": "{0: 'cat', 1: 'dog'}", "imgsz": "[32, 32]"}
     write_model(tmp_path / "exported.onnx", {"output0": output}, shape=(1, 3, 32, 32),
@@ -344,8 +343,7 @@ def write_detector(path: Path, bias: float) -> None:
 @pytest.mark.cli
 @pytest.mark.slow
 def test_three_rounds_are_mined(blocks: list[str], tmp_path: Path) -> None:
-    for name in ("onnx", "onnxruntime"):
-        pytest.importorskip(name, reason="the extra 'mine' and onnx are not installed")
+    skip_without_onnx()
     write_detector(tmp_path / "round0.onnx", 0)
     write_detector(tmp_path / "retrained.onnx", -0.05)
     (tmp_path / "train.py").write_text(TRAINING)
@@ -364,8 +362,7 @@ def test_three_rounds_are_mined(blocks: list[str], tmp_path: Path) -> None:
 @pytest.mark.cli
 @pytest.mark.slow
 def test_a_mined_dataset_joins_the_users(blocks: list[str], tmp_path: Path) -> None:
-    for name in ("onnx", "onnxruntime"):
-        pytest.importorskip(name, reason="the extra 'mine' and onnx are not installed")
+    skip_without_onnx()
     write_detector(tmp_path / "best.onnx", 0)
     (tmp_path / "own").mkdir()
     Image.new("RGB", (9, 9)).save(tmp_path / "own/1.png")
@@ -379,6 +376,11 @@ def test_a_mined_dataset_joins_the_users(blocks: list[str], tmp_path: Path) -> N
     joined = json.loads((tmp_path / "own/with_negatives.json").read_text())
     assert len(joined["images"]) == 41
     assert joined["categories"] == own["categories"]
+
+
+def skip_without_onnx() -> None:
+    for name in ("onnx", "onnxruntime"):
+        pytest.importorskip(name, reason="the extra 'mine' and onnx are not installed")
 
 
 def skip_without_scikit() -> None:
