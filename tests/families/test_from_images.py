@@ -17,7 +17,8 @@ from pixelgen import Job
 from pixelgen.dataset.source_record import SOURCES
 from pixelgen.errors import BadValue
 from pixelgen.families import Shape
-from pixelgen.families.from_images import PatchShuffle, PhaseScramble, PixelShuffle
+from pixelgen.families.from_images import PatchShuffle, PixelShuffle
+from pixelgen.families.phase_scramble import PhaseScramble
 from pixelgen.families.source import Sourced
 from pixelgen.image_types import Coverage, Pixels
 from pixelgen.rng import Stream
