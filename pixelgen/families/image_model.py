@@ -12,12 +12,12 @@ import numpy as np
 
 from pixelgen.families.base import Family
 from pixelgen.families.palette import NOISE_MEAN, NOISE_STD, Palette
-from pixelgen.families.spectral import Amplitudes, moved_apart, noise_waves
+from pixelgen.families.spectral import Amplitudes, moved_apart, noise_planes
 from pixelgen.image_types import Pixels, Shape, Texture
 from pixelgen.numeric.exact import Field
-from pixelgen.numeric.hartley import orthonormal
+from pixelgen.numeric.fourier import backward, forward
 from pixelgen.numeric.histograms import ENTRIES, with_histogram
-from pixelgen.numeric.pyramid import BandTables, octave_count, pyramid
+from pixelgen.numeric.pyramid import BandTables, Pyramid, octave_count, pyramid
 from pixelgen.registry import parameter
 from pixelgen.rng import DATA, PARAMETERS, Stream
 
@@ -34,6 +34,7 @@ class Statistics(NamedTuple):
     """What a plane is given: amplitudes, histograms of its bands, and its own with its std."""
 
     spectrum: Amplitudes | None
+    pyramid: Pyramid | None
     bands: BandTables
     colors: Field | None
     std: float
@@ -52,10 +53,12 @@ class _Model(Family):
         spectrum = self._spectrum(stream, shape)
         bands = [self._bands(stream, shape) for _ in range(shape.channels)]
         stream.purpose(DATA)
-        planes = noise_waves(stream, shape)
-        for axis, waves in enumerate(planes):
+        filters = pyramid(shape.height, shape.width) if any(bands) else None
+        planes = np.empty((shape.channels, shape.height, shape.width))
+        for axis, noise in enumerate(noise_planes(stream, shape)):
             colors, std = palette.histogram(axis) if self.has_colors else (None, NOISE_STD)
-            waves[:] = _plane(waves, Statistics(spectrum, bands[axis], colors, std), self.rounds)
+            wanted = Statistics(spectrum, filters, bands[axis], colors, std)
+            planes[axis] = _plane(noise, wanted, self.rounds)
         return palette.pixels(planes, shape)
 
     def _spectrum(self, stream: Stream, shape: Shape) -> Amplitudes | None:
@@ -85,12 +88,12 @@ class SpectrumColor(_Model):
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(SpectrumColor().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
-    'b35337cd3c4f1b25'
+    '00baa8842c808e33'
     """
 
     name = "spectrum_color"
     number = 20
-    version = 2
+    version = 3
     texture = Texture.SMOOTH
 
     slope: float = parameter(0.0, SLOPE, low=0.0, high=3.5)
@@ -120,12 +123,12 @@ class WaveletMarginal(_Model):
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(WaveletMarginal().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
-    '6a13b6baffd9d976'
+    'bfaf4428c56636d3'
     """
 
     name = "wmm"
     number = 21
-    version = 2
+    version = 3
     texture = Texture.LEVELS
     has_colors = False
 
@@ -148,11 +151,12 @@ class SpectrumColorWavelet(_Model):
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(SpectrumColorWavelet().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
-    'ff5a9e1451789743'
+    '48f3e64c8138f6d5'
     """
 
     name = "spectrum_color_wmm"
     number = 41
+    version = 2
     texture = Texture.LEVELS
 
     slope: float = parameter(0.0, SLOPE, low=0.0, high=3.5)
@@ -166,20 +170,21 @@ class SpectrumColorWavelet(_Model):
         return _drawn_bands(stream, shape, self.r)
 
 
-def _plane(waves: Field, wanted: Statistics, rounds: int) -> Field:
-    """Give statistics to the transform of a plane of noise; return the plane, in levels."""
-    std = NOISE_STD
+def _plane(noise: Field, wanted: Statistics, rounds: int) -> Field:
+    """Give statistics to a plane of noise; return it in levels."""
+    width = noise.shape[1]
+    waves, std = forward(noise), NOISE_STD
     for left in reversed(range(rounds)):
         if wanted.spectrum:
             waves = wanted.spectrum.given_to(waves, std)
-        if wanted.bands:
-            waves = pyramid(*waves.shape).with_histograms(waves, wanted.bands)
+        if wanted.pyramid:
+            waves = wanted.pyramid.with_histograms(waves, wanted.bands)
         if wanted.colors is not None:
-            plane = with_histogram(orthonormal(waves), wanted.colors)
+            plane = with_histogram(backward(waves, width), wanted.colors)
             if not left:
                 return plane
-            waves, std = orthonormal(plane), wanted.std
-    return orthonormal(waves) + NOISE_MEAN
+            waves, std = forward(plane), wanted.std
+    return backward(waves, width) + NOISE_MEAN
 
 
 def _drawn_amplitudes(stream: Stream, shape: Shape, slope: float) -> Amplitudes:

@@ -6,9 +6,9 @@ import numpy as np
 
 from pixelgen.families.source import Sourced
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
-from pixelgen.numeric import exact
+from pixelgen.numeric import exact, fourier
 from pixelgen.numeric.exact import Field
-from pixelgen.numeric.hartley import gain, opposite, transform
+from pixelgen.numeric.fourier import Waves
 from pixelgen.rng import Stream
 
 
@@ -21,8 +21,7 @@ class PhaseScramble(Sourced):
     of the levels would be outside the range, the contrast of the image is lowered until 1 % are;
     these are clipped.
 
-    Source: Oppenheim and Lim, "The Importance of Phase in Signals", Proc. IEEE 69, 1981; here by
-    Hartley transforms of integers, which are exact.
+    Source: Oppenheim and Lim, "The Importance of Phase in Signals", Proc. IEEE 69, 1981.
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(PhaseScramble().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
@@ -31,24 +30,22 @@ class PhaseScramble(Sourced):
 
     name = "phase_scramble"
     number = 24
-    version = 2
+    version = 3
     texture = Texture.SMOOTH
 
     def rearrange(
         self, stream: Stream, shape: Shape, image: Pixels, coverage: Coverage | None
     ) -> Pixels:
         """Transform, turn, transform back."""
-        field = np.moveaxis(image, -1, 0).astype(np.float64)
-        size = shape.height * shape.width
+        cosines, sines = _phases(stream, shape)
         sums = image.sum(axis=(0, 1), dtype=np.int64)
-        means = np.rint(sums / np.int64(size))[:, None, None]
-        turned = _joined(_turned(_joined(transform(field - means)), stream))
-        # The largest takes 18 bits, so that rounding is no coarser than it must be.
-        scale = 2.0 ** (18 - int(np.abs(turned).max()).bit_length())
-        back = transform(np.rint(turned * scale))
-        back /= gain(*shape[:2]) ** 2 * scale * size
-        back *= _contrast(back, means, shape.top)
-        return exact.image(np.rint(back + means), shape)
+        means = np.rint(sums / np.int64(shape.height * shape.width))[:, None, None]
+        field = np.empty((shape.channels, shape.height, shape.width))
+        for channel, plane in enumerate(field):
+            waves = fourier.forward(image[..., channel] - means[channel])
+            plane[:] = fourier.backward(_turned(waves, cosines, sines), shape.width)
+        field *= _contrast(field, means, shape.top)
+        return exact.image(np.rint(field + means), shape)
 
 
 def _contrast(field: Field, means: Field, top: int) -> float:
@@ -59,28 +56,31 @@ def _contrast(field: Field, means: Field, top: int) -> float:
     return 1.0 / max(float(np.partition(reach, within)[within]), 1.0)
 
 
-def _turned(waves: Field, stream: Stream) -> Field:
-    """Turn the phase of every coefficient of a Hartley transform by a random angle, but the mean's.
+def _phases(stream: Stream, shape: Shape) -> tuple[Field, Field]:
+    """Draw the cosine and the sine of a random angle for each frequency; the mean gets 0 and 0.
 
-    The angles are those of the coefficients of white noise, so each is the opposite of that of the
-    opposite frequency, as in every real image.
+    They are those of the waves of white noise. So each angle is the opposite of that of the
+    opposite frequency, and 0 or half a turn where a frequency is its own opposite.
     """
-    white = exact.normals()[stream.integers(waves.shape[1:], 16)].astype(np.float64)
-    white = 2 * white + 1  # odd, so that no coefficient has the length 0, and no phase
-    even, odd = white + opposite(white), white - opposite(white)
-    length = np.sqrt(even * even + odd * odd)
-    turned: Field = waves * (even / length) - opposite(waves) * (odd / length)
-    turned[:, 0, 0] = 0
+    frequencies = (shape.height, shape.width // 2 + 1)
+    white = exact.normals()[stream.integers((2, *frequencies), 16)].astype(np.float64)
+    white = 2 * white + 1  # odd, so that none has the length 0, and no angle
+    real, imaginary = white
+    own_opposites = [0] if shape.width % 2 else [0, shape.width // 2]
+    opposite = -np.arange(shape.height)
+    for column in own_opposites:
+        real[:, column] += real[opposite, column]
+        imaginary[:, column] -= imaginary[opposite, column]
+    lengths = np.sqrt(real * real + imaginary * imaginary)
+    lengths[0, 0] = np.inf
+    real /= lengths
+    imaginary /= lengths
+    return real, imaginary
+
+
+def _turned(waves: Waves, cosines: Field, sines: Field) -> Waves:
+    """Turn waves by angles, one IEEE operation at a time."""
+    turned = np.empty_like(waves)
+    np.subtract(waves.real * cosines, waves.imag * sines, out=turned.real)
+    np.add(waves.real * sines, waves.imag * cosines, out=turned.imag)
     return turned
-
-
-def _joined(waves: Field) -> Field:
-    """Turn products of cas along the axes into cas of the sum, or back: the two are symmetric."""
-    upside, aside = _flipped(waves, -2), _flipped(waves, -1)
-    joined: Field = (waves + upside + aside - opposite(waves)) / 2
-    return joined
-
-
-def _flipped(waves: Field, axis: int) -> Field:
-    """Take frequency −k for k."""
-    return np.roll(np.flip(waves, axis), 1, axis)

@@ -1,8 +1,8 @@
 """Noise of a given power spectrum."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -12,7 +12,8 @@ from pixelgen.families.palette import NOISE_MEAN, NOISE_STD, Palette
 from pixelgen.image_types import Pixels, Shape, Texture
 from pixelgen.numeric import exact
 from pixelgen.numeric.exact import Field, Table
-from pixelgen.numeric.hartley import gain, orthonormal, transform, with_magnitudes
+from pixelgen.numeric.fourier import Waves, backward, forward, synthesize
+from pixelgen.numeric.table_cache import cached_tables
 from pixelgen.registry import parameter
 from pixelgen.rng import DATA, PARAMETERS, Stream
 
@@ -25,7 +26,7 @@ _LEAST = 2.0**-16
 class Spectrum(Family):
     """Noise whose power falls with frequency f as 1/fᵃ; a = 2 is like photographs.
 
-    Each coefficient of a discrete Hartley transform is normal, with standard deviation f^(−a/2).
+    Each Fourier coefficient is complex normal, with standard deviation f^(−a/2).
     With ``sx`` it is 1/(|f_x|^sx + |f_y|^sy) instead (f in cycles per pixel). At f = 0 it is zero.
     So every channel is a stationary Gaussian field, periodic in both directions. Levels have mean
     127.5 and standard deviation 255/7, and are clipped.
@@ -50,11 +51,12 @@ class Spectrum(Family):
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Spectrum().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
-    'ef4f5078df50d98e'
+    'ed8287f856963bfe'
     """
 
     name = "spectrum"
     number = 10
+    version = 2
 
     a: float = parameter(2.0, "exponent of the power", low=0.0, high=7.0)
     sx: float = parameter(
@@ -80,13 +82,18 @@ class Spectrum(Family):
         exponents = self.a, self.sx, self.sy or self.sx
         if self.palette:
             return _in_palette(stream, shape, exponents)
-        table, std = _amplitudes(shape.height, shape.width, *exponents)
-        planes: Table = exact.normals().take(stream.integers(_planes(shape), 16))
-        if self.chroma < 1 and shape.channels == 3:
-            planes = _mixed(planes, self.chroma)
-        coefficients = planes * table
-        # Deviates below √3·17,715 times 16 at most: below 2**19.
-        return to_pixels(transform(np.rint(coefficients, out=coefficients)), std, shape)
+        amplitudes, std = _normal_amplitudes(shape.height, shape.width, *exponents)
+        deviates = exact.normals().take(stream.integers(_parts(shape), 16))
+        scale = shape.top / (7 * max(std, 1.0))
+        pixels = np.empty(shape.levels, shape.dtype)
+        for channel in range(shape.channels):
+            waves = _mixed(deviates, channel, self.chroma)
+            multiply(waves, amplitudes)
+            # Deviates below √3·17,715 times 16·√2 at most: below 2**20.
+            whole = np.rint(waves, out=waves).view(np.complex128)
+            for rows, levels in synthesize(whole, shape.width, scale, shape.top / 2):
+                pixels[rows, :, channel] = np.clip(levels, 0, shape.top, out=levels)
+        return pixels
 
 
 def _in_palette(stream: Stream, shape: Shape, exponents: tuple[float, float, float]) -> Pixels:
@@ -98,9 +105,10 @@ def _in_palette(stream: Stream, shape: Shape, exponents: tuple[float, float, flo
         sx, sy = moved_apart(stream, sx, sy)
     stream.purpose(DATA)
     spectrum = Amplitudes.of(shape.height, shape.width, a, sx, sy)
-    planes = noise_waves(stream, shape)
-    for plane in planes:
-        plane[:] = orthonormal(spectrum.given_to(plane, NOISE_STD)) + NOISE_MEAN
+    planes = np.empty((shape.channels, shape.height, shape.width))
+    for plane, noise in zip(planes, noise_planes(stream, shape), strict=True):
+        waves = spectrum.given_to(forward(noise), NOISE_STD)
+        plane[:] = backward(waves, shape.width) + NOISE_MEAN
     return palette.pixels(planes, shape)
 
 
@@ -110,26 +118,31 @@ def moved_apart(stream: Stream, sx: float, sy: float) -> tuple[float, float]:
     return max(sx + deviate, _LEAST), max(sy - deviate, _LEAST)
 
 
-def noise_waves(stream: Stream, shape: Shape) -> Field:
-    """Draw noise uniform on −128 … 128, a plane for each channel, and transform it."""
-    drawn = stream.integers(_planes(shape), 16).astype(np.float64)
-    drawn -= 65535 / 2
-    return orthonormal(drawn) / 256
+def noise_planes(stream: Stream, shape: Shape) -> Iterator[Field]:
+    """Draw a plane for each channel of noise uniform on −128 … 128."""
+    drawn = stream.integers((shape.channels, shape.height, shape.width), 16)
+    for plane in drawn:
+        yield (plane - 65535 / 2) / 256
 
 
-def _planes(shape: Shape) -> tuple[int, int, int]:
-    return shape.channels, shape.height, shape.width
+def _parts(shape: Shape) -> tuple[int, int, int]:
+    """Return how many real and imaginary parts the waves of all channels have."""
+    return shape.channels, shape.height, 2 * (shape.width // 2 + 1)
 
 
-def _mixed(planes: Table, chroma: float) -> Field:
-    """Mix planes of luminance and color before the transform, which is linear."""
-    flat = planes.reshape(3, -1).astype(np.float64)
-    # Below 3·2**12·2**15.
-    mixed = exact.product(_opponents(chroma), flat)
-    return np.rint(mixed / 4096, out=mixed).reshape(planes.shape)
+def _mixed(deviates: Table, channel: int, chroma: float) -> Field:
+    """Mix the deviates of luminance and color for a channel, if there are several."""
+    mixed = np.zeros(deviates.shape[1:])
+    if chroma == 1 or len(deviates) == 1:
+        mixed += deviates[channel]
+        return mixed
+    for plane, weight in zip(deviates, _opponents(chroma)[channel].tolist(), strict=True):
+        mixed += plane * weight  # below 3·2**12·2**15
+    mixed /= 4096
+    return np.rint(mixed, out=mixed)
 
 
-@lru_cache(maxsize=8)
+@cached_tables
 def _opponents(chroma: float) -> Field:
     """Tabulate how much of each plane goes into each channel, in 1/4096; squares of rows add to 1.
 
@@ -146,14 +159,15 @@ def _opponents(chroma: float) -> Field:
 
 
 class Amplitudes(NamedTuple):
-    """Integer amplitudes up to 2**20, and the root of the sum of their squares.
+    """Integer amplitudes up to 2**20 for frames of so many pixels.
 
-    The table is even in both frequencies by itself, as the separable transform needs for a
-    stationary field.
+    The table (height // 2 + 1, width // 2 + 1) is of the frequencies that are not negative: it is
+    even in both. ``root`` is the root of the sum of the squares over all frequencies.
     """
 
     table: Field
     root: float
+    pixels: int
 
     @classmethod
     def of(cls, height: int, width: int, a: float, sx: float, sy: float) -> Self:
@@ -167,30 +181,57 @@ class Amplitudes(NamedTuple):
             squares[0, 0] = 1.0
             falls = _power(squares, a / 4)
         falls[0, 0] = 1e300
-        quarter = np.rint(falls.min() * _STRONGEST / falls)
-        quarter[0, 0] = 0.0
-        table = quarter[np.ix_(_folded(height), _folded(width))]
-        squares = np.square(table.astype(np.int64)).sum(axis=1)  # below 2**63 to widths of 2**23
-        return cls(table, math.sqrt(sum(map(int, squares))))
+        table = np.rint(falls.min() * _STRONGEST / falls)
+        table[0, 0] = 0.0
+        # Below 2**40 each; a row of 2**23 is below 2**63.
+        squares = np.square(table.astype(np.int64)) * _multiples(width)
+        rows = zip(squares.sum(axis=1).tolist(), _multiples(height).tolist(), strict=True)
+        root = math.sqrt(sum(total * multiple for total, multiple in rows))
+        return cls(table, root, height * width)
 
-    def given_to(self, waves: Field, std: float) -> Field:
-        """Give the transform of a plane these amplitudes, and the plane a standard deviation."""
-        given = with_magnitudes(waves, self.table)
-        given *= std * math.sqrt(given.size) / max(self.root, 1.0)
+    def given_to(self, waves: Waves, std: float) -> Waves:
+        """Return waves with these amplitudes and their own phases, of a standard deviation.
+
+        Waves of zero, which have no phase, remain zero.
+        """
+        real, imaginary = waves.real, waves.imag
+        ratios = real * real
+        ratios += imaginary * imaginary
+        np.sqrt(np.maximum(ratios, 1e-300, out=ratios), out=ratios)
+        np.divide(std * math.sqrt(self.pixels) / max(self.root, 1.0), ratios, out=ratios)
+        multiply(ratios, self.table)
+        given = np.empty_like(waves)
+        np.multiply(real, ratios, out=given.real)
+        np.multiply(imaginary, ratios, out=given.imag)
         return given
 
 
-@lru_cache(maxsize=4)
-def _amplitudes(height: int, width: int, a: float, sx: float, sy: float) -> tuple[Field, float]:
-    """Tabulate amplitudes times 2**-16, and the standard deviation of what they make."""
-    table, root = Amplitudes.of(height, width, a, sx, sy)
-    return table / 65536, root / 65536 * exact.NORMAL_UNIT * gain(height, width)
+def multiply(rows: Field, table: Field) -> None:
+    """Multiply the rows of all frequencies by a table of those that are not negative."""
+    middle = len(table)
+    rows[:middle] *= table
+    rows[middle:] *= table[1 : len(rows) - middle + 1][::-1]
 
 
-def _folded(size: int) -> Table:
-    """Return the distance of each frequency from 0, round the circle."""
-    steps = np.arange(size)
-    return np.minimum(steps, size - steps)
+def _multiples(size: int) -> Table:
+    """Return how many frequencies there are at a distance of 0 … size/2 from 0: one or two."""
+    steps = np.arange(size // 2 + 1)
+    return np.where((steps == 0) | (2 * steps == size), 1, 2)
+
+
+@cached_tables
+def _normal_amplitudes(
+    height: int, width: int, a: float, sx: float, sy: float
+) -> tuple[Field, float]:
+    """Tabulate amplitudes of normal waves, and the standard deviation of what they make.
+
+    Amplitudes are in 1/65536, twice each: for the real and the imaginary part. Where a column of
+    waves holds the opposites of its waves too, none counts twice: there they are √2 times as great.
+    """
+    table, root, _ = Amplitudes.of(height, width, a, sx, sy)
+    table *= np.where(_multiples(width) == 1, math.sqrt(2), 1.0) / 65536
+    std = math.sqrt(2) * root / 65536 * exact.NORMAL_UNIT
+    return np.repeat(table, 2, axis=1), std
 
 
 def _powers(values: Field, exponent: float) -> Field:
@@ -215,10 +256,3 @@ def _power(values: Field, exponent: float) -> Field:
     scales = [math.pow(2.0, exponent * two) for two in range(least, int(twos.max()) + 1)]
     scaled: Field = powers * np.array(scales).take(twos - least)
     return scaled
-
-
-def to_pixels(field: Field, std: float, shape: Shape) -> Pixels:
-    """Turn a field about zero into pixels of mean 127.5 and standard deviation 255/7."""
-    levels = field * (shape.top / (7 * max(std, 1.0)))
-    levels += shape.top / 2
-    return exact.image(np.rint(levels, out=levels), shape)

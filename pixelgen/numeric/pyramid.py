@@ -1,4 +1,4 @@
-"""A steerable pyramid by exact transforms: a band above all, octaves of four orientations, a rest.
+"""A steerable pyramid: a band above all, octaves of four orientations, a rest.
 
 The filters are those of J. Portilla and E. P. Simoncelli, "A Parametric Texture Model Based on
 Joint Statistics of Complex Wavelet Coefficients", IJCV 40, 2000, with four orientations: lobes of
@@ -8,14 +8,14 @@ frequency, so that a pyramid that nobody changes adds up to what it was made of.
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from pixelgen.numeric.exact import Field, Table
-from pixelgen.numeric.hartley import opposite, orthonormal
+from pixelgen.numeric.fourier import Waves, backward, forward
 from pixelgen.numeric.histograms import with_histogram
+from pixelgen.numeric.table_cache import cached_tables
 
 _UNIT = 4096
 _RADIUS_UNIT = 2048
@@ -24,12 +24,29 @@ BandTables: TypeAlias = Sequence[Sequence[Field]]
 """The values of the coefficients: one table of the band above all, then four for each octave."""
 
 
-class _Octave(NamedTuple):
-    """Where the frequencies of an octave are in the whole, and its filters, in 1/4096."""
+class Octave(NamedTuple):
+    """A grid of frequencies, (height, width) of a plane that has no others, and filters of it.
 
-    rows: Table
-    columns: Table
+    Filters are in 1/4096, for the waves of such a plane.
+    """
+
+    grid: tuple[int, int]
     filters: Table
+
+    def of(self, waves: Waves) -> Waves:
+        """Return the waves of a finer grid that are of this one."""
+        return np.concatenate([waves[part] for part in self._parts(waves)])
+
+    def add(self, waves: Waves, total: Waves) -> None:
+        """Add waves of this grid to those of a finer one."""
+        for part, own in zip(self._parts(total), self._parts(waves), strict=True):
+            total[part] += waves[own]
+
+    def _parts(self, waves: Waves) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """Return where its frequencies are among others: from 0 down, and the negative ones."""
+        before, columns = self.grid[0] // 2 + 1, slice(self.grid[1] // 2 + 1)
+        negative = slice(len(waves) + before - self.grid[0], None)
+        return (slice(before), columns), (negative, columns)
 
 
 class Pyramid(NamedTuple):
@@ -38,31 +55,46 @@ class Pyramid(NamedTuple):
     height: int
     width: int
     above: Table
-    octaves: tuple[_Octave, ...]
-    below: _Octave
+    octaves: tuple[Octave, ...]
+    below: Octave
 
-    def with_histograms(self, waves: Field, tables: BandTables) -> Field:
+    def with_histograms(self, waves: Waves, tables: BandTables) -> Waves:
         """Give the coefficients of each band the histogram of a table, and add the bands up.
 
-        ``waves`` is the orthonormal transform of a plane; what is below the octaves stays. A
+        ``waves`` are the orthonormal ones of a plane; what is below the octaves stays. A
         coefficient of a coarser octave is larger, by the square of the ratio of the sides, than
         the field of that octave: that is how these pyramids are scaled.
         """
-        whole = math.sqrt(self.height * self.width)
-        waves = waves / _UNIT
-        total = orthonormal(with_histogram(orthonormal(waves * self.above), tables[0][0]))
-        total *= self.above
-        for (rows, columns, filters), several in zip(self.octaves, tables[1:], strict=True):
-            bands = orthonormal(_split(waves[rows, columns], filters))
-            for band, table in zip(bands, several, strict=True):
-                band[:] = with_histogram(band, table)
-            joined = _joined(orthonormal(bands), filters)
-            joined *= math.sqrt(math.prod(joined.shape)) / whole
-            total[rows, columns] += joined
-        total /= _UNIT
-        rows, columns, share = self.below
-        total[rows, columns] += waves[rows, columns] * share
+        pixels = self.height * self.width
+        above = _scaled(waves, self.above)
+        band = with_histogram(backward(above, self.width), tables[0][0])
+        total = _scaled(forward(band), self.above)
+        for octave, several in zip(self.octaves, tables[1:], strict=True):
+            ratio = math.sqrt(math.prod(octave.grid) / pixels)
+            own = octave.of(waves)
+            for lobe, table in zip(octave.filters, several, strict=True):
+                band = with_histogram(backward(_turned(own, lobe), octave.grid[1]), table)
+                octave.add(_turned(forward(band), lobe * -ratio), total)
+        self.below.add(_scaled(self.below.of(waves), self.below.filters), total)
         return total
+
+
+def _scaled(waves: Waves, factors: Table) -> Waves:
+    """Multiply waves by real factors in 1/4096."""
+    scaled = np.empty_like(waves)
+    factors = factors * (1 / _UNIT)
+    np.multiply(waves.real, factors, out=scaled.real)
+    np.multiply(waves.imag, factors, out=scaled.imag)
+    return scaled
+
+
+def _turned(waves: Waves, factors: Table) -> Waves:
+    """Multiply waves by imaginary factors in 1/4096: those of filters that are odd."""
+    turned = np.empty_like(waves)
+    factors = factors * (1 / _UNIT)
+    np.multiply(waves.imag, -factors, out=turned.real)
+    np.multiply(waves.real, factors, out=turned.imag)
+    return turned
 
 
 def octave_count(height: int, width: int) -> int:
@@ -70,63 +102,31 @@ def octave_count(height: int, width: int) -> int:
     return max(max(height, width).bit_length() - 5, 1)
 
 
-@lru_cache(maxsize=2)
+@cached_tables
 def pyramid(height: int, width: int) -> Pyramid:
     """Tabulate the filters of a frame."""
     count = octave_count(height, width)
     above = _ring(_radius(height, width, (height, width)), -1, is_open=True)
-    octaves = []
-    for octave in range(count):
-        grid = -(-height >> octave), -(-width >> octave)
-        octaves.append(
-            _Octave(*_places(height, width, grid), _filters(height, width, grid, octave))
-        )
-    grid = -(-height >> count), -(-width >> count)
-    last = _ring(_radius(height, width, grid), count - 1).astype(np.int64)
-    inner = _radius(height, width, grid) * (4 << (count - 1)) < 1
-    share = np.where(inner, _UNIT - np.square(last) // _UNIT, 0)
-    below = _Octave(*_places(height, width, grid), share)
-    return Pyramid(height, width, above, tuple(octaves), below)
-
-
-def _split(waves: Field, filters: Table) -> Field:
-    """Filter an octave by orientation: 0°, 90°, 45° and 135°, all but 90° mirrored.
-
-    To filter by a function odd in one frequency and even in the other mirrors a separable Hartley
-    transform. Where a coefficient is does not matter here, so planes are left mirrored. The lobes
-    of the diagonals are the sum and the difference of one odd in u and one odd in v.
-    """
-    flat, upright, first, second = filters
-    turned = opposite(waves) * second
-    kept = waves * first
-    return np.stack([waves * flat, waves * upright, kept - turned, kept + turned])
-
-
-def _joined(bands: Field, filters: Table) -> Field:
-    """Filter the orientations of an octave once more, and add them up."""
-    flat, upright, first, second = filters
-    joined: Field = bands[0] * flat
-    joined += bands[1] * upright
-    joined += (bands[2] + bands[3]) * first
-    joined += opposite(bands[2] - bands[3]) * second
-    return joined
-
-
-def _places(height: int, width: int, grid: tuple[int, int]) -> tuple[Table, Table]:
-    """Return the rows and columns of the frequencies of a coarser grid."""
-    rows, columns = _signed(grid[0]) % height, _signed(grid[1]) % width
-    return rows[:, None], columns
+    grids = [(-(-height >> octave), -(-width >> octave)) for octave in range(count + 1)]
+    octaves = tuple(
+        Octave(grid, _filters(height, width, grid, octave))
+        for octave, grid in enumerate(grids[:-1])
+    )
+    radius = _radius(height, width, grids[-1])
+    last = _ring(radius, count - 1).astype(np.int64)
+    share = np.where(radius * (4 << (count - 1)) < 1, _UNIT - np.square(last) // _UNIT, 0)
+    return Pyramid(height, width, above, octaves, Octave(grids[-1], share))
 
 
 def _signed(size: int) -> Table:
-    """Return the frequencies of a transform in its order: 0, 1, … , −2, −1."""
+    """Return the frequencies down a plane in the order of their rows: 0, 1, … , −2, −1."""
     steps = np.arange(size)
     return np.where(2 * steps > size, steps - size, steps)
 
 
 def _radius(height: int, width: int, grid: tuple[int, int]) -> Field:
     """Return the length of each frequency of a grid, in cycles per pixel of the whole."""
-    down, across = _signed(grid[0]) / height, _signed(grid[1]) / width
+    down, across = _signed(grid[0]) / height, np.arange(grid[1] // 2 + 1) / width
     return np.sqrt(np.add.outer(np.square(down), np.square(across)))
 
 
@@ -135,9 +135,10 @@ def _filters(height: int, width: int, grid: tuple[int, int], octave: int) -> Tab
     radius = _radius(height, width, grid)
     ring = _ring(radius, octave) * math.sqrt(0.8)
     radius[0, 0] = 1.0
-    x, y = _signed(grid[1]) / width / radius, _signed(grid[0])[:, None] / height / radius
+    x = np.arange(grid[1] // 2 + 1) / width / radius
+    y = _signed(grid[0])[:, None] / height / radius
     rising, falling = _cubed((x + y) * math.sqrt(0.5)), _cubed((x - y) * math.sqrt(0.5))
-    lobes = np.stack([_cubed(x), _cubed(y), (rising + falling) / 2, (rising - falling) / 2])
+    lobes = np.stack([_cubed(x), _cubed(y), rising, falling])
     lobes *= ring
     return np.rint(lobes, out=lobes).astype(np.int16)
 

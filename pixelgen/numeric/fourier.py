@@ -1,0 +1,268 @@
+"""Discrete Fourier transforms of integers, rounded to integers that are the same everywhere.
+
+The last bits of a fast Fourier transform depend on the processor and the library. Here each value
+is rounded to an integer. As far as its distance from the edge between two integers is more than
+the transform's error can be, that is the rounding of the exact value. The few values that are
+nearer are computed again in integers. So what is returned is a matter of mathematics.
+
+Planes are (height, width) arrays. Their waves are complex arrays (height, width // 2 + 1): the
+coefficients of the frequencies (u, v) with v up to half of the width, of which the others are the
+conjugates.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgen.numeric import exact
+from pixelgen.numeric.exact import Field, Table
+from pixelgen.numeric.table_cache import cached_tables
+
+Waves: TypeAlias = npt.NDArray[np.complex128]
+Places: TypeAlias = Sequence[tuple[int, int]]
+
+_INPUT_BITS = 20
+"""Integers that are transformed are below 2**20 in magnitude."""
+_OUTPUT_BITS = 14
+"""The root mean square of integers that a transform returns is about 2**14."""
+_SMOOTH, _ROUGH = 15, 150
+_UNIT_ROUNDOFF = 2.0**-53
+_BLOCK = 1 << 16
+_COLUMNS = 32
+_SUMMED = 1 << 13
+
+_PI = 0x3243F6A8885A308D313198A2E0370734
+"""π in 2**-124, from its hexadecimal digits."""
+_FINE_BITS = 124
+_LIMB_BITS, _LIMBS = 16, 4
+_CIRCLE_BITS = _LIMB_BITS * _LIMBS
+_SUM_UNIT = 1 << 2 * _CIRCLE_BITS
+
+
+def forward(plane: Field) -> Waves:
+    """Return the orthonormal waves of a plane of any numbers.
+
+    The plane is rounded to a power of two of which the largest has less than 2**20, and waves to
+    one of which their root mean square has about 2**14.
+    """
+    whole, exponent = _whole(plane)
+    energy = _energy(whole)
+    scale = _output_scale(energy)
+    waves = _coefficients(whole, scale, energy)
+    waves.view(np.float64)[...] *= math.ldexp(1 / (scale * math.sqrt(plane.size)), -exponent)
+    return waves
+
+
+def backward(waves: Waves, width: int) -> Field:
+    """Return the plane of orthonormal waves; rounds both as :func:`forward` does."""
+    whole, exponent = _whole(waves.view(np.float64))
+    scale = _output_scale(2 * _energy(whole))
+    plane = np.empty((len(waves), width))
+    unit = math.ldexp(1 / (scale * math.sqrt(plane.size)), -exponent)
+    for rows, values in synthesize(whole.view(np.complex128), width, scale):
+        np.multiply(values, unit, out=plane[rows])
+    return plane
+
+
+def synthesize(
+    waves: Waves, width: int, scale: float, offset: float = 0.0
+) -> Iterator[tuple[slice, Field]]:
+    """Yield the sum of waves times ``scale`` plus ``offset``, rounded, some rows at a time.
+
+    The sum at (y, x) is that of all Re(wave·exp(2πi(u·y/height + v·x/width))), of which those
+    count twice whose v is neither 0 nor half of the width. ``waves`` have real and imaginary parts
+    that are integers below 2**20 in magnitude; they are overwritten. Halves are rounded up.
+    """
+    height = len(waves)
+    energy = 2 * _energy(waves.view(np.float64))
+    doubt = _error(height, width, scale * math.sqrt(energy), offset)
+    for first in range(0, waves.shape[1], _COLUMNS):
+        columns = waves[:, first : first + _COLUMNS]
+        columns[...] = np.fft.ifft(columns, axis=0, norm="forward")
+    for rows in _row_blocks(height, width):
+        values = np.fft.irfft(waves[rows], width, norm="forward")
+        values *= scale
+        values += offset
+        rounded, places = _rounded(values, doubt)
+        if places:
+            shifted = [(rows.start + row, column) for row, column in places]
+            for place, (total, _) in zip(
+                places, _exact_sums(_undone(waves, width), width, shifted), strict=True
+            ):
+                rounded[place] = _round_exactly(total, scale, offset)
+        yield rows, rounded
+
+
+def _coefficients(plane: Field, scale: float, energy: int) -> Waves:
+    """Return the waves of a plane of integers times ``scale``, rounded; halves are rounded up."""
+    height, width = plane.shape
+    doubt = _error(height, width, scale * math.sqrt(energy), 0.0)
+    waves = np.empty((height, width // 2 + 1), np.complex128)
+    for rows in _row_blocks(height, width):
+        waves[rows] = np.fft.rfft(plane[rows])
+    doubtful = []
+    for first in range(0, waves.shape[1], _COLUMNS):
+        values = np.fft.fft(waves[:, first : first + _COLUMNS], axis=0).view(np.float64)
+        values *= scale
+        rounded, places = _rounded(values, doubt)
+        waves[:, first : first + _COLUMNS] = rounded.view(np.complex128)
+        doubtful += [(row, first + place // 2, place % 2) for row, place in places]
+    if doubtful:
+        sums = _exact_sums(plane, width, [(row, column) for row, column, _ in doubtful])
+        for (row, column, part), (real, imaginary) in zip(doubtful, sums, strict=True):
+            value = _round_exactly(-imaginary if part else real, scale, 0.0)
+            waves.view(np.float64)[row, 2 * column + part] = value
+    return waves
+
+
+def _whole(values: Field) -> tuple[Field, int]:
+    """Scale values by a power of two, so that the largest is below 2**20, and round them."""
+    largest = max(float(values.max()), -float(values.min()))
+    exponent = _INPUT_BITS - math.frexp(largest)[1] if largest else 0
+    scaled = values * math.ldexp(1.0, exponent)
+    return np.rint(scaled, out=scaled), exponent
+
+
+def _energy(whole: Field) -> int:
+    """Return the sum of the squares of integers below 2**20 in magnitude."""
+    # Sums of 2**13 squares stay below 2**53, so that they are exact, whatever the order.
+    values = whole.ravel()
+    even = len(values) - len(values) % _SUMMED
+    parts = values[:even].reshape(-1, _SUMMED)
+    sums = np.einsum("ij,ij->i", parts, parts).tolist()
+    return sum(map(int, [*sums, np.dot(values[even:], values[even:])]))
+
+
+def _output_scale(energy: int) -> float:
+    """Return the power of two that brings the root of ``energy`` to about 2**14."""
+    return math.ldexp(1.0, _OUTPUT_BITS - energy.bit_length() // 2)
+
+
+def _error(height: int, width: int, norm: float, offset: float) -> float:
+    """Bound the error of a value of the transform of a field of norm ‖x‖₂ = ``norm``.
+
+    The error of a fast Fourier transform F of n numbers is ‖error‖₂ ≤ c·u·log₂ n·‖Fx‖₂, and ‖Fx‖₂
+    = √n·‖x‖₂ (N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., theorem
+    24.2, where c is 6.7 for radix 2). A butterfly of radix p is a product by a matrix of p terms a
+    row, whose error is at most √p·(p + 1)·u, and by a factor of the unit circle, 4u: that makes c
+    less than 13 for radices up to 11. Sides with greater prime factors are transformed by sums of
+    as many terms or as convolutions of twice the length, for which c is taken ten times as great.
+    Scaling and adding the offset add less than 4u of the value. A quarter is added for what the
+    sums in integers are off.
+    """
+    size = height * width
+    is_smooth = all(_is_smooth(side) for side in (height, width))
+    factor = (_SMOOTH if is_smooth else _ROUGH) * max(math.log2(size), 1.0) + 4
+    return 1.25 * _UNIT_ROUNDOFF * (factor * math.sqrt(size) * norm + 4 * abs(offset))
+
+
+def _is_smooth(side: int) -> bool:
+    """Return whether no prime factor of a side is above 11."""
+    for prime in (2, 3, 5, 7, 11):
+        while side % prime == 0:
+            side //= prime
+    return side == 1
+
+
+def _row_blocks(height: int, width: int) -> Iterator[slice]:
+    """Yield slices of as many rows as stay in the cache."""
+    count = max(1, _BLOCK // width)
+    for first in range(0, height, count):
+        yield slice(first, min(first + count, height))
+
+
+def _rounded(values: Field, doubt: float) -> tuple[Field, list[tuple[int, int]]]:
+    """Round values, and return where some are nearer than ``doubt`` to the edge of an integer.
+
+    The values are overwritten.
+    """
+    rounded = np.rint(values)
+    values -= rounded
+    edge = 0.5 - doubt
+    if values.max() < edge and values.min() > -edge:
+        return rounded, []
+    rows, columns = np.nonzero(np.abs(values) >= edge)
+    return rounded, list(zip(rows.tolist(), columns.tolist(), strict=True))
+
+
+def _undone(waves: Waves, width: int) -> Waves:
+    """Return the integers whose columns were transformed, each as often as it counts."""
+    original = np.fft.fft(waves, axis=0, norm="forward")
+    np.rint(original.view(np.float64), out=original.view(np.float64))
+    original[:, 1 : (width + 1) // 2] *= 2
+    return original
+
+
+def _exact_sums(terms: Any, width: int, places: Places) -> list[tuple[int, int]]:
+    """Return Σ terms[a, b]·exp(2πi(a·y/height + b·x/width)) for some (y, x), in 2**-128.
+
+    The terms are integers below 2**21, or complex numbers of such. Cosines and sines are rounded to
+    2**-64, so that the error of a sum is below 2**-62 times the sum of its terms: far below that of
+    the fast transform.
+    """
+    parts = terms.view(np.float64)
+    count = parts.shape[1] // terms.shape[1]
+    sums = []
+    for y, x in places:
+        waves = _circle(width)[x * np.arange(terms.shape[1]) % width]
+        if count == 2:  # of a real and an imaginary part, (cosine, sine) and (−sine, cosine)
+            waves = np.stack([waves, waves[:, ::-1] * [[-1.0], [1.0]]], axis=1)
+        # Below 2**21 · 2**16 · 2**16 terms.
+        along = exact.product(parts, waves.reshape(parts.shape[1], -1)).reshape(-1, 2, _LIMBS)
+        real, imaginary = _joined(along)
+        cosines, sines = _joined(_circle(len(terms))[y * np.arange(len(terms)) % len(terms)])
+        sums.append((int(real @ cosines - imaginary @ sines),
+                     int(real @ sines + imaginary @ cosines)))  # fmt: skip
+    return sums
+
+
+def _joined(limbs: Table) -> tuple[Any, Any]:
+    """Join limbs (places, 2, limbs) to two arrays of Python's integers."""
+    whole = limbs.astype(np.int64).astype(object)
+    cosines, sines = (whole << _LIMB_BITS * np.arange(_LIMBS)).sum(axis=2).T
+    return cosines, sines
+
+
+def _round_exactly(total: int, scale: float, offset: float) -> int:
+    """Return ⌊total·2**-128·scale + offset + ½⌋."""
+    (up, down), (more, parts) = scale.as_integer_ratio(), offset.as_integer_ratio()
+    unit = 2 * down * parts * _SUM_UNIT
+    return (2 * total * up * parts + (2 * more + parts) * down * _SUM_UNIT) // unit
+
+
+@cached_tables
+def _circle(size: int) -> Table:
+    """Tabulate cosine and sine of the ``size``-th parts of a turn in 2**-64: (size, 2, limbs).
+
+    A number is Σ limbs[l]·2**(16·l); all limbs but the last are not negative.
+    """
+    unit = 1 << _FINE_BITS
+    angle = 2 * _PI // size
+    cosine, sine = _power_series(unit, angle), _power_series(angle, angle, 1)
+    x, y, turned = unit, 0, []
+    for _ in range(size):
+        turned += [x, y]
+        x, y = x * cosine - y * sine >> _FINE_BITS, x * sine + y * cosine >> _FINE_BITS
+    half = 1 << (_FINE_BITS - _CIRCLE_BITS - 1)
+    whole = [value + half >> (_FINE_BITS - _CIRCLE_BITS) for value in turned]
+    top = _LIMBS - 1
+    limbs = [[n >> (_LIMB_BITS * limb) & 0xFFFF for limb in range(top)] for n in whole]
+    last = [[n >> (_LIMB_BITS * top)] for n in whole]
+    return np.array([a + b for a, b in zip(limbs, last, strict=True)], np.float64).reshape(
+        size, 2, _LIMBS
+    )
+
+
+def _power_series(term: int, angle: int, power: int = 0) -> int:
+    """Return the sum of the power series of cosine, or of sine from its first power on."""
+    total = 0
+    while term:
+        total += term
+        for _ in range(2):
+            power += 1
+            term = (term * angle >> _FINE_BITS) // power
+        term = -term
+    return total
