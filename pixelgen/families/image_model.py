@@ -54,7 +54,7 @@ class _Model(Family):
         bands = [self._bands(stream, shape) for _ in range(shape.channels)]
         stream.purpose(DATA)
         filters = pyramid(shape.height, shape.width) if any(bands) else None
-        planes = np.empty((shape.channels, shape.height, shape.width))
+        planes = palette.planes(shape)
         for axis, noise in enumerate(noise_planes(stream, shape)):
             colors, std = palette.histogram(axis) if self.has_colors else (None, NOISE_STD)
             wanted = Statistics(spectrum, filters, bands[axis], colors, std)
@@ -176,7 +176,7 @@ def _plane(noise: Field, wanted: Statistics, rounds: int) -> Field:
     waves, std = forward(noise), NOISE_STD
     for left in reversed(range(rounds)):
         if wanted.spectrum:
-            waves = wanted.spectrum.given_to(waves, std)
+            wanted.spectrum.give_to(waves, std)
         if wanted.pyramid:
             waves = wanted.pyramid.with_histograms(waves, wanted.bands)
         if wanted.colors is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Self, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelgen.image_types import Pixels, Shape
 from pixelgen.numeric import exact
@@ -23,8 +24,10 @@ _TOP = 65535
 _PLACES = 4096
 _BLURS = 10
 _SWEEPS = 8
+_ROWS = 64
 
 Rows: TypeAlias = list[list[float]]
+Planes: TypeAlias = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -71,18 +74,27 @@ class Palette:
         squares = math.fsum(np.square(along).tolist())
         return np.repeat(along, ENTRIES // _PLACES), math.sqrt(squares / _PLACES)
 
-    def pixels(self, planes: Field, shape: Shape) -> Pixels:
-        """Turn planes into channels, add the mean, and stretch all levels to the full range."""
-        channels = np.zeros(planes.shape)
-        for channel, axis in enumerate(self.axes):
-            for weight, plane in zip(axis, planes, strict=True):
-                channels[channel] += plane * weight
-            channels[channel] += self.mean[channel]
-        low = float(channels.min())
-        span = float(channels.max()) - low
-        channels -= low
-        channels *= shape.top / span if span > 0 else 0.0
-        return exact.image(np.rint(channels, out=channels), shape)
+    def planes(self, shape: Shape) -> Planes:
+        """Return room for the planes of an image: (channels, height, width), 24 bits a value."""
+        return np.empty((shape.channels, shape.height, shape.width), np.float32)
+
+    def pixels(self, planes: Planes, shape: Shape) -> Pixels:
+        """Turn planes into channels, add the mean, and stretch all levels to the full range.
+
+        The planes are overwritten.
+        """
+        for rows in np.hsplit(planes, range(_ROWS, shape.height, _ROWS)):
+            channels = [
+                sum((plane * np.float32(weight) for weight, plane in zip(axis, rows, strict=True)),
+                    start=np.float32(mean))
+                for axis, mean in zip(self.axes, self.mean, strict=True)
+            ]  # fmt: skip
+            rows[:] = channels
+        low = planes.min()
+        span = planes.max() - low
+        planes -= low
+        planes *= np.float32(shape.top) / span if span > 0 else np.float32(0)
+        return exact.image(np.rint(planes, out=planes), shape)
 
 
 def _blurred(stripes: Table, size: int) -> Table:

@@ -12,7 +12,7 @@ from pixelgen.families.palette import NOISE_MEAN, NOISE_STD, Palette
 from pixelgen.image_types import Pixels, Shape, Texture
 from pixelgen.numeric import exact
 from pixelgen.numeric.exact import Field, Table
-from pixelgen.numeric.fourier import Waves, backward, forward, synthesize
+from pixelgen.numeric.fourier import Waves, backward, forward, row_blocks, synthesize
 from pixelgen.numeric.table_cache import cached_tables
 from pixelgen.registry import parameter
 from pixelgen.rng import DATA, PARAMETERS, Stream
@@ -83,15 +83,16 @@ class Spectrum(Family):
         if self.palette:
             return _in_palette(stream, shape, exponents)
         amplitudes, std = _normal_amplitudes(shape.height, shape.width, *exponents)
-        deviates = exact.normals().take(stream.integers(_parts(shape), 16))
         scale = shape.top / (7 * max(std, 1.0))
+        weights = _weights(shape.channels, self.chroma)
         pixels = np.empty(shape.levels, shape.dtype)
         for channel in range(shape.channels):
-            waves = _mixed(deviates, channel, self.chroma)
-            multiply(waves, amplitudes)
+            parts = _deviates(stream, shape, weights[channel])
+            multiply(parts.view(np.complex128).real, amplitudes)
+            multiply(parts.view(np.complex128).imag, amplitudes)
             # Deviates below √3·17,715 times 16·√2 at most: below 2**20.
-            whole = np.rint(waves, out=waves).view(np.complex128)
-            for rows, levels in synthesize(whole, shape.width, scale, shape.top / 2):
+            waves = np.rint(parts, out=parts).view(np.complex128)
+            for rows, levels in synthesize(waves, shape.width, scale, shape.top / 2):
                 pixels[rows, :, channel] = np.clip(levels, 0, shape.top, out=levels)
         return pixels
 
@@ -105,10 +106,11 @@ def _in_palette(stream: Stream, shape: Shape, exponents: tuple[float, float, flo
         sx, sy = moved_apart(stream, sx, sy)
     stream.purpose(DATA)
     spectrum = Amplitudes.of(shape.height, shape.width, a, sx, sy)
-    planes = np.empty((shape.channels, shape.height, shape.width))
+    planes = palette.planes(shape)
     for plane, noise in zip(planes, noise_planes(stream, shape), strict=True):
-        waves = spectrum.given_to(forward(noise), NOISE_STD)
-        plane[:] = backward(waves, shape.width) + NOISE_MEAN
+        waves = forward(noise)
+        spectrum.give_to(waves, NOISE_STD)
+        np.add(backward(waves, shape.width), NOISE_MEAN, out=plane, casting="same_kind")
     return palette.pixels(planes, shape)
 
 
@@ -120,42 +122,41 @@ def moved_apart(stream: Stream, sx: float, sy: float) -> tuple[float, float]:
 
 def noise_planes(stream: Stream, shape: Shape) -> Iterator[Field]:
     """Draw a plane for each channel of noise uniform on −128 … 128."""
-    drawn = stream.integers((shape.channels, shape.height, shape.width), 16)
-    for plane in drawn:
-        yield (plane - 65535 / 2) / 256
+    for channel in range(shape.channels):
+        stream.purpose(DATA + channel)
+        noise = stream.integers((shape.height, shape.width), 16) - 65535 / 2
+        noise /= 256
+        yield noise
 
 
-def _parts(shape: Shape) -> tuple[int, int, int]:
-    """Return how many real and imaginary parts the waves of all channels have."""
-    return shape.channels, shape.height, 2 * (shape.width // 2 + 1)
+def _deviates(stream: Stream, shape: Shape, weights: Field) -> Field:
+    """Draw the parts of a channel's waves: normal deviates of one or more planes, mixed."""
+    size = shape.height, 2 * (shape.width // 2 + 1)
+    mixed = np.zeros(size)
+    for plane, weight in enumerate(weights.tolist()):
+        if weight:
+            stream.purpose(DATA + plane)
+            drawn = stream.integers(size, 16)
+            for rows in row_blocks(*size):
+                mixed[rows] += exact.normals().take(drawn[rows]) * weight
+    return mixed
 
 
-def _mixed(deviates: Table, channel: int, chroma: float) -> Field:
-    """Mix the deviates of luminance and color for a channel, if there are several."""
-    mixed = np.zeros(deviates.shape[1:])
-    if chroma == 1 or len(deviates) == 1:
-        mixed += deviates[channel]
-        return mixed
-    for plane, weight in zip(deviates, _opponents(chroma)[channel].tolist(), strict=True):
-        mixed += plane * weight  # below 3·2**12·2**15
-    mixed /= 4096
-    return np.rint(mixed, out=mixed)
+def _weights(channels: int, chroma: float) -> Field:
+    """Return how much of each plane goes into each channel, in whole 1/4096.
 
-
-@cached_tables
-def _opponents(chroma: float) -> Field:
-    """Tabulate how much of each plane goes into each channel, in 1/4096; squares of rows add to 1.
-
-    Hence no sum of deviates exceeds √3 times the greatest.
+    The squares of a row add up to 1, so that no sum of deviates exceeds √3 times the greatest.
     """
+    if channels == 1 or chroma == 1:
+        return np.eye(channels)
     axes = ((1, 1, 1), (1, 1, -2), (1, -1, 0))
     strengths = (1.0, chroma, chroma)
     total = math.sqrt((1 + 2 * chroma * chroma) / 3)
     weights = [
-        [round(4096 * s * x / math.sqrt(sum(y * y for y in axis)) / total) for x in axis]
+        [round(4096 * s * x / math.sqrt(sum(y * y for y in axis)) / total) / 4096 for x in axis]
         for axis, s in zip(axes, strengths, strict=True)
     ]
-    return np.array(weights, np.float64).T.copy()
+    return np.array(weights).T
 
 
 class Amplitudes(NamedTuple):
@@ -189,10 +190,10 @@ class Amplitudes(NamedTuple):
         root = math.sqrt(sum(total * multiple for total, multiple in rows))
         return cls(table, root, height * width)
 
-    def given_to(self, waves: Waves, std: float) -> Waves:
-        """Return waves with these amplitudes and their own phases, of a standard deviation.
+    def give_to(self, waves: Waves, std: float) -> None:
+        """Give waves these amplitudes, and their plane a standard deviation, in place.
 
-        Waves of zero, which have no phase, remain zero.
+        Phases stay. Waves of zero, which have no phase, remain zero.
         """
         real, imaginary = waves.real, waves.imag
         ratios = real * real
@@ -200,10 +201,8 @@ class Amplitudes(NamedTuple):
         np.sqrt(np.maximum(ratios, 1e-300, out=ratios), out=ratios)
         np.divide(std * math.sqrt(self.pixels) / max(self.root, 1.0), ratios, out=ratios)
         multiply(ratios, self.table)
-        given = np.empty_like(waves)
-        np.multiply(real, ratios, out=given.real)
-        np.multiply(imaginary, ratios, out=given.imag)
-        return given
+        real *= ratios
+        imaginary *= ratios
 
 
 def multiply(rows: Field, table: Field) -> None:
@@ -223,15 +222,15 @@ def _multiples(size: int) -> Table:
 def _normal_amplitudes(
     height: int, width: int, a: float, sx: float, sy: float
 ) -> tuple[Field, float]:
-    """Tabulate amplitudes of normal waves, and the standard deviation of what they make.
+    """Tabulate amplitudes of normal waves, in 1/65536, and the standard deviation of their planes.
 
-    Amplitudes are in 1/65536, twice each: for the real and the imaginary part. Where a column of
-    waves holds the opposites of its waves too, none counts twice: there they are √2 times as great.
+    Where a column of waves holds the opposites of its waves too, none counts twice: there they are
+    √2 times as great.
     """
     table, root, _ = Amplitudes.of(height, width, a, sx, sy)
     table *= np.where(_multiples(width) == 1, math.sqrt(2), 1.0) / 65536
     std = math.sqrt(2) * root / 65536 * exact.NORMAL_UNIT
-    return np.repeat(table, 2, axis=1), std
+    return table, std
 
 
 def _powers(values: Field, exponent: float) -> Field:

@@ -26,8 +26,6 @@ Places: TypeAlias = Sequence[tuple[int, int]]
 
 _INPUT_BITS = 20
 """Integers that are transformed are below 2**20 in magnitude."""
-_OUTPUT_BITS = 14
-"""The root mean square of integers that a transform returns is about 2**14."""
 _SMOOTH, _ROUGH = 15, 150
 _UNIT_ROUNDOFF = 2.0**-53
 _BLOCK = 1 << 16
@@ -39,30 +37,38 @@ _PI = 0x3243F6A8885A308D313198A2E0370734
 _FINE_BITS = 124
 _LIMB_BITS, _LIMBS = 16, 4
 _CIRCLE_BITS = _LIMB_BITS * _LIMBS
+_PART_BITS = 18
+_AT_ONCE = 8
 _SUM_UNIT = 1 << 2 * _CIRCLE_BITS
 
 
 def forward(plane: Field) -> Waves:
-    """Return the orthonormal waves of a plane of any numbers.
+    """Return the orthonormal waves of a plane of any numbers, which is overwritten.
 
     The plane is rounded to a power of two of which the largest has less than 2**20, and waves to
-    one of which their root mean square has about 2**14.
+    one of which their root mean square has about 2**13; in planes of more than 1024² pixels, the
+    fewer the larger they are, to 2**11 at 4096².
     """
-    whole, exponent = _whole(plane)
-    energy = _energy(whole)
-    scale = _output_scale(energy)
-    waves = _coefficients(whole, scale, energy)
-    waves.view(np.float64)[...] *= math.ldexp(1 / (scale * math.sqrt(plane.size)), -exponent)
+    exponent = _make_whole(plane)
+    energy = _energy(plane)
+    scale = _output_scale(energy, plane.size)
+    waves = _coefficients(plane, scale, energy)
+    parts = waves.view(np.float64)
+    parts *= math.ldexp(1 / (scale * math.sqrt(plane.size)), -exponent)
     return waves
 
 
 def backward(waves: Waves, width: int) -> Field:
-    """Return the plane of orthonormal waves; rounds both as :func:`forward` does."""
-    whole, exponent = _whole(waves.view(np.float64))
-    scale = _output_scale(2 * _energy(whole))
+    """Return the plane of orthonormal waves, which are overwritten.
+
+    Both are rounded as :func:`forward` does.
+    """
+    parts = waves.view(np.float64)
+    exponent = _make_whole(parts)
     plane = np.empty((len(waves), width))
+    scale = _output_scale(2 * _energy(parts), plane.size)
     unit = math.ldexp(1 / (scale * math.sqrt(plane.size)), -exponent)
-    for rows, values in synthesize(whole.view(np.complex128), width, scale):
+    for rows, values in synthesize(waves, width, scale):
         np.multiply(values, unit, out=plane[rows])
     return plane
 
@@ -82,7 +88,7 @@ def synthesize(
     for first in range(0, waves.shape[1], _COLUMNS):
         columns = waves[:, first : first + _COLUMNS]
         columns[...] = np.fft.ifft(columns, axis=0, norm="forward")
-    for rows in _row_blocks(height, width):
+    for rows in row_blocks(height, width):
         values = np.fft.irfft(waves[rows], width, norm="forward")
         values *= scale
         values += offset
@@ -101,7 +107,7 @@ def _coefficients(plane: Field, scale: float, energy: int) -> Waves:
     height, width = plane.shape
     doubt = _error(height, width, scale * math.sqrt(energy), 0.0)
     waves = np.empty((height, width // 2 + 1), np.complex128)
-    for rows in _row_blocks(height, width):
+    for rows in row_blocks(height, width):
         waves[rows] = np.fft.rfft(plane[rows])
     doubtful = []
     for first in range(0, waves.shape[1], _COLUMNS):
@@ -118,12 +124,13 @@ def _coefficients(plane: Field, scale: float, energy: int) -> Waves:
     return waves
 
 
-def _whole(values: Field) -> tuple[Field, int]:
-    """Scale values by a power of two, so that the largest is below 2**20, and round them."""
+def _make_whole(values: Field) -> int:
+    """Scale values by 2**n, so that the largest is below 2**20, and round them; return n."""
     largest = max(float(values.max()), -float(values.min()))
     exponent = _INPUT_BITS - math.frexp(largest)[1] if largest else 0
-    scaled = values * math.ldexp(1.0, exponent)
-    return np.rint(scaled, out=scaled), exponent
+    values *= math.ldexp(1.0, exponent)
+    np.rint(values, out=values)
+    return exponent
 
 
 def _energy(whole: Field) -> int:
@@ -136,9 +143,13 @@ def _energy(whole: Field) -> int:
     return sum(map(int, [*sums, np.dot(values[even:], values[even:])]))
 
 
-def _output_scale(energy: int) -> float:
-    """Return the power of two that brings the root of ``energy`` to about 2**14."""
-    return math.ldexp(1.0, _OUTPUT_BITS - energy.bit_length() // 2)
+def _output_scale(energy: int, size: int) -> float:
+    """Return the power of two that brings the root of ``energy`` to about 2**13.
+
+    Of more than 2**20 values to less, since more of them are near to an edge.
+    """
+    bits = min(13, 23 - size.bit_length() // 2)
+    return math.ldexp(1.0, bits - energy.bit_length() // 2)
 
 
 def _error(height: int, width: int, norm: float, offset: float) -> float:
@@ -167,7 +178,7 @@ def _is_smooth(side: int) -> bool:
     return side == 1
 
 
-def _row_blocks(height: int, width: int) -> Iterator[slice]:
+def row_blocks(height: int, width: int) -> Iterator[slice]:
     """Yield slices of as many rows as stay in the cache."""
     count = max(1, _BLOCK // width)
     for first in range(0, height, count):
@@ -204,26 +215,40 @@ def _exact_sums(terms: Any, width: int, places: Places) -> list[tuple[int, int]]
     the fast transform.
     """
     parts = terms.view(np.float64)
-    count = parts.shape[1] // terms.shape[1]
+    height, count = terms.shape
     sums = []
-    for y, x in places:
-        waves = _circle(width)[x * np.arange(terms.shape[1]) % width]
-        if count == 2:  # of a real and an imaginary part, (cosine, sine) and (−sine, cosine)
-            waves = np.stack([waves, waves[:, ::-1] * [[-1.0], [1.0]]], axis=1)
+    for first in range(0, len(places), _AT_ONCE):
+        some = places[first : first + _AT_ONCE]
+        waves = np.stack([_circle(width)[x * np.arange(count) % width] for _, x in some], axis=1)
+        if parts.shape[1] > count:  # (cosine, sine) of the real part, (−sine, cosine) of the other
+            waves = np.stack([waves, waves[:, :, ::-1] * [[-1.0], [1.0]]], axis=1)
         # Below 2**21 · 2**16 · 2**16 terms.
-        along = exact.product(parts, waves.reshape(parts.shape[1], -1)).reshape(-1, 2, _LIMBS)
-        real, imaginary = _joined(along)
-        cosines, sines = _joined(_circle(len(terms))[y * np.arange(len(terms)) % len(terms)])
-        sums.append((int(real @ cosines - imaginary @ sines),
-                     int(real @ sines + imaginary @ cosines)))  # fmt: skip
+        along = exact.product(parts, waves.reshape(parts.shape[1], -1))
+        for row, (y, _) in zip(np.hsplit(along, len(some)), some, strict=True):
+            down = _circle(height)[y * np.arange(height) % height]
+            real, imaginary = _long_products(row, down.reshape(height, -1))
+            sums.append((real[0] - imaginary[1], real[1] + imaginary[0]))
     return sums
 
 
-def _joined(limbs: Table) -> tuple[Any, Any]:
-    """Join limbs (places, 2, limbs) to two arrays of Python's integers."""
-    whole = limbs.astype(np.int64).astype(object)
-    cosines, sines = (whole << _LIMB_BITS * np.arange(_LIMBS)).sum(axis=2).T
-    return cosines, sines
+def _long_products(left: Field, right: Field) -> list[list[int]]:
+    """Multiply two columns of long numbers (terms, 2·limbs) by two others, and add the terms up.
+
+    The limbs of the left ones may have 53 bits: they are cut in parts of 18.
+    """
+    parts = []
+    for _ in range(2):
+        high = np.floor(left * 2.0**-_PART_BITS)
+        parts.append(left - high * 2.0**_PART_BITS)
+        left = high
+    # Below 2**18 · 2**16 · 2**16 terms.
+    products = exact.product(np.hstack([*parts, left]).T.copy(), right)
+    total = [[0, 0], [0, 0]]
+    for (part, row, limb, column, another), value in np.ndenumerate(
+        products.reshape(3, 2, _LIMBS, 2, _LIMBS)
+    ):
+        total[row][column] += int(value) << (_PART_BITS * part + _LIMB_BITS * (limb + another))
+    return total
 
 
 def _round_exactly(total: int, scale: float, offset: float) -> int:

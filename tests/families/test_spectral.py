@@ -230,7 +230,9 @@ def test_any_size_is_drawn(family: Family, size: tuple[int, int], depth: int) ->
 def test_waves_get_amplitudes_and_keep_their_phases(height: int, width: int) -> None:
     field = np.random.RandomState(2).normal(size=(height, width))
     amplitudes = spectral.Amplitudes.of(height, width, 1.5, 0.0, 0.0)
-    plane = fourier.backward(amplitudes.given_to(fourier.forward(field), 20.0), width)
+    waves = fourier.forward(field.copy())
+    amplitudes.give_to(waves, 20.0)
+    plane = fourier.backward(waves, width)
     before, after = np.fft.fft2(field), np.fft.fft2(plane)
     wanted = radii(height, width)
     wanted[0, 0] = np.inf

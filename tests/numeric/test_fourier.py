@@ -25,11 +25,11 @@ def noise(height: int, width: int) -> Array:
 @pytest.mark.parametrize(("height", "width"), SIZES + LARGE)
 def test_waves_are_orthonormal_and_undone(height: int, width: int) -> None:
     plane = noise(height, width)
-    waves = forward(plane)
+    waves = forward(plane.copy())
 
     wanted = np.fft.rfft2(plane) / math.sqrt(plane.size)
     assert np.abs(waves - wanted).max() < 1e-3 * max(1, np.abs(wanted).max())
-    assert np.abs(backward(waves, width) - plane).max() < 1e-3 * np.abs(plane).max()
+    assert np.abs(backward(waves.copy(), width) - plane).max() < 1e-3 * np.abs(plane).max()
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
@@ -45,12 +45,12 @@ def test_values_near_an_edge_are_those_of_whole_numbers(
     height: int, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plane = noise(height, width)
-    waves = forward(plane)
-    back = backward(waves, width)
+    waves = forward(plane.copy())
+    back = backward(waves.copy(), width)
     monkeypatch.setattr(fourier, "_error", lambda *_: 0.5)  # all are near
 
-    assert (forward(plane) == waves).all()
-    assert (backward(waves, width) == back).all()
+    assert (forward(plane.copy()) == waves).all()
+    assert (backward(waves.copy(), width) == back).all()
 
 
 @pytest.mark.parametrize(("height", "width"), [(224, 224), (121, 343), (61, 64)])
@@ -58,12 +58,12 @@ def test_a_transform_may_be_off_by_its_bound(
     height: int, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plane = noise(height, width)
-    waves = forward(plane)
-    back = backward(waves, width)
-    near = fourier_errors(monkeypatch)
+    waves = forward(plane.copy())
+    back = backward(waves.copy(), width)
+    near = fourier_errors(monkeypatch, 1e-3)
 
-    assert (forward(plane) == waves).all()
-    assert (backward(waves, width) == back).all()
+    assert (forward(plane.copy()) == waves).all()
+    assert (backward(waves.copy(), width) == back).all()
     assert sum(near) > 5
 
 

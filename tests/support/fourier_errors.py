@@ -7,7 +7,7 @@ from pixelgen.numeric import fourier
 from pixelgen.numeric.exact import Field
 
 
-def fourier_errors(monkeypatch: pytest.MonkeyPatch, bound: float = 1e-3) -> list[int]:
+def fourier_errors(monkeypatch: pytest.MonkeyPatch, bound: float = 2e-4) -> list[int]:
     """Have every value off by up to ``bound`` before it is rounded, and the bound say so.
 
     Returns a list that gets, at each rounding, how many values were so near to an edge that they
