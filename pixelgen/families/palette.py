@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pixelgen.image_types import Pixels, Shape
 from pixelgen.numeric import exact
 from pixelgen.numeric.exact import Field, Table
+from pixelgen.numeric.fourier import row_blocks
 from pixelgen.numeric.histograms import ENTRIES
 from pixelgen.rng import Stream
 
@@ -24,10 +25,10 @@ _TOP = 65535
 _PLACES = 4096
 _BLURS = 10
 _SWEEPS = 8
-_ROWS = 64
 
 Rows: TypeAlias = list[list[float]]
 Planes: TypeAlias = npt.NDArray[np.float32]
+"""(channels, height, width), in levels."""
 
 
 @dataclass(frozen=True)
@@ -83,18 +84,21 @@ class Palette:
 
         The planes are overwritten.
         """
-        for rows in np.hsplit(planes, range(_ROWS, shape.height, _ROWS)):
-            channels = [
-                sum((plane * np.float32(weight) for weight, plane in zip(axis, rows, strict=True)),
-                    start=np.float32(mean))
+        blocks = list(row_blocks(shape.height, 3 * shape.width))
+        for rows in blocks:
+            planes[:, rows] = [
+                sum((plane[rows] * np.float32(weight)
+                     for weight, plane in zip(axis, planes, strict=True)), start=np.float32(mean))
                 for axis, mean in zip(self.axes, self.mean, strict=True)
             ]  # fmt: skip
-            rows[:] = channels
         low = planes.min()
         span = planes.max() - low
-        planes -= low
-        planes *= np.float32(shape.top) / span if span > 0 else np.float32(0)
-        return exact.image(np.rint(planes, out=planes), shape)
+        scale = np.float32(shape.top) / span if span > 0 else np.float32(0)
+        pixels = np.empty(shape.levels, shape.dtype)
+        for rows in blocks:
+            levels = (planes[:, rows] - low) * scale
+            pixels[rows] = exact.last(np.rint(levels, out=levels))
+        return pixels
 
 
 def _blurred(stripes: Table, size: int) -> Table:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pixelgen.families.palette import Planes
 from pixelgen.families.source import Sourced
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric import exact, fourier
-from pixelgen.numeric.exact import Field
+from pixelgen.numeric.exact import Field, Table
 from pixelgen.numeric.fourier import Waves
 from pixelgen.rng import Stream
 
@@ -25,7 +26,7 @@ class PhaseScramble(Sourced):
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(PhaseScramble().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
-    '45bbb87fcff0518e'
+    'a51b5bf71d3949a8'
     """
 
     name = "phase_scramble"
@@ -37,50 +38,69 @@ class PhaseScramble(Sourced):
         self, stream: Stream, shape: Shape, image: Pixels, coverage: Coverage | None
     ) -> Pixels:
         """Transform, turn, transform back."""
-        cosines, sines = _phases(stream, shape)
+        white = _white_waves(stream, shape)
         sums = image.sum(axis=(0, 1), dtype=np.int64)
-        means = np.rint(sums / np.int64(shape.height * shape.width))[:, None, None]
-        field = np.empty((shape.channels, shape.height, shape.width))
-        for channel, plane in enumerate(field):
-            waves = fourier.forward(image[..., channel] - means[channel])
-            plane[:] = fourier.backward(_turned(waves, cosines, sines), shape.width)
-        field *= _contrast(field, means, shape.top)
-        return exact.image(np.rint(field + means), shape)
+        means = np.rint(sums / np.int64(shape.height * shape.width))
+        field = np.empty((shape.channels, shape.height, shape.width), np.float32)
+        for channel, (plane, mean) in enumerate(zip(field, means, strict=True)):
+            waves = fourier.forward(image[..., channel] - mean)
+            _turn(waves, white)
+            fourier.backward(waves, plane)
+            del waves  # before the next ones take as much memory
+        contrast = _contrast(field, means, shape.top)
+        pixels = np.empty(shape.levels, shape.dtype)
+        for rows in fourier.row_blocks(shape.height, 3 * shape.width):
+            levels = exact.last(field[:, rows]) * contrast + means
+            pixels[rows] = np.clip(np.rint(levels, out=levels), 0, shape.top)
+        return pixels
 
 
-def _contrast(field: Field, means: Field, top: int) -> float:
+def _contrast(field: Planes, means: Field, top: int) -> float:
     """Return by what to multiply a field so that, about its means, at most 1 % is out of range."""
-    room = np.maximum(np.where(field > 0, top - means, means), 0.5)
-    reach = np.abs(field / room).ravel()
+    above, below = np.maximum(top - means, 0.5).tolist(), np.maximum(means, 0.5).tolist()
+    reach = np.abs(field)
+    for channel, plane in enumerate(field):
+        reach[channel] /= np.where(
+            plane > 0, np.float32(above[channel]), np.float32(below[channel])
+        )
+    reach = reach.reshape(-1)
     within = reach.size - 1 - reach.size // 100
-    return 1.0 / max(float(np.partition(reach, within)[within]), 1.0)
+    reach.partition(within)
+    return 1.0 / max(float(reach[within]), 1.0)
 
 
-def _phases(stream: Stream, shape: Shape) -> tuple[Field, Field]:
-    """Draw the cosine and the sine of a random angle for each frequency; the mean gets 0 and 0.
+def _white_waves(stream: Stream, shape: Shape) -> Table:
+    """Draw the real and imaginary parts of the waves of white noise: (2, height, width // 2 + 1).
 
-    They are those of the waves of white noise. So each angle is the opposite of that of the
-    opposite frequency, and 0 or half a turn where a frequency is its own opposite.
+    As in the waves of every plane, those of opposite frequencies are conjugates, and those of a
+    frequency that is its own opposite are real. No part is 0 otherwise, but the mean is.
     """
-    frequencies = (shape.height, shape.width // 2 + 1)
-    white = exact.normals()[stream.integers((2, *frequencies), 16)].astype(np.float64)
-    white = 2 * white + 1  # odd, so that none has the length 0, and no angle
+    frequencies = shape.height, shape.width // 2 + 1
+    white = np.empty((2, *frequencies), np.int16)
+    for part in white:
+        words = stream.integers(frequencies, 16)
+        for rows in fourier.row_blocks(*frequencies):
+            part[rows] = exact.normals().take(words[rows])
+    white |= 1
     real, imaginary = white
-    own_opposites = [0] if shape.width % 2 else [0, shape.width // 2]
-    opposite = -np.arange(shape.height)
-    for column in own_opposites:
-        real[:, column] += real[opposite, column]
-        imaginary[:, column] -= imaginary[opposite, column]
-    lengths = np.sqrt(real * real + imaginary * imaginary)
-    lengths[0, 0] = np.inf
-    real /= lengths
-    imaginary /= lengths
-    return real, imaginary
+    later = np.arange(shape.height // 2 + 1, shape.height)
+    own_opposites = [0] if shape.height % 2 else [0, shape.height // 2]
+    for column in [0] if shape.width % 2 else [0, shape.width // 2]:
+        real[later, column] = real[-later, column]
+        imaginary[later, column] = -imaginary[-later, column]
+        imaginary[own_opposites, column] = 0
+    real[0, 0] = 0
+    return white
 
 
-def _turned(waves: Waves, cosines: Field, sines: Field) -> Waves:
-    """Turn waves by angles, one IEEE operation at a time."""
-    turned = np.empty_like(waves)
-    np.subtract(waves.real * cosines, waves.imag * sines, out=turned.real)
-    np.add(waves.real * sines, waves.imag * cosines, out=turned.imag)
-    return turned
+def _turn(waves: Waves, white: Table) -> None:
+    """Turn waves by the angles of white ones, in place, one IEEE operation at a time."""
+    for rows in fourier.row_blocks(*waves.shape):
+        real, imaginary = waves.real[rows], waves.imag[rows]
+        cosines, sines = white[:, rows].astype(np.float64)
+        lengths = np.sqrt(np.maximum(cosines * cosines + sines * sines, 1.0))
+        cosines /= lengths
+        sines /= lengths
+        turned = real * cosines - imaginary * sines
+        imaginary[:] = real * sines + imaginary * cosines
+        real[:] = turned

@@ -1,7 +1,6 @@
 """Noise of a given power spectrum."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -51,7 +50,7 @@ class Spectrum(Family):
 
     >>> from pixelgen.families import Shape, fingerprint
     >>> fingerprint(Spectrum().sample(seed=1, image=2, shape=Shape(5, 7)))[:16]
-    'ed8287f856963bfe'
+    'ad0e1cc6700161f7'
     """
 
     name = "spectrum"
@@ -84,15 +83,12 @@ class Spectrum(Family):
             return _in_palette(stream, shape, exponents)
         amplitudes, std = _normal_amplitudes(shape.height, shape.width, *exponents)
         scale = shape.top / (7 * max(std, 1.0))
-        weights = _weights(shape.channels, self.chroma)
         pixels = np.empty(shape.levels, shape.dtype)
-        for channel in range(shape.channels):
-            parts = _deviates(stream, shape, weights[channel])
-            multiply(parts.view(np.complex128).real, amplitudes)
-            multiply(parts.view(np.complex128).imag, amplitudes)
-            # Deviates below √3·17,715 times 16·√2 at most: below 2**20.
-            waves = np.rint(parts, out=parts).view(np.complex128)
-            for rows, levels in synthesize(waves, shape.width, scale, shape.top / 2):
+        for channel, weights in enumerate(_weights(shape.channels, self.chroma).tolist()):
+            rows_of_levels = synthesize(
+                _normal_waves(stream, shape, weights, amplitudes), shape.width, scale, shape.top / 2
+            )
+            for rows, levels in rows_of_levels:
                 pixels[rows, :, channel] = np.clip(levels, 0, shape.top, out=levels)
         return pixels
 
@@ -107,10 +103,12 @@ def _in_palette(stream: Stream, shape: Shape, exponents: tuple[float, float, flo
     stream.purpose(DATA)
     spectrum = Amplitudes.of(shape.height, shape.width, a, sx, sy)
     planes = palette.planes(shape)
-    for plane, noise in zip(planes, noise_planes(stream, shape), strict=True):
-        waves = forward(noise)
+    for channel, plane in enumerate(planes):
+        waves = noise_waves(stream, shape, channel)
         spectrum.give_to(waves, NOISE_STD)
-        np.add(backward(waves, shape.width), NOISE_MEAN, out=plane, casting="same_kind")
+        backward(waves, plane)
+        del waves  # before the next ones take as much memory
+        planes[channel] += NOISE_MEAN
     return palette.pixels(planes, shape)
 
 
@@ -120,26 +118,29 @@ def moved_apart(stream: Stream, sx: float, sy: float) -> tuple[float, float]:
     return max(sx + deviate, _LEAST), max(sy - deviate, _LEAST)
 
 
-def noise_planes(stream: Stream, shape: Shape) -> Iterator[Field]:
-    """Draw a plane for each channel of noise uniform on −128 … 128."""
-    for channel in range(shape.channels):
-        stream.purpose(DATA + channel)
-        noise = stream.integers((shape.height, shape.width), 16) - 65535 / 2
-        noise /= 256
-        yield noise
+def noise_waves(stream: Stream, shape: Shape, channel: int) -> Waves:
+    """Return the waves of a plane of noise uniform on −128 … 128, drawn for a channel."""
+    stream.purpose(DATA + channel)
+    noise = stream.integers((shape.height, shape.width), 16) - 65535 / 2
+    noise /= 256
+    return forward(noise)
 
 
-def _deviates(stream: Stream, shape: Shape, weights: Field) -> Field:
-    """Draw the parts of a channel's waves: normal deviates of one or more planes, mixed."""
+def _normal_waves(stream: Stream, shape: Shape, weights: list[float], amplitudes: Field) -> Waves:
+    """Draw a channel's waves: normal deviates of one or more planes, mixed, times amplitudes."""
     size = shape.height, 2 * (shape.width // 2 + 1)
-    mixed = np.zeros(size)
-    for plane, weight in enumerate(weights.tolist()):
+    parts = np.zeros(size)
+    for plane, weight in enumerate(weights):
         if weight:
             stream.purpose(DATA + plane)
             drawn = stream.integers(size, 16)
             for rows in row_blocks(*size):
-                mixed[rows] += exact.normals().take(drawn[rows]) * weight
-    return mixed
+                parts[rows] += exact.normals().take(drawn[rows]) * weight
+    waves = parts.view(np.complex128)
+    multiply(waves.real, amplitudes)
+    multiply(waves.imag, amplitudes)
+    np.rint(parts, out=parts)  # deviates below √3·17,715 times 16·√2 at most: below 2**20
+    return waves
 
 
 def _weights(channels: int, chroma: float) -> Field:
@@ -175,20 +176,26 @@ class Amplitudes(NamedTuple):
         """Tabulate amplitudes by the exponents of the parameters."""
         down = np.arange(height // 2 + 1) / height
         across = np.arange(width // 2 + 1) / width
+        table = np.empty((len(down), len(across)))
         if sx:
-            falls = np.add.outer(_powers(down, sy), _powers(across, sx))
+            np.add.outer(_powers(down, sy), _powers(across, sx), out=table)
         else:
-            squares = np.add.outer(np.square(down), np.square(across))
-            squares[0, 0] = 1.0
-            falls = _power(squares, a / 4)
-        falls[0, 0] = 1e300
-        table = np.rint(falls.min() * _STRONGEST / falls)
-        table[0, 0] = 0.0
+            np.add.outer(np.square(down), np.square(across), out=table)
+            table[0, 0] = 1.0
+            for rows in row_blocks(*table.shape):
+                table[rows] = _power(table[rows], a / 4)
+        table[0, 0] = 1e300
+        np.divide(table.min() * _STRONGEST, table, out=table)
+        np.rint(table, out=table)
         # Below 2**40 each; a row of 2**23 is below 2**63.
-        squares = np.square(table.astype(np.int64)) * _multiples(width)
-        rows = zip(squares.sum(axis=1).tolist(), _multiples(height).tolist(), strict=True)
-        root = math.sqrt(sum(total * multiple for total, multiple in rows))
-        return cls(table, root, height * width)
+        columns = _multiples(width)
+        squares = [
+            int(total)
+            for rows in row_blocks(*table.shape)
+            for total in np.square(table[rows].astype(np.int64)) @ columns
+        ]
+        total = sum(map(int.__mul__, squares, _multiples(height).tolist()))
+        return cls(table, math.sqrt(total), height * width)
 
     def give_to(self, waves: Waves, std: float) -> None:
         """Give waves these amplitudes, and their plane a standard deviation, in place.

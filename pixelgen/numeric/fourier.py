@@ -22,6 +22,7 @@ from pixelgen.numeric.exact import Field, Table
 from pixelgen.numeric.table_cache import cached_tables
 
 Waves: TypeAlias = npt.NDArray[np.complex128]
+Plane: TypeAlias = npt.NDArray[np.floating[Any]]
 Places: TypeAlias = Sequence[tuple[int, int]]
 
 _INPUT_BITS = 20
@@ -58,19 +59,18 @@ def forward(plane: Field) -> Waves:
     return waves
 
 
-def backward(waves: Waves, width: int) -> Field:
-    """Return the plane of orthonormal waves, which are overwritten.
+def backward(waves: Waves, plane: Plane) -> None:
+    """Fill a plane by orthonormal waves, which are overwritten.
 
     Both are rounded as :func:`forward` does.
     """
     parts = waves.view(np.float64)
     exponent = _make_whole(parts)
-    plane = np.empty((len(waves), width))
+    width = plane.shape[1]
     scale = _output_scale(2 * _energy(parts), plane.size)
     unit = math.ldexp(1 / (scale * math.sqrt(plane.size)), -exponent)
     for rows, values in synthesize(waves, width, scale):
-        np.multiply(values, unit, out=plane[rows])
-    return plane
+        plane[rows] = np.multiply(values, unit, out=values)
 
 
 def synthesize(
@@ -85,9 +85,7 @@ def synthesize(
     height = len(waves)
     energy = 2 * _energy(waves.view(np.float64))
     doubt = _error(height, width, scale * math.sqrt(energy), offset)
-    for first in range(0, waves.shape[1], _COLUMNS):
-        columns = waves[:, first : first + _COLUMNS]
-        columns[...] = np.fft.ifft(columns, axis=0, norm="forward")
+    _transform_columns(waves)
     for rows in row_blocks(height, width):
         values = np.fft.irfft(waves[rows], width, norm="forward")
         values *= scale
@@ -95,11 +93,32 @@ def synthesize(
         rounded, places = _rounded(values, doubt)
         if places:
             shifted = [(rows.start + row, column) for row, column in places]
-            for place, (total, _) in zip(
-                places, _exact_sums(_undone(waves, width), width, shifted), strict=True
-            ):
+            _restore_columns(waves)
+            sums = _exact_sums(waves, width, shifted)
+            _transform_columns(waves)
+            for place, (total, _) in zip(places, sums, strict=True):
                 rounded[place] = _round_exactly(total, scale, offset)
         yield rows, rounded
+
+
+def _transform_columns(waves: Waves) -> None:
+    """Replace each column of waves by its transform."""
+    for first in range(0, waves.shape[1], _COLUMNS):
+        columns = waves[:, first : first + _COLUMNS]
+        columns[...] = np.fft.ifft(columns, axis=0, norm="forward")
+
+
+def _restore_columns(waves: Waves) -> None:
+    """Replace columns that were transformed by the integers that they were.
+
+    The error of both transforms is far below ½: that of numbers of 2**20 in a column of 2**16 is
+    less than 2**-15.
+    """
+    for first in range(0, waves.shape[1], _COLUMNS):
+        columns = waves[:, first : first + _COLUMNS]
+        columns[...] = np.fft.fft(columns, axis=0, norm="forward")
+    parts = waves.view(np.float64)
+    np.rint(parts, out=parts)
 
 
 def _coefficients(plane: Field, scale: float, energy: int) -> Waves:
@@ -111,7 +130,8 @@ def _coefficients(plane: Field, scale: float, energy: int) -> Waves:
         waves[rows] = np.fft.rfft(plane[rows])
     doubtful = []
     for first in range(0, waves.shape[1], _COLUMNS):
-        values = np.fft.fft(waves[:, first : first + _COLUMNS], axis=0).view(np.float64)
+        columns = np.fft.fft(waves[:, first : first + _COLUMNS], axis=0)
+        values = np.ascontiguousarray(columns).view(np.float64)  # numpy 1 returns a view
         values *= scale
         rounded, places = _rounded(values, doubt)
         waves[:, first : first + _COLUMNS] = rounded.view(np.complex128)
@@ -144,12 +164,13 @@ def _energy(whole: Field) -> int:
 
 
 def _output_scale(energy: int, size: int) -> float:
-    """Return the power of two that brings the root of ``energy`` to about 2**13.
+    """Return a scale that brings the root of ``energy`` to about 2**13.
 
-    Of more than 2**20 values to less, since more of them are near to an edge.
+    Of more than 2**20 values to less, since more of them are near to an edge. It is no power of
+    two, by which the waves that are whole numbers would be halves, on an edge, again and again.
     """
     bits = min(13, 23 - size.bit_length() // 2)
-    return math.ldexp(1.0, bits - energy.bit_length() // 2)
+    return math.ldexp(math.pi / 4, bits - energy.bit_length() // 2)
 
 
 def _error(height: int, width: int, norm: float, offset: float) -> float:
@@ -199,18 +220,11 @@ def _rounded(values: Field, doubt: float) -> tuple[Field, list[tuple[int, int]]]
     return rounded, list(zip(rows.tolist(), columns.tolist(), strict=True))
 
 
-def _undone(waves: Waves, width: int) -> Waves:
-    """Return the integers whose columns were transformed, each as often as it counts."""
-    original = np.fft.fft(waves, axis=0, norm="forward")
-    np.rint(original.view(np.float64), out=original.view(np.float64))
-    original[:, 1 : (width + 1) // 2] *= 2
-    return original
-
-
 def _exact_sums(terms: Any, width: int, places: Places) -> list[tuple[int, int]]:
     """Return Σ terms[a, b]·exp(2πi(a·y/height + b·x/width)) for some (y, x), in 2**-128.
 
-    The terms are integers below 2**21, or complex numbers of such. Cosines and sines are rounded to
+    The terms are integers below 2**20: of a plane, or the parts of waves, of which those count
+    twice that stand for their conjugates too. Cosines and sines are rounded to
     2**-64, so that the error of a sum is below 2**-62 times the sum of its terms: far below that of
     the fast transform.
     """
@@ -221,17 +235,18 @@ def _exact_sums(terms: Any, width: int, places: Places) -> list[tuple[int, int]]
         some = places[first : first + _AT_ONCE]
         waves = np.stack([_circle(width)[x * np.arange(count) % width] for _, x in some], axis=1)
         if parts.shape[1] > count:  # (cosine, sine) of the real part, (−sine, cosine) of the other
+            waves[1 : (width + 1) // 2] *= 2
             waves = np.stack([waves, waves[:, :, ::-1] * [[-1.0], [1.0]]], axis=1)
-        # Below 2**21 · 2**16 · 2**16 terms.
+        # Below 2**20 · 2**17 · 2**16 terms.
         along = exact.product(parts, waves.reshape(parts.shape[1], -1))
         for row, (y, _) in zip(np.hsplit(along, len(some)), some, strict=True):
             down = _circle(height)[y * np.arange(height) % height]
-            real, imaginary = _long_products(row, down.reshape(height, -1))
+            real, imaginary = _long_products(row, down.reshape(height, -1)).tolist()
             sums.append((real[0] - imaginary[1], real[1] + imaginary[0]))
     return sums
 
 
-def _long_products(left: Field, right: Field) -> list[list[int]]:
+def _long_products(left: Field, right: Field) -> Table:
     """Multiply two columns of long numbers (terms, 2·limbs) by two others, and add the terms up.
 
     The limbs of the left ones may have 53 bits: they are cut in parts of 18.
@@ -243,11 +258,10 @@ def _long_products(left: Field, right: Field) -> list[list[int]]:
         left = high
     # Below 2**18 · 2**16 · 2**16 terms.
     products = exact.product(np.hstack([*parts, left]).T.copy(), right)
-    total = [[0, 0], [0, 0]]
-    for (part, row, limb, column, another), value in np.ndenumerate(
-        products.reshape(3, 2, _LIMBS, 2, _LIMBS)
-    ):
-        total[row][column] += int(value) << (_PART_BITS * part + _LIMB_BITS * (limb + another))
+    whole = products.reshape(3, 2, _LIMBS, 2, _LIMBS).astype(np.int64).astype(object)
+    part, limb = np.arange(3)[:, None, None, None, None], np.arange(_LIMBS)
+    shifts = _PART_BITS * part + _LIMB_BITS * (limb[:, None, None] + limb)
+    total: Table = (whole << shifts).sum(axis=(0, 2, 4))
     return total
 
 

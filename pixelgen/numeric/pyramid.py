@@ -14,7 +14,7 @@ import numpy as np
 
 from pixelgen.numeric.exact import Field, Table
 from pixelgen.numeric.fourier import Waves, backward, forward
-from pixelgen.numeric.histograms import with_histogram
+from pixelgen.numeric.histograms import give_histogram
 from pixelgen.numeric.table_cache import cached_tables
 
 _UNIT = 4096
@@ -66,14 +66,17 @@ class Pyramid(NamedTuple):
         the field of that octave: that is how these pyramids are scaled.
         """
         pixels = self.height * self.width
-        above = _scaled(waves, self.above)
-        band = with_histogram(backward(above, self.width), tables[0][0])
+        band = np.empty((self.height, self.width))
+        backward(_scaled(waves, self.above), band)
+        give_histogram(band, tables[0][0])
         total = _scaled(forward(band), self.above)
         for octave, several in zip(self.octaves, tables[1:], strict=True):
             ratio = math.sqrt(math.prod(octave.grid) / pixels)
             own = octave.of(waves)
+            band = np.empty(octave.grid)
             for lobe, table in zip(octave.filters, several, strict=True):
-                band = with_histogram(backward(_turned(own, lobe), octave.grid[1]), table)
+                backward(_turned(own, lobe), band)
+                give_histogram(band, table)
                 octave.add(_turned(forward(band), lobe * -ratio), total)
         self.below.add(_scaled(self.below.of(waves), self.below.filters), total)
         return total
