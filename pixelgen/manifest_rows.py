@@ -56,15 +56,14 @@ def _writer(
     """Return the function that writes a line from index, size in bytes and SHA-256."""
     head = members({"format": info.format.upper()})
     group = _group_writer(info)
-    location = container.location
+    location = container.location(info)
 
     def row(image_record: ImageRecord) -> bytes:
         # Names are plain ASCII by construction, and json.dumps would take longer than all the rest.
         index, size, sha256, _ = image_record
-        place = ",".join(f'"{column}":"{name}"' for column, name in location(info, index).items())
         digest = f'"sha256":"{sha256}",' if sha256 else ""
-        rest = f'"index":{index},{group(index)}{shape(index)},{head},"bytes":{size},{digest}'
-        return f"{{{place},{rest}{origin(image_record)}}}\n".encode()
+        what = f'"index":{index},{group(index)}{shape(index)},{head},"bytes":{size},{digest}'
+        return f"{{{location(index)},{what}{origin(image_record)}}}\n".encode()
 
     return row
 

@@ -37,7 +37,7 @@ from pixelgen.dataset.writer import (
 )
 from pixelgen.errors import BadValue, Conflict, PixelgenError, shell_path
 from pixelgen.job import Job
-from pixelgen.layouts import ImageRecord, Sharded, ShardRecord
+from pixelgen.layouts import ImageRecord, Shard, Sharded, ShardRecord
 from pixelgen.layouts.image_indices import IndexRanges
 from pixelgen.storage import Store
 from pixelgen.storage.lock import lock
@@ -170,9 +170,8 @@ def _check_same_names(old: Job, job: Job, store: Store) -> None:
     if isinstance(old.layout.container, Sharded) or not old.indices:
         return
     for index in old.indices[0], old.indices[-1]:
-        name, other = (
-            each.layout.container.location(each.info, index)["file_name"] for each in (old, job)
-        )
+        shard = Shard(0, (index,))
+        name, other = (next(each.layout.container.files(each.info, shard)) for each in (old, job))
         if name != other:
             raise Conflict(
                 f"with {job.count:,} images {store.path(name)} would be {store.path(other)}, and"

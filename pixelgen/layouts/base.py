@@ -202,8 +202,12 @@ class Container(LayoutComponent):
         return next(islice(self.read(store, info, shard), shard.indices.index(index), None))
 
     @abstractmethod
-    def location(self, info: DatasetInfo, index: int) -> dict[str, str]:
-        """Return the first columns of an image's manifest row, ``file_name`` first."""
+    def location(self, info: DatasetInfo) -> Callable[[int], str]:
+        """Return the function that writes the first columns of an image's row from its index.
+
+        They are members of a JSON object, ``file_name`` first. A function, because what all images
+        share is then found out once: there is a row for every image.
+        """
 
     @abstractmethod
     def files(self, info: DatasetInfo, shard: Shard) -> Iterator[str]:

@@ -195,7 +195,12 @@ class DatasetInfo:
 
     def key(self, index: int) -> str:
         """Return an image's name without suffix: its index, in at least six digits."""
-        return f"{self.prefix}{index:0{max(6, len(str(self.indices.stop - 1)))}d}"
+        return self._key_format % index
+
+    @cached_property
+    def _key_format(self) -> str:
+        """The form of a name; a prefix has letters, digits, _ and - alone."""
+        return f"{self.prefix}%0{max(6, len(str(self.indices.stop - 1)))}d"
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -259,7 +264,7 @@ class DatasetInfo:
         """Return how many of the first units belong to a split; all of them without splits."""
         return self.splits.count(name, units) if self.splits else units
 
-    @property
+    @cached_property
     def shard_count(self) -> int:
         """The number of shards."""
         return -(-self.count // self.shard_size)

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import BinaryIO, ClassVar
 
 from pixelgen.errors import BadValue, Conflict
@@ -192,7 +193,7 @@ class LocalStore(Store):
         with suppress(FileNotFoundError):
             file = open_file(self.root, name, follow=self.follows_links)
             with attach_path(self.path(name)), os.fdopen(file, "rb") as lines:
-                yield from iter(lambda: lines.readline(max_bytes), b"")
+                yield from iter(partial(lines.readline, max_bytes), b"")
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield a file in chunks of a megabyte."""

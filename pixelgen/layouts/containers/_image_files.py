@@ -1,7 +1,7 @@
 """The base class of containers that write one file an image."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -42,9 +42,9 @@ class ImageFiles(Container):
         """Yield each image."""
         return ((self.path(info, sample.number), sample.data) for sample in samples)
 
-    def location(self, info: DatasetInfo, index: int) -> dict[str, str]:
-        """Return the path relative to the manifest."""
-        return {"file_name": self.path(info, index)}
+    def location(self, info: DatasetInfo) -> Callable[[int], str]:
+        """Write the path relative to the manifest."""
+        return lambda index: f'"file_name":"{self.path(info, index)}"'
 
     def files(self, info: DatasetInfo, shard: Shard) -> Iterator[str]:
         """Yield a file for each image."""

@@ -1,8 +1,9 @@
 """The base class of containers that write many images into one file."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import BinaryIO, ClassVar
 
 from pixelgen.errors import Conflict
@@ -68,12 +69,15 @@ class Sharded(Container):
         """Yield the file."""
         yield self.shard_file(info, shard.number), self.pack(info, shard, samples)
 
-    def location(self, info: DatasetInfo, index: int) -> dict[str, str]:
-        """Return the image's name in the file, and the name of the file."""
-        return {
-            "file_name": info.file(index),
-            "shard": self.shard_file(info, info.shard_number(index)),
-        }
+    def location(self, info: DatasetInfo) -> Callable[[int], str]:
+        """Write the image's name in the file, and the name of the file."""
+        shard_file = lru_cache(maxsize=1)(partial(self.shard_file, info))
+
+        def write(index: int) -> str:
+            shard = shard_file(info.shard_number(index))
+            return f'"file_name":"{info.file(index)}","shard":"{shard}"'
+
+        return write
 
     def files(self, info: DatasetInfo, shard: Shard) -> Iterator[str]:
         """Yield the file."""

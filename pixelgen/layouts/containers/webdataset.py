@@ -47,8 +47,9 @@ class WebDataset(Sharded):
 
     def size(self, info: DatasetInfo, shard: Shard, record: ShardRecord) -> int:
         """Add up the members."""
-        sizes = (size for _, _, size in member_sizes(info, shard, record))
-        return sum(map(padded_size, sizes)) + len(END)
+        rows = (padded_size(len(info.row(each)) - 1) for each in record.image_records(shard))
+        labels = len(record.sizes) * padded_size(len(str(info.label_number)))
+        return sum(rows) + labels + sum(map(padded_size, record.sizes)) + len(END)
 
     def unpack(self, file: BinaryIO, info: DatasetInfo, shard: Shard) -> Iterator[bytes]:
         """Read each image."""
