@@ -1,7 +1,7 @@
 """Add sidecars to a dataset that is there, from its manifest, without opening an image."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -13,7 +13,7 @@ from pixelgen.dataset.sidecar_files import put_sidecars, sidecar_files
 from pixelgen.dataset.source_record import check_sources, record_files
 from pixelgen.errors import Conflict, PixelgenError
 from pixelgen.job import Job
-from pixelgen.layouts import File
+from pixelgen.layouts import File, ManifestView
 from pixelgen.storage import Store
 from pixelgen.storage.checksums import sha256_of
 
@@ -37,9 +37,11 @@ def add_sidecars(plan: Plan, job: Job, store: Store) -> Plan:
     extended = plan.with_layout(job.layout)
     if is_finished(store, job):
         check_addable(plan, job, store)
-        _put(_only_added(plan, job), store)
-        if job.checksum != "none":
-            store.overwrite(SUMS, _checksum_lines(job, store, extended))
+        sidecars = _put(plan, job, store)
+        if job.checksum == "none":
+            deque(sidecars, maxlen=0)
+        else:
+            store.overwrite(SUMS, _checksum_lines(job, store, extended, sidecars))
     store.overwrite(PLAN, extended.text)
     store.touch(job.manifest)
     return extended
@@ -72,26 +74,34 @@ def _files(job: Job, store: Store) -> Iterator[File]:
     return sidecar_files(job, partial(read_records, job, store))
 
 
-def _put(job: Job, store: Store) -> None:
-    """Put the files of some sidecars in place; no name of theirs is taken."""
-    deque(put_sidecars(store, _files(job, store)), maxlen=0)
+def _put(plan: Plan, job: Job, store: Store) -> Iterator[tuple[str, str]]:
+    """Put the files of the added sidecars in place; yield name and SHA-256 of those of all.
+
+    No name of theirs is taken. When the last was yielded, they are on the disk.
+
+    Raises:
+        PixelgenError: Where the disk does not take them; then they are removed.
+    """
+    view = ManifestView(job.info, job.layout.container, partial(read_records, job, store))
+    components = zip(job.layout.components, job.layout.index_by_component(view), strict=True)
+    for component, files in components:
+        if component in (plan.job.layout.container, *plan.job.layout.sidecars):
+            yield from ((name, sha256_of(data)) for name, data in files)
+        else:
+            yield from put_sidecars(store, files)
     try:
         store.sync()
     except PixelgenError:  # the disk may have lost any of them
-        for name, _ in _files(job, store):
+        for name, _ in _files(_only_added(plan, job), store):
             store.remove(name)
         raise
 
 
-def _checksum_lines(job: Job, store: Store, plan: Plan) -> Iterator[bytes]:
+def _checksum_lines(
+    job: Job, store: Store, plan: Plan, sidecars: Iterator[tuple[str, str]]
+) -> Iterator[bytes]:
     """Yield the lines of SHA256SUMS with those of all sidecars, and of a plan."""
-
-    def digests(files: Iterable[File]) -> Iterator[tuple[str, str]]:
-        for name, data in files:
-            yield name, sha256_of(data)
-
     first = (PLAN, sha256_of(plan.text))
     own = ((name, sha256_of(store.chunks(name))) for name in record_files(job))
     last = (job.manifest, sha256_of(store.chunks(job.manifest)))
-    others = chain((first,), own, digests(_files(job, store)), (last,))
-    return checksum_lines(job, read_records(job, store), others)
+    return checksum_lines(job, read_records(job, store), chain((first,), own, sidecars, (last,)))

@@ -95,7 +95,8 @@ class ManifestView:
 
     def rows(self, split: str = "") -> Iterator[dict[str, Any]]:
         """Yield the rows of the manifest: all, or those of one split."""
-        for row in map(json.loads, self.lines()):
+        for line in self.lines():
+            row = json.loads(line.decode())  # of bytes it would first guess the encoding
             if not split or row["split"] == split:
                 yield row
 
