@@ -3,6 +3,7 @@
 import os
 import re
 from contextlib import suppress
+from itertools import count
 
 from pixelgen.storage.base import Chunks, StagedFile, iter_chunks
 from pixelgen.storage.posix import host_name, is_running, remove_temporary, write_all
@@ -10,11 +11,17 @@ from pixelgen.storage.posix import host_name, is_running, remove_temporary, writ
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMP = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.part")
 _MAX_NAME = 255  # bytes, of most file systems
+_NUMBERS = count(int.from_bytes(os.urandom(4)))
+"""The numbers in the names of this process.
+
+The first is random, because a process of another container may have the same host name and process
+id. A forked process has the same numbers, but another id.
+"""
 
 
 def write_temporary(fd: int, name: str, data: Chunks) -> StagedFile:
     """Write a temporary file beside its target."""
-    tail = f".{host_name()}.{os.getpid()}.{os.urandom(4).hex()}.part"
+    tail = f".{host_name()}.{os.getpid()}.{next(_NUMBERS) & 0xFFFFFFFF:08x}.part"
     temp = f".{name[: _MAX_NAME - 1 - len(tail)]}{tail}"
     try:
         file = os.open(temp, _NEW, 0o666, dir_fd=fd)

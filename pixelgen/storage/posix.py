@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import BinaryIO
@@ -107,6 +107,12 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
+@functools.cache
+def _renameat2() -> Callable[..., int] | None:
+    """Return the function of Linux; None where the C library lacks it."""
+    return getattr(_libc(), "renameat2", None)
+
+
 def rename_no_replace(fd: int, old: str, new: str, new_folder: int | None = None) -> bool:
     """Rename inside a folder, or into ``new_folder``; return False if the new name exists.
 
@@ -117,9 +123,8 @@ def rename_no_replace(fd: int, old: str, new: str, new_folder: int | None = None
         OSError: If it fails for another reason.
     """
     to_fd = fd if new_folder is None else new_folder
-    if hasattr(_libc(), "renameat2"):
-        names = os.fsencode(old), os.fsencode(new)
-        if _libc().renameat2(fd, names[0], to_fd, names[1], _RENAME_NOREPLACE) == 0:
+    if rename := _renameat2():
+        if rename(fd, os.fsencode(old), to_fd, os.fsencode(new), _RENAME_NOREPLACE) == 0:
             return True
         code = ctypes.get_errno()
         if code == errno.EEXIST:
