@@ -85,12 +85,13 @@ def finish(plan: Plan, places: Sequence[Store]) -> Outcome:
 
 def _copy_all(job: Job, store: Store, place: Store, plan: Plan, done: Journal) -> None:
     """Copy the shards that another place has."""
-    for record in _records(job, place, plan):
-        if not done.has(record.shard):
-            shard = job.shard(record.shard)
-            for file in job.layout.container.file_entries(job.info, shard, record):
-                _copy(job, store, place, file)
-            done.add(record)
+    with place.opened() as opened:
+        for record in _records(job, opened, plan):
+            if not done.has(record.shard):
+                shard = job.shard(record.shard)
+                for file in job.layout.container.file_entries(job.info, shard, record):
+                    _copy(job, store, opened, file)
+                done.add(record)
 
 
 def _records(job: Job, place: Store, plan: Plan) -> Iterator[ShardRecord]:

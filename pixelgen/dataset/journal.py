@@ -110,11 +110,11 @@ class Journal:
         Of another mount, unless they were durable, with the right hashes.
         """
         place, durable = 0, self._durable_place(lines())
-        with self._store.size_lookup() as sizes:
+        with self._store.opened() as store, store.size_lookup() as sizes:
             for line in lines():
                 record, mount = self._parse(line)
-                is_safe = mount == self._mount or place < durable
-                if record and self._fits(record) and self._is_there(record, sizes, is_safe):
+                unsafe = None if mount == self._mount or place < durable else store
+                if record and self._fits(record) and self._is_there(record, sizes, unsafe):
                     yield place, line, record
                 place += len(line)
 
@@ -146,14 +146,14 @@ class Journal:
         )
 
     def _is_there(
-        self, record: ShardRecord, sizes: Callable[[str], int | None], is_safe: bool
+        self, record: ShardRecord, sizes: Callable[[str], int | None], unsafe: Store | None
     ) -> bool:
-        """Return whether the record's files are there: by size, and unless it is safe by hash."""
+        """Return whether the record's files are there: by size, and in an unsafe store by hash."""
         shard, info = self._job.shard(record.shard), self._job.info
         return all(
             (size := sizes(found.name)) is not None
             and found.size in (None, size)
-            and (is_safe or found.sha256 == sha256_of(self._store.chunks(found.name)))
+            and (unsafe is None or found.sha256 == sha256_of(unsafe.chunks(found.name)))
             for found in self._job.layout.container.file_entries(info, shard, record)
         )
 

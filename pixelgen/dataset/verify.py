@@ -123,7 +123,9 @@ def _check_shard(plan: Plan, store: Store, extent: Extent, entry: ShardLines) ->
     """Check the rows of a shard, then its files, then (``deep``) its bytes."""
     job = job_with_sources(plan, store)
     record, wrong = read_rows(job, entry)
-    damage = list(islice(_check_lines(job, store, entry, record, wrong), extent.most))
+    with store.opened() as opened:
+        damage = list(islice(_check_lines(job, opened, entry, record, wrong), extent.most))
+        links = opened.count_links(job.layout.container.files(job.info, entry.shard))
     if extent.deep and len(damage) < extent.most:
         known = {name for name, _ in damage}
         made = make_samples(plan, store, entry.shard)
@@ -131,7 +133,6 @@ def _check_shard(plan: Plan, store: Store, extent: Extent, entry: ShardLines) ->
         damage += [
             Damage(name, "its bytes differ from those that the job makes") for name in differ
         ]
-    links = store.count_links(job.layout.container.files(job.info, entry.shard))
     return CheckResult(len(record.sizes), sum(record.sizes), damage, entry.shard, links)
 
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import BinaryIO, ClassVar, NamedTuple, Protocol, Self, TypeAlias
 
 from pixelgen.errors import Conflict
@@ -153,9 +153,18 @@ class Store(ABC):
     def size(self, name: str) -> int | None:
         """Return the size of a file in bytes, or None if it does not exist."""
 
-    @abstractmethod
-    def size_lookup(self) -> AbstractContextManager[SizeLookup]:
+    def opened(self) -> AbstractContextManager["Store"]:
+        """Return this store, faster in reading many files, whose folders must stay meanwhile.
+
+        It is for one thread, and cannot be pickled.
+        """
+        return nullcontext(self)
+
+    @contextmanager
+    def size_lookup(self) -> Iterator[SizeLookup]:
         """Return a faster :meth:`size` for many files, which must not change meanwhile."""
+        with self.opened() as store:
+            yield store.size
 
     @abstractmethod
     def exists(self, name: str) -> bool:

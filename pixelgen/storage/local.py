@@ -11,8 +11,8 @@ import os
 import stat
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import BinaryIO, ClassVar
 
@@ -23,11 +23,10 @@ from pixelgen.storage.base import (
     PROBE_PREFIX,
     Chunks,
     Put,
-    SizeLookup,
     StagedFile,
     Store,
 )
-from pixelgen.storage.local_folders import open_file, open_folder, size_in, size_lookup
+from pixelgen.storage.local_folders import OpenFolders, open_folder
 from pixelgen.storage.local_temporaries import remove_stale, write_temporary
 from pixelgen.storage.posix import (
     FileState,
@@ -64,6 +63,8 @@ class LocalStore(Store):
     root: str
     durability: str = "commit"
     follows_links: bool = False
+    folders: OpenFolders | None = field(default=None, compare=False, repr=False)
+    """Those of a store that :meth:`opened` returned."""
 
     def path(self, name: str) -> str:
         """Return the path of a file."""
@@ -157,7 +158,7 @@ class LocalStore(Store):
     def subfolder(self, name: str) -> "LocalStore":
         """Return a folder of the root as a store."""
         self.check_folder(name)
-        return replace(self, root=self.path(name))
+        return replace(self, root=self.path(name), folders=None)
 
     def sync(self, name: str = "") -> None:
         """Sync one file in the root, or everything, to the disk; with ``none`` do nothing."""
@@ -167,7 +168,7 @@ class LocalStore(Store):
             if not name:
                 run_in_thread(sync_file_system, folder)
                 return
-            fd = open_file(self.root, name)
+            fd = self._open(name)
             try:
                 run_in_thread(sync_files, fd, folder)
             finally:
@@ -190,14 +191,12 @@ class LocalStore(Store):
 
     def lines(self, name: str, *, max_bytes: int = LINE_LIMIT) -> Generator[bytes]:
         """Yield the lines of a file; none if it does not exist."""
-        with suppress(FileNotFoundError):
-            file = open_file(self.root, name, follow=self.follows_links)
-            with attach_path(self.path(name)), os.fdopen(file, "rb") as lines:
-                yield from iter(partial(lines.readline, max_bytes), b"")
+        with suppress(FileNotFoundError), attach_path(self.path(name)), self.reader(name) as file:
+            yield from iter(partial(file.readline, max_bytes), b"")
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield a file in chunks of a megabyte."""
-        with attach_path(self.path(name)), self.reader(name) as file:
+        with attach_path(self.path(name)), open(self._open(name), "rb", buffering=0) as file:
             while chunk := file.read(1 << 20):
                 yield chunk
 
@@ -212,16 +211,29 @@ class LocalStore(Store):
 
     def reader(self, name: str) -> BinaryIO:
         """Open a regular file for reading."""
-        return os.fdopen(open_file(self.root, name, follow=self.follows_links), "rb")
+        return os.fdopen(self._open(name), "rb")
+
+    def _open(self, name: str) -> int:
+        """Open a regular file for reading."""
+        with self._folders() as folders:
+            return folders.open_file(name)
+
+    def _folders(self) -> AbstractContextManager[OpenFolders]:
+        """Return the folders that are kept open, or a place for those that are opened now."""
+        if self.folders:
+            return nullcontext(self.folders)
+        return closing(OpenFolders(self.root, follow=self.follows_links))
+
+    @contextmanager
+    def opened(self) -> Iterator["LocalStore"]:
+        """Keep folders open, so that opening a file, or its size, costs one system call."""
+        with self._folders() as folders:
+            yield replace(self, folders=folders)
 
     def mount_id(self) -> str:
         """Return the ids of the boot and of the mount: unsynced writes may not survive either."""
         with explain_os_errors(self.root), open_folder(self.root, "") as fd:
             return f"{boot_id()} {mount_id(fd)}"
-
-    def size_lookup(self) -> AbstractContextManager[SizeLookup]:
-        """Look sizes up with one system call a file, by keeping folders open."""
-        return size_lookup(self.root, follow=self.follows_links)
 
     def is_known_empty(self) -> bool:
         """Return False: a directory may hold any number of other files."""
@@ -229,17 +241,13 @@ class LocalStore(Store):
 
     def size(self, name: str) -> int | None:
         """Return the size of a regular file, or None if it does not exist."""
-        folder, base = os.path.split(name)
-        try:
-            with attach_path(self.path(name)), open_folder(self.root, folder) as fd:
-                return size_in(fd, base, follow=self.follows_links)
-        except (FileNotFoundError, NotADirectoryError, Conflict):
-            return None
+        with self._folders() as folders:
+            return folders.size(name)
 
     def drop_page_cache(self, name: str) -> None:
         """Drop a file from the page cache, so that it is read from the disk again."""
         with suppress(OSError):
-            fd = open_file(self.root, name)
+            fd = self._open(name)
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             os.close(fd)
 
@@ -257,7 +265,8 @@ class LocalStore(Store):
 
     def count_links(self, names: Iterable[str]) -> int:
         """Return how many of some files are links that are followed."""
-        return sum(map(os.path.islink, map(self.path, names))) if self.follows_links else 0
+        with self._folders() as folders:
+            return sum(map(folders.is_link, names)) if self.follows_links else 0
 
     def open_lock(self, name: str) -> int:
         """Open a lock file, which is empty; create it if it does not exist."""

@@ -157,6 +157,70 @@ def test_a_name_near_the_limit_gets_a_shorter_temporary_one(tmp_path: Path) -> N
     assert names(tmp_path) == [name]
 
 
+def test_a_temporary_name_is_used_once_and_known_when_its_process_is_dead(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path))
+    mine = {store.stage("a", b"abc").temp for _ in range(2)}
+    child = os.fork()
+    if child == 0:  # has the numbers of its parent
+        store.stage("a", b"abc")
+        store.stage("a", b"abc")
+        os._exit(0)
+    os.waitpid(child, 0)
+    there = set(names(tmp_path))
+    assert mine < there
+    assert len(there) == 4
+
+    for name in mine:
+        (tmp_path / name).unlink()
+    store.remove_stale_files("")
+    assert names(tmp_path) == []
+
+
+def open_descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def test_an_opened_store_reads_what_the_store_reads(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path))
+    files = {f"{number}/sub/a": bytes(number) for number in range(50)} | {"a": b"abc"}
+    for name, data in files.items():
+        store.put(name, data)
+    before = open_descriptors()
+    with store.opened() as opened:
+        for name in (*files, *reversed(files)):
+            assert opened.size(name) == len(files[name])
+            assert b"".join(opened.chunks(name)) == files[name]
+            assert opened.content_equals(name, files[name])
+        assert before < open_descriptors() <= before + 32
+        for missing in ("b", "0/b", "none/a", "0/sub"):
+            assert opened.size(missing) is None
+            with pytest.raises(FileNotFoundError):
+                opened.read(missing, 9)
+    assert open_descriptors() == before
+
+
+@pytest.mark.parametrize("follows_links", [False, True])
+def test_an_opened_store_follows_links_to_files_alone_if_it_may(
+    tmp_path: Path, follows_links: bool
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/a").write_bytes(b"abc")
+    (tmp_path / "root/sub").mkdir(parents=True)
+    (tmp_path / "root/folder").symlink_to("../elsewhere")
+    (tmp_path / "root/sub/a").symlink_to("../../elsewhere/a")
+    (tmp_path / "root/sub/torn").symlink_to("nowhere")
+    store = LocalStore(str(tmp_path / "root"), follows_links=follows_links)
+    with store.opened() as opened:
+        assert opened.size("folder/a") is None
+        with pytest.raises(Conflict):
+            opened.read("folder/a", 9)
+        assert opened.size("sub/torn") is None
+        assert opened.size("sub/a") == (3 if follows_links else None)
+        assert opened.content_equals("sub/a", b"abc") == follows_links
+        found = opened.count_links(["sub/a", "sub/torn", "sub/none", "folder/a", "folder"])
+        assert found == (3 if follows_links else 0)
+
+
 def test_an_output_path_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for path in ("file", "file/below"):

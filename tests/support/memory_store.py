@@ -1,7 +1,7 @@
 """A store in memory, as another project would write one: no more than the contract asks for."""
 
 import secrets
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from io import BytesIO
@@ -109,9 +109,6 @@ class MemoryStore(Store):
 
     def size(self, name: str) -> int | None:
         return len(self.files[name]) if name in self.files else None
-
-    def size_lookup(self) -> AbstractContextManager[Callable[[str], int | None]]:
-        return nullcontext(self.size)
 
     def exists(self, name: str) -> bool:
         return any(each == name or each.startswith(f"{name}/") for each in self.files)
