@@ -20,7 +20,9 @@ from pixelgen.families.blur_sigma import (
 )
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric import exact
-from pixelgen.numeric.exact import Field
+from pixelgen.numeric.blur import KERNEL_SUM, BlurredImage, blur, blur_gain, fine_blur
+from pixelgen.numeric.exact import Field, Table
+from pixelgen.numeric.line_blur import BORDERS, PERIODIC
 from pixelgen.registry import parameter
 from pixelgen.rng import PARAMETERS, Stream
 
@@ -68,9 +70,7 @@ class Smooth(Family):
                              low=0.0, high=100.0)  # fmt: skip
 
     side: int = side_parameter()
-    border: str = parameter(
-        exact.PERIODIC, "what lies beyond the border of the noise", choices=exact.BORDERS
-    )
+    border: str = parameter(PERIODIC, "what lies beyond the border of the noise", choices=BORDERS)
 
     def check_shape(self, shape: Shape) -> None:
         """Refuse a sigma that is too wide for a frame."""
@@ -78,16 +78,11 @@ class Smooth(Family):
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Blur noise about zero and stretch it."""
-        noise = stream.integers((shape.channels, shape.height, shape.width), shape.depth)
-        # 2**15 at most, grown 2**20-fold: the difference of two, times 2**16, stays below 2**52.
-        field = (noise.astype(np.float64) - (1 << (shape.depth - 1))) * (1 << (16 - shape.depth))
-        blurred = exact.fine_blur(field, self._sigmas(shape), self.border)
+        blurred = fine_blur(_noise(stream, shape), self._sigmas(shape), self.border)
         if self.scale == "colorrange":
-            field = _color_range(blurred, stream, shape)
+            pixels = _color_range(blurred, stream, shape)
         else:
-            axes = (1, 2) if self.scale == "channel" else None
-            field = exact.stretch(blurred, shape.top, axes)
-        pixels = exact.image(field, shape)
+            pixels = blurred.stretched(shape, by_channel=self.scale == "channel")
         return _sigmoid(self.contrast, shape.depth)[pixels] if self.contrast else pixels
 
     def _sigmas(self, shape: Shape) -> tuple[float, float]:
@@ -98,19 +93,30 @@ class Smooth(Family):
         return min(sigma, widest_sigma(shape.height)), min(sigma, widest_sigma(shape.width))
 
 
-def _color_range(field: Field, stream: Stream, shape: Shape) -> Field:
+def _noise(stream: Stream, shape: Shape) -> Table:
+    """Draw levels less the middle one, as (channels, height, width) of int8 or int16."""
+    noise = stream.integers((shape.channels, shape.height, shape.width), shape.depth)
+    noise ^= 1 << (shape.depth - 1)
+    return noise.view(f"<i{shape.depth // 8}")
+
+
+def _color_range(blurred: BlurredImage, stream: Stream, shape: Shape) -> Pixels:
     """Bring each channel to a drawn part of the range of levels."""
     stream.purpose(PARAMETERS)
     *lows, width = (int(word) / 65536 for word in stream.integers(shape.channels + 1, 16))
     size = shape.height * shape.width
     cut = size * 25 // 1000
-    scaled = np.empty_like(field)
+    pixels = np.empty(shape.levels, shape.dtype)
     for channel, low in enumerate(lows):
-        ordered = np.partition(field[channel], (cut, size - 1 - cut), axis=None)
+        plane = blurred.channel(channel)
+        ordered = np.partition(plane, (cut, size - 1 - cut), axis=None)
         least, most = float(ordered[cut]), float(ordered[size - 1 - cut])
         slope = 2 * (0.1 + 0.2 * width) * shape.top / max(most - least, 1.0)
-        scaled[channel] = np.rint((field[channel] - least) * slope + low * shape.top)
-    return scaled
+        plane -= least
+        plane *= slope
+        plane += low * shape.top
+        pixels[..., channel] = np.clip(np.rint(plane, out=plane), 0, shape.top, out=plane)
+    return pixels
 
 
 @lru_cache(maxsize=8)
@@ -160,9 +166,7 @@ class Blobs(Family):
     )
     channels: str = parameter("independent", "how the channels depend on each other",
                            choices=("independent", "blurred"))  # fmt: skip
-    border: str = parameter(
-        exact.PERIODIC, "what lies beyond the border of the bits", choices=exact.BORDERS
-    )
+    border: str = parameter(PERIODIC, "what lies beyond the border of the bits", choices=BORDERS)
     side: int = side_parameter()
 
     def check_shape(self, shape: Shape) -> None:
@@ -203,22 +207,35 @@ class Blobs(Family):
 
     def render(self, stream: Stream, shape: Shape) -> tuple[Pixels, Coverage]:
         """Blur ones and zeros and cut."""
-        planes = (shape.channels, shape.height, shape.width)
-        ones = stream.integers(planes, 16) < round(65536 * self.p)
         sigma = scaled_sigma(self.sigma, self.side, shape)
-        blurred = exact.blur(ones.astype(np.float64), sigma, self.border)
-        full = exact.blur_gain(*shape[:2], sigma, self.border)
-        if self.channels == "blurred":
-            # Below 2**33·2**16; at most ``full`` again, once it is scaled back.
-            mixed = exact.product(_channel_mix(shape.channels, sigma),
-                                  blurred.reshape(shape.channels, -1))  # fmt: skip
-            blurred = np.rint(mixed / exact.KERNEL_SUM).reshape(planes)
-        shows = blurred >= math.ceil(full * self.threshold)
-        levels = np.zeros(planes, shape.dtype)
-        # Below 2**33·2**17; no quotient is so near a whole number that floor could miss it.
-        levels[shows] = np.floor((blurred[shows] * (2 * shape.top) + full) / (2 * full))
-        mask = np.negative(shows.view(np.uint8))
-        return exact.last(levels), exact.last(mask)
+        full = blur_gain(shape.height, shape.width, sigma, self.border)
+        pixels = np.empty((shape.height, shape.width * shape.channels), shape.dtype)
+        mask = np.empty(pixels.shape, np.uint8)
+        mix = _channel_mix(shape.channels, sigma) if self.channels == "blurred" else None
+        for columns, strip in blur(self._bits(stream, shape), sigma, self.border).strips():
+            blurred = strip if mix is None else _mixed(strip, mix)
+            shows = blurred >= math.ceil(full * self.threshold)
+            # Below 2**33·2**17; no quotient is so near a whole number that floor could miss it.
+            levels = blurred * (2 * shape.top)
+            levels += full
+            levels /= 2 * full
+            levels *= shows
+            pixels[:, columns] = np.floor(levels, out=levels)
+            mask[:, columns] = np.negative(shows.view(np.uint8))
+        return pixels.reshape(shape.levels), mask.reshape(shape.levels)
+
+    def _bits(self, stream: Stream, shape: Shape) -> Table:
+        """Draw a bit for each channel of each pixel, (channels, height, width)."""
+        planes = (shape.channels, shape.height, shape.width)
+        return stream.integers(planes, 16) < round(65536 * self.p)
+
+
+def _mixed(blurred: Field, mix: Field) -> Field:
+    """Blur along the channels, too, which follow one another."""
+    mixed = exact.product(blurred.reshape(-1, len(mix)), mix.T)
+    # Below 2**33·2**16; at most what it was again, once it is scaled back.
+    mixed /= KERNEL_SUM
+    return np.rint(mixed, out=mixed).reshape(blurred.shape)
 
 
 @lru_cache(maxsize=8)
@@ -231,6 +248,6 @@ def _channel_mix(channels: int, sigma: float) -> Field:
     for channel, row in enumerate(mix):
         for source in range(channels):
             within = [taps[d] for d in taps if min(max(channel + d, 0), channels - 1) == source]
-            row[source] = round(exact.KERNEL_SUM * math.fsum(within) / total)
-        row[channel] += exact.KERNEL_SUM - row.sum()
+            row[source] = round(KERNEL_SUM * math.fsum(within) / total)
+        row[channel] += KERNEL_SUM - row.sum()
     return mix

@@ -9,6 +9,8 @@ from pixelgen.families.blur_sigma import WIDEST, check_sigma, scaled_sigma, side
 from pixelgen.families.source import Sourced
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric import exact
+from pixelgen.numeric.blur import fine_blur
+from pixelgen.numeric.line_blur import BORDERS, PERIODIC
 from pixelgen.registry import parameter
 from pixelgen.rng import Stream
 
@@ -41,9 +43,7 @@ class PixelShuffle(Sourced):
         0.0, "standard deviation of a blur, in pixels; 0: none", low=0.0, high=WIDEST
     )
     stretch: bool = parameter(False, "bring levels to the full range")
-    border: str = parameter(
-        exact.PERIODIC, "what lies beyond the border for the blur", choices=exact.BORDERS
-    )
+    border: str = parameter(PERIODIC, "what lies beyond the border for the blur", choices=BORDERS)
     side: int = side_parameter()
 
     def check_shape(self, shape: Shape) -> None:
@@ -60,23 +60,32 @@ class PixelShuffle(Sourced):
     ) -> Pixels | tuple[Pixels, Coverage]:
         """Take the pixels in the order of random keys."""
         order = permutation(stream, shape.height * shape.width)
-        shuffled = image.reshape(-1, shape.channels)[order].reshape(shape.levels)
-        if self.sigma or self.stretch:
-            shuffled = self._blurred(shuffled, shape)
-        if coverage is None:
-            return shuffled
-        return shuffled, coverage.reshape(-1)[order].reshape(coverage.shape)
-
-    def _blurred(self, pixels: Pixels, shape: Shape) -> Pixels:
-        field = np.moveaxis(pixels, -1, 0).astype(np.float64)
+        if coverage is not None:
+            coverage = coverage.reshape(-1).take(order).reshape(coverage.shape)
+        image.reshape(-1, shape.channels)[:] = image.reshape(-1, shape.channels).take(order, axis=0)
+        del order  # of the size of the image and more, as are the arrays of the blur
         if self.sigma:
-            # 2**15 at most, grown 2**20-fold: the difference of two, times 2**16, is below 2**53.
-            middle, unit = 1 << (shape.depth - 1), 1 << (16 - shape.depth)
-            sigma = scaled_sigma(self.sigma, self.side, shape)
-            field = exact.fine_blur((field - middle) * unit, (sigma, sigma), self.border)
-            if not self.stretch:
-                field = np.rint(field / (unit << 20)) + middle
-        return exact.image(exact.stretch(field, shape.top) if self.stretch else field, shape)
+            image = self._blurred(image, shape)
+        elif self.stretch:
+            image = exact.stretch(image.astype(np.float64), shape.top).astype(shape.dtype)
+        return image if coverage is None else (image, coverage)
+
+    def _blurred(self, image: Pixels, shape: Shape) -> Pixels:
+        """Blur levels less the middle one; changes the image."""
+        middle = 1 << (shape.depth - 1)
+        image ^= middle
+        levels = np.moveaxis(image, -1, 0).view(f"<i{shape.depth // 8}")
+        sigma = scaled_sigma(self.sigma, self.side, shape)
+        blurred = fine_blur(levels, (sigma, sigma), self.border)
+        if self.stretch:
+            return blurred.stretched(shape)
+        pixels = image.reshape(shape.height, -1)
+        for columns, strip in blurred.strips():
+            moved = strip * (middle / (1 << 35))
+            np.rint(moved, out=moved)
+            moved += middle
+            pixels[:, columns] = np.clip(moved, 0, shape.top, out=moved)
+        return image
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Blurred noise by its definition, and the exact arithmetic that it is made with."""
 
+import math
 import re
 from math import exp, sqrt
 
@@ -12,15 +13,23 @@ from pixelgen.families import Shape
 from pixelgen.families.blurred import Blobs, Smooth
 from pixelgen.job import Job
 from pixelgen.numeric import exact
+from pixelgen.numeric.blur import KERNEL_SUM, BlurredImage, blur, blur_gain, fine_blur
+from pixelgen.numeric.exact import Field
+from pixelgen.numeric.line_blur import BORDERS, PERIODIC, SYMMETRIC, gaussian_kernel
 from pixelgen.rng import Stream
 
 every_depth = pytest.mark.parametrize("depth", [8, 16])
 
 
-def noise(image: int, *shape: int) -> exact.Field:
+def noise(image: int, *shape: int) -> npt.NDArray[np.int8]:
     stream = Stream(17)
     stream.seek(image)
-    return stream.integers(shape).astype(np.float64) - 128
+    return stream.integers(shape).view(np.int8)
+
+
+def planes(blurred: BlurredImage) -> Field:
+    """Return all channels of what was blurred, (channels, height, width)."""
+    return np.stack([blurred.channel(channel) for channel in range(blurred.channels)])
 
 
 @pytest.mark.parametrize("sigma", [0.3, 0.5, 2.0, 9.0, 40.0, 300.0])
@@ -29,15 +38,15 @@ def test_a_blur_is_the_periodic_convolution_with_the_kernel(
     sigma: float, height: int, width: int
 ) -> None:
     field = noise(0, 2, height, width)
-    down, across = (exact.gaussian_kernel(side, sigma) for side in (height, width))
-    wanted = np.zeros_like(field)
+    down, across = (gaussian_kernel(side, sigma, KERNEL_SUM) for side in (height, width))
+    wanted = np.zeros(field.shape)
     for d in range(height):
         wanted += down[d] * np.roll(field, d, axis=1)
-    columns, wanted = wanted, np.zeros_like(field)
+    columns, wanted = wanted, np.zeros(field.shape)
     for d in range(width):
         wanted += across[d] * np.roll(columns, d, axis=2)
 
-    assert (exact.blur(field, sigma) == wanted).all()
+    assert (planes(blur(field, sigma, PERIODIC)) == wanted).all()
 
 
 @pytest.mark.parametrize("sigma", [0.5, 2.0, 9.0, 40.0])
@@ -48,22 +57,22 @@ def test_a_symmetric_border_continues_the_field_by_its_mirror_image(
     field = noise(0, 2, height, width)
     twice = np.pad(field, ((0, 0), (0, height), (0, width)), "symmetric")
 
-    blurred = exact.blur(field, sigma, exact.SYMMETRIC)
-    assert (blurred == exact.blur(twice, sigma)[:, :height, :width]).all()
-    assert exact.blur_gain(height, width, sigma, exact.SYMMETRIC) == exact.blur_gain(
-        2 * height, 2 * width, sigma
+    blurred = planes(blur(field, sigma, SYMMETRIC))
+    assert (blurred == planes(blur(twice, sigma, PERIODIC))[:, :height, :width]).all()
+    assert blur_gain(height, width, sigma, SYMMETRIC) == blur_gain(
+        2 * height, 2 * width, sigma, PERIODIC
     )
 
 
-@pytest.mark.parametrize("border", exact.BORDERS)
+@pytest.mark.parametrize("border", BORDERS)
 @pytest.mark.parametrize("sigma", [0.5, 2.0, 10.0, 70.0])
 @pytest.mark.parametrize(("height", "width"), [(200, 131), (40, 200)])
 def test_a_fine_blur_is_the_convolution_to_six_digits_of_the_values(
     sigma: float, height: int, width: int, border: str
 ) -> None:
-    field = noise(0, 2, height, width) * 256
+    field = noise(0, 2, height, width)
     sigmas = (sigma, sigma / 2)
-    wanted = field
+    wanted = field * 256.0
     for axis, side, narrowed in ((1, height, sigma), (2, width, sigma / 2)):
         period = side if border == "periodic" else 2 * side
         gaps = np.arange(-16 * period, 16 * period)
@@ -74,7 +83,8 @@ def test_a_fine_blur_is_the_convolution_to_six_digits_of_the_values(
         kernel = np.fft.fft(weights / weights.sum()).reshape(-1, *(1,) * (2 - axis))
         wanted = np.fft.ifft(spectrum * kernel, axis=axis).real.take(range(side), axis=axis)
 
-    assert np.abs(exact.fine_blur(field, sigmas, border) / (1 << 20) - wanted).max() < 0.02
+    blurred = planes(fine_blur(field, sigmas, border)) / (1 << 20)
+    assert np.abs(blurred - wanted).max() < 0.02
 
 
 @pytest.mark.parametrize("size", [16, 32, 64, 128, 224, 512])
@@ -130,7 +140,8 @@ def test_without_a_sigma_the_blur_fits_the_frame(height: int, width: int, sigma:
 @pytest.mark.parametrize("sigma", [1e-200, 0.05, 0.1])
 def test_a_sigma_next_to_nothing_blurs_nothing(sigma: float) -> None:
     field = noise(0, 2, 9, 7)
-    assert (exact.fine_blur(field, (sigma, sigma)) == field * (1 << 20)).all()
+    unchanged = planes(fine_blur(field, (sigma, sigma), PERIODIC))
+    assert (unchanged == field * float(1 << 28)).all()
 
 
 TOO_WIDE = [
@@ -201,7 +212,7 @@ def test_blobs_that_are_refused_would_mostly_be_empty(size: int, channels: str) 
 
 @pytest.mark.parametrize("sigma", [1.0, 10.0, 60.0])
 def test_a_kernel_is_a_gaussian_wound_round_the_torus(sigma: float) -> None:
-    taps = exact.gaussian_kernel(256, sigma)
+    taps = gaussian_kernel(256, sigma, KERNEL_SUM)
     wound = [
         sum(exp(-((d + 256 * k) ** 2) / (2 * sigma**2)) for k in range(-9, 10)) for d in range(256)
     ]
@@ -233,7 +244,7 @@ def test_smooth_is_alike_at_both_depths() -> None:
 @pytest.mark.parametrize(("sigma", "lags"), [(2.5, (1, 3, 6)), (10.0, (5, 10, 20))])
 def test_smooth_is_correlated_as_its_sigma_says(sigma: float, lags: tuple[int, ...]) -> None:
     """exp(−d²/4σ²), pooled without taking each image's mean off."""
-    fields = [exact.blur(noise(image, 3, 256, 256), sigma) for image in range(60)]
+    fields = [planes(blur(noise(image, 3, 256, 256), sigma, PERIODIC)) for image in range(60)]
     power = sum(float((field**2).sum()) for field in fields)
     for lag in lags:
         for axis in (1, 2):
@@ -283,8 +294,8 @@ def test_blobs_show_what_is_above_the_threshold_as_its_level(depth: int) -> None
     top = (1 << depth) - 1
     stream.seek(4, Blobs.number, Blobs.version)
     ones = stream.integers((3, 50, 70), 16) < round(0.7 * 65536)
-    field = np.moveaxis(exact.blur(ones.astype(float), 2.0), 0, -1)
-    full = float(exact.gaussian_kernel(50, 2.0).sum() * exact.gaussian_kernel(70, 2.0).sum())
+    field = np.moveaxis(planes(blur(ones, 2.0, PERIODIC)), 0, -1)
+    full = math.prod(float(gaussian_kernel(side, 2.0, KERNEL_SUM).sum()) for side in (50, 70))
     shows = field >= 0.75 * full
     assert (coverage == 255 * shows).all()
     assert (pixels[~shows] == 0).all()
@@ -306,8 +317,8 @@ def test_the_blurred_channels_of_blobs_are_those_of_a_blur_along_three_places(de
     family = Blobs(1.5, channels="blurred", border="symmetric")
     pixels, _ = family.render(stream, Shape(30, 40, 3, depth))
     stream.seek(4, Blobs.number, Blobs.version)
-    ones = (stream.integers((3, 30, 40), 16) < round(0.7 * 65536)).astype(float)
-    field = exact.blur(ones, 1.5, "symmetric") / exact.blur_gain(30, 40, 1.5, "symmetric")
+    ones = stream.integers((3, 30, 40), 16) < round(0.7 * 65536)
+    field = planes(blur(ones, 1.5, "symmetric")) / blur_gain(30, 40, 1.5, "symmetric")
     taps = np.array([exp(-(d**2) / 4.5) for d in range(-6, 7)])
     places = np.clip(np.arange(3)[:, None] + np.arange(-6, 7), 0, 2)
     mixed = np.einsum("ct,cthw->hwc", np.broadcast_to(taps / taps.sum(), (3, 13)), field[places])
@@ -323,28 +334,32 @@ def test_one_channel_of_blobs_has_no_others_to_be_blurred_with() -> None:
     assert (alone == Blobs().sample(1, 2, shape)).all()
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
 @pytest.mark.parametrize("size", [3, 64, 300])
 def test_a_product_is_exact_also_where_the_library_is_not(
-    size: int, monkeypatch: pytest.MonkeyPatch
+    size: int, kind: type[np.floating], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left, right = noise(0, size, size), noise(1, 3, size, 5)
+    left, right = noise(0, size, size).astype(kind), noise(1, 3, size, 5).astype(kind)
     wanted = np.einsum("ij,cjk->cik", left.astype(int), right.astype(int))
-    assert exact.blas_is_exact()
+    assert exact.blas_is_exact(left.dtype.char)
     assert (exact.product(left, right) == wanted).all()
 
     multiply = np.matmul
 
-    def broken(a: exact.Field, b: exact.Field) -> npt.NDArray[np.float64]:
+    def broken(a: Field, b: Field, out: Field | None = None) -> Field:
         """Multiply as OpenBLAS 0.3.20's kernel for Cooper Lake does: wrongly from 256 rows on."""
-        product: npt.NDArray[np.float64] = multiply(a, b)
+        product: Field = multiply(a, b, out=out)
         if a.shape[-1] >= 256:
             product[..., ::2, :] += 1
         return product
 
     monkeypatch.setattr(np, "matmul", broken)
     exact.blas_is_exact.cache_clear()
-    assert not exact.blas_is_exact()
+    assert not exact.blas_is_exact(left.dtype.char)
     assert (exact.product(left, right) == wanted).all()
+    given = np.empty(wanted.shape, kind)
+    exact.product(left, right, out=given)
+    assert (given == wanted).all()
     exact.blas_is_exact.cache_clear()
 
 
