@@ -130,20 +130,22 @@ class PatchShuffle(Sourced):
         return image, coverage
 
 
-def permutation(stream: Stream, size: int) -> npt.NDArray[np.uint32]:
+def permutation(stream: Stream, size: int) -> npt.NDArray[np.int64]:
     """Return 0 … size−1 in the order of keys of 32 bits, of equal ones the first first."""
-    keys = stream.integers(size, 32).astype(np.uint64) << np.uint64(32)
-    keys |= np.arange(size, dtype=np.uint64)
+    keys = stream.integers(size, 32).astype(np.uint64)
+    keys <<= 32
+    keys |= np.arange(size, dtype=np.uint32)
     keys.sort()
-    return keys.astype(np.uint32)
+    keys &= 0xFFFFFFFF
+    return keys.view(np.int64)  # which indexing takes as it is
 
 
-def _move(image: Pixels, side: int, order: npt.NDArray[np.uint32]) -> None:
+def _move(image: Pixels, side: int, order: npt.NDArray[np.int64]) -> None:
     """Rearrange the whole patches of an image in place."""
     rows, columns, channels = image.shape[0] // side, image.shape[1] // side, image.shape[2]
     whole = image[: rows * side, : columns * side]
     patches = whole.reshape(rows, side, columns, side, channels).swapaxes(1, 2)
-    moved = patches.reshape(rows * columns, side, side, channels)[order]
+    moved = patches.reshape(rows * columns, side, side, channels).take(order, axis=0)
     whole[:] = (
         moved.reshape(rows, columns, side, side, channels).swapaxes(1, 2).reshape(whole.shape)
     )
