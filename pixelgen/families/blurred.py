@@ -107,8 +107,9 @@ def _color_range(blurred: BlurredImage, stream: Stream, shape: Shape) -> Pixels:
     size = shape.height * shape.width
     cut = size * 25 // 1000
     pixels = np.empty(shape.levels, shape.dtype)
+    strips = blurred.for_several_uses()
     for channel, low in enumerate(lows):
-        plane = blurred.channel(channel)
+        plane = blurred.channel(channel, strips)
         ordered = np.partition(plane, (cut, size - 1 - cut), axis=None)
         least, most = float(ordered[cut]), float(ordered[size - 1 - cut])
         slope = 2 * (0.1 + 0.2 * width) * shape.top / max(most - least, 1.0)
@@ -212,7 +213,7 @@ class Blobs(Family):
         pixels = np.empty((shape.height, shape.width * shape.channels), shape.dtype)
         mask = np.empty(pixels.shape, np.uint8)
         mix = _channel_mix(shape.channels, sigma) if self.channels == "blurred" else None
-        for columns, strip in blur(self._bits(stream, shape), sigma, self.border).strips():
+        for columns, strip in blur(self._bits(stream, shape), sigma, self.border):
             blurred = strip if mix is None else _mixed(strip, mix)
             shows = blurred >= math.ceil(full * self.threshold)
             # Below 2**33·2**17; no quotient is so near a whole number that floor could miss it.

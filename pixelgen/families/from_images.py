@@ -80,7 +80,7 @@ class PixelShuffle(Sourced):
         if self.stretch:
             return blurred.stretched(shape)
         pixels = image.reshape(shape.height, -1)
-        for columns, strip in blurred.strips():
+        for columns, strip in blurred:
             moved = strip * (middle / (1 << 35))
             np.rint(moved, out=moved)
             moved += middle

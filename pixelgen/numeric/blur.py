@@ -39,40 +39,46 @@ class BlurredImage:
         self._down = down
         # Sums of one axis are below 2**31. Rows become columns here, since that is free.
         self._halfway = np.empty((self.width, self.channels, self.height), np.int32)
-        for channel, plane in enumerate(levels):
-            for rows in _parts(self.height, 8 * self.width):
-                self._halfway[:, channel, rows] = across.apply(plane[rows])
+        for rows in _parts(self.height, 8 * self.channels * self.width):
+            blurred = across.apply(levels[:, rows].reshape(-1, self.width))
+            self._halfway[:, :, rows] = blurred.reshape(self.width, self.channels, -1)
 
-    def strips(self) -> Iterator[tuple[slice, Field]]:
+    def __iter__(self) -> Iterator[tuple[slice, Field]]:
         """Blur down the columns, from left to right."""
         lines = self._halfway.reshape(-1, self.height)
         for pixels in _parts(self.width, 8 * self.channels * self.height):
             columns = slice(pixels.start * self.channels, pixels.stop * self.channels)
             yield columns, self._down.apply(lines[columns])
 
+    def for_several_uses(self) -> Strips:
+        """Return the strips of a small image in a list; those of a large one are computed anew."""
+        return list(self) if 8 * self._halfway.size <= _KEPT else self
+
     def stretched(self, shape: Shape, by_channel: bool = False) -> Pixels:
         """Bring the image to exactly 0 … ``shape.top``, or each channel by itself; flat ones to 0.
 
         Values must stay below 2**53/top in magnitude.
         """
-        kept = list(self.strips()) if 8 * self._halfway.size <= _KEPT else None
-        lows, highs = self._extremes(kept or self.strips())
+        strips = self.for_several_uses()
+        lows, highs = self._extremes(strips)
         if not by_channel:
             lows[:], highs[:] = lows.min(), highs.max()
         spans = np.maximum(highs - lows, 1)
         pixels = np.empty((self.height, self.width * self.channels), shape.dtype)
-        for columns, strip in kept or self.strips():
-            low, span = (np.resize(values, strip.shape[1]) for values in (lows, spans))
+        for columns, strip in strips:
+            low, span = (
+                np.tile(values, strip.shape[1] // self.channels) for values in (lows, spans)
+            )
             levels = strip - low
             levels *= shape.top
             levels /= span
             pixels[:, columns] = np.rint(levels, out=levels)
         return pixels.reshape(shape.levels)
 
-    def channel(self, channel: int) -> Field:
-        """Return one channel, (height, width)."""
+    def channel(self, channel: int, strips: Strips) -> Field:
+        """Return one channel of its strips, (height, width)."""
         plane = np.empty((self.height, self.width))
-        for columns, strip in self.strips():
+        for columns, strip in strips:
             first, last = columns.start // self.channels, columns.stop // self.channels
             plane[:, first:last] = strip[:, channel :: self.channels]
         return plane

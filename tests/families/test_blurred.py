@@ -29,7 +29,7 @@ def noise(image: int, *shape: int) -> npt.NDArray[np.int8]:
 
 def planes(blurred: BlurredImage) -> Field:
     """Return all channels of what was blurred, (channels, height, width)."""
-    return np.stack([blurred.channel(channel) for channel in range(blurred.channels)])
+    return np.stack([blurred.channel(channel, blurred) for channel in range(blurred.channels)])
 
 
 @pytest.mark.parametrize("sigma", [0.3, 0.5, 2.0, 9.0, 40.0, 300.0])
