@@ -20,7 +20,7 @@ from pixelgen.families.blur_sigma import (
 )
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric import exact
-from pixelgen.numeric.blur import KERNEL_SUM, BlurredImage, blur, blur_gain, fine_blur
+from pixelgen.numeric.blur import KERNEL_SUM, BlurredImage, blur, blur_gain, fine_blur, repeated
 from pixelgen.numeric.exact import Field, Table
 from pixelgen.numeric.line_blur import BORDERS, PERIODIC
 from pixelgen.registry import parameter
@@ -104,20 +104,27 @@ def _color_range(blurred: BlurredImage, stream: Stream, shape: Shape) -> Pixels:
     """Bring each channel to a drawn part of the range of levels."""
     stream.purpose(PARAMETERS)
     *lows, width = (int(word) / 65536 for word in stream.integers(shape.channels + 1, 16))
-    size = shape.height * shape.width
-    cut = size * 25 // 1000
-    pixels = np.empty(shape.levels, shape.dtype)
+    cut = shape.height * shape.width * 25 // 1000
     strips = blurred.for_several_uses()
-    for channel, low in enumerate(lows):
-        plane = blurred.channel(channel, strips)
-        ordered = np.partition(plane, (cut, size - 1 - cut), axis=None)
-        least, most = float(ordered[cut]), float(ordered[size - 1 - cut])
-        slope = 2 * (0.1 + 0.2 * width) * shape.top / max(most - least, 1.0)
-        plane -= least
-        plane *= slope
-        plane += low * shape.top
-        pixels[..., channel] = np.clip(np.rint(plane, out=plane), 0, shape.top, out=plane)
-    return pixels
+    ends = [_ends(blurred.channel(channel, strips), cut) for channel in range(shape.channels)]
+    leasts = [least for least, _ in ends]
+    slopes = [2 * (0.1 + 0.2 * width) * shape.top / max(most - least, 1.0) for least, most in ends]
+    pixels = np.empty((shape.height, shape.width * shape.channels), shape.dtype)
+    for columns, strip in strips:
+        levels = strip - repeated(leasts, columns)
+        levels *= repeated(slopes, columns)
+        levels += repeated([low * shape.top for low in lows], columns)
+        np.rint(levels, out=levels)
+        pixels[:, columns] = np.clip(levels, 0, shape.top, out=levels)
+    return pixels.reshape(shape.levels)
+
+
+def _ends(plane: Field, cut: int) -> tuple[float, float]:
+    """Return the value that ``cut`` others are below, and that which as many are above."""
+    ordered = plane.reshape(-1)
+    last = len(ordered) - 1 - cut
+    ordered.partition((cut, last))
+    return float(ordered[cut]), float(ordered[last])
 
 
 @lru_cache(maxsize=8)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelgen.image_types import Pixels, Shape
 from pixelgen.numeric.exact import Field, Table
@@ -66,12 +67,9 @@ class BlurredImage:
         spans = np.maximum(highs - lows, 1)
         pixels = np.empty((self.height, self.width * self.channels), shape.dtype)
         for columns, strip in strips:
-            low, span = (
-                np.tile(values, strip.shape[1] // self.channels) for values in (lows, spans)
-            )
-            levels = strip - low
+            levels = strip - repeated(lows, columns)
             levels *= shape.top
-            levels /= span
+            levels /= repeated(spans, columns)
             pixels[:, columns] = np.rint(levels, out=levels)
         return pixels.reshape(shape.levels)
 
@@ -91,6 +89,11 @@ class BlurredImage:
             high = strip.max(axis=0).reshape(-1, self.channels).max(axis=0)
             lows, highs = np.minimum(lows, low), np.maximum(highs, high)
         return lows, highs
+
+
+def repeated(values: npt.ArrayLike, columns: slice) -> Field:
+    """Return what each column of a strip has, given what each channel has."""
+    return np.tile(values, (columns.stop - columns.start) // np.size(values))
 
 
 def _parts(count: int, size: int) -> Iterator[slice]:
