@@ -2,8 +2,9 @@
 
 Three things are exact whatever library computes them: integers, tables that the standard library
 fills and that are rounded to integers, and sums of products of integers held in ``float64`` as long
-as every partial sum stays below 2**53, in whatever order they are added. So is each single IEEE
-operation (+ − × ÷ √ rint floor) of a numpy ufunc. No other float may decide a pixel.
+as every partial sum stays below 2**53, in whatever order they are added; in ``float32``, 2**24. So
+is each single IEEE operation (+ − × ÷ √ rint floor) of a numpy ufunc, and an integer rounded from a
+float whose error is proven to be too small to matter. No other float may decide a pixel.
 
 Fields are (channels, height, width) ``float64`` arrays of integers: the shape that matrix products
 want. :func:`image` turns one into pixels.

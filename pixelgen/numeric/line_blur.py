@@ -111,7 +111,7 @@ class FourierBlur(NamedTuple):
     3·u·‖x‖·‖k‖. The inverse adds up n terms, whose magnitudes sum to ‖x‖·‖k‖ at most, in passes of
     √2·(r + 3) roundings: 8·u·log₂n of that. What is measured is below 0.2 in place of 40.
 
-    An error below 1/4 vanishes by rounding, since what is exact is an integer. A larger one matters
+    An error below 1/4 vanishes by rounding, since the exact sum is an integer. A larger one matters
     only where a scaled sum is nearer than the error to the middle between two integers: such
     places, about one in a thousand, are computed again by their definition.
     """
