@@ -1,13 +1,15 @@
 """Plain patterns: stripes, gradients and checkerboards, of colors drawn for each image."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from pixelgen.families.base import Family
 from pixelgen.image_types import Pixels, Shape, Texture
+from pixelgen.numeric.lookup import ColorTable, Table, row_bands
 from pixelgen.registry import parameter
-from pixelgen.rng import PARAMETERS, Stream, Words
+from pixelgen.rng import PARAMETERS, Stream
 
 
 @dataclass(frozen=True)
@@ -79,37 +81,65 @@ class Gradient(Family):
     form: str = parameter("random", "form of the ramp", choices=("random", "linear", "radial"))
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
-        """Look each pixel's place on the ramp up in a table of its levels."""
+        """Look each pixel's place on the ramp up in a table of its levels, band by band."""
         ends = stream.integers((2, shape.channels), shape.depth).astype(np.int64)
         stream.purpose(PARAMETERS)
-        drawn = [int(word) for word in stream.integers(4, 16)]
-        is_linear = drawn[0] & 1 == 0 if self.form == "random" else self.form == "linear"
-        places = _linear(drawn[1], shape) if is_linear else _radial(drawn[2], drawn[3], shape)
-        low = int(places.min())
-        places = ((places - low) << shape.depth) // max(int(places.max()) - low, 1)
+        form, angle, x, y = stream.integers(4, 16).tolist()
+        is_linear = form & 1 == 0 if self.form == "random" else self.form == "linear"
+        ramp = _Ramp.linear(angle, shape) if is_linear else _Ramp.radial(x, y, shape)
         steps = np.arange((1 << shape.depth) + 1)[:, None]
-        ramp = (ends[0] * (steps[-1] - steps) + ends[1] * steps) >> shape.depth
-        levels: Pixels = ramp.astype(shape.dtype)[places]
-        return levels
+        levels = (ends[0] * (steps[-1] - steps) + ends[1] * steps) >> shape.depth
+        colors = ColorTable(levels.astype(shape.dtype))
+        pixels = np.empty(shape.levels, shape.dtype)
+        span = max(ramp.span, 1)
+        # The type of T << depth; divisions of 32 bits take half the time.
+        dtype = np.uint32 if span << shape.depth < 1 << 32 else np.uint64
+        for rows in row_bands(shape.height, shape.width):
+            places: Table = ramp.rows(rows).astype(dtype)
+            places <<= dtype(shape.depth)
+            places //= dtype(span)
+            colors.look_up(places, pixels[rows])
+        return pixels
 
 
-def _linear(angle: int, shape: Shape) -> Words:
-    """Return how far along the direction each pixel lies, in 1/4096 pixels."""
-    from pixelgen.numeric.exact import turns
+class _Ramp(NamedTuple):
+    """T − min T of a gradient: the sum of a number of the row and one of the column, or its root.
 
-    cosines, sines = turns()
-    across = np.arange(shape.width) * int(cosines[angle])
-    down = np.arange(shape.height) * int(sines[angle])
-    places: Words = down[:, None] + across
-    return places
+    ``down`` and ``across`` have 0 as their least number.
+    """
 
+    down: Table
+    across: Table
+    is_linear: bool
 
-def _radial(x: int, y: int, shape: Shape) -> Words:
-    """Return each pixel's distance from a pixel, in 1/512 pixels; √ and floor are exact."""
-    across = 512.0 * (np.arange(shape.width) - (x * shape.width >> 16))
-    down = 512.0 * (np.arange(shape.height) - (y * shape.height >> 16))
-    places: Words = np.floor(np.sqrt(np.square(down)[:, None] + np.square(across)))
-    return places.astype(np.int64)
+    @classmethod
+    def linear(cls, angle: int, shape: Shape) -> "_Ramp":
+        """Lay a ramp along a direction, in 1/4096 pixels."""
+        from pixelgen.numeric.exact import turns  # here, since it slows the start of the command
+
+        cosine, sine = (int(table[angle]) for table in turns())
+        down, across = np.arange(shape.height) * sine, np.arange(shape.width) * cosine
+        return cls(down - down.min(), across - across.min(), True)
+
+    @classmethod
+    def radial(cls, x: int, y: int, shape: Shape) -> "_Ramp":
+        """Lay a ramp around a pixel of the frame, in 1/512 pixels; √ and floor are exact."""
+        down = 512.0 * (np.arange(shape.height) - (y * shape.height >> 16))
+        across = 512.0 * (np.arange(shape.width) - (x * shape.width >> 16))
+        return cls(np.square(down), np.square(across), False)
+
+    @property
+    def span(self) -> int:
+        """The largest T − min T, of a corner of the frame."""
+        return int(self._distance(self.down.max(), self.across.max()))
+
+    def rows(self, rows: slice) -> Table:
+        """Return T − min T of the pixels of some rows."""
+        return self._distance(self.down[rows, None], self.across)
+
+    def _distance(self, down: Table, across: Table) -> Table:
+        sums: Table = down + across
+        return sums if self.is_linear else np.floor(np.sqrt(sums))
 
 
 @dataclass(frozen=True)
@@ -137,5 +167,4 @@ class Checker(Family):
         colors = stream.integers((2, shape.channels), shape.depth)
         across = np.arange(shape.width) // self.cell & 1
         rows = np.stack([colors[across], colors[across ^ 1]])
-        board: Pixels = rows[np.arange(shape.height) // self.cell & 1]
-        return board
+        return rows.take(np.arange(shape.height) // self.cell & 1, axis=0)
