@@ -28,7 +28,8 @@ def test_numbers_go_where_they_should_be_put() -> None:
     out = np.zeros((8, at.shape[1]), np.uint8)
     look_up(table, at, out[2:6])
     assert np.array_equal(out[2:6], table[at])
-    assert not out[:2].any() and not out[6:].any()
+    assert not out[:2].any()
+    assert not out[6:].any()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -49,7 +50,8 @@ def test_colors_go_where_they_should_be_put(channels: int) -> None:
     out = np.zeros((7, 9, channels), np.uint8)
     ColorTable(colors).look_up(at, out[1:6])
     assert np.array_equal(out[1:6], colors[at])
-    assert not out[0].any() and not out[6].any()
+    assert not out[0].any()
+    assert not out[6].any()
 
 
 @pytest.mark.parametrize("sides", [(1, 1), (1, 5 * PIECE), (5 * PIECE, 1), (1000, 777), (3, PIECE)])
