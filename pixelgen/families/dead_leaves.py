@@ -29,6 +29,7 @@ from pixelgen.families.leaf_fills import (
 )
 from pixelgen.families.leaf_shades import SHADES, Discs, shade
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
+from pixelgen.numeric.exact import Table
 from pixelgen.numeric.polygons import KINDS, UNIT, Outlines, Whole
 from pixelgen.registry import parameter
 from pixelgen.rng import DATA, PARAMETERS, Stream
@@ -40,6 +41,7 @@ LARGEST_BATCH = 4096
 _RECORD = 16
 _BEARING = 15
 _BINS = 4096
+_MOST_AT_ONCE = 1 << 20
 
 
 class LeafLaw(NamedTuple):
@@ -185,12 +187,12 @@ def lay(stream: Stream, shape: Shape, law: LeafLaw, limit: int = 0) -> tuple[Own
     canvas = _Canvas(shape)
     records = []
     for drawn, count in _batches(limit):
+        if drawn and not canvas.find_empty():
+            break
         # Leaf j is block j + 1 of the stream: it depends neither on its batch nor on its neighbors.
         batch = stream.integers((count, _RECORD), 16)
         canvas.cover(_outlines(batch[::-1], shape, law), drawn + count - 1)
         records.append(batch)
-        if canvas.is_full:
-            break
     return canvas.owners, np.concatenate(records)
 
 
@@ -204,65 +206,97 @@ def _batches(limit: int) -> Iterator[tuple[int, int]]:
 
 
 class _Canvas:
-    """Which leaf each pixel shows, row by row, and where it does not exist yet."""
+    """Which leaf each pixel shows, row by row, and −1 where it is still empty."""
 
     def __init__(self, shape: Shape) -> None:
         self._height, self._width = shape.height, shape.width
         self.owners: Owners = np.full(self._height * self._width, -1, np.int32)
-        # How many pixels before each are empty. A run of pixels is a run of its empty ones too.
-        self._rank = np.arange(self.owners.size + 1, dtype=np.int32)
+        self._empty: _EmptyPixels | None = None  # all of them
 
-    @property
-    def is_full(self) -> bool:
-        """Return whether each pixel shows a leaf."""
-        return bool(self._rank[-1] == 0)
+    def find_empty(self) -> bool:
+        """Look for empty pixels, which :meth:`cover` fills, and return whether there are some."""
+        self._empty = None  # frees its memory
+        self._empty = _EmptyPixels(self.owners < 0)
+        return self._empty.count > 0
 
     def cover(self, outlines: Outlines, last: int) -> None:
         """Fill what is empty with leaves, listed back to front, of which the first is ``last``."""
         which, first, stop = self._runs(outlines)
-        leaf, at = _ranges(first, stop, (last - which).astype(np.int32))
-        filled = np.full(self._rank[-1], -1, np.int32)
-        # The last assignment to a pixel stays: that of the frontmost leaf.
-        filled[at] = leaf
-        self.owners[np.flatnonzero(self.owners < 0)] = filled
-        np.cumsum(self.owners < 0, dtype=np.int32, out=self._rank[1:])
+        leaf = (last - which).astype(np.int32)
+        filled = np.full(self._empty.count, -1, np.int32) if self._empty else self.owners
+        for runs in _portions(stop - first):
+            leaves, at = _ranges(first[runs], stop[runs], leaf[runs])
+            # The last assignment to a pixel stays: that of the frontmost leaf.
+            filled[at] = leaves
+        if self._empty:
+            self.owners[self._empty.where] = filled
 
     def _runs(self, outlines: Outlines) -> tuple[Whole, Whole, Whole]:
-        """Return the runs of empty pixels of the outlines: which, first, and after the last."""
+        """Return runs of empty pixels of the outlines, or none: which, first, after the last."""
         which, row = self._rows(outlines)
-        left, right = outlines.columns(self._width)
-        first, stop = self._empty(row, left[which], right[which])
-        some = np.flatnonzero(stop > first)
-        which, row = which[some], row[some]
-        first, stop = self._empty(row, *outlines.runs(which, row, self._width))
-        some = np.flatnonzero(stop > first)
-        return which[some], first[some], stop[some]
+        if self._empty:
+            left, right = outlines.columns(self._width)
+            first, stop = self._among_empty(row, left[which], right[which])
+            some = np.flatnonzero(stop > first)
+            which, row = which[some], row[some]
+        return which, *self._among_empty(row, *outlines.runs(which, row, self._width))
 
     def _rows(self, outlines: Outlines) -> tuple[Whole, Whole]:
         """Pair the outlines with those of their rows that have empty pixels."""
-        filled = np.diff(self._rank[:: self._width]) == 0
-        rows = np.flatnonzero(~filled)
-        before = np.concatenate([[0], np.cumsum(~filled)])
         first, stop = outlines.rows(self._height)
+        if not self._empty:
+            return _ranges(first, stop, np.arange(first.size))
+        starts = self._empty.before(np.arange(self._height + 1) * self._width)
+        has_empty = np.diff(starts) > 0
+        before = np.concatenate([[0], np.cumsum(has_empty)])
         which, at = _ranges(before[first], before[stop], np.arange(first.size))
-        return which, rows[at]
+        return which, np.flatnonzero(has_empty)[at]
 
-    def _empty(self, row: Whole, first: Whole, stop: Whole) -> tuple[Whole, Whole]:
+    def _among_empty(self, row: Whole, first: Whole, stop: Whole) -> tuple[Whole, Whole]:
         """Turn runs of pixels in rows into runs among the pixels that are empty."""
         start = row * self._width
+        first, stop = start + first, start + stop
         return (
-            self._rank[start + first].astype(np.int64),
-            self._rank[start + stop].astype(np.int64),
+            (self._empty.before(first), self._empty.before(stop)) if self._empty else (first, stop)
         )
 
 
-def _ranges(first: Whole, stop: Whole, which: Whole) -> tuple[Whole, Whole]:
+class _EmptyPixels:
+    """The empty pixels of a canvas. A run of pixels is a run of its empty ones too."""
+
+    def __init__(self, where: Table) -> None:
+        self.where = where
+        self._before = np.zeros(where.size + 1, np.int32)
+        np.cumsum(where, dtype=np.int32, out=self._before[1:])
+        self.count = int(self._before[-1])
+
+    def before(self, pixels: Whole) -> Whole:
+        """Return how many pixels before each of some are empty."""
+        return self._before.take(pixels).astype(np.int64)
+
+
+def _portions(length: Whole) -> Iterator[slice]:
+    """Cut runs into portions of about :data:`_MOST_AT_ONCE` pixels, or one run."""
+    ends = np.cumsum(np.maximum(length, 0))
+    first = 0
+    while first < ends.size:
+        before = ends[first - 1] if first else 0
+        stop = max(first + 1, int(np.searchsorted(ends, before + _MOST_AT_ONCE)))
+        yield slice(first, stop)
+        first = stop
+
+
+def _ranges(first: Whole, stop: Whole, which: Table) -> tuple[Table, Whole]:
     """List first … stop − 1 of all ranges, each number with the ``which`` of its range."""
-    length = np.maximum(stop - first, 0)
-    ends = np.cumsum(length)
-    numbers = np.repeat(first - ends + length, length)
-    numbers += np.arange(numbers.size)
-    return np.repeat(which, length), numbers
+    some = np.flatnonzero(stop > first)
+    first, stop, which = first[some], stop[some], which[some]
+    length = stop - first
+    # The steps from each number to the next: repeating the starts would take twice the time.
+    numbers = np.ones(length.sum(), np.int64)
+    starts = np.cumsum(length) - length
+    numbers[starts] = first
+    numbers[starts[1:]] -= stop[:-1] - 1
+    return np.repeat(which, length), np.cumsum(numbers, out=numbers)
 
 
 def _outlines(records: Any, shape: Shape, law: LeafLaw) -> Outlines:

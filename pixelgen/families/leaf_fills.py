@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pixelgen.families.base import render_named
 from pixelgen.image_types import Pixels, Shape
+from pixelgen.numeric.lookup import ColorTable
 from pixelgen.numeric.polygons import Whole
 from pixelgen.rng import Stream
 
@@ -35,7 +36,7 @@ def leaf_colors(records: Any, shape: Shape, ground: Pixels | None = None) -> Pix
 
 def colored(owners: Owners, colors: Pixels, shape: Shape) -> Pixels:
     """Give each pixel the color of its leaf; −1 takes the last."""
-    return colors.take(owners, axis=0, mode="wrap").reshape(shape.levels)
+    return ColorTable(colors).look_up(owners).reshape(shape.levels)
 
 
 def textured(owners: Owners, records: Any, fill: Pixels, shape: Shape) -> Pixels:

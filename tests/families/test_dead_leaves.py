@@ -237,6 +237,16 @@ def test_an_image_hangs_not_on_the_size_of_batches(
     assert (family.sample(SEED, 8, shape) == wanted).all()
 
 
+@pytest.mark.parametrize("most", [1, 7, 1000])
+def test_an_image_does_not_depend_on_how_many_pixels_are_filled_at_once(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = DeadLeaves().sample(SEED, 8, Shape(40, 31))
+    monkeypatch.setattr(dead_leaves, "_MOST_AT_ONCE", most)
+
+    assert (DeadLeaves().sample(SEED, 8, Shape(40, 31)) == wanted).all()
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (300, 2), (7, 129), (64, 64)])
 @pytest.mark.parametrize("model", MODELS)
 def test_leaves_cover_every_pixel_of_any_frame(model: str, shape: tuple[int, int]) -> None:
