@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from pixelgen.families.base import Family
 from pixelgen.image_types import Pixels, Shape, Texture
 from pixelgen.numeric.exact import Field, Table
+from pixelgen.numeric.lookup import ColorTable, row_bands
+from pixelgen.numeric.table_cache import cached_tables
 from pixelgen.registry import parameter
 from pixelgen.rng import DATA, Stream
 
@@ -25,7 +27,12 @@ coordinates moves them by less than √2 units, and a side is 16 at least.
 """
 
 _REACH = 2 * _RING + 1
-_BATCH = 1 << 15
+
+_AROUND = (6, 7, 8, 11, 12, 13, 16, 17, 18)
+"""The numbers of the 3×3 neighbors in the middle."""
+
+_WORTH_SIDE = 8 * _UNIT
+"""The side of grid cells from which on it takes less time to discard points than to search all."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ class Voronoi(Family):
             cells = _nearest(grid, _points(stream, grid))
             stream.purpose(DATA + 1)
             colors = stream.integers((grid.rows * grid.columns, shape.channels), shape.depth)
-            return colors.take(cells, axis=0)
+            return ColorTable(colors).look_up(cells)
         pixels = np.empty(shape.levels, shape.dtype)
         for channel in range(shape.channels):
             for rows, first, second in _distances(grid, _points(stream, grid)):
@@ -97,7 +104,7 @@ class _Grid(NamedTuple):
     side: float
 
 
-@lru_cache(maxsize=8)
+@cached_tables
 def _grid(height: int, width: int, cells: int) -> _Grid:
     """Lay the grid over the frame from its first pixel."""
     length = max(height, width)
@@ -124,10 +131,11 @@ def _points(stream: Stream, grid: _Grid) -> Table:
 
 def _nearest(grid: _Grid, points: Table) -> Table:
     """Find each pixel's nearest point, by its number in raster order."""
-    down, right = np.divmod(np.arange(_REACH * _REACH), _REACH)
-    neighbors = down * grid.columns + right
-    nearest = grid.down.cell[:, None] * grid.columns + grid.across.cell
+    nearest = np.empty((grid.down.cell.size, grid.across.cell.size), np.int32)
+    down, right = np.divmod(np.arange(_REACH * _REACH, dtype=np.int32), _REACH)
+    neighbors = down * np.int32(grid.columns) + right
     for rows, first, _ in _search(grid, points, seconds=False):
+        nearest[rows] = grid.down.cell[rows, None] * grid.columns + grid.across.cell
         nearest[rows] += neighbors.take(first & 31)
     return nearest
 
@@ -146,40 +154,78 @@ def _search(grid: _Grid, points: Table, *, seconds: bool) -> Iterator[tuple[slic
     the pixel's row y from the start of its grid cell: the least is that of the nearest point, and
     of equal ones the first. Without y², keys are linear in y within a cell.
     """
-    # |key| < 64·(3·side + 2)·(4·side + 4)
-    dtype = np.int32 if grid.side < 1600 else np.int64
-    down, across = grid.down, grid.across
-    columns = across.cell + np.arange(_REACH)[:, None]
-    y = points[0].take(columns, axis=1).astype(dtype)
-    x2 = ((points[1].take(columns, axis=1) - across.center) ** 2).astype(dtype)
-    step = max(1, _BATCH // across.cell.size)
-    for top in range(0, down.cell.size, step):
-        rows = slice(top, top + step)
-        first = np.full((len(down.cell[rows]), across.cell.size), np.iinfo(dtype).max, dtype)
+    neighbors = _Neighbors.find(grid, points, 2 if seconds else 1)
+    dtype, width = neighbors.x.dtype, grid.across.cell.size
+    for rows in row_bands(grid.down.cell.size, width):
+        first = np.full((rows.stop - rows.start, width), np.iinfo(dtype).max, dtype)
         second = first.copy()
-        for key in _keys(down, rows, y, x2):
+        for key in neighbors.keys(grid, rows):
             if seconds:
                 np.minimum(second, np.maximum(first, key), out=second)
             np.minimum(first, key, out=first)
         yield rows, first, second
 
 
-def _keys(down: _Line, rows: slice, y: Table, x2: Table) -> Iterator[Table]:
-    """Yield the keys of one neighbor after the other; each overwrites the last."""
-    cell = down.cell[rows]
-    low, high = cell[0], cell[-1] + 1
-    order = np.arange(_REACH * _REACH, dtype=y.dtype).reshape(_REACH, _REACH, 1)
-    start = down.start[:, None, None].astype(y.dtype)
-    inside = (down.center[rows] - down.start[cell])[:, None].astype(y.dtype)
-    key, level = np.empty((2, len(cell), y.shape[2]), y.dtype)
-    for ring in range(_REACH):
-        near = slice(low + ring, high + ring)
-        apart = y[near] - start[low:high]
-        levels = (apart * apart + x2[near] << 5) + order[ring]
-        slopes = apart * -64
-        for right in range(_REACH):
-            np.take(slopes[:, right], cell - low, axis=0, out=key, mode="clip")
-            np.take(levels[:, right], cell - low, axis=0, out=level, mode="clip")
+class _Neighbors(NamedTuple):
+    """The points that may be the nearest, for each grid cell of the frame: (points, rows, columns).
+
+    ``slope`` is −64·y, with y from the start of the cell, and ``rest`` is 32·y² and the number of
+    the neighbor; ``x`` is counted from the start of the frame. ``needed``, (rows, columns), is how
+    many of the points are needed in a cell.
+    """
+
+    x: Table
+    slope: Table
+    rest: Table
+    needed: Table
+
+    @classmethod
+    def find(cls, grid: _Grid, points: Table, wanted: int) -> "_Neighbors":
+        """List the neighbors of each cell, first those that may be one of ``wanted`` nearest."""
+        # |key| < 64·(3·side + 2)·(4·side + 4)
+        points = points.astype(np.int32 if grid.side < 1600 else np.int64)
+        windows = sliding_window_view(points, points.shape[1:] - np.array(2 * _RING), axis=(1, 2))
+        y, x = windows.reshape(2, -1, *windows.shape[3:])
+        y = y - grid.down.start.astype(y.dtype)[:, None]
+        number = np.broadcast_to(np.arange(len(y), dtype=y.dtype)[:, None, None], y.shape)
+        needed = np.full(y.shape[1:], len(y))
+        if grid.side >= _WORTH_SIDE:
+            # No center of a pixel is farther than this from the start of its cell.
+            side = int(grid.side) + 1
+            may_win = _rivals(y, x - grid.across.start.astype(x.dtype), side) < wanted
+            needed = np.count_nonzero(may_win, axis=0)
+            order = np.argsort(~may_win, axis=0, kind="stable")[: needed.max()]
+            y, x, number = (np.take_along_axis(each, order, axis=0) for each in (y, x, number))
+        return cls(x, -64 * y, (np.square(y) << 5) + number, needed)
+
+    def keys(self, grid: _Grid, rows: slice) -> Iterator[Table]:
+        """Yield the keys of one neighbor after the other; each overwrites the last."""
+        cell, across = grid.down.cell[rows], grid.across.cell
+        here = slice(self.needed[cell[0] : cell[-1] + 1].max()), slice(cell[0], cell[-1] + 1)
+        x, slopes, rests = (each[here].take(across, axis=2) for each in self[:3])
+        levels = (np.square(x - grid.across.center.astype(x.dtype)) << 5) + rests
+        inside = (grid.down.center[rows] - grid.down.start[cell])[:, None].astype(x.dtype)
+        key, level = np.empty((2, len(cell), len(across)), x.dtype)
+        for each_slope, each_level in zip(slopes, levels, strict=True):
+            np.take(each_slope, cell - cell[0], axis=0, out=key, mode="clip")
+            np.take(each_level, cell - cell[0], axis=0, out=level, mode="clip")
             key *= inside
             key += level
             yield key
+
+
+def _rivals(y: Table, x: Table, side: int) -> Table:
+    """Count points that are nearer than each one in a whole cell, (points, rows, columns).
+
+    A point is nearer than another in a half plane, so it is in all of a cell if it is at the
+    corners. Only the points of the cell and of those around it are compared with the others.
+    """
+    y2, x2 = ([np.square(each - corner) for corner in (0, side)] for each in (y, x))
+    corners = [down + right for down in y2 for right in x2]
+    count = np.zeros(y.shape, np.int8)
+    for rival in _AROUND:
+        is_nearer = corners[0][rival] < corners[0]
+        for squares in corners[1:]:
+            is_nearer &= squares[rival] < squares
+        count += is_nearer
+    return count

@@ -8,6 +8,7 @@ import pytest
 
 from pixelgen.families import Shape, voronoi
 from pixelgen.families.voronoi import Voronoi
+from pixelgen.numeric import lookup
 from pixelgen.rng import Stream
 
 Ints = npt.NDArray[Any]
@@ -30,7 +31,7 @@ def squared_distances(grid: Any, points: Ints, size: tuple[int, int]) -> Ints:
 
 GRIDS = [
     (64, 64, 16), (31, 17, 16), (1, 50, 16), (50, 1, 7), (5, 7, 256), (100, 130, 1), (33, 90, 24),
-    (120, 120, 9), (40, 40, 40), (1, 1, 5), (23, 37, 5),
+    (120, 120, 9), (40, 40, 40), (1, 1, 5), (23, 37, 5), (9, 128, 16), (150, 97, 2),
 ]  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def test_points_lie_in_their_own_grid_cells_anywhere_as_likely() -> None:
 def test_voronoi_hangs_on_no_band_of_rows(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shape = Shape(61, 83)
     pixels = Voronoi(9, output).sample(1, 2, shape)
-    monkeypatch.setattr(voronoi, "_BATCH", 500)
+    monkeypatch.setattr(lookup, "PIECE", 500)
 
     assert (Voronoi(9, output).sample(1, 2, shape) == pixels).all()
 
