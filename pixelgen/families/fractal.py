@@ -17,6 +17,7 @@ from pixelgen.families.iterated import (
 )
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric.exact import Table
+from pixelgen.numeric.lookup import ColorTable, row_bands
 from pixelgen.registry import parameter
 from pixelgen.rng import DATA, PARAMETERS, Stream
 
@@ -79,20 +80,26 @@ class Fractal(Family):
         stream.purpose(PARAMETERS)
         points = math.ceil(self.points * shape.height * shape.width)
         if self.style == "fractaldb":
-            system = draw_filling(stream, self.maps)
-            shown = _last_masks(stream, system, points, shape)
+            shown = _last_masks(stream, draw_filling(stream, self.maps), points, shape)
             colors = np.zeros((2, shape.channels), shape.dtype)
             colors[1] = (127 * shape.top + 127) // 255
-            pixels = colors.take(shown, axis=0)
-        else:
-            system = draw_contractions(stream, self.maps)
-            mask, *color = stream.integers(4, 16).tolist()
-            counts = _count(stream, system, points, shape, 1 + (_MASKS * mask >> 16))
-            shown = np.minimum(counts, 1)
-            hues = _hues(*color, shape=shape)
-            most = max(1, int(counts.max()))
-            pixels = hues.take(255 * counts // most, axis=0) * shown[..., None].astype(shape.dtype)
-        return pixels, shown.astype(np.uint8) * np.uint8(255)
+            return ColorTable(colors).look_up(shown), np.negative(shown)
+        system = draw_contractions(stream, self.maps)
+        mask, *color = stream.integers(4, 16).tolist()
+        counts = _count(stream, system, points, shape, 1 + (_MASKS * mask >> 16))
+        pixels = _colored(counts, _hues(*color, shape=shape), shape)
+        return pixels, np.negative((counts > 0).view(np.uint8))
+
+
+def _colored(counts: Table, hues: Pixels, shape: Shape) -> Pixels:
+    """Give pixels the hues of their counts: black for 0, the last hue for the most."""
+    most = max(1, int(counts.max()))
+    colors = ColorTable(np.concatenate([np.zeros_like(hues[:1]), hues]))
+    pixels = np.empty(shape.levels, shape.dtype)
+    for rows in row_bands(shape.height, shape.width):
+        count = counts[rows].astype(np.int64)
+        colors.look_up((255 * count // most + 1) * (count > 0), pixels[rows])
+    return pixels
 
 
 def _hues(shift: int, saturation: int, value: int, *, shape: Shape) -> Table:
@@ -120,15 +127,18 @@ def _hues(shift: int, saturation: int, value: int, *, shape: Shape) -> Table:
 def _count(stream: Stream, system: System, points: int, shape: Shape, mask: int) -> Table:
     """Count the points in each pixel, each laid on the pixels of a mask around it."""
     stream.purpose(DATA)
-    hits = np.zeros(shape.height * shape.width, np.int64)
+    # No count is above that of the points.
+    dtype = np.int32 if points < 1 << 31 else np.int64
+    hits = np.zeros(shape.height * shape.width, dtype)
     frame = None
     for _, x, y in chaos_game(stream, system, points):
         frame = frame or fit(x, y, shape, 0)
-        np.add.at(hits, frame.place(x, y)[1], 1)
-    counts = np.zeros((shape.height, shape.width), np.int64)
-    for bit, near in _neighbors(hits, shape):
-        if mask >> bit & 1:
-            counts += near
+        np.add.at(hits, frame.place(x, y)[1], dtype(1))
+    counts = np.zeros((shape.height, shape.width), dtype)
+    for rows in row_bands(shape.height, shape.width):
+        for bit, near in _neighbors(hits.reshape(counts.shape), rows):
+            if mask >> bit & 1:
+                counts[rows] += near
     return counts
 
 
@@ -144,19 +154,26 @@ def _last_masks(stream: Stream, system: System, points: int, shape: Shape) -> Ta
         numbers = np.arange(number, number + x.size) << 9
         last[pixels] = (numbers + 1 + (_MASKS * spare.astype(np.int64) >> 16))[inside]
         number += x.size
-    newest = np.zeros((shape.height, shape.width), np.int64)
-    shown = np.zeros((shape.height, shape.width), np.int64)
-    for bit, near in _neighbors(last, shape):
-        np.copyto(shown, near >> bit & 1, where=near > newest)
-        np.maximum(newest, near, out=newest)
+    shown = np.zeros((shape.height, shape.width), np.uint8)
+    for rows in row_bands(shape.height, shape.width):
+        newest = np.zeros_like(last, shape=(rows.stop - rows.start, shape.width))
+        for bit, near in _neighbors(last.reshape(shown.shape), rows):
+            np.copyto(shown[rows], near >> bit & 1, where=near > newest, casting="unsafe")
+            np.maximum(newest, near, out=newest)
     return shown
 
 
-def _neighbors(values: Table, shape: Shape) -> list[tuple[int, Table]]:
-    """Return the bit of a 3×3 mask and the values at one of 9 neighbours, for each of them."""
-    padded = np.pad(values.reshape(shape.height, shape.width), 1)
+def _neighbors(values: Table, rows: slice) -> list[tuple[int, Table]]:
+    """Return the bit of a 3×3 mask and the values at one of 9 neighbors, for each of them.
+
+    The values are those around the pixels of some rows, and 0 outside the frame.
+    """
+    height, width = rows.stop - rows.start, values.shape[1]
+    above, below = rows.start == 0, rows.stop == len(values)
+    around = values[max(rows.start - 1, 0) : rows.stop + 1]
+    padded = np.pad(around, ((int(above), int(below)), (1, 1)))
     return [
-        (3 * row + column, padded[row : row + shape.height, column : column + shape.width])
+        (3 * row + column, padded[row : row + height, column : column + width])
         for row in range(3)
         for column in range(3)
     ]

@@ -79,17 +79,19 @@ class Gabor(Family):
         """Add up each channel, and scale it by theory or by its extremes."""
         waves = _waves(self.frequency, self.sigma, self.cut)
         count = self._count(shape, waves.reach)
-        planes = 1 if self.tone == "gray" else shape.channels
-        field = np.empty((planes, shape.height, shape.width))
+        pixels = np.empty(shape.levels, shape.dtype)
+        plane = np.empty(shape.levels[:2])
         direction = None
-        for plane in field:
+        for channel in range(1 if self.tone == "gray" else shape.channels):
             drawn = stream.integers((4, count), 32)
             if self.direction == "one":
                 direction = drawn[2, 0] if direction is None else direction
                 drawn[2] = direction
             _add_up(_Kernels.place(drawn, plane.shape, waves.reach), waves, plane)
-        levels = self._levels(field, shape, waves)
-        return exact.image(np.broadcast_to(levels, (shape.channels, *levels.shape[1:])), shape)
+            self._to_levels(plane, shape, waves)
+            # A gray channel goes to all.
+            pixels[..., channel : channel + 1 if self.tone == "color" else None] = plane[..., None]
+        return pixels
 
     def _count(self, shape: Shape, reach: int) -> int:
         """Return the number of kernels of a channel that may touch the frame."""
@@ -100,15 +102,24 @@ class Gabor(Family):
         """Return the mean number of kernels per pixel."""
         return self.overlap / (math.pi * 2.45 * 2.45 * self.sigma * self.sigma)
 
-    def _levels(self, field: Field, shape: Shape, waves: "_Waves") -> Field:
+    def _to_levels(self, plane: Field, shape: Shape, waves: "_Waves") -> None:
+        """Turn a sum of kernels into levels, in place: a field takes eight bytes a pixel."""
         if self.stretch:
             # Sums stay below 2**49 (see _add_up), so these below 2**29.
-            return exact.stretch(np.rint(field / (1 << 20)), shape.top, axes=(1, 2))
+            plane /= 1 << 20
+            np.rint(plane, out=plane)
+            plane -= plane.min()
+            span = max(plane.max(), 1)
+            plane *= shape.top
+            plane /= span
+            np.rint(plane, out=plane)
+            return
         # The mean square of a weight is (4096² − 1)/3 of 4096².
         variance = self._density() * waves.energy * (_WEIGHTS * _WEIGHTS - 1) / 3
-        scale = 42.5 * (shape.top / 255) / math.sqrt(variance)
-        levels: Field = field * scale + shape.top / 2
-        return np.rint(levels, out=levels)
+        plane *= 42.5 * (shape.top / 255) / math.sqrt(variance)
+        plane += shape.top / 2
+        np.rint(plane, out=plane)
+        np.clip(plane, 0, shape.top, out=plane)
 
 
 class _Kernels(NamedTuple):
@@ -142,11 +153,11 @@ class _Kernels(NamedTuple):
         found = self.take(slice(first, last))
         return found.take(np.argsort(found.x, kind="stable"))
 
-    def batches(self, left: int, reach: int) -> Iterator["_Kernels"]:
-        """Yield those of a strip that touch a tile, some at a time."""
+    def across(self, left: int, reach: int) -> Iterator[slice]:
+        """Yield slices of a strip, in which are those that touch a tile, some at a time."""
         first, last = np.searchsorted(self.x, (left - reach, left + _TILE + reach))
         for start in range(first, last, _MOST_AT_ONCE):
-            yield self.take(slice(start, min(start + _MOST_AT_ONCE, last)))
+            yield slice(start, min(start + _MOST_AT_ONCE, last))
 
 
 class _Waves(NamedTuple):
@@ -207,14 +218,15 @@ def _add_up(kernels: _Kernels, waves: _Waves, plane: Field) -> None:
     to a pixel and, at most 1.2 kernels being at a pixel, some 2**12 of them touch a tile: 2**48.
     """
     height, width = plane.shape
+    first = waves.reach + _TILE - 1
     for top in range(0, height, _TILE):
         strip = kernels.strip(top, waves.reach)
+        rows = waves.down[strip.direction, :, top - strip.y + first]
+        rows *= strip.weight.astype(np.float64)[:, None, None]
         for left in range(0, width, _TILE):
             tile = np.zeros((_TILE, _TILE))
-            for batch in strip.batches(left, waves.reach):
-                first = waves.reach + _TILE - 1
-                rows = waves.down[batch.direction, :, top - batch.y + first]
-                rows *= batch.weight.astype(np.float64)[:, None, None]
-                columns = waves.across[batch.direction, :, left - batch.x + first]
-                tile += exact.product(rows.reshape(-1, _TILE).T, columns.reshape(-1, _TILE))
+            for some in strip.across(left, waves.reach):
+                here = left - strip.x[some] + first
+                columns = waves.across[strip.direction[some], :, here]
+                tile += exact.product(rows[some].reshape(-1, _TILE).T, columns.reshape(-1, _TILE))
             plane[top : top + _TILE, left : left + _TILE] = tile[: height - top, : width - left]

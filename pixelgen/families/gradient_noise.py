@@ -11,7 +11,6 @@ less than 2⁵² in any order.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +19,8 @@ from pixelgen.families.base import Family
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric import exact
 from pixelgen.numeric.exact import Field, Table
+from pixelgen.numeric.lookup import look_up
+from pixelgen.numeric.table_cache import cached_tables
 from pixelgen.registry import parameter
 from pixelgen.rng import DATA, PARAMETERS, Stream
 
@@ -140,7 +141,7 @@ class _Axis(NamedTuple):
     far_slope: Field
 
 
-@lru_cache(maxsize=64)
+@cached_tables
 def _axis(pixels: int, res: int) -> _Axis:
     """Place pixel centers in their cells, in whole numbers of 1/(2·pixels) of a cell."""
     cells = min(res, pixels)
@@ -160,7 +161,7 @@ class _Band(NamedTuple):
     weights: Field
 
 
-@lru_cache(maxsize=4)
+@cached_tables
 def _bands(pixels: int, resolutions: tuple[int, ...]) -> list[_Band]:
     """Cut the rows into bands: near rows share lattice rows, which keeps the matrices small."""
     axes = [_axis(pixels, res) for res in resolutions]
@@ -250,11 +251,10 @@ def _levels(field: Field, shape: Shape) -> Field:
 def _waves(field: Field, periods: float, top: int) -> Pixels:
     """Look the levels of a sine up."""
     phases = np.rint(field * (_SQRT2 * 32768 * periods)).astype(np.int64) & 65535
-    levels: Pixels = _sine_levels(top).take(phases)
-    return levels
+    return look_up(_sine_levels(top), phases)
 
 
-@lru_cache(maxsize=2)
+@cached_tables
 def _sine_levels(top: int) -> Pixels:
     """Tabulate a sine between the end levels, at 65,536 phases."""
     waves = (math.sin(math.tau * k / 65536) for k in range(65536))

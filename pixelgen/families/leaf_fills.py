@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pixelgen.families.base import render_named
 from pixelgen.image_types import Pixels, Shape
-from pixelgen.numeric.lookup import ColorTable
+from pixelgen.numeric.lookup import ColorTable, row_bands
 from pixelgen.numeric.polygons import Whole
 from pixelgen.rng import Stream
 
@@ -44,41 +44,54 @@ def textured(owners: Owners, records: Any, fill: Pixels, shape: Shape) -> Pixels
 
     level = clip(color + round((fill − top/2)/2)).
     """
-    leaf = owners.reshape(shape.levels[:2])
-    places = _places(leaf, records, shape.levels[:2])
-    relief = (2 * fill.reshape(-1, shape.channels).astype(np.int32) - shape.top + 2) >> 2
-    levels = leaf_colors(records, shape).astype(np.int32).take(leaf, axis=0, mode="wrap")
-    levels += relief.take(places, axis=0)
-    pixels = np.clip(levels, 0, shape.top).astype(shape.dtype)
-    pixels[leaf < 0] = 0
+    leaves = owners.reshape(shape.levels[:2])
+    moves = _moves(records, shape.levels[:2])
+    levels = fill.reshape(-1, shape.channels)
+    colors = leaf_colors(records, shape).astype(np.int32)
+    pixels = np.empty(shape.levels, shape.dtype)
+    for rows in row_bands(shape.height, shape.width):
+        leaf = leaves[rows]
+        shown = levels.take(_places(leaf, rows, moves, shape.levels[:2]), axis=0).astype(np.int32)
+        shown = ((2 * shown - shape.top + 2) >> 2) + colors.take(leaf, axis=0, mode="wrap")
+        shown[leaf < 0] = 0
+        pixels[rows] = np.clip(shown, 0, shape.top, out=shown)
     return pixels
 
 
-def _places(leaf: Owners, records: Any, sides: tuple[int, int]) -> Whole:
-    """Return the pixel of the fill, of given sides, that each pixel shows: at its leaf's offset."""
-    moved = records[:, OFFSET : OFFSET + 2].astype(np.int64) * sides >> 16
-    height, width = leaf.shape
-    y = (moved[:, 0].take(leaf, mode="wrap") + np.arange(height)[:, None]) % sides[0]
-    x = (moved[:, 1].take(leaf, mode="wrap") + np.arange(width)) % sides[1]
+def _moves(records: Any, sides: tuple[int, int]) -> Whole:
+    """Return how far each leaf is moved over a fill of given sides, (leaves, 2)."""
+    moves: Whole = records[:, OFFSET : OFFSET + 2].astype(np.int64) * sides >> 16
+    return moves
+
+
+def _places(leaf: Owners, rows: slice, moves: Whole, sides: tuple[int, int]) -> Whole:
+    """Return the pixel of the fill, of given sides, that each pixel of some rows shows."""
+    y = (moves[:, 0].take(leaf, mode="wrap") + np.arange(rows.start, rows.stop)[:, None]) % sides[0]
+    x = (moves[:, 1].take(leaf, mode="wrap") + np.arange(leaf.shape[1])) % sides[1]
     places: Whole = y * sides[1] + x
     return places
 
 
 def replaced(owners: Owners, records: Any, stream: Stream, shape: Shape) -> Pixels:
     """Replace each leaf by a piece of a texture, in one of the 2·6 symmetries of its colors."""
-    leaf = owners.reshape(shape.levels[:2])
+    leaves = owners.reshape(shape.levels[:2])
     sides = min(shape.height, _TEXTURE_SIDE), min(shape.width, _TEXTURE_SIDE)
     textures = [_texture(n, stream, Shape(*sides, *shape[2:])).ravel() for n in range(_TEXTURES)]
+    levels = np.concatenate(textures)
     orders = np.array(list(permutations(range(shape.channels))))
     drawn = records[:, VARIANT].astype(np.int64) * _TEXTURES
-    which, order = drawn >> 16, (drawn & 65535) * len(orders) >> 16
+    first = (drawn >> 16) * math.prod(sides)
+    order = orders[(drawn & 65535) * len(orders) >> 16]
     inversion = shape.top * (records[:, VARIANT] & 1).astype(shape.dtype)
-    places = which.take(leaf, mode="wrap") * math.prod(sides) + _places(leaf, records, sides)
-    levels, pixels = np.concatenate(textures), np.empty(shape.levels, shape.dtype)
-    for channel, source in enumerate(orders[order].T):
-        shown = levels.take(places * shape.channels + source.take(leaf, mode="wrap"))
-        pixels[..., channel] = shown ^ inversion.take(leaf, mode="wrap")
-    pixels[leaf < 0] = 0
+    moves = _moves(records, sides)
+    pixels = np.empty(shape.levels, shape.dtype)
+    for rows in row_bands(shape.height, shape.width):
+        leaf = leaves[rows]
+        places = first.take(leaf, mode="wrap") + _places(leaf, rows, moves, sides)
+        inverted = inversion.take(leaf, mode="wrap")
+        for channel, source in enumerate(order.T):
+            shown = levels.take(places * shape.channels + source.take(leaf, mode="wrap"))
+            pixels[rows, :, channel] = np.where(leaf < 0, 0, shown ^ inverted)
     return pixels
 
 

@@ -1,6 +1,7 @@
 """Plasma: clouds by midpoint displacement."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +9,12 @@ import numpy as np
 from pixelgen.families.base import Family
 from pixelgen.image_types import Pixels, Shape, Texture
 from pixelgen.numeric.exact import Table
+from pixelgen.numeric.lookup import row_bands
 from pixelgen.registry import parameter
-from pixelgen.rng import Stream
+from pixelgen.rng import Stream, Words
+
+_MOST_TOGETHER = 1 << 20
+"""Pixels of a frame whose channels are drawn together."""
 
 
 @dataclass(frozen=True)
@@ -40,66 +45,94 @@ class Plasma(Family):
     h: float = parameter(1.0, "smoothness: noise falls by 2^-h a level", low=0.0, high=2.0)
 
     def render(self, stream: Stream, shape: Shape) -> Pixels:
-        """Draw the torus, and show its first corner."""
-        heights = torus(stream, max(shape.height, shape.width), shape.channels, self.h)
+        """Draw the first corner of the torus, and stretch each channel."""
         pixels = np.empty(shape.levels, shape.dtype)
-        for channel in range(shape.channels):
-            shown = heights[: shape.height, channel, : shape.width]
-            pixels[..., channel] = _levels(shown, shape.top)
+        channel = 0
+        for part in first_corner(stream, shape, self.h):
+            for heights in part.swapaxes(0, 1):
+                _stretch(heights, pixels[..., channel])
+                channel += 1
+            del part, heights  # frees their memory before the next channel is drawn
         return pixels
 
 
-def _levels(heights: Table, top: int) -> Table:
-    """Bring heights to 0 … ``top``, by single IEEE operations of 32 bits: quick, close enough."""
+def _stretch(heights: Table, levels: Pixels) -> None:
+    """Bring the heights of a channel to all levels, band by band of rows."""
     low = heights.min()
-    levels: Table = (heights - low).astype(np.float32)
-    levels *= np.float32(top / max(int(heights.max()) - int(low), 1))
-    return np.rint(levels, out=levels)
+    # Single IEEE operations of 32 bits: quick, close enough.
+    scale = np.float32(np.iinfo(levels.dtype).max / max(int(heights.max()) - int(low), 1))
+    for rows in row_bands(*heights.shape):
+        scaled = (heights[rows] - low).astype(np.float32)
+        scaled *= scale
+        levels[rows] = np.rint(scaled, out=scaled)
 
 
-def torus(stream: Stream, side: int, channels: int, h: float) -> Table:
-    """Draw the heights of the least torus that holds ``side`` pixels, (row, channel, column)."""
-    heights = np.zeros((1, channels, 1), np.int32)
-    for level in range((side - 1).bit_length()):
-        # Noise is at most 2²³ in magnitude: twice that a level stays below 2²⁹ for 16 levels, so
-        # that four neighbors can be added.
-        factor = np.int32(round(65536 * math.pow(2.0, -level * h)))
-        drawn = stream.integers((3, 1 << level, channels, 1 << level), 16)
-        noise = drawn.view("<i2").astype(np.int32)
-        noise *= factor
-        noise >>= 8
-        heights = _double(heights, noise)
-    return heights
+def first_corner(stream: Stream, shape: Shape, h: float) -> Iterator[Table]:
+    """Draw the heights of the first corner of the least torus that holds a frame.
+
+    Yields (height, channels, width) of all channels together, or of one after the other if the
+    frame is large: fewer operations, or less memory.
+    """
+    drawn = []
+    for level in range((max(shape.height, shape.width) - 1).bit_length()):
+        side = 1 << level
+        drawn.append(stream.integers((3, side, shape.channels, side), 16).view("<i2"))
+    sizes = [(shape.height, shape.width)]
+    for _ in drawn:
+        height, width = sizes[-1]
+        sizes.append(((height + 1) // 2 + 1, (width + 1) // 2 + 1))
+    step = 1 if shape.height * shape.width > _MOST_TOGETHER else shape.channels
+    for first in range(0, shape.channels, step):
+        channels = slice(first, first + step)
+        heights = np.zeros((sizes[-1][0] + 1, step, sizes[-1][1] + 1), np.int32)
+        for level, words in enumerate(drawn):
+            factor = round(65536 * math.pow(2.0, -level * h))
+            height, width = sizes[-2 - level]
+            doubled = _double(heights, words[:, :, channels], factor)
+            heights = doubled[: height + 1, :, : width + 1]
+        yield heights[1:, :, 1:]
 
 
-def _double(heights: Table, noise: Table) -> Table:
-    """Put points between those of a torus: centers, then those to the right, then those below."""
-    centers, right, low = noise
-    beside, below = heights.copy(), heights.copy()
-    _add_next(beside.T, heights.T)
-    _add_next(below, heights)
-    mean = beside.copy()
-    _add_next(mean, beside)
-    mean >>= 2
-    centers += mean
-    _add_mean(right, beside, centers)
-    _add_mean(low.T, below.T, centers.T)
-    side, channels, _ = heights.shape
-    doubled = np.empty((2 * side, channels, 2 * side), np.int32)
-    doubled[::2, :, ::2], doubled[::2, :, 1::2] = heights, right
-    doubled[1::2, :, ::2], doubled[1::2, :, 1::2] = low, centers
+def _double(heights: Table, words: Words, factor: int) -> Table:
+    """Put points between those of a part of a torus, band by band of rows.
+
+    The part is rows −1 … m and columns −1 … n. All neighbors of the points of rows −1 … 2m − 1 and
+    columns −1 … 2n − 1 of the doubled torus lie in it: these are returned.
+    """
+    height, channels, width = heights.shape
+    doubled = np.empty((2 * height - 3, channels, 2 * width - 3), np.int32)
+    for band in row_bands(height - 2, channels * width):
+        rows = np.arange(band.start - 1, band.stop) % words.shape[1]
+        noise = _noise(words[:, rows], width - 1, factor)
+        _put_between(heights[band.start : band.stop + 2], noise,
+                     doubled[2 * band.start : 2 * band.stop + 1])  # fmt: skip
     return doubled
 
 
-def _add_next(rows: Table, others: Table) -> None:
-    """Add to each row the next of others."""
-    rows[:-1] += others[1:]
-    rows[-1] += others[0]
+def _noise(words: Words, width: int, factor: int) -> Table:
+    """Return what is added at columns −1, 0 … of some rows of a torus, (3, rows, channels, width).
+
+    It is for centers, for points right of others, and for points below others.
+    """
+    noise = np.empty((*words.shape[:3], width), np.int32)
+    side = words.shape[3]
+    noise[..., 0] = words[..., -1]
+    noise[..., 1 : side + 1] = words[..., : width - 1]
+    noise[..., side + 1 :] = words[..., : max(width - 1 - side, 0)]
+    # Noise is at most 2²³ in magnitude: twice that a level stays below 2²⁹ for 16 levels, so that
+    # four neighbors can be added.
+    noise *= np.int32(factor)
+    noise >>= 8
+    return noise
 
 
-def _add_mean(edges: Table, ends: Table, middles: Table) -> None:
-    """Add to each row a quarter of: its ends, its middles and the middles of the row before."""
-    total = ends + middles
-    total[1:] += middles[:-1]
-    total[0] += middles[-1]
-    edges += total >> 2
+def _put_between(heights: Table, noise: Table, doubled: Table) -> None:
+    """Lay out some rows of heights, and the points between them: centers, right, and below."""
+    centers, right, below = noise[0], noise[1, 1:], noise[2, ..., 1:]
+    beside = heights[..., :-1] + heights[..., 1:]
+    centers += (beside[:-1] + beside[1:]) >> 2
+    right += (beside[1:-1] + centers[:-1] + centers[1:]) >> 2
+    ends = heights[:-1, :, 1:-1] + heights[1:, :, 1:-1]
+    below += (ends + centers[..., :-1] + centers[..., 1:]) >> 2
+    doubled[1::2, :, 1::2], doubled[1::2, :, ::2] = heights[1:-1, :, 1:-1], right
+    doubled[::2, :, 1::2], doubled[::2, :, ::2] = below, centers

@@ -1,12 +1,13 @@
 """Pointwise families: every pixel is drawn independently, or all pixels are one color."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from pixelgen.families.base import Family
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
+from pixelgen.numeric.lookup import look_up
+from pixelgen.numeric.table_cache import cached_tables
 from pixelgen.registry import parameter
 from pixelgen.rng import Stream
 
@@ -65,11 +66,10 @@ class Gaussian(Family):
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Look each level up in the table of 65,536 equally likely quantiles."""
         table = _normal_levels(self.mean, self.sigma, shape.depth)
-        levels: Pixels = table.take(stream.integers(shape.levels, 16))
-        return levels
+        return look_up(table, stream.integers(shape.levels, 16))
 
 
-@lru_cache(maxsize=8)
+@cached_tables
 def _normal_levels(mean: float, sigma: float, depth: int) -> Pixels:
     """Tabulate the quantiles by IEEE operations, one at a time."""
     from pixelgen.numeric.exact import quantiles  # here, since it slows the start of the command
