@@ -93,7 +93,7 @@ class Gradient(Family):
         pixels = np.empty(shape.levels, shape.dtype)
         span = max(ramp.span, 1)
         # The type of T << depth; divisions of 32 bits take half the time.
-        dtype = np.uint32 if span << shape.depth < 1 << 32 else np.uint64
+        dtype = np.uint32 if span << shape.depth < 1 << 32 else np.int64
         for rows in row_bands(shape.height, shape.width):
             places: Table = ramp.rows(rows).astype(dtype)
             places <<= dtype(shape.depth)
