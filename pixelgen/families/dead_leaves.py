@@ -12,7 +12,6 @@ weighted by the area of that wider frame: the image has no border effects.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -31,6 +30,7 @@ from pixelgen.families.leaf_shades import SHADES, Discs, shade
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric.exact import Table
 from pixelgen.numeric.polygons import KINDS, UNIT, Outlines, Whole
+from pixelgen.numeric.table_cache import cached_tables
 from pixelgen.registry import parameter
 from pixelgen.rng import DATA, PARAMETERS, Stream
 
@@ -318,7 +318,7 @@ def _discs(u: Whole, shape: Shape, law: LeafLaw) -> Discs:
     return Discs(y, x, radius, u[_BEARING])
 
 
-@lru_cache(maxsize=8)
+@cached_tables
 def _radii(sigma: float, r_min: float, height: int, width: int) -> Whole:
     """Tabulate 65,536 equally likely radii of leaves that touch the frame, in 1/16 pixel.
 
