@@ -5,6 +5,8 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
+import numpy as np
+
 from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.registry import Component, parse
 from pixelgen.rng import Stream
@@ -132,7 +134,7 @@ def _render_without_coverage(
         return drawn
     pixels, coverage = drawn
     if background is not None:
-        pixels[coverage == 0] = background
+        np.copyto(pixels, background, where=(coverage == 0)[..., None])
     return pixels
 
 
