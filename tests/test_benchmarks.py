@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import report
+from benchmarks import report, versions
 from benchmarks.measure import PEERS, PIXELGEN
 from benchmarks.references import REFERENCES, Reference
 from benchmarks.report import Comparison, Usage
+from benchmarks.versions import Drawn
 from pixelgen import registry
-from pixelgen.families import Family
+from pixelgen.families import Family, Shape
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="benchmarks read /proc and bind processes to cores"
@@ -112,6 +113,34 @@ def test_ratios_are_of_the_same_round() -> None:
     assert compared.wall == report.Spread(2, 1, 3)
     assert compared.cpu == report.Spread(2, 1, 4)
     assert Comparison("work", "", "base", ((Usage(1, 1),),), "no peer").wall is None
+
+
+def test_versions_says_whether_both_draw_the_same() -> None:
+    one, same = Drawn(3, Usage(2, 0.5), "same"), Drawn(3, Usage(2, 0.25), "same")
+    assert versions.describe([[same, one]]) == "2.0 -> 4.0 images/s, 6 images: same bytes"
+    assert "OTHER BYTES" in versions.describe([[one, one._replace(sha256="other")]])
+    assert "OTHER BYTES" in versions.describe([[one, one], [one, one._replace(sha256="other")]])
+
+
+def test_versions_gives_a_picture_to_families_that_take_one_apart(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    spec = versions.with_source("patch_shuffle:patch=4", folder, 12)
+    assert registry.parse(Family, spec).sample(1, 0, Shape(12, 12)).shape == (12, 12, 3)
+    assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
+    for whole in ("default", "perlin", "crop:source=elsewhere"):
+        assert versions.with_source(whole, folder, 12) == whole
+
+
+@pytest.mark.cli
+@pytest.mark.slow
+def test_versions_says_what_an_earlier_tree_lacks(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "pixelgen", tmp_path / "pixelgen")
+    (tmp_path / "pixelgen" / "families" / "voronoi.py").unlink()
+    options = ("--smoke", "--before", str(tmp_path), "--families", "solid voronoi")
+    *_, solid, voronoi = bench(tmp_path, "-m", "benchmarks.versions", *options).splitlines()
+    assert solid.endswith("same bytes")
+    assert "skipped: " in voronoi
+    assert "voronoi" in voronoi.partition("skipped: ")[2]
 
 
 @pytest.mark.cli

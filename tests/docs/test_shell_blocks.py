@@ -281,6 +281,17 @@ def test_the_benchmarks_print_a_row(blocks: list[str], tmp_path: Path) -> None:
         assert re.search(r" : (pixelgen|none) +1 +[\d.]+ \(", printed), printed
 
 
+@runs("docs/benchmarks.md", "git worktree add ")
+@pytest.mark.cli
+@pytest.mark.slow
+def test_two_source_trees_are_compared(blocks: list[str], tmp_path: Path) -> None:
+    worktree, compare = blocks[0].splitlines()
+    tree = worktree.split()[3]
+    compare = replaced(compare, {tree: "."}) + " --smoke"  # a test must not change the repository
+    printed = bash(f"cd {shlex.quote(str(ROOT))}; {compare}", tmp_path, TMPDIR=str(tmp_path))
+    assert printed.count("same bytes") == 2
+
+
 @runs("docs/benchmarks.md", "pixelgen generate -n 1000 -s 25")
 @pytest.mark.cli
 @pytest.mark.slow
