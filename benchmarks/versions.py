@@ -53,11 +53,18 @@ class Task(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """What a process drew: how many images it timed, what one took, and the SHA-256 of all."""
+    """What a process drew: how many images it timed, what one took, and the SHA-256 of all.
+
+    The peak is that of the process.
+    """
 
     images: int
     usage: Usage
     sha256: str
+
+
+class DrawError(Exception):
+    """A source tree cannot draw what is wanted."""
 
 
 def main() -> None:
@@ -103,9 +110,8 @@ def measure(name: str, task: Task, options: Options) -> Comparison:
         drawn = [
             [draw(tree, task, count, count, 0) for tree in trees] for _ in range(options.rounds)
         ]
-    except subprocess.CalledProcessError as error:
-        last_line = error.stderr.strip().splitlines()[-1]
-        return Comparison(name, "before", "now", skipped=last_line)
+    except DrawError as error:
+        return Comparison(name, "before", "now", skipped=str(error))
     rounds = tuple(tuple(side.usage for side in each) for each in drawn)
     return Comparison(name, "before", "now", rounds, note=describe(drawn))
 
@@ -119,16 +125,22 @@ def describe(drawn: list[list[Drawn]]) -> str:
 
 
 def draw(tree: str, task: Task, untimed: int, images: int, seconds: float) -> Drawn:
-    """Draw in a fresh process with the pixelgen of a source tree."""
+    """Draw in a fresh process with the pixelgen of a source tree.
+
+    Raises:
+        DrawError: If it cannot, with the last line that the process printed.
+    """
     arguments = (*task, untimed, images, seconds)
     # Whoever has more processors must not get more threads.
     environment = {"PYTHONPATH": tree, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    output = subprocess.run(
+    process = subprocess.run(
         [sys.executable, str(PEERS / "draw.py"), *map(str, arguments)],
-        env=os.environ | environment, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    drawn, wall, cpu, sha256 = json.loads(output)
-    return Drawn(drawn, Usage(wall, cpu), sha256)
+        env=os.environ | environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if process.returncode:
+        raise DrawError((process.stderr.strip() or "killed").splitlines()[-1])
+    drawn, *usage, sha256 = json.loads(process.stdout)
+    return Drawn(drawn, Usage(*usage), sha256)
 
 
 if __name__ == "__main__":

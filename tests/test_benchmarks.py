@@ -1,4 +1,4 @@
-"""The benchmarks: that each runs, prints both ratios of every row, and compares the same work."""
+"""The benchmarks: that each runs, prints what it measures, and compares the same work."""
 
 import json
 import os
@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks import report, versions
 from benchmarks.measure import PEERS, PIXELGEN
+from benchmarks.memory import MORE
 from benchmarks.references import REFERENCES, Reference
 from benchmarks.report import Comparison, Usage
 from benchmarks.versions import Drawn
@@ -30,6 +31,7 @@ SHARED = {"check", "measure", "references", "report", "rows"}
 BENCHMARKS = sorted(
     path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem not in SHARED
 )
+COMPARING = [name for name in BENCHMARKS if name != "memory"]  # which has no other side
 WITHOUT_SCIPY = """
 import runpy, sys
 sys.modules["scipy"] = None
@@ -58,7 +60,7 @@ def is_missing(what: str) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=[pytest.mark.engine] * (name == "engines")) for name in BENCHMARKS],
+    [pytest.param(name, marks=[pytest.mark.engine] * (name == "engines")) for name in COMPARING],
 )
 def test_a_benchmark_prints_both_ratios_of_every_row(name: str, tmp_path: Path) -> None:
     scratch, kept = tmp_path / "scratch", tmp_path / "kept.json"
@@ -141,6 +143,37 @@ def test_versions_says_what_an_earlier_tree_lacks(tmp_path: Path) -> None:
     assert solid.endswith("same bytes")
     assert "skipped: " in voronoi
     assert "voronoi" in voronoi.partition("skipped: ")[2]
+
+
+@pytest.mark.cli
+@pytest.mark.slow
+def test_memory_prints_how_many_times_the_pixels_an_image_takes(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.json"
+    options = ("--smoke", "--families", "solid smooth:sigma=40", "--json", str(kept))
+    *_, solid, smooth = bench(tmp_path, "-m", "benchmarks.memory", *options).splitlines()
+    peaks = json.loads(kept.read_text())["peaks"]
+    assert [peak["family"] for peak in peaks] == ["solid", "smooth:sigma=40"]
+    assert solid.startswith("| `solid` | ")
+    assert smooth.startswith("| `smooth:sigma=40` | ")
+    assert 1 <= peaks[1]["times"] == pytest.approx(peaks[1]["mib"] / (512 * 512 * 3 / (1 << 20)))
+    assert peaks[0]["mib"] < peaks[1]["mib"] < 100
+
+
+@pytest.mark.cli
+@pytest.mark.slow
+def test_memory_ends_with_what_cannot_be_drawn(tmp_path: Path) -> None:
+    options = ["-m", "benchmarks.memory", "--smoke", "--families", "smooth:sigma=5000"]
+    ended = subprocess.run(
+        [sys.executable, *options], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert "5000" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("spec", MORE)
+def test_memory_measures_what_there_is(spec: str) -> None:
+    registry.parse(Family, spec).check_shape(Shape(4096, 4096))
 
 
 @pytest.mark.cli

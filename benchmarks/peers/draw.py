@@ -1,4 +1,4 @@
-"""Draw images with whichever pixelgen is on the path: what one took, and the SHA-256 of all.
+"""Draw images with whichever pixelgen is on the path: what it took, and the SHA-256 of all.
 
 SPEC SIDE FORMAT UNTIMED IMAGES SECONDS: the first UNTIMED images import modules and build tables;
 then at least IMAGES are timed, for at least SECONDS of CPU time. FORMAT is empty where pixels are
@@ -8,9 +8,11 @@ of the benchmarks.
 
 import hashlib
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -31,6 +33,12 @@ def maker(spec: str, side: int, encoding: str) -> Callable[[int], Data]:
     return lambda index: np.ascontiguousarray(generator.render(index).pixels).data
 
 
+def peak() -> float:
+    """Return the most memory that this process has had, in MiB."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found[1]) / 1024 if found else 0.0
+
+
 if __name__ == "__main__":
     keep_memory()  # as pixelgen's workers do
     make = maker(sys.argv[1], int(sys.argv[2]), sys.argv[3])
@@ -46,4 +54,4 @@ if __name__ == "__main__":
         wall += time.perf_counter() - wall_before
         digest.update(made)
         drawn += 1
-    print(json.dumps([drawn, wall / drawn, cpu / drawn, digest.hexdigest()]))  # noqa: T201
+    print(json.dumps([drawn, wall / drawn, cpu / drawn, peak(), digest.hexdigest()]))  # noqa: T201
