@@ -226,9 +226,12 @@ def _generate(
         fetch = fetcher(job, options, progress.update, lambda: bool(stop))
     run = _run_config(options, partition, stop, fetch)
     if options.verbose and not options.quiet:
+        from pixelgen.dataset.worker_memory import plan_workers
+
+        workers = plan_workers(job, run, job.shard_count).workers
         report(
             f"{pluralize(job.shard_count, 'shard')} of up to {job.shard_size} images,"
-            f" {pluralize(run.workers, 'worker')}, {job.encoder or 'own'} encoder"
+            f" {pluralize(workers, 'worker')}, {job.encoder or 'own'} encoder"
         )
     # Fetched images are done when they come, not when they are written.
     update = None if fetch else progress.update

@@ -70,7 +70,12 @@ def remove(**values: Any) -> int:
     store = open_store(options.dataset, options.durability)
     stop = Stop("the same command finishes it")
     progress = Progress("made again", quiet=options.quiet)
-    run = RunConfig(jobs=options.jobs or 0, progress=progress.update, stopped=lambda: bool(stop))
+    run = RunConfig(
+        jobs=options.jobs or 0,
+        progress=progress.update,
+        stopped=lambda: bool(stop),
+        note=(lambda _: None) if options.quiet else report,
+    )
     manifest = remove_images(store, _indices(options, store, run), run=run)
     progress.close()
     if not manifest.is_complete:

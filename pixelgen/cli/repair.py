@@ -57,7 +57,9 @@ def repair(**values: Any) -> int:
         deep=options.deep,
         jobs=options.jobs or 0,
         progress=progress.update,
-        run=RunConfig(stopped=lambda: bool(stop)),
+        run=RunConfig(
+            stopped=lambda: bool(stop), note=(lambda _: None) if options.quiet else report
+        ),
     )
     progress.close()
     if stop:

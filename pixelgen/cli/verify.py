@@ -61,6 +61,7 @@ def verify(**values: Any) -> int:
 
     run = RunConfig(
         jobs=options.jobs or 0,
+        note=(lambda _: None) if options.quiet else report,
         progress=progress.update,
         stopped=lambda: bool(stop),
         on_damage=print_damage,

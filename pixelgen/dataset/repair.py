@@ -48,6 +48,7 @@ from pixelgen.dataset.verify import (
     listed_sidecars,
 )
 from pixelgen.dataset.worker import make_samples
+from pixelgen.dataset.worker_memory import workers_for
 from pixelgen.dataset.writer import least_work, prepare_or_resume, resume
 from pixelgen.errors import Conflict, shell_path
 from pixelgen.job import Job
@@ -212,7 +213,8 @@ def _differing_files(
     lines = group_by_shard(job, store.lines(job.manifest), store.lines(SUMS))
     todo = (entry for entry in lines if entry.shard.number in numbers)
     remake, work = partial(_remake, plan, store), least_work(job, len(wrong))
-    yield from chain.from_iterable(run.engine.map(remake, todo, work=work, jobs=run.workers))
+    jobs = workers_for(job, run, work.tasks)
+    yield from chain.from_iterable(run.engine.map(remake, todo, work=work, jobs=jobs))
     # SHA256SUMS may list these as they are: they were made of rows that are wrong.
     for name, data in listed_sidecars(job, store, job.manifest):
         if store.exists(name) and not store.content_equals(name, data):

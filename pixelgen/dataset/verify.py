@@ -34,6 +34,7 @@ from pixelgen.dataset.source_record import (
     record_files,
 )
 from pixelgen.dataset.worker import make_samples
+from pixelgen.dataset.worker_memory import workers_for
 from pixelgen.dataset.writer import least_work
 from pixelgen.job import Job
 from pixelgen.layouts import File, FileEntry, Sample, Shard, ShardRecord
@@ -116,7 +117,8 @@ def check_shards(
     todo = takewhile(lambda _: not run.stopped(), lines)
     work = least_work(plan.job, plan.job.shard_count)
     check_one = partial(_check_shard, plan, store, extent)
-    yield from run.engine.map(check_one, todo, work=work, jobs=run.workers)
+    jobs = workers_for(plan.job, run, work.tasks) if extent.deep else run.workers
+    yield from run.engine.map(check_one, todo, work=work, jobs=jobs)
 
 
 def _check_shard(plan: Plan, store: Store, extent: Extent, entry: ShardLines) -> CheckResult:

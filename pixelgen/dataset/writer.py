@@ -33,6 +33,7 @@ from pixelgen.dataset.source_record import (
 from pixelgen.dataset.staging import discard, read_new_plan
 from pixelgen.dataset.worker import make_shard
 from pixelgen.dataset.worker_check import checked_workers
+from pixelgen.dataset.worker_memory import workers_for
 from pixelgen.engines import Serial, Work
 from pixelgen.errors import Busy, Conflict, PixelgenError
 from pixelgen.job import Job
@@ -319,9 +320,10 @@ def make_missing(plan: Plan, store: Store, run: RunConfig, done: Journal) -> Out
         todo = _fetcher(job, run).prepare(plan, store, todo)
     work = least_work(job, done.shards_missing)
     engine = Serial() if job.remote else run.engine  # the download cache holds a shard at a time
+    jobs = workers_for(job, run, work.tasks)
     with checked_workers(job, store, engine) as (shared_store, check):
         make = partial(make_shard, plan, shared_store)
-        for record in engine.map(make, todo, work=work, jobs=run.workers, check=check):
+        for record in engine.map(make, todo, work=work, jobs=jobs, check=check):
             done.add(record)
             created_bytes += sum(record.sizes)
             run.progress(len(record.sizes), sum(record.sizes), count)
