@@ -3,9 +3,10 @@
 Run it from the root of the repository, in an environment with pixelgen; some references need scipy
 too. An image is drawn only, not encoded, by one thread, in RGB of 8 bits. A ratio is what an image
 takes the reference over what it takes pixelgen in the same round: how many times as fast pixelgen
-is; a round measures first one, then the other. Families that take images apart are given the same
-image as their reference, decoded before. "To beat" is what other projects reached at 256×256 on
-another machine, in images per second, so no more than a hint.
+is; a round measures first one, then the other. Where it is below 1, the row ends in SLOWER.
+Families that are made from images are given the same one as their reference, decoded before. "To
+beat" is what other projects reached at 256×256 on another machine, in images per second, so no more
+than a hint.
 """
 
 import os
@@ -26,13 +27,15 @@ from typing import TypeAlias
 from PIL import Image
 
 from benchmarks import report
-from benchmarks.references import REFERENCES, Reference, picture
+from benchmarks.reference_list import REFERENCES, Reference
+from benchmarks.references import large_picture, picture
 from benchmarks.report import Comparison, Usage, middle, option
 from pixelgen import registry
 from pixelgen.engines import keep_memory
 from pixelgen.families import Family, Shape
 from pixelgen.families.source import Sourced
 from pixelgen.rng import Stream
+from pixelgen.source_images import SourceFolder, scan_folder
 
 Draw: TypeAlias = Callable[[], object]
 
@@ -53,13 +56,9 @@ def compare(options: Options) -> Iterator[Comparison]:
     """Measure each family beside each of its references."""
     for side in map(int, options.sizes.split(",")):
         with tempfile.TemporaryDirectory() as folder:
-            Image.fromarray(picture(side)).save(Path(folder, "picture.png"))
             for family, reference in rows():
                 if re.search(options.only, str(family)):
-                    if isinstance(family, Sourced):
-                        ours = drawing(replace(family, source=folder), Shape(side, side))
-                    else:
-                        ours = drawing(family, Shape(side, side))
+                    ours = drawing(family, Shape(side, side), Path(folder))
                     yield measure(f"{family} {side}x{side}", ours, reference, side, options)
 
 
@@ -77,7 +76,9 @@ def measure(name: str, ours: Draw, reference: Reference, side: int, options: Opt
     note = f"{1 / middle(first for first, *_ in rounds).cpu:,.0f} images/s"
     if reference.to_beat and side == 256:
         note += f", to beat {reference.to_beat}"
-    return Comparison(name, reference.name, "pixelgen", rounds, skipped, note)
+    compared = Comparison(name, reference.name, "pixelgen", rounds, skipped, note)
+    is_slower = compared.cpu and compared.cpu.median < 1
+    return replace(compared, note=f"{note}, SLOWER") if is_slower else compared
 
 
 def rows() -> list[tuple[Family, Reference]]:
@@ -99,15 +100,29 @@ def missing(reference: Reference) -> str:
     return ""
 
 
-def drawing(family: Family, shape: Shape) -> Draw:
-    """Return what draws the next image of a family."""
+def drawing(family: Family, shape: Shape, folder: Path) -> Draw:
+    """Return what draws the next image of a family; ``folder`` is for the image it needs."""
     stream, images = Stream(1), count()
+    draw: Callable[[Stream, Shape], object] = family.render
+    if isinstance(family, Sourced):
+        family = replace(family, source=str(folder / family.name))
+        draw = partial(family.render_from, source_folder(family, shape))
 
-    def draw() -> object:
+    def draw_next() -> object:
         stream.seek(next(images), family.number, family.version)
-        return family.render(stream, shape)
+        return draw(stream, shape)
 
-    return draw
+    return draw_next
+
+
+def source_folder(family: Sourced, shape: Shape) -> SourceFolder:
+    """Write the image that a reference takes, and return the scanned folder that has it."""
+    Path(family.source).mkdir(exist_ok=True)
+    side = shape.width
+    image = large_picture(side) if family.name == "crop" else Image.fromarray(picture(side))
+    image.save(Path(family.source, "picture.png"))
+    assert family.image_source
+    return scan_folder(family.image_source, (side, side))
 
 
 def cost(draw: Callable[[], object], seconds: float) -> Usage:

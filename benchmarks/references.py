@@ -7,10 +7,10 @@ Those that need scipy say so by ModuleNotFoundError where it is not installed.
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from importlib import import_module
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,18 +22,6 @@ Field: TypeAlias = npt.NDArray[Any]
 RNG = np.random.default_rng()
 _TURN = 2 * math.pi
 _KINDS = ("circle", "square", "oriented", "rectangle", "triangle", "quadrilateral")
-
-
-class Reference(NamedTuple):
-    """What is measured beside a family: how it draws, if it can be had, and in what way.
-
-    ``to_beat`` is a project's images per CPU-second, measured once at 256×256 on another machine.
-    """
-
-    family: str
-    name: str = ""
-    draw: Callable[[int], Pixels] | None = None
-    to_beat: str = ""
 
 
 def clipped(field: Field) -> Pixels:
@@ -78,6 +66,26 @@ def stripes(side: int) -> Pixels:
     return np.broadcast_to(line, (side, side, 3)).copy()
 
 
+def gradient(side: int) -> Pixels:
+    """Fade from one color to another along a random direction, or around a random place."""
+    first, last = colors(2).astype(np.float64)
+    across = np.arange(side)
+    if RNG.random() < 0.5:
+        turn = RNG.uniform(0, _TURN)
+        along = math.cos(turn) * across + math.sin(turn) * across[:, None]
+    else:
+        x, y = RNG.integers(0, side, 2)
+        along = np.hypot(across - x, across[:, None] - y)
+    share = (along - along.min()) / np.ptp(along)
+    return clipped(first + (last - first) * share[..., None])
+
+
+def checker(side: int) -> Pixels:
+    across = np.arange(side) // 16
+    board: Pixels = colors(2)[(across + across[:, None]) & 1]
+    return board
+
+
 def salt_pepper(side: int) -> Pixels:
     pixels = np.full((side, side, 3), 128, np.uint8)
     drawn = RNG.random((side, side))
@@ -97,22 +105,6 @@ def blobs(side: int) -> Pixels:
     field = import_module("scipy.ndimage").gaussian_filter(ones, (2, 2, 0), mode="wrap")
     field[field < 0.75] = 0
     return clipped(255 * field)
-
-
-@lru_cache
-def amplitudes(side: int) -> Field:
-    """Return 1/f of each coefficient of a real transform, scaled to levels of deviation 255/7."""
-    across = np.fft.fftfreq(side)
-    frequency = np.hypot(across, across[:, None])
-    frequency[0, 0] = np.inf
-    scaled: Field = 255 / 7 / np.sqrt(np.mean(frequency**-2.0)) / frequency
-    return scaled[:, : side // 2 + 1, None]
-
-
-def spectrum(side: int) -> Pixels:
-    """Give white noise the power 1/f², and levels the deviation 255/7."""
-    waves = np.fft.rfft2(RNG.normal(size=(side, side, 3)), axes=(0, 1)) * amplitudes(side)
-    return clipped(127.5 + np.fft.irfft2(waves, (side, side), axes=(0, 1)))
 
 
 def perlin_plane(side: int, res: int) -> Field:
@@ -200,6 +192,33 @@ def picture(side: int) -> Pixels:
 def pixel_shuffle(side: int) -> Pixels:
     pixels: Pixels = RNG.permutation(picture(side).reshape(-1, 3)).reshape(side, side, 3)
     return pixels
+
+
+def patch_shuffle(side: int) -> Pixels:
+    """Move patches of up to 32 pixels; what is left at the borders stays."""
+    patch = min(32, side // 4)
+    count = side // patch
+    pixels = picture(side).copy()
+    whole = pixels[: count * patch, : count * patch]
+    patches = whole.reshape(count, patch, count, patch, 3).swapaxes(1, 2)
+    moved = RNG.permutation(patches.reshape(-1, patch, patch, 3)).reshape(patches.shape)
+    whole[:] = moved.swapaxes(1, 2).reshape(whole.shape)
+    return pixels
+
+
+@lru_cache
+def large_picture(side: int) -> Image.Image:
+    """Return an image of twice the side, which crops are made of."""
+    return Image.fromarray(picture(2 * side))
+
+
+def crop(side: int) -> Pixels:
+    """Average a random window, of one to two pixels for each of the crop, over areas."""
+    image = large_picture(side)
+    window = side * 2 ** RNG.random()
+    left, top = RNG.random(2) * (2 * side - window)
+    box = (left, top, left + window, top + window)
+    return np.array(image.resize((side, side), Image.Resampling.BOX, box))
 
 
 @lru_cache
@@ -295,36 +314,3 @@ def glyphs(side: int, height: int = 17, width: int = 10) -> Pixels:
                 else:
                     draw.arc(ends, 180, 270, ink, 2)
     return np.array(picture)
-
-
-REFERENCES = (
-    Reference("uniform", "as pytorch-ood", uniform, "pytorch-ood 1768"),
-    Reference("uniform", "numpy integers", integers, "numpy 6800"),
-    Reference("gaussian:mean=128,sigma=128", "as pytorch-ood", gaussian, "pytorch-ood 428"),
-    Reference("rademacher", "as Outlier Exposure", rademacher, "Outlier Exposure 360"),
-    Reference("solid", "numpy", solid),
-    Reference("stripes", "numpy", stripes),
-    Reference("salt_pepper", "numpy masks", salt_pepper, "albumentations 1465"),
-    Reference("smooth:sigma=10", "scipy gaussian_filter", smooth, "NINCO 86"),
-    Reference("smooth:sigma=40", "scipy gaussian_filter", partial(smooth, sigma=40), "NINCO 27"),
-    Reference("smooth:sigma=85", "scipy gaussian_filter", partial(smooth, sigma=85), "NINCO 14"),
-    Reference("blobs", "scipy gaussian_filter", blobs, "Outlier Exposure 164"),
-    Reference("spectrum:a=2", "numpy FFT", spectrum, "learning_with_noise 6.2"),
-    Reference("spectrum_color", to_beat="learning_with_noise 3.9"),
-    Reference("wmm", to_beat="learning_with_noise 0.7"),
-    Reference("spectrum_color_wmm", to_beat="learning_with_noise 0.7"),
-    Reference("perlin", "as perlin-numpy", perlin, "perlin-numpy 49"),
-    Reference("fbm", "as perlin-numpy", fbm, "perlin-numpy 7.0"),
-    Reference("dead_leaves:shape=mixed", "Pillow", dead_leaves, "learning_with_noise 1.1"),
-    Reference("dead_leaves:shape=square", "Pillow", squares, "learning_with_noise 1.6"),
-    Reference("dead_leaves:shape=oriented", "Pillow", oriented, "learning_with_noise 1.3"),
-    Reference("shapes", "Pillow", shapes),
-    Reference("pixel_shuffle", "numpy permutation", pixel_shuffle, "NINCO 27"),
-    Reference("voronoi", "scipy cKDTree", voronoi),
-    Reference("plasma", "numpy diamond-square", plasma, "fractal-pretraining 1435 (numba)"),
-    Reference("gabor", "numpy, by windows", gabor, "procedural-advml 29.9 a channel"),
-    Reference("facade", "numpy, in floats", facade),
-    Reference("glyphs", "Pillow", glyphs),
-    Reference("fractal", "numpy chaos game", fractal, "fractal-pretraining 148 (numba)"),
-    Reference("fractal:style=fractaldb", to_beat="FractalDB 1"),
-)

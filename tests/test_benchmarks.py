@@ -16,7 +16,7 @@ import pytest
 from benchmarks import report, versions
 from benchmarks.measure import PEERS, PIXELGEN
 from benchmarks.memory import MORE
-from benchmarks.references import REFERENCES, Reference
+from benchmarks.reference_list import REFERENCES, Reference
 from benchmarks.report import Comparison, Usage
 from benchmarks.versions import Drawn
 from pixelgen import registry
@@ -27,7 +27,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 ROOT = Path(__file__).parents[1]
-SHARED = {"check", "measure", "references", "report", "rows"}
+SHARED = {
+    "check", "measure", "reference_list", "references", "report", "rows", "spectral_references",
+}  # fmt: skip
 BENCHMARKS = sorted(
     path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem not in SHARED
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelgen import generate, repair, verify
+from pixelgen import generate, verify
 from pixelgen.dataset import worker_memory
 from pixelgen.dataset.run_config import RunConfig
 from pixelgen.dataset.worker_memory import WorkerPlan, plan_workers, worker_bytes
@@ -97,21 +97,21 @@ def test_distributed_workers_are_not_limited(limited: pytest.MonkeyPatch) -> Non
     assert plan_workers(LARGE, RunConfig(engine=Elsewhere(), jobs=9), 20) == WorkerPlan(9)
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_it_and_the_note_appears_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job, notes = Job(count=12, size=700, layout="webdataset:per_shard=2"), list[str]()
+    job, notes = Job(count=6, size=300, layout="webdataset:per_shard=2"), list[str]()
     run = RunConfig(note=notes.append)
-    eight_cores(monkeypatch)
+    monkeypatch.setattr("pixelgen.dataset.run_config.cores", lambda: 3)
     generate(job, tmp_path / "many", run=run)
     assert not notes
-    monkeypatch.setattr(worker_memory, "available_memory", lambda: 3 * worker_bytes(job))
+    monkeypatch.setattr(worker_memory, "available_memory", lambda: 2 * worker_bytes(job))
     generate(job, tmp_path / "few", run=run)
     assert len(notes) == 1
-    assert notes[0].startswith("note: the number of workers is 3, not 6")
+    assert notes[0].startswith("note: the number of workers is 2, not 3")
     assert tree_digest(tmp_path / "few") == tree_digest(tmp_path / "many")
     verify(tmp_path / "few", run=run)
-    repair(tmp_path / "few", run=run)
     assert len(notes) == 1  # nothing is drawn
     verify(tmp_path / "few", deep=True, run=run)
     assert notes[1:] == notes[:1]
