@@ -22,6 +22,9 @@ _HEAD = (
     f"{'time of one over the time of the other':<72}{'rounds':>6}{'wall ratio (min..max)':>24}"
     f"{'CPU ratio (min..max)':>24}  wall and CPU time of the one, and of the other"
 )
+_TABLE_HEAD = """\
+| what | one : other | CPU ratio (min..max) | wall ratio (min..max) | |
+|---|---|---|---|---|"""
 ONLY = "only the rows whose name matches this regular expression"
 _CORES = "from pixelgen.engines.machine import cores; print(cores())"
 _UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
@@ -80,6 +83,13 @@ class Comparison:
         """The same of CPU time."""
         return spread(side.cpu / base.cpu for base, *rest in self.rounds for side in rest)
 
+    @property
+    def table_row(self) -> str:
+        """The ratios as a row of a table in Markdown."""
+        wall, cpu = (str(ratios or "–") for ratios in (self.wall, self.cpu))
+        rest = f"skipped: {self.skipped}" if self.skipped else self.note
+        return f"| {self.name} | {self.side or '–'} : {self.base} | {cpu} | {wall} | {rest} |"
+
     def __str__(self) -> str:
         label = f"{self.name}  {self.side or '–'} : {self.base}"
         wall, cpu = (str(ratios or "–") for ratios in (self.wall, self.cpu))
@@ -119,6 +129,7 @@ class Options:
     only: str = option("", "", ONLY)
     rounds: int = option(5, 1, "how often each side runs")
     json: str = option("", "", "a file for the figures of all rounds")
+    markdown: bool = option(False, False, "print a table in Markdown")
 
 
 OptionsT = TypeVar("OptionsT", bound=Options)
@@ -149,10 +160,10 @@ def parse(kind: type[OptionsT], name: str, text: str | None) -> OptionsT:
 def show(options: Options, comparisons: Iterable[Comparison], **versions: str) -> None:
     """Print the machine, then each comparison as it ends; keep them as JSON if that is wanted."""
     machine = this_machine(versions)
-    say(f"{machine}\n\n{_HEAD}")
+    say(f"{machine}\n\n{_TABLE_HEAD if options.markdown else _HEAD}")
     kept = []
     for each in comparisons:
-        say(str(each))
+        say(each.table_row if options.markdown else str(each))
         ratios = {"wall": each.wall, "cpu": each.cpu}
         kept.append(
             asdict(each) | {name: ratio and asdict(ratio) for name, ratio in ratios.items()}

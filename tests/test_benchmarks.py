@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import report, versions
+from benchmarks import memory, report, versions
 from benchmarks.measure import PEERS, PIXELGEN
-from benchmarks.memory import MORE
 from benchmarks.reference_list import REFERENCES, Reference
 from benchmarks.report import Comparison, Usage
 from benchmarks.versions import Drawn
@@ -137,6 +137,22 @@ def test_versions_gives_a_picture_to_families_that_take_one_apart(tmp_path: Path
 
 @pytest.mark.cli
 @pytest.mark.slow
+def test_rows_can_be_printed_as_a_table(tmp_path: Path) -> None:
+    options = ("--smoke", "--markdown", "--only", "^(solid|fractal:style)")
+    printed = bench(tmp_path, "-m", "benchmarks.families", *options).splitlines()
+    machine, versions, blank, *table = printed
+    assert "cores usable" in machine
+    assert versions.startswith("pixelgen ")
+    assert not blank
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    assert {len(row) for row in rows} == {5}
+    assert [row[0] for row in rows[2:]] == ["fractal:style=fractaldb 16x16", "solid 16x16"]
+    assert rows[2][2:] == ["–", "–", "skipped: no reference"]
+    assert re.fullmatch(r"[\d.]+ \([\d.]+\.\.[\d.]+\)", rows[3][2])
+
+
+@pytest.mark.cli
+@pytest.mark.slow
 def test_versions_says_what_an_earlier_tree_lacks(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "pixelgen", tmp_path / "pixelgen")
     (tmp_path / "pixelgen" / "families" / "voronoi.py").unlink()
@@ -173,7 +189,7 @@ def test_memory_ends_with_what_cannot_be_drawn(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("spec", MORE)
+@pytest.mark.parametrize("spec", memory.specifications())
 def test_memory_measures_what_there_is(spec: str) -> None:
     registry.parse(Family, spec).check_shape(Shape(4096, 4096))
 

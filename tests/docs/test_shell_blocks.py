@@ -281,6 +281,17 @@ def test_the_benchmarks_print_a_row(blocks: list[str], tmp_path: Path) -> None:
         assert re.search(r" : (pixelgen|none) +1 +[\d.]+ \(", printed), printed
 
 
+@runs("docs/benchmarks.md", "python -m benchmarks.families --markdown")
+@pytest.mark.cli
+@pytest.mark.slow
+def test_the_benchmarks_print_tables(blocks: list[str], tmp_path: Path) -> None:
+    for line in blocks[0].splitlines():
+        command = f"cd {shlex.quote(str(ROOT))}; {line} --smoke --only uniform"
+        printed = bash(command, tmp_path, TMPDIR=str(tmp_path))
+        assert "cores usable" in printed
+        assert re.search(r"^\|-.*\n\| .*uniform", printed, re.MULTILINE), printed
+
+
 @runs("docs/benchmarks.md", "git worktree add ")
 @pytest.mark.cli
 @pytest.mark.slow
