@@ -43,15 +43,15 @@ def plan_workers(job: Job, run: RunConfig, shards: int) -> WorkerPlan:
     """Choose the workers that make so many shards of a job.
 
     Their number is that of the run; unless it was given, only as many as fit into the memory that
-    is available, and at least one. Workers of distributed engines are elsewhere, and fetched images
-    are made by one process: these are not limited.
+    is available, and at least one. A worker without a shard needs no memory. Workers of distributed
+    engines are elsewhere, and fetched images are made by one process: these are not limited.
     """
     if job.remote or run.engine.distributed:
         return WorkerPlan(run.workers)
     wanted = 1 if isinstance(run.engine, Serial) else max(1, min(run.workers, shards))
     each, available = worker_bytes(job), available_memory()
     if available is None or wanted * each <= available:
-        return WorkerPlan(wanted)
+        return WorkerPlan(run.workers)
     count = wanted if run.jobs else max(1, available // each)
     if count < wanted:
         return WorkerPlan(

