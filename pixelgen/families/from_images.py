@@ -145,7 +145,4 @@ def _move(image: Pixels, side: int, order: npt.NDArray[np.int64]) -> None:
     rows, columns, channels = image.shape[0] // side, image.shape[1] // side, image.shape[2]
     whole = image[: rows * side, : columns * side]
     patches = whole.reshape(rows, side, columns, side, channels).swapaxes(1, 2)
-    moved = patches.reshape(rows * columns, side, side, channels).take(order, axis=0)
-    whole[:] = (
-        moved.reshape(rows, columns, side, side, channels).swapaxes(1, 2).reshape(whole.shape)
-    )
+    patches[:] = patches[order // columns, order % columns].reshape(patches.shape)

@@ -27,7 +27,7 @@ Places: TypeAlias = Sequence[tuple[int, int]]
 
 _INPUT_BITS = 20
 """Integers that are transformed are below 2**20 in magnitude."""
-_SMOOTH, _ROUGH = 15, 150
+_SMOOTH = 15
 _UNIT_ROUNDOFF = 2.0**-53
 _BLOCK = 1 << 16
 _COLUMNS = 32
@@ -46,13 +46,13 @@ _SUM_UNIT = 1 << 2 * _CIRCLE_BITS
 def forward(plane: Field) -> Waves:
     """Return the orthonormal waves of a plane of any numbers, which is overwritten.
 
-    The plane is rounded to a power of two of which the largest has less than 2**20, and waves to
-    one of which their root mean square has about 2**13; in planes of more than 1024² pixels, the
-    fewer the larger they are, to 2**11 at 4096².
+    The plane is rounded to steps of which the largest value has less than 2**20, and waves to
+    steps of which their root mean square has about 2**13. These are coarser in planes of more than
+    1024² pixels, 2**11 at 4096², and eight times as coarse where a side has large prime factors.
     """
     exponent = _make_whole(plane)
     energy = _energy(plane)
-    scale = _output_scale(energy, plane.size)
+    scale = _output_scale(energy, *plane.shape)
     waves = _coefficients(plane, scale, energy)
     parts = waves.view(np.float64)
     parts *= math.ldexp(1 / (scale * math.sqrt(plane.size)), -exponent)
@@ -67,7 +67,7 @@ def backward(waves: Waves, plane: Plane) -> None:
     parts = waves.view(np.float64)
     exponent = _make_whole(parts)
     width = plane.shape[1]
-    scale = _output_scale(2 * _energy(parts), plane.size)
+    scale = _output_scale(2 * _energy(parts), *plane.shape)
     unit = math.ldexp(1 / (scale * math.sqrt(plane.size)), -exponent)
     for rows, values in synthesize(waves, width, scale):
         plane[rows] = np.multiply(values, unit, out=values)
@@ -163,14 +163,16 @@ def _energy(whole: Field) -> int:
     return sum(map(int, [*sums, np.dot(values[even:], values[even:])]))
 
 
-def _output_scale(energy: int, size: int) -> float:
+def _output_scale(energy: int, height: int, width: int) -> float:
     """Return a scale that brings the root of ``energy`` to about 2**13.
 
-    Of more than 2**20 values to less, since more of them are near to an edge. It is no power of
-    two, by which the waves that are whole numbers would be halves, on an edge, again and again.
+    Where more values are near to an edge, because there are more or their error is greater, to
+    less: as many are near then. It is no power of two, by which the waves that are whole numbers
+    would be halves, on an edge, again and again.
     """
-    bits = min(13, 23 - size.bit_length() // 2)
-    return math.ldexp(math.pi / 4, bits - energy.bit_length() // 2)
+    fewer = max(0, (height * width).bit_length() // 2 - 10)
+    coarser = round(math.log2(_error_factor(height, width) / _SMOOTH))
+    return math.ldexp(math.pi / 4, 13 - fewer - coarser - energy.bit_length() // 2)
 
 
 def _error(height: int, width: int, norm: float, offset: float) -> float:
@@ -178,25 +180,35 @@ def _error(height: int, width: int, norm: float, offset: float) -> float:
 
     The error of a fast Fourier transform F of n numbers is ‖error‖₂ ≤ c·u·log₂ n·‖Fx‖₂, and ‖Fx‖₂
     = √n·‖x‖₂ (N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., theorem
-    24.2, where c is 6.7 for radix 2). A butterfly of radix p is a product by a matrix of p terms a
-    row, whose error is at most √p·(p + 1)·u, and by a factor of the unit circle, 4u: that makes c
-    less than 13 for radices up to 11. Sides with greater prime factors are transformed by sums of
-    as many terms or as convolutions of twice the length, for which c is taken ten times as great.
-    Scaling and adding the offset add less than 4u of the value. A quarter is added for what the
-    sums in integers are off.
+    24.2, where c is 6.7 for radix 2). :func:`_error_factor` bounds c. Scaling and adding the offset
+    add less than 4u of the value. A quarter is added for what the sums in integers are off.
     """
     size = height * width
-    is_smooth = all(_is_smooth(side) for side in (height, width))
-    factor = (_SMOOTH if is_smooth else _ROUGH) * max(math.log2(size), 1.0) + 4
+    factor = _error_factor(height, width) * max(math.log2(size), 1.0) + 4
     return 1.25 * _UNIT_ROUNDOFF * (factor * math.sqrt(size) * norm + 4 * abs(offset))
 
 
-def _is_smooth(side: int) -> bool:
-    """Return whether no prime factor of a side is above 11."""
-    for prime in (2, 3, 5, 7, 11):
-        while side % prime == 0:
-            side //= prime
-    return side == 1
+def _error_factor(height: int, width: int) -> float:
+    """Bound the error of a fast transform, in u·log₂ of the number of values.
+
+    A butterfly of radix p is a product by a matrix of p terms a row, whose error is at most √p·(p +
+    1)·u, and by a factor of the unit circle, 4u. In u·log₂ p that is less than 13 for p up to 11
+    and 37 for p up to 31. Sides with greater prime factors are transformed by such sums, which add
+    up to 150 for p up to 97, or else as convolutions of twice their length.
+    """
+    greatest = max(_greatest_factor(height), _greatest_factor(width))
+    return _SMOOTH if greatest <= 11 else 45 if greatest <= 31 else 150
+
+
+def _greatest_factor(side: int) -> int:
+    """Return the greatest prime factor of a side."""
+    factor = 2
+    while factor * factor <= side:
+        if side % factor:
+            factor += 1
+        else:
+            side //= factor
+    return side
 
 
 def row_blocks(height: int, width: int) -> Iterator[slice]:
