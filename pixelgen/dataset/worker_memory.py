@@ -9,11 +9,8 @@ from pixelgen.job import Job
 _PROCESS = 80 << 20
 """Bytes of a worker with small images: 40 to 60 MiB with numpy and Pillow, and tables."""
 
-_DRAWING = 6
-"""Bytes for each byte of pixels while an image is drawn: ``python -m benchmarks.memory``."""
-
 _ENCODING = {"avif": 16, "jpeg2000": 18, "webp": 16}
-"""The same while an image is encoded, by the format: what is left of drawing is free again.
+"""Bytes for each byte of pixels while an image is encoded: what drawing took is free again.
 
 The formats that are not listed need less than drawing does. Measured by ``python -m
 benchmarks.memory --format NAME`` with uniform images, which need most.
@@ -73,7 +70,8 @@ def worker_bytes(job: Job) -> int:
     Not included: the user's own images, which are decoded as a whole, and models that score.
     """
     pixels = job.image.bytes
-    each = max(_DRAWING, _ENCODING.get(job.format.name, 0))
+    drawing = max(family.memory for family in job.image.family.families)
+    each = max(drawing, _ENCODING.get(job.format.name, 0))
     group = 0
     if job.layout.container.name == "parquet":
         group = min(max(_PARQUET_GROUP, pixels), job.shard_size * pixels)

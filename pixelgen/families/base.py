@@ -50,6 +50,14 @@ class Family(Component):
         return False
 
     @property
+    def memory(self) -> int:
+        """The bytes of memory that drawing a large image takes, for each byte of its pixels.
+
+        An upper bound, by which the number of workers is chosen: ``python -m benchmarks.memory``.
+        """
+        return 6
+
+    @property
     def drawn_from(self) -> str:
         """The name of another family whose images it is made from; '' if none."""
         return ""

@@ -72,6 +72,11 @@ class Smooth(Family):
     side: int = side_parameter()
     border: str = parameter(PERIODIC, "what lies beyond the border of the noise", choices=BORDERS)
 
+    @property
+    def memory(self) -> int:
+        """Quantiles need a channel at once."""
+        return 7 if self.scale == "colorrange" else 6
+
     def check_shape(self, shape: Shape) -> None:
         """Refuse a sigma that is too wide for a frame."""
         check_sigma(self.name, self.sigma, self.side, shape)

@@ -46,6 +46,11 @@ class PixelShuffle(Sourced):
     border: str = parameter(PERIODIC, "what lies beyond the border for the blur", choices=BORDERS)
     side: int = side_parameter()
 
+    @property
+    def memory(self) -> int:
+        """The extremes need all of the blurred image at once."""
+        return 7 if self.stretch else 6
+
     def check_shape(self, shape: Shape) -> None:
         """Refuse a sigma that is too wide for a frame."""
         check_sigma(self.name, self.sigma, self.side, shape)

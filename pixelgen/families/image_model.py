@@ -46,6 +46,11 @@ class _Model(Family):
     rounds: int
     has_colors: ClassVar[bool] = True
 
+    @property
+    def memory(self) -> int:
+        """Planes are needed all at once, and their waves and bands beside them."""
+        return 28
+
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Make a plane for each axis of a palette, and turn the planes into channels."""
         stream.purpose(PARAMETERS)
@@ -98,6 +103,11 @@ class SpectrumColor(_Model):
 
     slope: float = parameter(0.0, SLOPE, low=0.0, high=3.5)
     rounds: int = parameter(10, ROUNDS, low=1, high=10)
+
+    @property
+    def memory(self) -> int:
+        """It has no bands."""
+        return 14
 
     def _spectrum(self, stream: Stream, shape: Shape) -> Amplitudes | None:
         return _drawn_amplitudes(stream, shape, self.slope)

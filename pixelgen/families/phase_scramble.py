@@ -34,6 +34,11 @@ class PhaseScramble(Sourced):
     version = 3
     texture = Texture.SMOOTH
 
+    @property
+    def memory(self) -> int:
+        """All channels are needed at once."""
+        return 12
+
     def rearrange(
         self, stream: Stream, shape: Shape, image: Pixels, coverage: Coverage | None
     ) -> Pixels:

@@ -76,6 +76,11 @@ class Spectrum(Family):
         """Images are smooth if the spectrum is steep enough."""
         return Texture.SMOOTH if self.a >= 1 or self.sx else Texture.LEVELS
 
+    @property
+    def memory(self) -> int:
+        """All planes of a palette are needed at once."""
+        return 10 if self.palette else 6
+
     def render(self, stream: Stream, shape: Shape) -> Pixels:
         """Transform normal deviates times their amplitudes."""
         exponents = self.a, self.sx, self.sy or self.sx

@@ -49,6 +49,12 @@ class cached_tables(Generic[Arguments, Tables]):  # noqa: N801 - a decorator
                     self._bytes -= freed
         return tables
 
+    def cache_clear(self) -> None:
+        """Forget all tables."""
+        with self._lock:
+            self._kept.clear()
+            self._bytes = 0
+
 
 def table_bytes(tables: object) -> int:
     """Return the bytes of the arrays that an object is or holds; a view counts as its array."""

@@ -142,3 +142,10 @@ def test_the_command_prints_it_in_one_line(tmp_path: Path, options: list[str], n
     )  # fmt: skip
     assert ended.stderr.count("workers") == bool(noted)
     assert noted in ended.stderr
+
+
+def test_families_that_need_more_memory_say_so() -> None:
+    small = worker_bytes(Job(size=1))
+    large = worker_bytes(LARGE) - small
+    for family in ("wmm", ["uniform", "wmm"]):
+        assert worker_bytes(Job(size=4096, family=family)) - small > 2 * large

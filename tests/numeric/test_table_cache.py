@@ -51,3 +51,18 @@ def test_the_bytes_of_what_holds_arrays_are_counted() -> None:
     array = np.zeros(100, np.uint8)
     assert table_bytes(_Pair(array, [array, array[:10]])) == 300  # a view keeps all of its array
     assert table_bytes((1.5, "text", array)) == 100
+
+
+def test_tables_are_forgotten() -> None:
+    computed = []
+
+    @cached_tables
+    def table(size: int) -> Table:
+        computed.append(size)
+        return np.zeros(size, np.uint8)
+
+    table(LIMIT)
+    table.cache_clear()
+    for _ in range(2):
+        table(LIMIT)
+    assert computed == [LIMIT, LIMIT]

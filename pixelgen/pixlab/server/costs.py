@@ -13,6 +13,7 @@ from typing import NamedTuple
 from pixelgen.families.member import Member
 from pixelgen.families.mixture import Mixture
 from pixelgen.job import Job
+from pixelgen.numeric.table_cache import cached_tables
 from pixelgen.pixlab.server.errors import HttpError, bad_request
 
 
@@ -160,5 +161,6 @@ def clear_table_caches() -> None:
         if name.startswith(("pixelgen.families.", "pixelgen.numeric.")):
             for value in list(vars(module).values()):
                 parameters = getattr(value, "cache_parameters", None)
-                if parameters and parameters()["maxsize"] is not None:
+                is_bounded = parameters and parameters()["maxsize"] is not None
+                if is_bounded or isinstance(value, cached_tables):
                     value.cache_clear()
