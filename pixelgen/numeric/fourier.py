@@ -167,8 +167,8 @@ def _output_scale(energy: int, height: int, width: int) -> float:
     """Return a scale that brings the root of ``energy`` to about 2**13.
 
     Where more values are near to an edge, because there are more or their error is greater, to
-    less: as many are near then. It is no power of two, by which the waves that are whole numbers
-    would be halves, on an edge, again and again.
+    less, so that the number stays. Waves that are whole numbers are often halves of a power of two,
+    which lie on an edge, so the scale is another.
     """
     fewer = max(0, (height * width).bit_length() // 2 - 10)
     coarser = round(math.log2(_error_factor(height, width) / _SMOOTH))

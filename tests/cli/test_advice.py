@@ -29,6 +29,10 @@ COMMANDS = {
 }
 
 TESTED_ELSEWHERE = {
+    "choose another number with --jobs":
+        "tests/dataset/test_worker_memory.py::test_the_number_that_was_given_is_kept",
+    "run the same command again with fewer --jobs or choose a smaller --size":
+        "tests/dataset/test_worker_memory.py::test_the_number_that_was_given_is_kept",
     "to make them again, run: pixelgen repair …":
         "tests/dataset/test_missing_files.py::test_no_command_reports_a_dataset_with_a_missing_file_as_complete",
     "… must be a whole number, 1 or more; omit --jobs to use all CPUs, or write --jobs 2":
