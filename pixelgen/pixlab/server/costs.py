@@ -99,7 +99,7 @@ FAMILY_COSTS = {
     ),
     "stripes": FamilyCost(PixelCost(8, 11), PixelCost(20, 55), _MIN_ASPECT),
     "uniform": FamilyCost(PixelCost(8, 11), PixelCost(8, 11)),
-    "voronoi": FamilyCost(PixelCost(45, 26), PixelCost(480, 40)),
+    "voronoi": FamilyCost(PixelCost(45, 26), PixelCost(480, 60)),
     "wmm": FamilyCost(
         PixelCost(21000, 260), PixelCost(21000, 260), _MIN_ASPECT, is_superlinear=True
     ),
