@@ -26,7 +26,7 @@ from pixelgen.cli.options import (
     with_epoch,
 )
 from pixelgen.cli.other_files import note_of_other_files
-from pixelgen.cli.output import Progress, pluralize, report
+from pixelgen.cli.output import Progress, pluralize, report, reporter
 from pixelgen.cli.remote import check_named_address, fetcher, remote_address, remote_options
 from pixelgen.cli.signals import Stop
 from pixelgen.cli.summary import append_summary, check_summary
@@ -268,7 +268,7 @@ def _run_config(
         stopped=lambda: bool(stop),
         fetcher=fetch,
         skip_damaged=options.skip_damaged,
-        note=(lambda _: None) if options.quiet else report,
+        note=reporter(quiet=options.quiet),
         partition=partition,
         overwrite=options.force,
     )

@@ -32,7 +32,7 @@ from pixelgen.cli.options import (
     start_option,
     with_epoch,
 )
-from pixelgen.cli.output import Progress, report
+from pixelgen.cli.output import Progress, report, reporter
 from pixelgen.cli.selection_options import (
     SelectionChoice,
     print_choice,
@@ -207,7 +207,7 @@ def _run_config(options: MineOptions, stop: Stop, progress: Progress) -> "RunCon
         jobs=options.jobs or 0,
         progress=progress.update,
         stopped=lambda: bool(stop),
-        note=(lambda _: None) if options.quiet else report,
+        note=reporter(quiet=options.quiet),
         overwrite=options.force,
     )
 

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,11 @@ def report(message: str) -> None:
     """Write a line to stderr; the work continues if nobody reads it."""
     with suppress(OSError):
         click.echo(printable(message), err=True)
+
+
+def reporter(*, quiet: bool) -> Callable[[str], None]:
+    """Return :func:`report`, or with ``quiet`` a function that says nothing."""
+    return (lambda _: None) if quiet else report
 
 
 def printable(text: str) -> str:

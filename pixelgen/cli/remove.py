@@ -13,7 +13,7 @@ from pixelgen.cli.command import (
     json_option,
     quiet_option,
 )
-from pixelgen.cli.output import Progress, pluralize, print_json, print_path, report
+from pixelgen.cli.output import Progress, pluralize, print_json, print_path, report, reporter
 from pixelgen.cli.signals import Stop
 from pixelgen.errors import BadValue
 
@@ -74,7 +74,7 @@ def remove(**values: Any) -> int:
         jobs=options.jobs or 0,
         progress=progress.update,
         stopped=lambda: bool(stop),
-        note=(lambda _: None) if options.quiet else report,
+        note=reporter(quiet=options.quiet),
     )
     manifest = remove_images(store, _indices(options, store, run), run=run)
     progress.close()

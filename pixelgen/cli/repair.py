@@ -14,7 +14,7 @@ from pixelgen.cli.command import (
     json_option,
     quiet_option,
 )
-from pixelgen.cli.output import Progress, pluralize, print_json, print_line, report
+from pixelgen.cli.output import Progress, pluralize, print_json, print_line, report, reporter
 from pixelgen.cli.signals import Stop
 
 
@@ -57,9 +57,7 @@ def repair(**values: Any) -> int:
         deep=options.deep,
         jobs=options.jobs or 0,
         progress=progress.update,
-        run=RunConfig(
-            stopped=lambda: bool(stop), note=(lambda _: None) if options.quiet else report
-        ),
+        run=RunConfig(stopped=lambda: bool(stop), note=reporter(quiet=options.quiet)),
     )
     progress.close()
     if stop:

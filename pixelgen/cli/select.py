@@ -20,7 +20,7 @@ from pixelgen.cli.command import (
 from pixelgen.cli.generate_result import Result
 from pixelgen.cli.job_notes import check_trainers
 from pixelgen.cli.layout_options import LayoutOptions, layout_options, with_trainer_layout
-from pixelgen.cli.output import Progress, report
+from pixelgen.cli.output import Progress, reporter
 from pixelgen.cli.selection_options import (
     SelectionChoice,
     print_choice,
@@ -93,7 +93,7 @@ def select(**values: Any) -> int:
         jobs=options.jobs or 0,
         progress=progress.update,
         stopped=lambda: bool(stop),
-        note=(lambda _: None) if options.quiet else report,
+        note=reporter(quiet=options.quiet),
         partition=partition,
     )
     try:

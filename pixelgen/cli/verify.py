@@ -13,7 +13,7 @@ from pixelgen.cli.command import (
     json_option,
     quiet_option,
 )
-from pixelgen.cli.output import Progress, pluralize, print_json, print_line, report
+from pixelgen.cli.output import Progress, pluralize, print_json, print_line, report, reporter
 from pixelgen.cli.signals import Stop
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def verify(**values: Any) -> int:
 
     run = RunConfig(
         jobs=options.jobs or 0,
-        note=(lambda _: None) if options.quiet else report,
+        note=reporter(quiet=options.quiet),
         progress=progress.update,
         stopped=lambda: bool(stop),
         on_damage=print_damage,

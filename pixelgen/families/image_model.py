@@ -19,7 +19,7 @@ from pixelgen.numeric.fourier import Plane, Waves, backward, forward
 from pixelgen.numeric.histograms import ENTRIES, give_histogram
 from pixelgen.numeric.pyramid import BandTables, Pyramid, octave_count, pyramid
 from pixelgen.registry import parameter
-from pixelgen.rng import DATA, PARAMETERS, Stream
+from pixelgen.rng import PARAMETERS, Stream
 
 _ORIENTATIONS = 4
 _LARGEST = 200
@@ -57,7 +57,6 @@ class _Model(Family):
         palette = Palette.draw(stream, shape)
         spectrum = self._spectrum(stream, shape)
         bands = [self._bands(stream, shape) for _ in range(shape.channels)]
-        stream.purpose(DATA)
         filters = pyramid(shape.height, shape.width) if any(bands) else None
         planes = palette.planes(shape)
         for axis, plane in enumerate(planes):

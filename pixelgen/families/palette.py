@@ -14,8 +14,8 @@ import numpy.typing as npt
 from pixelgen.image_types import Pixels, Shape
 from pixelgen.numeric import exact
 from pixelgen.numeric.exact import Field, Table
-from pixelgen.numeric.fourier import row_blocks
 from pixelgen.numeric.histograms import ENTRIES
+from pixelgen.numeric.lookup import row_bands
 from pixelgen.rng import Stream
 
 NOISE_MEAN, NOISE_STD = 128.0, 256 / math.sqrt(12)
@@ -84,7 +84,7 @@ class Palette:
 
         The planes are overwritten.
         """
-        blocks = list(row_blocks(shape.height, 3 * shape.width))
+        blocks = list(row_bands(shape.height, 3 * shape.width))
         for rows in blocks:
             planes[:, rows] = [
                 sum((plane[rows] * np.float32(weight)

@@ -10,6 +10,7 @@ from pixelgen.image_types import Coverage, Pixels, Shape, Texture
 from pixelgen.numeric import exact, fourier
 from pixelgen.numeric.exact import Field, Table
 from pixelgen.numeric.fourier import Waves
+from pixelgen.numeric.lookup import look_up, row_bands
 from pixelgen.rng import Stream
 
 
@@ -54,7 +55,7 @@ class PhaseScramble(Sourced):
             del waves  # before the next ones take as much memory
         contrast = _contrast(field, means, shape.top)
         pixels = np.empty(shape.levels, shape.dtype)
-        for rows in fourier.row_blocks(shape.height, 3 * shape.width):
+        for rows in row_bands(shape.height, 3 * shape.width):
             levels = exact.last(field[:, rows]) * contrast + means
             pixels[rows] = np.clip(np.rint(levels, out=levels), 0, shape.top)
         return pixels
@@ -83,9 +84,7 @@ def _white_waves(stream: Stream, shape: Shape) -> Table:
     frequencies = shape.height, shape.width // 2 + 1
     white = np.empty((2, *frequencies), np.int16)
     for part in white:
-        words = stream.integers(frequencies, 16)
-        for rows in fourier.row_blocks(*frequencies):
-            part[rows] = exact.normals().take(words[rows])
+        look_up(exact.normals(), stream.integers(frequencies, 16), part)
     white |= 1
     real, imaginary = white
     later = np.arange(shape.height // 2 + 1, shape.height)
@@ -100,7 +99,7 @@ def _white_waves(stream: Stream, shape: Shape) -> Table:
 
 def _turn(waves: Waves, white: Table) -> None:
     """Turn waves by the angles of white ones, in place, one IEEE operation at a time."""
-    for rows in fourier.row_blocks(*waves.shape):
+    for rows in row_bands(*waves.shape):
         real, imaginary = waves.real[rows], waves.imag[rows]
         cosines, sines = white[:, rows].astype(np.float64)
         lengths = np.sqrt(np.maximum(cosines * cosines + sines * sines, 1.0))

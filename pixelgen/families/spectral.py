@@ -11,7 +11,8 @@ from pixelgen.families.palette import NOISE_MEAN, NOISE_STD, Palette
 from pixelgen.image_types import Pixels, Shape, Texture
 from pixelgen.numeric import exact
 from pixelgen.numeric.exact import Field, Table
-from pixelgen.numeric.fourier import Waves, backward, forward, row_blocks, synthesize
+from pixelgen.numeric.fourier import Waves, backward, forward, synthesize
+from pixelgen.numeric.lookup import row_bands
 from pixelgen.numeric.table_cache import cached_tables
 from pixelgen.registry import parameter
 from pixelgen.rng import DATA, PARAMETERS, Stream
@@ -105,7 +106,6 @@ def _in_palette(stream: Stream, shape: Shape, exponents: tuple[float, float, flo
     palette = Palette.draw(stream, shape)
     if sx:
         sx, sy = moved_apart(stream, sx, sy)
-    stream.purpose(DATA)
     spectrum = Amplitudes.of(shape.height, shape.width, a, sx, sy)
     planes = palette.planes(shape)
     for channel, plane in enumerate(planes):
@@ -139,7 +139,7 @@ def _normal_waves(stream: Stream, shape: Shape, weights: list[float], amplitudes
         if weight:
             stream.purpose(DATA + plane)
             drawn = stream.integers(size, 16)
-            for rows in row_blocks(*size):
+            for rows in row_bands(*size):
                 parts[rows] += exact.normals().take(drawn[rows]) * weight
     waves = parts.view(np.complex128)
     multiply(waves.real, amplitudes)
@@ -187,7 +187,7 @@ class Amplitudes(NamedTuple):
         else:
             np.add.outer(np.square(down), np.square(across), out=table)
             table[0, 0] = 1.0
-            for rows in row_blocks(*table.shape):
+            for rows in row_bands(*table.shape):
                 table[rows] = _power(table[rows], a / 4)
         table[0, 0] = 1e300
         np.divide(table.min() * _STRONGEST, table, out=table)
@@ -196,7 +196,7 @@ class Amplitudes(NamedTuple):
         columns = _multiples(width)
         squares = [
             int(total)
-            for rows in row_blocks(*table.shape)
+            for rows in row_bands(*table.shape)
             for total in np.square(table[rows].astype(np.int64)) @ columns
         ]
         total = sum(map(int.__mul__, squares, _multiples(height).tolist()))

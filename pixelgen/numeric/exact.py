@@ -94,13 +94,13 @@ def _multiplies(size: int, kind: str) -> bool:
     return bool((np.matmul(left, right) == wanted).all())
 
 
-def stretch(field: Field, top: int, axes: tuple[int, ...] | None = None) -> Field:
-    """Bring a field to exactly 0 … ``top``, over the whole or over ``axes``; flat fields to 0.
+def stretch(field: Field, top: int) -> Field:
+    """Bring a field to exactly 0 … ``top``; a flat one to 0.
 
     Values must stay below 2**53/top in magnitude.
     """
-    low = field.min(axis=axes, keepdims=True)
-    span = np.maximum(field.max(axis=axes, keepdims=True) - low, 1)
+    low = field.min()
+    span = np.maximum(field.max() - low, 1)
     stretched: Field = field - low
     stretched *= top
     stretched /= span

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from pixelgen.numeric import exact
 from pixelgen.numeric.exact import Field, Table
+from pixelgen.numeric.lookup import row_bands
 from pixelgen.numeric.table_cache import cached_tables
 
 Waves: TypeAlias = npt.NDArray[np.complex128]
@@ -29,7 +30,6 @@ _INPUT_BITS = 20
 """Integers that are transformed are below 2**20 in magnitude."""
 _SMOOTH = 15
 _UNIT_ROUNDOFF = 2.0**-53
-_BLOCK = 1 << 16
 _COLUMNS = 32
 _SUMMED = 1 << 13
 
@@ -66,27 +66,36 @@ def backward(waves: Waves, plane: Plane) -> None:
     """
     parts = waves.view(np.float64)
     exponent = _make_whole(parts)
-    width = plane.shape[1]
-    scale = _output_scale(2 * _energy(parts), *plane.shape)
+    energy = 2 * _energy(parts)
+    scale = _output_scale(energy, *plane.shape)
     unit = math.ldexp(1 / (scale * math.sqrt(plane.size)), -exponent)
-    for rows, values in synthesize(waves, width, scale):
+    height, width = plane.shape
+    doubt = _error(height, width, scale * math.sqrt(energy), 0.0)
+    for rows, values in _rows(waves, width, (scale, 0.0), doubt):
         plane[rows] = np.multiply(values, unit, out=values)
 
 
 def synthesize(
     waves: Waves, width: int, scale: float, offset: float = 0.0
 ) -> Iterator[tuple[slice, Field]]:
-    """Yield the sum of waves times ``scale`` plus ``offset``, rounded, some rows at a time.
+    """Return the sum of waves times ``scale`` plus ``offset``, rounded, some rows at a time.
 
     The sum at (y, x) is that of all Re(wave·exp(2πi(u·y/height + v·x/width))), of which those
     count twice whose v is neither 0 nor half of the width. ``waves`` have real and imaginary parts
     that are integers below 2**20 in magnitude; they are overwritten. Halves are rounded up.
     """
-    height = len(waves)
     energy = 2 * _energy(waves.view(np.float64))
-    doubt = _error(height, width, scale * math.sqrt(energy), offset)
+    doubt = _error(len(waves), width, scale * math.sqrt(energy), offset)
+    return _rows(waves, width, (scale, offset), doubt)
+
+
+def _rows(
+    waves: Waves, width: int, scaling: tuple[float, float], doubt: float
+) -> Iterator[tuple[slice, Field]]:
+    """Yield what :func:`synthesize` does, of which values are off by less than ``doubt``."""
+    scale, offset = scaling
     _transform_columns(waves)
-    for rows in row_blocks(height, width):
+    for rows in row_bands(len(waves), width):
         values = np.fft.irfft(waves[rows], width, norm="forward")
         values *= scale
         values += offset
@@ -126,7 +135,7 @@ def _coefficients(plane: Field, scale: float, energy: int) -> Waves:
     height, width = plane.shape
     doubt = _error(height, width, scale * math.sqrt(energy), 0.0)
     waves = np.empty((height, width // 2 + 1), np.complex128)
-    for rows in row_blocks(height, width):
+    for rows in row_bands(height, width):
         waves[rows] = np.fft.rfft(plane[rows])
     doubtful = []
     for first in range(0, waves.shape[1], _COLUMNS):
@@ -196,11 +205,11 @@ def _error_factor(height: int, width: int) -> float:
     and 37 for p up to 31. Sides with greater prime factors are transformed by such sums, which add
     up to 150 for p up to 97, or else as convolutions of twice their length.
     """
-    greatest = max(_greatest_factor(height), _greatest_factor(width))
+    greatest = max(greatest_factor(height), greatest_factor(width))
     return _SMOOTH if greatest <= 11 else 45 if greatest <= 31 else 150
 
 
-def _greatest_factor(side: int) -> int:
+def greatest_factor(side: int) -> int:
     """Return the greatest prime factor of a side."""
     factor = 2
     while factor * factor <= side:
@@ -209,13 +218,6 @@ def _greatest_factor(side: int) -> int:
         else:
             side //= factor
     return side
-
-
-def row_blocks(height: int, width: int) -> Iterator[slice]:
-    """Yield slices of as many rows as stay in the cache."""
-    count = max(1, _BLOCK // width)
-    for first in range(0, height, count):
-        yield slice(first, min(first + count, height))
 
 
 def _rounded(values: Field, doubt: float) -> tuple[Field, list[tuple[int, int]]]:
@@ -236,9 +238,8 @@ def _exact_sums(terms: Any, width: int, places: Places) -> list[tuple[int, int]]
     """Return Σ terms[a, b]·exp(2πi(a·y/height + b·x/width)) for some (y, x), in 2**-128.
 
     The terms are integers below 2**20: of a plane, or the parts of waves, of which those count
-    twice that stand for their conjugates too. Cosines and sines are rounded to
-    2**-64, so that the error of a sum is below 2**-62 times the sum of its terms: far below that of
-    the fast transform.
+    twice that stand for their conjugates too. Cosines and sines are rounded to 2**-64, so that the
+    error of a sum is below 2**-62 times the sum of its terms: far below that of the fast transform.
     """
     parts = terms.view(np.float64)
     height, count = terms.shape

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from pixelgen.numeric import exact
 from pixelgen.numeric.exact import Field, Table
+from pixelgen.numeric.fourier import greatest_factor
 from pixelgen.numeric.table_cache import cached_tables
 
 PERIODIC, SYMMETRIC = BORDERS = ("periodic", "symmetric")
@@ -213,19 +214,16 @@ def _ring(size: int, border: str, kernel: Field) -> tuple[int, tuple[int, int]]:
 
     A periodic line is such a ring itself, if the Fourier transform is fast for its length.
     """
-    if border == PERIODIC and _has_small_factors(size):
+    if border == PERIODIC and _is_fast(size):
         return size, (0, 0)
     steps = _steps(kernel)
     before, after = int(steps.max()), -int(steps.min())
-    return next(filter(_has_small_factors, count(before + size + after))), (before, after)
+    return next(filter(_is_fast, count(before + size + after))), (before, after)
 
 
-def _has_small_factors(size: int) -> bool:
+def _is_fast(length: int) -> bool:
     """Return whether the prime factors of a length are 2, 3, 5 and 7 only."""
-    for factor in (2, 3, 5, 7):
-        while size % factor == 0:
-            size //= factor
-    return size == 1
+    return greatest_factor(length) <= 7
 
 
 def _largest_error(norm: float, taps: Field, length: int) -> float:
